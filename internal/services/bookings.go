@@ -2,6 +2,7 @@ package services
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"quantix/internal/boxoffice"
@@ -66,11 +67,15 @@ func (b *Bookings) check(r BookingRequest) error {
 	if err := models.CheckKey(r.Key); err != nil {
 		return err
 	}
+	var fields []models.FieldError
 	if r.Quantity < 1 || r.Quantity > b.maxTickets {
 		message := "must be between 1 and " + strconv.FormatInt(b.maxTickets, 10)
-		return models.Invalid([]models.FieldError{{Location: "body.quantity", Message: message, Value: r.Quantity}})
+		fields = append(fields, models.FieldError{Location: "body.quantity", Message: message, Value: r.Quantity})
 	}
-	return nil
+	if r.Method != "" && !slices.Contains(models.PaymentMethods, r.Method) {
+		fields = append(fields, models.FieldError{Location: "body.payment_method", Message: "is not a payment method of the gateway in use"})
+	}
+	return models.Invalid(fields)
 }
 
 // BookingDetail is a booking with how its payment stands.
