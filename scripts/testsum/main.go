@@ -3,6 +3,8 @@
 // tests passed and failed. It ends with 1 if anything failed.
 //
 //	go test -json ./... | go run ./scripts/testsum
+//
+// TESTSUM_LOG may name a file to which the two sums are added as a line.
 package main
 
 import (
@@ -40,6 +42,9 @@ func main() {
 		os.Exit(1)
 	}
 	s.close()
+	if path := os.Getenv("TESTSUM_LOG"); path != "" {
+		s.log(path)
+	}
 	if s.failed > 0 {
 		os.Exit(1)
 	}
@@ -86,6 +91,9 @@ func (s *summary) take(e event) {
 // note keeps a test's output until it is known whether anyone wants to see it.
 // A package's own lines, such as "ok", are shown at once.
 func (s *summary) note(n name, output string) {
+	if strings.HasPrefix(output, "=== ") { // the log of starts and pauses
+		return
+	}
 	if n.test != "" {
 		s.output[n] += output
 	} else if output != "PASS\n" && output != "FAIL\n" {
@@ -110,8 +118,7 @@ func (s *summary) end(n name, action string) {
 	delete(s.output, n)
 }
 
-// close shows what tests wrote that never ended, and the sums. If TESTSUM_LOG
-// names a file, the sums are added to it for whoever adds up several runs.
+// close shows what tests wrote that never ended, and the sums.
 func (s *summary) close() {
 	for n, output := range s.output {
 		if strings.TrimSpace(output) != "" {
@@ -122,11 +129,9 @@ func (s *summary) close() {
 		fmt.Fprintf(s.out, "%d skipped\n", s.skipped)
 	}
 	fmt.Fprintf(s.out, "%d passed, %d failed\n", s.passed, s.failed)
-	if path := os.Getenv("TESTSUM_LOG"); path != "" {
-		s.log(path)
-	}
 }
 
+// log adds the sums to a file, for whoever adds up several runs.
 func (s *summary) log(path string) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err == nil {

@@ -12,6 +12,7 @@ const events = `{"Action":"start","Package":"a"}
 {"Action":"output","Package":"a","Output":"PASS\n"}
 {"Action":"output","Package":"a","Output":"ok  \ta\t0.1s\n"}
 {"Action":"pass","Package":"a"}
+{"Action":"output","Package":"b","Test":"TestBad","Output":"=== RUN   TestBad\n"}
 {"Action":"output","Package":"b","Test":"TestBad","Output":"    bad_test.go:1: got 1 \u003e 0\n"}
 {"Action":"output","Package":"b","Test":"TestBad","Output":"--- FAIL: TestBad (0.00s)\n"}
 {"Action":"fail","Package":"b","Test":"TestBad"}
@@ -41,7 +42,7 @@ func TestSummary(t *testing.T) {
 			t.Errorf("%q is missing in:\n%s", want, out.String())
 		}
 	}
-	if strings.Contains(out.String(), "noise") || strings.Contains(out.String(), "PASS") {
+	if strings.Contains(out.String(), "noise") || strings.Contains(out.String(), "PASS") || strings.Contains(out.String(), "===") {
 		t.Errorf("what passed is loud:\n%s", out.String())
 	}
 	if !strings.HasSuffix(out.String(), "\n1 passed, 2 failed\n") {
