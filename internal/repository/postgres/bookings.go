@@ -96,7 +96,7 @@ const selectLiveBookings = `SELECT id FROM bookings
 // LiveBookings lists an event's PENDING and CONFIRMED bookings by id, after the given one.
 func (s *Store) LiveBookings(ctx context.Context, event models.EventID, after models.BookingID, limit int) ([]models.BookingID, error) {
 	rows, err := s.read.Query(ctx, selectLiveBookings, uuid(event), uuid(after), limit)
-	list, err := collect(rows, err, scanID[models.BookingID])
+	list, err := collect[models.BookingID](rows, err, scanID)
 	return list, wrap("list an event's live bookings", err)
 }
 

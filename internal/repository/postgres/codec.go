@@ -32,6 +32,19 @@ func uuids[I ~[16]byte](ids []I) []pgtype.UUID {
 // lastUUID comes after every id.
 var lastUUID = [16]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 
+// clean makes text from outside fit a TEXT column, which takes neither NUL nor broken UTF-8.
+func clean(text string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", "\uFFFD"), "\uFFFD")
+}
+
+// keyColumns splits idempotency keys into the two columns that unnest takes, each once.
+func keyColumns(all []models.ReplayKey) (users []pgtype.UUID, keys []string) {
+	for _, k := range distinct(all) {
+		users, keys = append(users, uuid(k.User)), append(keys, k.Key)
+	}
+	return users, keys
+}
+
 // instant is a time as the database keeps it.
 func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
@@ -126,16 +139,12 @@ func collect[T any](rows pgx.Rows, err error, scan func(pgx.Row, *T) error) ([]T
 }
 
 // scanID reads a row that is one id.
-func scanID[I ~[16]byte](row pgx.Row, id *I) error { return row.Scan((*[16]byte)(id)) }
+func scanID[K any](row pgx.Row, id *models.ID[K]) error { return row.Scan((*[16]byte)(id)) }
 
 // refColumns splits references into the two columns that unnest takes, each once.
 func refColumns(refs []models.BookingRef) (events, bookings []pgtype.UUID) {
-	seen := make(map[models.BookingRef]bool, len(refs))
-	for _, r := range refs {
-		if !seen[r] {
-			seen[r] = true
-			events, bookings = append(events, uuid(r.Event)), append(bookings, uuid(r.Booking))
-		}
+	for _, r := range distinct(refs) {
+		events, bookings = append(events, uuid(r.Event)), append(bookings, uuid(r.Booking))
 	}
 	return events, bookings
 }

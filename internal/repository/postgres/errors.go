@@ -96,6 +96,20 @@ func wrapCommit(what string, err error, atCommit bool) error {
 	return wrap(what, err)
 }
 
+// wrapWrite translates an error of a statement that commits by itself: once it was sent, only the database's own word
+// says that it did nothing.
+func wrapWrite(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	_, notConnected := errors.AsType[*pgconn.ConnectError](err)
+	_, domain := errors.AsType[*models.Error](err)
+	if notConnected || domain || isPortError(err) || pgconn.SafeToRetry(err) {
+		return wrap(what, err)
+	}
+	return wrapCommit(what, err, true)
+}
+
 func fatal(e *pgconn.PgError) bool {
 	severity := e.SeverityUnlocalized
 	if severity == "" {

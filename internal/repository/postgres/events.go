@@ -49,7 +49,7 @@ func (s *Store) CreateEvent(ctx context.Context, event models.Event) (models.Eve
 		nullTime(event.CancelledAt), nullTime(event.DeletedAt))
 	var made models.Event
 	err := scanEvent(row, &made)
-	return made, wrap("create an event", err)
+	return made, wrapWrite("create an event", err)
 }
 
 const selectEvent = `SELECT ` + eventColumns + ` FROM events WHERE id = $1 AND deleted_at IS NULL`
@@ -92,7 +92,7 @@ const selectCancelledEvents = `SELECT id FROM events
 // CancelledEvents lists events, deleted or not, that are cancelled and still have live bookings.
 func (s *Store) CancelledEvents(ctx context.Context, limit int) ([]models.EventID, error) {
 	rows, err := s.read.Query(ctx, selectCancelledEvents, limit)
-	list, err := collect(rows, err, scanID[models.EventID])
+	list, err := collect[models.EventID](rows, err, scanID)
 	return list, wrap("list cancelled events", err)
 }
 
@@ -101,6 +101,6 @@ const selectEventIDs = `SELECT id FROM events WHERE id > $1 ORDER BY id LIMIT $2
 // EventIDs lists every event there ever was, by id, after the given one.
 func (s *Store) EventIDs(ctx context.Context, after models.EventID, limit int) ([]models.EventID, error) {
 	rows, err := s.read.Query(ctx, selectEventIDs, uuid(after), limit)
-	list, err := collect(rows, err, scanID[models.EventID])
+	list, err := collect[models.EventID](rows, err, scanID)
 	return list, wrap("list the ids of events", err)
 }

@@ -26,7 +26,7 @@ const claimOutbox = `
 func (s *Store) ClaimOutbox(ctx context.Context, limit int, lease time.Duration) ([]models.OutboxRow, error) {
 	rows, err := s.read.Query(ctx, claimOutbox, s.now(), limit, lease)
 	list, err := collect(rows, err, scanOutbox)
-	return list, wrap("claim outbox rows", err)
+	return list, wrapWrite("claim outbox rows", err)
 }
 
 func scanOutbox(row pgx.Row, r *models.OutboxRow) error {
@@ -71,7 +71,7 @@ func (s *Store) inBatch(ctx context.Context, batch *pgx.Batch, what string) erro
 		return err
 	}
 	defer conn.Release()
-	return wrap(what, conn.SendBatch(ctx, batch).Close())
+	return wrapWrite(what, conn.SendBatch(ctx, batch).Close())
 }
 
 const selectMark = `SELECT epoch, last_id FROM queue_state WHERE id = 1`

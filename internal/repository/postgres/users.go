@@ -26,7 +26,7 @@ const insertUser = `
 func (s *Store) CreateUser(ctx context.Context, user models.User) (models.User, error) {
 	var made models.User
 	err := scanUser(s.read.QueryRow(ctx, insertUser, s.now(), uuid(user.ID), user.Name, user.Email, user.Version), &made)
-	return made, wrap("create a user", err)
+	return made, wrapWrite("create a user", err)
 }
 
 const selectUser = `SELECT ` + userColumns + ` FROM users WHERE id = $1 AND deleted_at IS NULL`
