@@ -69,10 +69,22 @@ func (s *EventState) cancel(b *Booking, reason CancelReason) {
 
 // refundPaid owes back every successful charge of a booking that is not owed back yet.
 func (s *EventState) refundPaid(b *Booking) {
-	for key, charge := range s.Charges {
-		if key.Booking == b.ID && charge.Status == ChargeSucceeded {
+	for _, charge := range s.chargesOf(b) {
+		if charge.Status == ChargeSucceeded {
 			s.refund(charge)
 		}
+	}
+}
+
+// chargesOf gives a booking's charges; they are numbered from 1 without a gap.
+func (s *EventState) chargesOf(b *Booking) []*Charge {
+	var charges []*Charge
+	for n := 1; ; n++ {
+		charge := s.Charges[ChargeKey{b.Ref(), n}]
+		if charge == nil {
+			return charges
+		}
+		charges = append(charges, charge)
 	}
 }
 

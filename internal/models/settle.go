@@ -38,16 +38,16 @@ func (s *EventState) earnsTicket(b *Booking) bool {
 	if b.Status == Pending {
 		return true
 	}
-	if b.Status != Cancelled || b.CancelReason != ReasonExpired || s.hasRefund(b.ID) {
+	if b.Status != Cancelled || b.CancelReason != ReasonExpired || s.hasRefund(b) {
 		return false
 	}
 	event, err := s.liveEvent()
 	return err == nil && event.CancelledAt.IsZero() && s.Now.Before(event.DateTime) && event.Stock.Available >= b.Quantity
 }
 
-func (s *EventState) hasRefund(b BookingID) bool {
-	for key := range s.Refunds {
-		if key.Booking == b {
+func (s *EventState) hasRefund(b *Booking) bool {
+	for _, charge := range s.chargesOf(b) {
+		if s.Refunds[charge.ChargeKey] != nil {
 			return true
 		}
 	}

@@ -86,7 +86,7 @@ func TestDatabasesAreFreshCopies(t *testing.T) {
 	count := 0
 	migrate := func(url string) error { count++; return migrateSample(url) }
 	first, second := Database(t, migrate), Database(t, migrate)
-	if count != 1 {
+	if count > 1 { // 0 if the test has run before in this process (-count)
 		t.Errorf("migrated %d times, want once", count)
 	}
 	run(t, first, "INSERT INTO sample VALUES ('mine')")
