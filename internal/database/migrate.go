@@ -104,9 +104,14 @@ func (m *Migrator) Down(ctx context.Context, steps int) error {
 	return nil
 }
 
-// Repair declares that the schema stands at a version and that nothing is half-done, after somebody has looked.
+// Repair declares that the schema stands at a version (0: empty) and that nothing is half-done, after somebody has
+// looked. A migration that failed was rolled back as a whole: after a failed one up that is the version before it.
 func (m *Migrator) Repair(_ context.Context, version uint) error {
-	if err := m.engine.Force(int(version)); err != nil {
+	number := int(version)
+	if version == 0 {
+		number = database.NilVersion
+	}
+	if err := m.engine.Force(number); err != nil {
 		return fmt.Errorf("declare the schema to be at version %d: %w", version, err)
 	}
 	m.logger.Warn("the schema was declared to be at a version", "version", version)
