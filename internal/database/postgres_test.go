@@ -120,6 +120,22 @@ func TestNewerSchemaIsFine(t *testing.T) {
 	checkVersion(t, m, 999)
 }
 
+func TestFailedDownLeavesTheVersion(t *testing.T) {
+	t.Parallel()
+	url := testkit.Database(t, nil)
+	m := migrator(t, url)
+	if err := m.Up(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, url, "CREATE VIEW in_the_way AS SELECT id FROM bookings")
+	if err := m.Down(t.Context(), int(required(t))); err == nil {
+		t.Error("a table that a view needs was dropped")
+	}
+	if schema, err := m.Status(t.Context()); err != nil || schema.Dirty || schema.Version == 0 {
+		t.Errorf("schema %+v (%v), want the version that is still in force", schema, err)
+	}
+}
+
 func TestDirtySchemaIsRefusedAndRepaired(t *testing.T) {
 	t.Parallel()
 	url := testkit.Database(t, nil)
