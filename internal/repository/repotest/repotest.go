@@ -29,9 +29,11 @@ type rules map[string]func(t *testing.T, s *shop)
 // itself; a nil clock means that the store's own counts.
 func Run(t *testing.T, open func(t *testing.T, clock func() time.Time) Store) {
 	for name, part := range map[string]rules{
-		"Desk":   deskRules,
-		"Events": eventRules,
-		"Users":  userRules,
+		"Desk":     deskRules,
+		"Reserve":  reserveRules,
+		"Organise": organiseRules,
+		"Events":   eventRules,
+		"Users":    userRules,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
