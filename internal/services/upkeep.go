@@ -90,18 +90,20 @@ func tellEach(ctx context.Context, office *boxoffice.Office, refs []models.Booki
 	}
 	var mu sync.Mutex
 	var group sync.WaitGroup
+	note := func(n int, noted error) {
+		mu.Lock()
+		defer mu.Unlock()
+		done, err = done+n, firstOf(err, noted)
+	}
 	turns := newSlots(desksAtOnce)
 	for event, ids := range byEvent {
 		if _, turnErr := turns.acquire(ctx, 1, 1); turnErr != nil {
-			err = firstOf(err, repository.Explain(turnErr))
+			note(0, repository.Explain(turnErr))
 			break
 		}
 		group.Go(func() {
 			defer turns.release(1)
-			n, tellErr := tell(ctx, office, event, ids, command)
-			mu.Lock()
-			defer mu.Unlock()
-			done, err = done+n, firstOf(err, tellErr)
+			note(tell(ctx, office, event, ids, command))
 		})
 	}
 	group.Wait()
