@@ -35,7 +35,7 @@ func (noObserver) Round(string, int, error) {}
 type Settings struct {
 	Interval time.Duration // pause after a round that found nothing, half of it random; each loop has its default
 	Grace    time.Duration // how long a round may go on after the context's end; default 8 s
-	MostWait time.Duration // longest pause after errors; default 5 s
+	MostWait time.Duration // longest pause after errors; default 2 s
 	Observer Observer
 	Logger   *slog.Logger
 }
@@ -43,7 +43,7 @@ type Settings struct {
 func (s Settings) withDefaults(interval time.Duration) Settings {
 	setDefault(&s.Interval, interval)
 	setDefault(&s.Grace, 8*time.Second)
-	setDefault(&s.MostWait, 5*time.Second)
+	setDefault(&s.MostWait, 2*time.Second)
 	if s.Observer == nil {
 		s.Observer = noObserver{}
 	}
@@ -74,6 +74,8 @@ type polling struct {
 	name   string
 	wake   <-chan struct{}
 	gather time.Duration // pause between a wake and its round, so that one round serves many wakes
+	// finish waits for what the rounds have left in hand, within the same grace; optional.
+	finish func(context.Context) error
 }
 
 func (p *polling) run(ctx context.Context, do round) error {
@@ -85,19 +87,33 @@ func (p *polling) run(ctx context.Context, do round) error {
 		if items > 0 || err != nil {
 			p.Observer.Round(p.name, items, err)
 		}
+		failures = p.report(failures, err)
 		switch {
 		case err != nil:
-			failures++
-			p.Logger.Warn("a round failed", "job", p.name, "failures", failures, "error", err)
 			repository.Pause(ctx, repository.Backoff(errorBase, failures, p.MostWait))
-		case more:
-			failures = 0
-		default:
-			failures = 0
+		case !more:
 			p.rest(ctx)
 		}
 	}
-	return nil
+	if p.finish == nil {
+		return nil
+	}
+	return p.finish(work)
+}
+
+// report counts failures in a row and logs them ever more rarely: a store that is down for an hour must not fill the log.
+func (p *polling) report(failures int, err error) int {
+	switch {
+	case err != nil:
+		failures++
+		if failures&(failures-1) == 0 {
+			p.Logger.Warn("a round failed", "job", p.name, "failures", failures, "error", err)
+		}
+		return failures
+	case failures > 0:
+		p.Logger.Info("the rounds work again", "job", p.name, "failures", failures)
+	}
+	return 0
 }
 
 // rest waits for the next round. The random half of the interval keeps replicas from asking the database in step.

@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"quantix/internal/queue"
@@ -28,9 +27,9 @@ func (r *Reclaimer) Run(ctx context.Context) error {
 	setDefault(&r.Consumer, newConsumer(r.Name()))
 	setDefault(&r.Idle, 30*time.Second)
 	setDefault(&r.Batch, 256)
-	p := polling{Settings: r.withDefaults(5 * time.Second), name: r.Name()}
+	p := polling{Settings: r.withDefaults(5 * time.Second), name: r.Name(), finish: r.Payments.Drain}
 	in := intake{queue: r.Queue, payments: r.Payments, letters: r.Letters, logger: p.Logger}
-	err := p.run(ctx, func(work context.Context) (int, bool, error) {
+	return p.run(ctx, func(work context.Context) (int, bool, error) {
 		messages, err := r.Queue.Reclaim(work, r.Consumer, r.Idle, r.Batch)
 		if err != nil {
 			return 0, false, err
@@ -38,5 +37,4 @@ func (r *Reclaimer) Run(ctx context.Context) error {
 		taken, err := in.take(work, messages)
 		return taken, len(messages) == r.Batch, err
 	})
-	return errors.Join(err, drain(r.Payments, p.Grace))
 }

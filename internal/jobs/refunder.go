@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"quantix/internal/services"
@@ -19,6 +18,6 @@ func (r *Refunder) Name() string { return "refunder" }
 
 // Run makes due refunds until the context ends; then it waits for the payments in hand, as the worker does.
 func (r *Refunder) Run(ctx context.Context) error {
-	p := polling{Settings: r.withDefaults(500 * time.Millisecond), name: r.Name()}
-	return errors.Join(p.run(ctx, untilNone(r.Payments.Refund)), drain(r.Payments, p.Grace))
+	p := polling{Settings: r.withDefaults(500 * time.Millisecond), name: r.Name(), finish: r.Payments.Drain}
+	return p.run(ctx, untilNone(r.Payments.Refund))
 }

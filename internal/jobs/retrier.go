@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"quantix/internal/services"
@@ -20,8 +19,8 @@ func (r *Retrier) Name() string { return "retrier" }
 
 // Run takes up due charges until the context ends; then it waits for the charges in hand, as the worker does.
 func (r *Retrier) Run(ctx context.Context) error {
-	p := polling{Settings: r.withDefaults(500 * time.Millisecond), name: r.Name()}
-	return errors.Join(p.run(ctx, untilNone(r.Payments.Retry)), drain(r.Payments, p.Grace))
+	p := polling{Settings: r.withDefaults(500 * time.Millisecond), name: r.Name(), finish: r.Payments.Drain}
+	return p.run(ctx, untilNone(r.Payments.Retry))
 }
 
 // untilNone makes a round of a call that deals with some things at a time and gives how many there were.

@@ -35,14 +35,15 @@ type Worker struct {
 // Name is "worker".
 func (w *Worker) Name() string { return "worker" }
 
-// Run works until the context ends; then it waits until the charges in hand are settled, or the grace is over.
+// Run works until the context ends; then it waits until the charges in hand are settled, or the grace is over. What is
+// not settled by then is left, under its lease, to a retrier.
 func (w *Worker) Run(ctx context.Context) error {
 	setDefault(&w.Consumer, newConsumer(w.Name()))
 	setDefault(&w.Batch, 256)
 	setDefault(&w.Wait, 500*time.Millisecond)
-	p := polling{Settings: w.withDefaults(time.Second), name: w.Name()}
+	p := polling{Settings: w.withDefaults(time.Second), name: w.Name(), finish: w.Payments.Drain}
 	in := intake{queue: w.Queue, payments: w.Payments, letters: w.Letters, logger: p.Logger}
-	err := p.run(ctx, func(work context.Context) (int, bool, error) {
+	return p.run(ctx, func(work context.Context) (int, bool, error) {
 		messages, err := w.Queue.Receive(work, w.Consumer, w.Batch, w.Wait)
 		if err != nil {
 			return 0, false, err
@@ -50,20 +51,9 @@ func (w *Worker) Run(ctx context.Context) error {
 		taken, err := in.take(work, messages)
 		return taken, true, err
 	})
-	return errors.Join(err, drain(w.Payments, p.Grace))
 }
 
 func newConsumer(job string) string { return job + "-" + models.NewID[models.BatchID]().String() }
-
-// drain waits for the charges in hand. What is not settled by then is left, under its lease, to a retrier.
-func drain(payments *services.Payments, grace time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.Background(), grace)
-	defer cancel()
-	if err := payments.Drain(ctx); err != nil {
-		return fmt.Errorf("wait for the payments in hand: %w", err)
-	}
-	return nil
-}
 
 // An intake deals with messages, whether new or another consumer's.
 type intake struct {
@@ -92,10 +82,7 @@ func (in *intake) take(ctx context.Context, messages []queue.Message) (int, erro
 	}
 	charged, err := in.charge(ctx, good)
 	done = append(done, charged...)
-	if err := errors.Join(append(errs, err, in.queue.Ack(ctx, done))...); err != nil {
-		return 0, err
-	}
-	return len(done), nil
+	return len(done), errors.Join(append(errs, err, in.queue.Ack(ctx, done))...)
 }
 
 // charge has bookings charged. When the database refuses one of them for good, each is tried alone, so that only the
