@@ -1,0 +1,92 @@
+package boxoffice
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"quantix/internal/models"
+	"quantix/internal/repository"
+)
+
+// A batch that lost its commit's answer is looked for this often, with a growing pause, before its callers are told
+// that the outcome is unknown: in all about six seconds.
+const recheckTries = 6
+
+// serve answers every order of a batch.
+func (d *desk) serve(orders []*order) { d.settle(orders, false) }
+
+// settle runs the orders as one transaction and answers them. With recheck they were sent before and may be in force:
+// then the rules find what is there by ids that were made beforehand.
+func (d *desk) settle(orders []*order, recheck bool) {
+	var verdicts []models.Verdict
+	var err error
+	for try := 1; try <= recheckTries; try++ {
+		err = repository.Retry(context.Background(), func() error {
+			verdicts, err = d.transact(orders, recheck)
+			return err
+		})
+		unknown := errors.Is(err, repository.ErrCommitUnknown)
+		if err == nil || !unknown && (!recheck || errors.Is(err, repository.ErrRejected)) {
+			break
+		}
+		recheck = true
+		repository.Pause(context.Background(), repository.Backoff(100*time.Millisecond, try, 2*time.Second))
+	}
+	switch {
+	case err == nil:
+		answerAll(orders, verdicts, nil)
+	case errors.Is(err, repository.ErrRejected) && len(orders) > 1:
+		d.split(orders, recheck)
+	case recheck && !errors.Is(err, repository.ErrRejected):
+		answerAll(orders, nil, models.ErrOutcomeUnknown.With(err))
+	default:
+		answerAll(orders, nil, repository.Explain(err))
+	}
+	if err != nil && !errors.Is(err, repository.ErrUnavailable) {
+		d.office.options.Logger.Error("a batch failed", "event_id", d.event, "commands", len(orders), "error", err)
+	}
+}
+
+// split halves a batch that the database refused, until the culprit is alone and only it fails.
+func (d *desk) split(orders []*order, recheck bool) {
+	half := len(orders) / 2
+	d.settle(orders[:half], recheck)
+	d.settle(orders[half:], recheck)
+}
+
+// transact decides the orders' commands in one transaction. The verdicts hold only when it gives no error.
+func (d *desk) transact(orders []*order, recheck bool) ([]models.Verdict, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), d.office.options.Timeout)
+	defer cancel()
+	commands := make([]models.Command, len(orders))
+	for i, o := range orders {
+		commands[i] = o.command
+	}
+	verdicts := make([]models.Verdict, len(orders))
+	var event *models.Event
+	decide := func(s *models.EventState) {
+		s.Rules, s.Recheck = d.office.options.Rules, recheck
+		for i, c := range commands {
+			verdicts[i] = s.Decide(c)
+		}
+		event = s.Event
+	}
+	begun := time.Now()
+	err := d.office.store.AtDesk(ctx, d.event, models.NewID[models.BatchID](), models.Needs(commands, recheck), decide)
+	d.office.options.Observer.Batch(len(orders), time.Since(begun), err)
+	if err == nil {
+		d.setLatch(event)
+	}
+	return verdicts, err
+}
+
+func answerAll(orders []*order, verdicts []models.Verdict, err error) {
+	for i, o := range orders {
+		if err != nil {
+			o.answer(models.Verdict{}, err)
+		} else {
+			o.answer(verdicts[i], nil)
+		}
+	}
+}

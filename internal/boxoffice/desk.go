@@ -1,0 +1,124 @@
+package boxoffice
+
+import (
+	"sync"
+	"time"
+
+	"quantix/internal/models"
+)
+
+// A lane is who waits. The system's commands give tickets back and settle money: they go first and are never refused.
+type lane int
+
+const (
+	system lane = iota
+	buyers
+	lanes
+)
+
+// A desk is where an event's commands wait. It works only while something waits, in one goroutine, so that of two
+// batches of an event one commits while the other collects, and never two fight for the row.
+type desk struct {
+	office *Office
+	event  models.EventID
+
+	mu      sync.Mutex
+	inbox   [lanes][]*order
+	working bool
+	latch   latch
+}
+
+// submit lets orders wait at the desk, all or none.
+func (d *desk) submit(orders []*order, l lane) *models.Error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.office.closed.Load() {
+		return models.ErrShuttingDown
+	}
+	if l == buyers && len(d.inbox[l])+len(orders) > d.office.options.MaxInbox {
+		return models.ErrBusy
+	}
+	if !d.working {
+		if !d.office.begin() {
+			return models.ErrShuttingDown
+		}
+		d.working = true
+		go d.work()
+	}
+	d.inbox[l] = append(d.inbox[l], orders...)
+	return nil
+}
+
+// work serves batch after batch until nothing waits.
+func (d *desk) work() {
+	defer d.office.busy.Done()
+	for {
+		batch, more := d.collect()
+		if !more {
+			return
+		}
+		if len(batch) > 0 {
+			d.serve(batch)
+		}
+	}
+}
+
+// collect takes what waits, up to the cap of each lane, without those whose callers have gone.
+func (d *desk) collect() (batch []*order, more bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for l := range d.inbox {
+		n := min(len(d.inbox[l]), d.office.options.MaxBatch)
+		for _, o := range d.inbox[l][:n] {
+			more = true
+			if o.take() {
+				batch = append(batch, o)
+			}
+		}
+		d.inbox[l] = rest(d.inbox[l], n)
+	}
+	d.working = more
+	return batch, more
+}
+
+// rest drops the first n orders and lets their memory go when nothing else is left.
+func rest(inbox []*order, n int) []*order {
+	clear(inbox[:n])
+	if n == len(inbox) {
+		return inbox[:0]
+	}
+	return inbox[n:]
+}
+
+func (d *desk) idle() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return !d.working
+}
+
+// A latch remembers the stock that a desk saw last.
+type latch struct {
+	available int64
+	until     time.Time
+}
+
+// latched refuses a quantity that was not there a moment ago, without asking the database. A release at this desk
+// resets the latch at once; one on another replica shows when the latch runs out.
+func (d *desk) latched(quantity int64) *models.Error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.latch.until.IsZero() || quantity <= d.latch.available || !d.office.options.Now().Before(d.latch.until) {
+		return nil
+	}
+	return models.OutOfStock(quantity, d.latch.available)
+}
+
+// setLatch notes the stock as a transaction has just left it.
+func (d *desk) setLatch(event *models.Event) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.latch = latch{}
+	if event != nil && event.DeletedAt.IsZero() && event.CancelledAt.IsZero() {
+		d.latch = latch{available: event.Stock.Available, until: d.office.options.Now().Add(d.office.options.LatchFor)}
+	}
+}

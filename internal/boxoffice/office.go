@@ -1,0 +1,221 @@
+// Package boxoffice is the booking engine: one desk per busy event, many commands in one transaction.
+//
+// Every change of an event's stock or of its bookings' states is a models.Command for that event's desk. The desk takes
+// whatever waits, decides it in arrival order under the event's row lock, and commits it at once: an idle event books
+// as fast as a plain transaction, a busy one batches by itself. docs/locking.md explains why nothing oversells.
+package boxoffice
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"quantix/internal/models"
+	"quantix/internal/repository"
+)
+
+// Store is what the box office needs of the database.
+type Store interface {
+	repository.Desk
+	BookingByKey(ctx context.Context, key models.ReplayKey) (models.Booking, error)
+}
+
+// Observer is told what desks do, for metrics. Its methods are called on the hot path: they must not block.
+type Observer interface {
+	// Batch: a transaction of so many commands took so long, and ended so.
+	Batch(commands int, took time.Duration, err error)
+	// Refused: a command was refused without a transaction ("sold_out", "busy", …).
+	Refused(code string)
+}
+
+// Options are an office's settings. The zero value of each but Store is a sensible default.
+type Options struct {
+	Rules    models.Rules
+	MaxBatch int           // commands of each lane in one transaction; default 512
+	MaxInbox int           // buyers' commands that may wait for one event; default 10,000
+	LatchFor time.Duration // how long a desk believes the stock it saw last; default 100 ms
+	Timeout  time.Duration // of one transaction; default 10 s
+	Observer Observer
+	Logger   *slog.Logger
+	Now      func() time.Time // for the latch; default time.Now
+}
+
+// Office keeps the desks of one process. Replicas need no coordination: the row lock orders them.
+type Office struct {
+	store   Store
+	options Options
+
+	closed atomic.Bool
+	busy   sync.WaitGroup // desks at work
+
+	mu    sync.Mutex // guards desks, and that none begins work once closed
+	desks map[models.EventID]*desk
+}
+
+// How many desks are kept before idle ones are forgotten.
+const manyDesks = 10_000
+
+// New opens an office on a store.
+func New(store Store, options Options) *Office {
+	setDefault(&options.MaxBatch, 512)
+	setDefault(&options.MaxInbox, 10_000)
+	setDefault(&options.LatchFor, 100*time.Millisecond)
+	setDefault(&options.Timeout, 10*time.Second)
+	setDefault(&options.Rules.PaymentDeadline, 15*time.Minute)
+	setDefault(&options.Rules.RetryLease, 30*time.Second)
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	if options.Logger == nil {
+		options.Logger = slog.New(slog.DiscardHandler)
+	}
+	if options.Observer == nil {
+		options.Observer = noObserver{}
+	}
+	return &Office{store: store, options: options, desks: make(map[models.EventID]*desk)}
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+type noObserver struct{}
+
+func (noObserver) Batch(int, time.Duration, error) {}
+func (noObserver) Refused(string)                  {}
+
+// Reserve asks an event's desk for tickets. A keyed request that was answered before gets that answer, whatever would
+// refuse it now. Errors: those of the rules, models.ErrBusy when too many wait, models.ErrUnavailable,
+// models.ErrOutcomeUnknown.
+func (o *Office) Reserve(ctx context.Context, event models.EventID, c *models.Reserve) (models.Verdict, error) {
+	d := o.desk(event)
+	if refusal := d.latched(c.Quantity); refusal != nil {
+		return o.refuse(ctx, c, refusal)
+	}
+	orders := []*order{newOrder(c)}
+	if err := d.submit(orders, buyers); err != nil {
+		return o.refuse(ctx, c, err)
+	}
+	return orders[0].wait(ctx)
+}
+
+// refuse looks a keyed request up before it is refused without a transaction.
+func (o *Office) refuse(ctx context.Context, c *models.Reserve, refusal *models.Error) (models.Verdict, error) {
+	if c.Key != "" {
+		earlier, err := o.store.BookingByKey(ctx, models.ReplayKey{User: c.User, Key: c.Key})
+		switch {
+		case err == nil && earlier.RequestHash != c.Hash:
+			return models.Verdict{}, models.ErrKeyReused
+		case err == nil:
+			first := earlier.AsFirstAnswered()
+			return models.Verdict{Booking: &first, Replayed: true}, nil
+		case !isNotFound(err):
+			return models.Verdict{}, repository.Explain(err)
+		}
+	}
+	o.options.Observer.Refused(refusal.Code)
+	return models.Verdict{}, refusal
+}
+
+func isNotFound(err error) bool { return models.ErrBookingNotFound.Is(err) }
+
+// Ask puts a buyer's or an organiser's command before an event's desk and waits for its outcome.
+// Errors: as for Reserve.
+func (o *Office) Ask(ctx context.Context, event models.EventID, c models.Command) (models.Verdict, error) {
+	return o.one(ctx, event, c, buyers)
+}
+
+// Tell puts one of the system's commands before an event's desk: it is never refused for load.
+func (o *Office) Tell(ctx context.Context, event models.EventID, c models.Command) (models.Verdict, error) {
+	return o.one(ctx, event, c, system)
+}
+
+func (o *Office) one(ctx context.Context, event models.EventID, c models.Command, l lane) (models.Verdict, error) {
+	orders := []*order{newOrder(c)}
+	if err := o.desk(event).submit(orders, l); err != nil {
+		return models.Verdict{}, err
+	}
+	return orders[0].wait(ctx)
+}
+
+// Outcome is what became of one command of TellAll.
+type Outcome struct {
+	Verdict models.Verdict
+	Err     error
+}
+
+// TellAll puts many of the system's commands before an event's desk, in order, and waits for all outcomes.
+func (o *Office) TellAll(ctx context.Context, event models.EventID, commands []models.Command) []Outcome {
+	orders := make([]*order, len(commands))
+	for i, c := range commands {
+		orders[i] = newOrder(c)
+	}
+	outcomes := make([]Outcome, len(commands))
+	if err := o.desk(event).submit(orders, system); err != nil {
+		for i := range outcomes {
+			outcomes[i].Err = err
+		}
+		return outcomes
+	}
+	for i, one := range orders {
+		outcomes[i].Verdict, outcomes[i].Err = one.wait(ctx)
+	}
+	return outcomes
+}
+
+// Close refuses what comes from now on and waits until what was accepted is answered, or the context ends.
+func (o *Office) Close(ctx context.Context) error {
+	o.mu.Lock()
+	o.closed.Store(true)
+	o.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		o.busy.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// desk gives the event's desk. Forgetting an idle one is harmless: the row lock, not the desk, keeps the order.
+func (o *Office) desk(event models.EventID) *desk {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	d, known := o.desks[event]
+	if !known {
+		if len(o.desks) >= manyDesks {
+			o.forgetIdle()
+		}
+		d = &desk{office: o, event: event}
+		o.desks[event] = d
+	}
+	return d
+}
+
+func (o *Office) forgetIdle() {
+	for event, d := range o.desks {
+		if d.idle() {
+			delete(o.desks, event)
+		}
+	}
+}
+
+// begin counts a desk as at work, unless the office is closed.
+func (o *Office) begin() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed.Load() {
+		return false
+	}
+	o.busy.Add(1)
+	return true
+}

@@ -1,0 +1,424 @@
+package boxoffice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"quantix/internal/models"
+	"quantix/internal/repository"
+)
+
+// scripted is a store of one event that fails as a test tells it to. It is no database: it exists because no real one
+// loses a commit's answer, or refuses one row of a batch, exactly when asked. What desks do on real stores is proved
+// in repotest and in the program's own tests.
+type scripted struct {
+	mu       sync.Mutex
+	id       models.EventID
+	event    models.Event
+	bookings map[models.BookingID]*models.Booking
+	keys     map[models.ReplayKey]*models.Booking
+	batches  []int                                   // how many commands each transaction had
+	before   func(batch int, need models.Need) error // fails a transaction before it does anything
+	after    func(batch int) error                   // loses the answer of a transaction that took place
+	entered  chan struct{}                           // told when a transaction begins
+	gate     chan struct{}                           // each transaction waits for it
+	lookups  int
+}
+
+func newScripted(tickets int64) *scripted {
+	event, err := models.NewEvent(models.EventDraft{
+		Name: "Concert", DateTime: time.Now().Add(24 * time.Hour), TotalTickets: tickets,
+		TicketPrice: models.Money{Minor: 100, Currency: "USD"},
+	})
+	if err != nil {
+		panic(err)
+	}
+	return &scripted{
+		id: event.ID, event: event, bookings: map[models.BookingID]*models.Booking{}, keys: map[models.ReplayKey]*models.Booking{},
+	}
+}
+
+func (s *scripted) AtDesk(_ context.Context, _ models.EventID, _ models.BatchID, need models.Need, decide func(*models.EventState)) error {
+	if s.gate != nil {
+		s.entered <- struct{}{}
+		<-s.gate
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.batches = append(s.batches, len(need.Users)+len(need.Money))
+	n := len(s.batches)
+	if s.before != nil {
+		if err := s.before(n, need); err != nil {
+			return err
+		}
+	}
+	event := s.event
+	state := &models.EventState{
+		Now: time.Now(), Event: &event, Users: map[models.UserID]bool{}, Keys: map[models.ReplayKey]*models.Booking{},
+		Bookings: map[models.BookingID]*models.Booking{}, Charges: map[models.ChargeKey]*models.Charge{},
+		Refunds: map[models.ChargeKey]*models.Refund{},
+	}
+	for _, u := range need.Users {
+		state.Users[u] = true
+	}
+	for _, k := range need.Keys {
+		if b := s.keys[k]; b != nil {
+			state.Keys[k] = b
+		}
+	}
+	for _, id := range need.Bookings {
+		if b := s.bookings[id]; b != nil {
+			c := *b
+			state.Bookings[id] = &c
+		}
+	}
+	decide(state)
+	s.event = event
+	for _, b := range append(state.Changes().NewBookings, state.Changes().Bookings...) {
+		s.bookings[b.ID] = b
+		if b.IdempotencyKey != "" {
+			s.keys[models.ReplayKey{User: b.UserID, Key: b.IdempotencyKey}] = b
+		}
+	}
+	if s.after != nil {
+		return s.after(n)
+	}
+	return nil
+}
+
+func (s *scripted) BookingByKey(_ context.Context, key models.ReplayKey) (models.Booking, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lookups++
+	if b := s.keys[key]; b != nil {
+		return *b, nil
+	}
+	return models.Booking{}, models.ErrBookingNotFound
+}
+
+func buy(quantity int64) *models.Reserve {
+	return &models.Reserve{Booking: models.NewID[models.BookingID](), User: models.NewID[models.UserID](), Quantity: quantity, Method: models.SimOK}
+}
+
+func TestReserve_sells_exactly_what_there_is(t *testing.T) {
+	t.Parallel()
+	store := newScripted(100)
+	office := New(store, Options{})
+	var sold, refused int64
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	for range 64 {
+		group.Go(func() {
+			for quantity := int64(7); quantity > 0; {
+				_, err := office.Reserve(t.Context(), store.id, buy(quantity))
+				mu.Lock()
+				if err == nil {
+					sold += quantity
+				} else {
+					refused++
+					quantity--
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	group.Wait()
+	if sold != 100 || store.event.Stock.Available != 0 {
+		t.Fatalf("%d sold, %d refusals, stock %+v", sold, refused, store.event.Stock)
+	}
+}
+
+func TestDesk_batches_what_waits_while_another_batch_commits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newScripted(1000)
+		store.entered, store.gate = make(chan struct{}, 100), make(chan struct{})
+		office := New(store, Options{MaxBatch: 50})
+		var group sync.WaitGroup
+		ask := func(n int) {
+			for range n {
+				group.Go(func() {
+					if _, err := office.Reserve(t.Context(), store.id, buy(1)); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+		}
+		ask(1)
+		<-store.entered
+		ask(70)
+		synctest.Wait()
+		close(store.gate)
+		group.Wait()
+		if got := fmt.Sprint(store.batches); got != "[1 50 20]" {
+			t.Errorf("batches %s; want one alone, a full one, and the rest", got)
+		}
+	})
+}
+
+func TestDesk_refuses_at_once_when_its_inbox_is_full_but_not_the_system(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newScripted(1000)
+		store.entered, store.gate = make(chan struct{}, 100), make(chan struct{})
+		office := New(store, Options{MaxInbox: 3})
+		var group sync.WaitGroup
+		ask := func() {
+			group.Go(func() {
+				if _, err := office.Reserve(t.Context(), store.id, buy(1)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		ask()
+		<-store.entered
+		for range 3 {
+			ask()
+		}
+		synctest.Wait()
+		if _, err := office.Reserve(t.Context(), store.id, buy(1)); !errors.Is(err, models.ErrBusy) {
+			t.Errorf("a buyer at a full inbox: %v", err)
+		}
+		group.Go(func() {
+			_, err := office.Tell(t.Context(), store.id, &models.Cancel{Booking: models.NewID[models.BookingID]()})
+			if !errors.Is(err, models.ErrBookingNotFound) {
+				t.Errorf("the system's command: %v", err)
+			}
+		})
+		synctest.Wait()
+		close(store.gate)
+		group.Wait()
+	})
+}
+
+func TestDesk_finds_out_what_a_lost_commit_did(t *testing.T) {
+	t.Parallel()
+	lost := fmt.Errorf("line cut: %w", repository.ErrCommitUnknown)
+	for name, test := range map[string]struct {
+		before func(int, models.Need) error
+		after  func(int) error
+		want   error
+		booked int
+	}{
+		"it_took_place":      {after: func(n int) error { return on(n == 1, lost) }, booked: 1},
+		"it_did_not":         {before: func(n int, _ models.Need) error { return on(n == 1, lost) }, booked: 1},
+		"the_store_is_gone":  {before: func(n int, _ models.Need) error { return on(n > 1, repository.ErrUnavailable) }, after: func(n int) error { return on(n == 1, lost) }, want: models.ErrOutcomeUnknown, booked: 1},
+		"it_is_lost_again":   {after: func(n int) error { return on(n <= 3, lost) }, booked: 1},
+		"never_did_anything": {before: func(int, models.Need) error { return repository.ErrUnavailable }, want: models.ErrUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store := newScripted(10)
+				store.before, store.after = test.before, test.after
+				c := buy(2)
+				verdict, err := New(store, Options{}).Reserve(t.Context(), store.id, c)
+				if test.want == nil && (err != nil || verdict.Booking.ID != c.Booking) || test.want != nil && !errors.Is(err, test.want) {
+					t.Errorf("answer %+v, %v; want %v", verdict.Booking, err, test.want)
+				}
+				if len(store.bookings) != test.booked || store.event.Stock.Held != int64(2*test.booked) {
+					t.Errorf("%d bookings, stock %+v", len(store.bookings), store.event.Stock)
+				}
+			})
+		})
+	}
+}
+
+func on(condition bool, err error) error {
+	if condition {
+		return err
+	}
+	return nil
+}
+
+func TestDesk_lets_a_poisoned_command_fail_alone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newScripted(1000)
+		poison := buy(1)
+		store.before = func(_ int, need models.Need) error {
+			for _, u := range need.Users {
+				if u == poison.User {
+					return fmt.Errorf("value out of range: %w", repository.ErrRejected)
+				}
+			}
+			return nil
+		}
+		office := New(store, Options{})
+		commands := []models.Command{buy(1), buy(1), buy(1), poison, buy(1), buy(1), buy(1)}
+		for i, outcome := range office.TellAll(t.Context(), store.id, commands) {
+			if commands[i] == models.Command(poison) {
+				if !errors.Is(outcome.Err, models.ErrInternal) {
+					t.Errorf("the poison: %v", outcome.Err)
+				}
+			} else if outcome.Err != nil {
+				t.Errorf("command %d: %v", i, outcome.Err)
+			}
+		}
+		if len(store.bookings) != 6 {
+			t.Errorf("%d bookings", len(store.bookings))
+		}
+	})
+}
+
+func TestDesk_repeats_a_transaction_that_lost_against_another(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newScripted(10)
+		store.before = func(n int, _ models.Need) error { return on(n < 4, repository.ErrConflict) }
+		if _, err := New(store, Options{}).Reserve(t.Context(), store.id, buy(1)); err != nil {
+			t.Error(err)
+		}
+		if len(store.bookings) != 1 || len(store.batches) != 4 {
+			t.Errorf("%d bookings in %d transactions", len(store.bookings), len(store.batches))
+		}
+		store.before = func(int, models.Need) error { return repository.ErrConflict }
+		if _, err := New(store, Options{}).Reserve(t.Context(), store.id, buy(1)); !errors.Is(err, models.ErrUnavailable) {
+			t.Errorf("without an end: %v", err)
+		}
+	})
+}
+
+func TestLatch(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newScripted(10)
+		office := New(store, Options{})
+		reserve := func(quantity int64) (*models.Booking, error) {
+			verdict, err := office.Reserve(t.Context(), store.id, buy(quantity))
+			return verdict.Booking, err
+		}
+		booking, err := reserve(8)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 1000 {
+			if _, err := reserve(3); !errors.Is(err, models.ErrInsufficientTickets) {
+				t.Fatal(err)
+			}
+		}
+		if len(store.batches) != 1 {
+			t.Errorf("1,000 refusals cost %d transactions", len(store.batches)-1)
+		}
+		if _, err := office.Ask(t.Context(), store.id, &models.Cancel{Booking: booking.ID}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := reserve(3); err != nil {
+			t.Errorf("right after a release at this desk: %v", err)
+		}
+		if _, err := reserve(8); !errors.Is(err, models.ErrInsufficientTickets) {
+			t.Error(err)
+		}
+		store.mu.Lock() // another replica gives tickets back
+		store.event.Stock.Available, store.event.Stock.Held = 10, 0
+		store.mu.Unlock()
+		time.Sleep(101 * time.Millisecond) // the bubble's clock, not a real wait
+		if _, err := reserve(8); err != nil {
+			t.Errorf("100 ms after a release elsewhere: %v", err)
+		}
+	})
+}
+
+func TestLatch_never_stands_before_an_answered_key(t *testing.T) {
+	t.Parallel()
+	store := newScripted(2)
+	office := New(store, Options{LatchFor: time.Hour})
+	c := buy(2)
+	c.Key = "k"
+	first, err := office.Reserve(t.Context(), store.id, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := *c
+	again.Booking = models.NewID[models.BookingID]()
+	second, err := office.Reserve(t.Context(), store.id, &again)
+	if err != nil || !second.Replayed || second.Booking.ID != first.Booking.ID {
+		t.Fatalf("%+v, %v", second, err)
+	}
+	again.Hash[0]++
+	if _, err := office.Reserve(t.Context(), store.id, &again); !errors.Is(err, models.ErrKeyReused) {
+		t.Error(err)
+	}
+	again.Key = "other"
+	if _, err := office.Reserve(t.Context(), store.id, &again); !errors.Is(err, models.ErrSoldOut) {
+		t.Error(err)
+	}
+}
+
+func TestReserve_of_a_caller_who_went_away_does_nothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newScripted(10)
+		store.entered, store.gate = make(chan struct{}, 10), make(chan struct{})
+		office := New(store, Options{})
+		var group sync.WaitGroup
+		group.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if _, err := office.Reserve(ctx, store.id, buy(1)); !errors.Is(err, models.ErrOutcomeUnknown) {
+				t.Errorf("gone in the middle of its transaction: %v", err)
+			}
+		})
+		<-store.entered
+		group.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if _, err := office.Reserve(ctx, store.id, buy(1)); !errors.Is(err, models.ErrBusy) {
+				t.Errorf("gone while waiting: %v", err)
+			}
+		})
+		group.Wait()
+		close(store.gate)
+		if err := office.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if len(store.bookings) != 1 {
+			t.Errorf("%d bookings; want that of the transaction that was under way", len(store.bookings))
+		}
+	})
+}
+
+func TestClose_answers_what_was_accepted_and_refuses_the_rest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newScripted(100)
+		store.entered, store.gate = make(chan struct{}, 10), make(chan struct{})
+		office := New(store, Options{MaxBatch: 2})
+		var group sync.WaitGroup
+		for range 5 {
+			group.Go(func() {
+				if _, err := office.Reserve(t.Context(), store.id, buy(1)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		closed := make(chan error)
+		go func() { closed <- office.Close(t.Context()) }()
+		synctest.Wait()
+		if _, err := office.Reserve(t.Context(), store.id, buy(1)); !errors.Is(err, models.ErrShuttingDown) {
+			t.Error(err)
+		}
+		close(store.gate)
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+		group.Wait()
+	})
+}
+
+func TestOffice_forgets_idle_desks(t *testing.T) {
+	t.Parallel()
+	office := New(newScripted(1), Options{})
+	for range 3 * manyDesks {
+		office.desk(models.NewID[models.EventID]())
+	}
+	if len(office.desks) > manyDesks {
+		t.Errorf("%d desks are kept", len(office.desks))
+	}
+}

@@ -1,0 +1,132 @@
+// Package config reads Quantix's settings: one table of options (options.go),
+// from flags and the environment, checked, into a Config that is passed on.
+// Nothing here is global.
+package config
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+)
+
+// Config is what a command runs with. The zero value is no valid configuration:
+// Load makes one.
+type Config struct {
+	Host           string   // address to listen on; empty means all
+	Port           int      // TCP port; 0 takes any free one
+	TrustedProxies []string // addresses and networks whose X-Forwarded-For counts
+
+	DatabaseURL   string        // PostgreSQL; empty means the embedded store
+	DB            DB            // the parts that DatabaseURL was made of, if it was not given
+	DBMaxConns    int           // connections that one process opens at most
+	DBLockTimeout time.Duration // how long a statement waits for a row lock
+
+	RedisURL string // redis:// or rediss://; empty means the embedded queue
+	DataDir  string // where the embedded store keeps its files
+
+	LogLevel        slog.Level
+	LogFormat       LogFormat
+	AutoMigrate     bool          // serve applies pending migrations
+	ShutdownTimeout time.Duration // to finish what is in hand after SIGTERM
+
+	PaymentDeadline       time.Duration // how long a booking waits for its payment
+	PaymentConcurrency    int           // charges under way at once, per process
+	PaymentSimLatency     time.Duration // the simulated gateway's answer time
+	PaymentSimFailureRate float64       // share of its calls that fail, 0 to 1
+	PaymentRetryBase      time.Duration // pause before the second attempt
+
+	MaxTicketsPerBooking int
+	MaxInbox             int    // buyers that may wait for one event
+	Currency             string // ISO 4217 code for events that name none
+
+	settings []Setting // where each value came from, in the table's order
+}
+
+// DB holds the parts of a PostgreSQL address.
+type DB struct {
+	Host     string // a name, an address, or the directory of a unix socket
+	Port     int
+	User     string
+	Password string
+	Name     string
+}
+
+// LogFormat is the form of the log's lines.
+type LogFormat string
+
+// The log's forms.
+const (
+	LogJSON LogFormat = "json"
+	LogText LogFormat = "text"
+)
+
+// Load reads a command's settings from its arguments and, where these are
+// silent, from the environment (os.LookupEnv), then from the defaults. The
+// error is one line that names the option, what was given (unless secret) and
+// what is accepted; flag.ErrHelp if help was asked for.
+func Load(args []string, lookup func(string) (string, bool)) (Config, error) {
+	fs := flag.NewFlagSet("quantix", flag.ContinueOnError)
+	c, err := LoadFlags(fs, args, lookup)
+	if err == nil && fs.NArg() > 0 {
+		return Config{}, fmt.Errorf("unexpected argument %q; quantix help lists the commands and options", fs.Arg(0))
+	}
+	return c, err
+}
+
+// LoadFlags is Load for a command that has flags of its own: it adds the options
+// to fs, parses args, and leaves the other arguments in fs.Args.
+func LoadFlags(fs *flag.FlagSet, args []string, lookup func(string) (string, bool)) (Config, error) {
+	given := addFlags(fs)
+	fs.SetOutput(io.Discard) // the error says it, in one line
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return Config{}, err
+		}
+		return Config{}, fmt.Errorf("%w; quantix help lists the options", err)
+	}
+	var c Config
+	for _, o := range options {
+		s, err := find(o, given, lookup)
+		if err != nil {
+			return Config{}, err
+		}
+		if err := o.apply(&c, &s); err != nil {
+			return Config{}, err
+		}
+		c.settings = append(c.settings, s)
+	}
+	c.chooseStore()
+	return c, nil
+}
+
+// apply checks a value and puts it into the Config.
+func (o Option) apply(c *Config, s *Setting) error {
+	if s.Value == "" && o.Default == "" {
+		return nil // the option is off
+	}
+	if err := o.set(c, s.Value); err != nil {
+		shown := fmt.Sprintf("%q", s.Value)
+		if o.Secret {
+			shown = "the value given (hidden)"
+		}
+		return fmt.Errorf("%s: %s is wrong; accepted: %s", s.origin, shown, o.Accepts)
+	}
+	return nil
+}
+
+// chooseStore makes the database's URL from its parts as soon as one of them,
+// and not the URL itself, is given.
+func (c *Config) chooseStore() {
+	if c.DatabaseURL != "" {
+		return
+	}
+	for _, s := range c.settings {
+		if s.Source != FromDefault && isDB(s.Name) {
+			c.DatabaseURL = c.DB.url()
+			return
+		}
+	}
+}

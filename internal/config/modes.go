@@ -1,0 +1,81 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// Store is where bookings are kept.
+type Store string
+
+// The stores.
+const (
+	Postgres Store = "postgres"
+	SQLite   Store = "sqlite"
+)
+
+// Queue is where payments wait for a worker.
+type Queue string
+
+// The queues.
+const (
+	Redis     Queue = "redis"
+	InProcess Queue = "inprocess"
+)
+
+// Store says which store the settings ask for: PostgreSQL as soon as
+// DATABASE_URL or any DB_ option is set, else the embedded one.
+func (c Config) Store() Store {
+	if c.DatabaseURL != "" {
+		return Postgres
+	}
+	return SQLite
+}
+
+// Queue says which queue the settings ask for: Redis if REDIS_URL is set, else
+// the embedded one.
+func (c Config) Queue() Queue {
+	if c.RedisURL != "" {
+		return Redis
+	}
+	return InProcess
+}
+
+// PostgresURL returns the address of the database, password included; empty
+// for the embedded store.
+func (c Config) PostgresURL() string { return c.DatabaseURL }
+
+// Addr returns the address to listen on.
+func (c Config) Addr() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
+
+// Validate says, in one sentence, why a command cannot run with these settings.
+// The command is as the user types it; "serve --api" is one of its own.
+func (c Config) Validate(command string) error {
+	if command != "worker" && command != "serve --api" {
+		return nil
+	}
+	if c.Queue() != Redis {
+		return fmt.Errorf("quantix %s needs Redis: set REDIS_URL (such as localhost:6379), "+
+			"or run quantix serve, which brings the API, the workers and a queue of its own", command)
+	}
+	if c.Store() != Postgres {
+		return fmt.Errorf("quantix %s needs PostgreSQL: set DATABASE_URL or DB_HOST, "+
+			"or run quantix serve, for the embedded store belongs to one process", command)
+	}
+	return nil
+}
+
+// url makes the address of the database from its parts. A host that is a
+// directory goes where the drivers look for a unix socket.
+func (d DB) url() string {
+	u := url.URL{Scheme: "postgres", User: url.UserPassword(d.User, d.Password), Path: "/" + d.Name}
+	if strings.HasPrefix(d.Host, "/") {
+		u.RawQuery = url.Values{"host": {d.Host}, "port": {strconv.Itoa(d.Port)}}.Encode()
+	} else {
+		u.Host = net.JoinHostPort(d.Host, strconv.Itoa(d.Port))
+	}
+	return u.String()
+}

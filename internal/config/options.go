@@ -1,0 +1,143 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// Option is one line of the table of settings.
+type Option struct {
+	Name    string // of the environment variable
+	Default string // as one would write it; empty means off
+	Help    string // what it does
+	Accepts string // which values are right
+	Secret  bool   // never shown; may be given as a file instead
+
+	isBool bool // the flag may stand without a value
+	set    func(*Config, string) error
+}
+
+// Flag returns the option's flag, without the dashes in front.
+func (o Option) Flag() string {
+	return strings.ToLower(strings.ReplaceAll(o.Name, "_", "-"))
+}
+
+// File returns the name of the variable that holds the path of a file with the
+// secret; empty for an option that is none.
+func (o Option) File() string {
+	if !o.Secret {
+		return ""
+	}
+	return o.Name + "_FILE"
+}
+
+// Options returns the table of all settings, in the order of the documentation.
+func Options() []Option { return slices.Clone(options) }
+
+// isDB reports whether an option, once set, says that there is a PostgreSQL.
+func isDB(name string) bool { return strings.HasPrefix(name, "DB_") }
+
+// options is the only place where a setting is described.
+var options = []Option{
+	{
+		Name: "DB_HOST", Default: "localhost", Help: "PostgreSQL: host, or the directory of its unix socket",
+		Accepts: "a host name, an address, or a directory",
+		set:     func(c *Config, v string) error { return hostOrDir(&c.DB.Host, v) },
+	}, {
+		Name: "DB_PORT", Default: "5432", Help: "PostgreSQL: port",
+		Accepts: "a port, 1 to 65535",
+		set:     func(c *Config, v string) error { return integer(&c.DB.Port, v, 1, 65535) },
+	}, {
+		Name: "DB_USER", Default: "postgres", Help: "PostgreSQL: user",
+		Accepts: "a name",
+		set:     func(c *Config, v string) error { return text(&c.DB.User, v) },
+	}, {
+		Name: "DB_PASSWORD", Default: "password", Help: "PostgreSQL: password", Secret: true,
+		Accepts: "a password, on one line",
+		set:     func(c *Config, v string) error { return text(&c.DB.Password, v) },
+	}, {
+		Name: "DB_NAME", Default: "ticket_booking", Help: "PostgreSQL: database; created if it is missing and the user may",
+		Accepts: "a name",
+		set:     func(c *Config, v string) error { return text(&c.DB.Name, v) },
+	}, {
+		Name: "DATABASE_URL", Help: "PostgreSQL: the whole address; goes before DB_HOST to DB_NAME", Secret: true,
+		Accepts: "a URL such as postgres://user:password@host:5432/name",
+		set:     func(c *Config, v string) error { return postgresURL(&c.DatabaseURL, v) },
+	}, {
+		Name: "DB_MAX_CONNS", Default: "20", Help: "PostgreSQL: connections that one process opens at most",
+		Accepts: "a whole number, 2 to 1000",
+		set:     func(c *Config, v string) error { return integer(&c.DBMaxConns, v, 2, 1000) },
+	}, {
+		Name: "DB_LOCK_TIMEOUT", Default: "3s", Help: "PostgreSQL: how long a statement waits for a row lock",
+		Accepts: "a duration of 1ms to 1m, such as 3s",
+		set:     func(c *Config, v string) error { return duration(&c.DBLockTimeout, v, ms, minute) },
+	}, {
+		Name: "REDIS_URL", Help: "Redis for the payment queue, such as localhost:6379; without it the queue is embedded", Secret: true,
+		Accepts: "host:port, or a URL such as redis://:password@host:6379/0 (rediss:// for TLS)",
+		set:     func(c *Config, v string) error { return redisURL(&c.RedisURL, v) },
+	}, {
+		Name: "PORT", Default: "8080", Help: "port of the API",
+		Accepts: "a port, 1 to 65535, or 0 for any free one",
+		set:     func(c *Config, v string) error { return integer(&c.Port, v, 0, 65535) },
+	}, {
+		Name: "HOST", Help: "address to listen on; without it, all of this machine's",
+		Accepts: "a host name or an address, without a port",
+		set:     func(c *Config, v string) error { return host(&c.Host, v) },
+	}, {
+		Name: "TRUSTED_PROXIES", Help: "proxies whose X-Forwarded-For is believed; without it, none",
+		Accepts: "addresses and networks, separated by commas, such as 10.0.0.0/8,127.0.0.1",
+		set:     func(c *Config, v string) error { return networks(&c.TrustedProxies, v) },
+	}, {
+		Name: "PAYMENT_DEADLINE", Default: "15", Help: "how long a booking waits for its payment, in minutes",
+		Accepts: "minutes, or a duration such as 90s or 2m; 1s to 720h",
+		set:     func(c *Config, v string) error { return minutes(&c.PaymentDeadline, v, second, 720*hour) },
+	}, {
+		Name: "PAYMENT_CONCURRENCY", Default: "256", Help: "payments under way at once, in one process",
+		Accepts: "a whole number, 1 to 10000",
+		set:     func(c *Config, v string) error { return integer(&c.PaymentConcurrency, v, 1, 10_000) },
+	}, {
+		Name: "PAYMENT_RETRY_BASE", Default: "1s", Help: "pause before a payment's second attempt; each further one doubles it",
+		Accepts: "a duration of 1ms to 1h, such as 1s",
+		set:     func(c *Config, v string) error { return duration(&c.PaymentRetryBase, v, ms, hour) },
+	}, {
+		Name: "PAYMENT_SIM_LATENCY", Default: "50ms", Help: "simulated gateway: how long it takes to answer",
+		Accepts: "a duration of 0 to 1m, such as 50ms",
+		set:     func(c *Config, v string) error { return duration(&c.PaymentSimLatency, v, 0, minute) },
+	}, {
+		Name: "PAYMENT_SIM_FAILURE_RATE", Default: "0", Help: "simulated gateway: share of the calls that end in an error",
+		Accepts: "a number from 0 (none) to 1 (all)",
+		set:     func(c *Config, v string) error { return share(&c.PaymentSimFailureRate, v) },
+	}, {
+		Name: "MAX_TICKETS_PER_BOOKING", Default: "100", Help: "tickets that one booking may take",
+		Accepts: "a whole number, 1 to 1000000",
+		set:     func(c *Config, v string) error { return integer(&c.MaxTicketsPerBooking, v, 1, 1_000_000) },
+	}, {
+		Name: "MAX_INBOX", Default: "10000", Help: "buyers that may wait for one event before further ones are told to come back",
+		Accepts: "a whole number, 1 to 1000000",
+		set:     func(c *Config, v string) error { return integer(&c.MaxInbox, v, 1, 1_000_000) },
+	}, {
+		Name: "CURRENCY", Default: "USD", Help: "currency of events that name none",
+		Accepts: "an ISO 4217 code of three capital letters, such as EUR",
+		set:     func(c *Config, v string) error { return currency(&c.Currency, v) },
+	}, {
+		Name: "DATA_DIR", Default: "./data", Help: "where the embedded store keeps its files",
+		Accepts: "a directory",
+		set:     func(c *Config, v string) error { return text(&c.DataDir, v) },
+	}, {
+		Name: "AUTO_MIGRATE", Default: "true", Help: "whether serve applies pending migrations", isBool: true,
+		Accepts: "true or false",
+		set:     func(c *Config, v string) error { return boolean(&c.AutoMigrate, v) },
+	}, {
+		Name: "LOG_LEVEL", Default: "info", Help: "the least important lines that are logged",
+		Accepts: "debug, info, warn or error",
+		set:     func(c *Config, v string) error { return level(&c.LogLevel, v) },
+	}, {
+		Name: "LOG_FORMAT", Default: "text", Help: "form of the log's lines",
+		Accepts: "json or text",
+		set:     func(c *Config, v string) error { return logFormat(&c.LogFormat, v) },
+	}, {
+		Name: "SHUTDOWN_TIMEOUT", Default: "10s", Help: "time to finish what is in hand after SIGTERM",
+		Accepts: "a duration of 1s to 10m, such as 10s",
+		set:     func(c *Config, v string) error { return duration(&c.ShutdownTimeout, v, second, 10*minute) },
+	},
+}

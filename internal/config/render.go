@@ -1,0 +1,89 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// hidden stands for a secret.
+const hidden = "********"
+
+// Redacted returns all settings in the table's order, for people to read: a
+// password is hidden, and so are the passwords inside addresses.
+func (c Config) Redacted() []Setting {
+	settings := slices.Clone(c.settings)
+	for i, o := range options {
+		if i < len(settings) && o.Secret {
+			settings[i].Value = redact(o.Name, settings[i].Value)
+		}
+	}
+	return settings
+}
+
+// redact hides a secret; of an address it leaves what is safe to show.
+func redact(name, value string) string {
+	if value == "" {
+		return ""
+	}
+	if !strings.HasSuffix(name, "_URL") {
+		return hidden
+	}
+	if !strings.Contains(value, "://") {
+		value = "redis://" + value // only Redis may be given without a scheme
+	}
+	u, err := url.Parse(value)
+	if err != nil {
+		return hidden
+	}
+	// Drivers read passwords from the query, too; only the place is of interest.
+	safe := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
+	if user := u.User.Username(); user != "" {
+		safe.User = url.User(user)
+	}
+	return safe.String()
+}
+
+// Markdown renders the table of settings for the README.
+func Markdown() string {
+	var b strings.Builder
+	b.WriteString("| Variable | Default | Description |\n|----------|---------|-------------|\n")
+	for _, o := range options {
+		fmt.Fprintf(&b, "| %s | %s | %s (%s) |\n", names(o), code(o.Default), upperFirst(o.Help), o.Accepts)
+	}
+	return b.String()
+}
+
+// names are the variables of an option.
+func names(o Option) string {
+	if o.File() == "" {
+		return code(o.Name)
+	}
+	return code(o.Name) + ", " + code(o.File())
+}
+
+func code(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "`" + s + "`"
+}
+
+func upperFirst(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+// Usage renders the table of settings for a terminal.
+func Usage() string {
+	var b strings.Builder
+	for _, o := range options {
+		fmt.Fprintf(&b, "  %-26s --%s\n", o.Name, o.Flag())
+		fmt.Fprintf(&b, "      %s\n      accepted: %s\n", o.Help, o.Accepts)
+		if o.Default != "" {
+			fmt.Fprintf(&b, "      default: %s\n", o.Default)
+		}
+		if o.File() != "" {
+			fmt.Fprintf(&b, "      %s (--%s-file) names a file that holds it\n", o.File(), o.Flag())
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,199 @@
+package config
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Shorter names for the table.
+const (
+	ms     = time.Millisecond
+	second = time.Second
+	minute = time.Minute
+	hour   = time.Hour
+)
+
+// errWrong is all that a check reports: which option, the value and what is
+// accepted instead are in the table, and the text of a parser's own error might
+// repeat a secret.
+var errWrong = errors.New("wrong value")
+
+// text takes any single line.
+func text(to *string, v string) error {
+	if strings.ContainsFunc(v, unicode.IsControl) {
+		return errWrong
+	}
+	*to = v
+	return nil
+}
+
+// integer takes a whole number within bounds.
+func integer(to *int, v string, least, most int) error {
+	n, err := strconv.Atoi(v)
+	if err != nil || n < least || n > most {
+		return errWrong
+	}
+	*to = n
+	return nil
+}
+
+// duration takes Go's notation, within bounds.
+func duration(to *time.Duration, v string, least, most time.Duration) error {
+	d, err := time.ParseDuration(v)
+	if err != nil || d < least || d > most {
+		return errWrong
+	}
+	*to = d
+	return nil
+}
+
+// minutes takes a plain number of minutes, or a duration.
+func minutes(to *time.Duration, v string, least, most time.Duration) error {
+	if _, err := strconv.ParseFloat(v, 64); err == nil {
+		v += "m"
+	}
+	return duration(to, v, least, most)
+}
+
+// share takes a number from 0 to 1; written so that NaN is refused.
+func share(to *float64, v string) error {
+	f, err := strconv.ParseFloat(v, 64)
+	if err != nil || !(f >= 0 && f <= 1) {
+		return errWrong
+	}
+	*to = f
+	return nil
+}
+
+// boolean takes what strconv takes.
+func boolean(to *bool, v string) error {
+	b, err := strconv.ParseBool(v)
+	if err != nil {
+		return errWrong
+	}
+	*to = b
+	return nil
+}
+
+// level takes one of four names, in any case.
+func level(to *slog.Level, v string) error {
+	levels := map[string]slog.Level{
+		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
+	}
+	l, known := levels[strings.ToLower(v)]
+	if !known {
+		return errWrong
+	}
+	*to = l
+	return nil
+}
+
+// logFormat takes json or text.
+func logFormat(to *LogFormat, v string) error {
+	f := LogFormat(strings.ToLower(v))
+	if f != LogJSON && f != LogText {
+		return errWrong
+	}
+	*to = f
+	return nil
+}
+
+// currency takes the shape of an ISO 4217 code; models knows which ones exist.
+func currency(to *string, v string) error {
+	if len(v) != 3 || strings.Trim(v, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		return errWrong
+	}
+	*to = v
+	return nil
+}
+
+// host takes a name or an IP address, without a port.
+func host(to *string, v string) error {
+	bare := strings.TrimSuffix(strings.TrimPrefix(v, "["), "]")
+	if _, err := netip.ParseAddr(bare); err == nil {
+		*to = bare
+		return nil
+	}
+	if strings.ContainsAny(v, ":/[]@?# ") || strings.ContainsFunc(v, unicode.IsControl) {
+		return errWrong
+	}
+	*to = v
+	return nil
+}
+
+// hostOrDir takes a host, or an absolute directory with a unix socket.
+func hostOrDir(to *string, v string) error {
+	if strings.HasPrefix(v, "/") {
+		return text(to, v)
+	}
+	return host(to, v)
+}
+
+// networks takes a list of addresses and networks.
+func networks(to *[]string, v string) error {
+	var list []string
+	for item := range strings.SplitSeq(v, ",") {
+		item = strings.TrimSpace(item)
+		_, addrErr := netip.ParseAddr(item)
+		_, prefixErr := netip.ParsePrefix(item)
+		if addrErr != nil && prefixErr != nil {
+			return errWrong
+		}
+		list = append(list, item)
+	}
+	*to = list
+	return nil
+}
+
+// postgresURL takes the URL of a PostgreSQL database.
+func postgresURL(to *string, v string) error {
+	u, err := url.Parse(v)
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Opaque != "" {
+		return errWrong
+	}
+	*to = v
+	return nil
+}
+
+// redisURL takes host:port, a host, or a URL; what it leaves out of the address
+// is localhost and 6379.
+func redisURL(to *string, v string) error {
+	if !strings.Contains(v, "://") {
+		v = "redis://" + v
+	}
+	u, err := url.Parse(v)
+	if err != nil || u.Scheme != "redis" && u.Scheme != "rediss" {
+		return errWrong
+	}
+	name, port := u.Hostname(), u.Port()
+	if name == "" {
+		name = "localhost"
+	}
+	if port == "" {
+		port = "6379"
+	}
+	number := 0
+	if integer(&number, port, 1, 65535) != nil || !redisPath(u.Path) {
+		return errWrong
+	}
+	u.Host = net.JoinHostPort(name, port)
+	*to = u.String()
+	return nil
+}
+
+// redisPath takes nothing, or the number of a database.
+func redisPath(path string) bool {
+	number := strings.TrimPrefix(path, "/")
+	if number == "" {
+		return true
+	}
+	n, err := strconv.Atoi(number)
+	return err == nil && n >= 0
+}

@@ -1,0 +1,44 @@
+package metrics
+
+import (
+	"context"
+	"errors"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestMetrics_are_shown_to_a_scrape(t *testing.T) {
+	t.Parallel()
+	m := New("v1")
+	m.Request("/api/v1/bookings", "POST", 201, 3*time.Millisecond)
+	m.Batch(12, time.Millisecond, nil)
+	m.Batch(1, time.Millisecond, errors.New("x"))
+	m.Refused("sold_out")
+	m.Round("sweeper", 3, nil)
+	m.Payment("charge", "succeeded")
+	m.Gauge("quantix_outbox_rows", "Rows.", func(context.Context) (float64, error) { return 7, nil })
+	m.Gauge("quantix_gone", "Not there.", func(context.Context) (float64, error) { return 0, errors.New("gone") })
+	answer := httptest.NewRecorder()
+	m.Handler().ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+	body := answer.Body.String()
+	for _, line := range []string{
+		`quantix_http_request_seconds_count{method="POST",route="/api/v1/bookings",status="201"} 1`,
+		`quantix_desk_batch_commands_count 2`,
+		`quantix_desk_batch_seconds_count{result="error"} 1`,
+		`quantix_desk_refused_total{code="sold_out"} 1`,
+		`quantix_job_items_total{job="sweeper"} 3`,
+		`quantix_payments_total{kind="charge",outcome="succeeded"} 1`,
+		`quantix_outbox_rows 7`,
+		`quantix_info{version="v1"} 1`,
+		`go_goroutines`,
+	} {
+		if !strings.Contains(body, line) {
+			t.Errorf("missing: %s", line)
+		}
+	}
+	if answer.Code != 200 || strings.Contains(body, "quantix_gone 0") {
+		t.Errorf("status %d; a gauge that cannot be read must be left out", answer.Code)
+	}
+}

@@ -1,0 +1,132 @@
+package models
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Kind is the class of an error; each has one HTTP status.
+type Kind string
+
+// The kinds of errors.
+const (
+	KindInvalid      Kind = "invalid"       // the request is wrong in itself
+	KindNotFound     Kind = "not_found"     // what it names is unknown
+	KindConflict     Kind = "conflict"      // the state of things forbids it
+	KindPrecondition Kind = "precondition"  // If-Match named an older version
+	KindUnprocessed  Kind = "unprocessable" // an Idempotency-Key used again for another request
+	KindUnavailable  Kind = "unavailable"   // not now; ask again after RetryAfter
+	KindInternal     Kind = "internal"      // a fault of ours
+)
+
+// Kinds lists every kind, for tests that must cover them all.
+var Kinds = []Kind{KindInvalid, KindNotFound, KindConflict, KindPrecondition, KindUnprocessed, KindUnavailable, KindInternal}
+
+// FieldError says what is wrong in one place of a request, such as "body.ticket_price".
+type FieldError struct {
+	Location string
+	Message  string
+	Value    any // what was sent, where it is short and safe to repeat; else nil
+}
+
+// Error is every error that a caller of Quantix is meant to tell apart: by Code, which is stable.
+// Detail is a sentence that is safe to show and says what to do. Err is the hidden cause, for the log only.
+type Error struct {
+	Kind       Kind
+	Code       string
+	Detail     string
+	Fields     []FieldError
+	Attrs      map[string]any // extra members of the answer, such as "available"
+	RetryAfter time.Duration  // with KindUnavailable: when to ask again
+	Err        error
+}
+
+// Error gives the code, the sentence and, for logs, the cause.
+func (e *Error) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("%s: %s: %v", e.Code, e.Detail, e.Err)
+	}
+	return e.Code + ": " + e.Detail
+}
+
+// Unwrap gives the hidden cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Is compares by code, so that a sentinel still matches after With.
+func (e *Error) Is(target error) bool {
+	other, ok := errors.AsType[*Error](target)
+	return ok && other.Code == e.Code
+}
+
+// With returns a copy that carries the cause.
+func (e *Error) With(cause error) *Error {
+	c := *e
+	c.Err = cause
+	return &c
+}
+
+// Say returns a copy with another sentence.
+func (e *Error) Say(format string, args ...any) *Error {
+	c := *e
+	c.Detail = fmt.Sprintf(format, args...)
+	return &c
+}
+
+// Attr returns a copy with one more member in the answer.
+func (e *Error) Attr(name string, value any) *Error {
+	c := *e
+	c.Attrs = make(map[string]any, len(e.Attrs)+1)
+	for k, v := range e.Attrs {
+		c.Attrs[k] = v
+	}
+	c.Attrs[name] = value
+	return &c
+}
+
+// The errors of the domain. Compare with errors.Is; the code is what counts.
+var (
+	ErrInvalid       = &Error{Kind: KindInvalid, Code: "invalid_request", Detail: "The request is not valid; see errors for each place."}
+	ErrInvalidCursor = &Error{Kind: KindInvalid, Code: "invalid_cursor", Detail: "The cursor is not one that this list gave; start again without it."}
+
+	ErrEventNotFound   = &Error{Kind: KindNotFound, Code: "event_not_found", Detail: "There is no event with this id."}
+	ErrUserNotFound    = &Error{Kind: KindNotFound, Code: "user_not_found", Detail: "There is no user with this id."}
+	ErrBookingNotFound = &Error{Kind: KindNotFound, Code: "booking_not_found", Detail: "There is no booking with this id."}
+	ErrLetterNotFound  = &Error{Kind: KindNotFound, Code: "dead_letter_not_found", Detail: "There is no dead letter with this id; it may have been retried or discarded."}
+
+	ErrSoldOut             = &Error{Kind: KindConflict, Code: "sold_out", Detail: "No tickets are available now. Some may return when unpaid bookings expire."}
+	ErrInsufficientTickets = &Error{Kind: KindConflict, Code: "insufficient_tickets", Detail: "Fewer tickets are available than asked for; ask for at most the number in available."}
+	ErrEventStarted        = &Error{Kind: KindConflict, Code: "event_started", Detail: "The event has begun; tickets can no longer be booked."}
+	ErrSalesEnded          = &Error{Kind: KindConflict, Code: "sales_ended", Detail: "The sale of this event has ended; tickets can no longer be booked."}
+	ErrEventCancelled      = &Error{Kind: KindConflict, Code: "event_cancelled", Detail: "The event was cancelled."}
+	ErrEventOver           = &Error{Kind: KindConflict, Code: "event_over", Detail: "The event is over; its bookings can no longer be cancelled."}
+	ErrAlreadyCancelled    = &Error{Kind: KindConflict, Code: "already_cancelled", Detail: "The booking is cancelled already."}
+	ErrCapacityBelowTaken  = &Error{Kind: KindConflict, Code: "capacity_below_taken", Detail: "total_tickets cannot be lower than the tickets taken; cancel bookings first, or ask for at least the number in taken."}
+	ErrCurrencyFixed       = &Error{Kind: KindConflict, Code: "currency_fixed", Detail: "The currency cannot change after the first booking."}
+	ErrEventHasBookings    = &Error{Kind: KindConflict, Code: "event_has_live_bookings", Detail: "The event has live bookings; cancel the event or its bookings first."}
+	ErrUserHasBookings     = &Error{Kind: KindConflict, Code: "user_has_live_bookings", Detail: "The user has live bookings; cancel them first."}
+	ErrEmailTaken          = &Error{Kind: KindConflict, Code: "email_taken", Detail: "Another user has this e-mail address."}
+	ErrLetterUnknown       = &Error{Kind: KindConflict, Code: "outcome_not_known", Detail: "Whether this charge was made is not known yet, so the letter cannot be discarded; retry it, or wait until the gateway has answered."}
+	ErrRefundOwed          = &Error{Kind: KindConflict, Code: "refund_owed", Detail: "This refund is owed to the buyer, so its letter cannot be discarded; retry it."}
+	ErrNotRetryable        = &Error{Kind: KindConflict, Code: "not_retryable", Detail: "This letter holds a message that cannot be read; there is nothing to retry. Discard it."}
+	ErrBookingNotPending   = &Error{Kind: KindConflict, Code: "booking_not_pending", Detail: "The booking no longer waits for a payment; there is nothing to retry. Discard the letter."}
+
+	ErrVersionMismatch = &Error{Kind: KindPrecondition, Code: "version_mismatch", Detail: "It was changed since you read it; read it again and repeat the change."}
+	ErrKeyReused       = &Error{Kind: KindUnprocessed, Code: "idempotency_key_reused", Detail: "This Idempotency-Key was used for another request; use a new key for a new request."}
+
+	ErrBusy           = &Error{Kind: KindUnavailable, Code: "busy", Detail: "Too many bookings wait for this event; ask again shortly.", RetryAfter: time.Second}
+	ErrUnavailable    = &Error{Kind: KindUnavailable, Code: "unavailable", Detail: "The store does not answer now; ask again shortly. Nothing was changed.", RetryAfter: time.Second}
+	ErrOutcomeUnknown = &Error{Kind: KindUnavailable, Code: "outcome_unknown", Detail: "Whether the request took effect is not known yet; ask again with the same Idempotency-Key, or read the booking list first.", RetryAfter: 2 * time.Second}
+	ErrShuttingDown   = &Error{Kind: KindUnavailable, Code: "shutting_down", Detail: "This server is stopping; ask again.", RetryAfter: time.Second}
+	ErrInternal       = &Error{Kind: KindInternal, Code: "internal", Detail: "Something went wrong on our side; it was logged."}
+)
+
+// Invalid makes an ErrInvalid from its places; nil when there are none.
+func Invalid(fields []FieldError) error {
+	if len(fields) == 0 {
+		return nil
+	}
+	e := *ErrInvalid
+	e.Fields = fields
+	return &e
+}

@@ -1,0 +1,202 @@
+package models
+
+import (
+	"math"
+	"strconv"
+	"time"
+)
+
+// Limits of an event.
+const (
+	MaxDescriptionLength = 10_000
+	MaxTotalTickets      = math.MaxInt32 // an INTEGER column
+)
+
+// Event is a show that tickets are sold for, with the counters that make selling safe.
+type Event struct {
+	ID          EventID
+	Name        string
+	Description string
+	DateTime    time.Time // when it begins
+	SalesEnd    time.Time // zero: the sale ends when the event begins
+	TicketPrice Money
+	Stock       Stock
+	Version     int64 // of the ETag: what an organiser edits; bookings do not move it
+	CancelledAt time.Time
+	DeletedAt   time.Time
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+// Stock is an event's counters. At every commit Available + Held + Sold = Total, all four at least 0; Held is the
+// sum of the quantities of PENDING bookings, Sold of CONFIRMED ones. Amounts are minor units of the event's currency.
+type Stock struct {
+	Total, Available, Held, Sold int64
+	HeldAmount, SoldAmount       int64
+	Pending                      int64 // how many bookings are PENDING
+	Confirmed                    int64
+	Cancelled                    int64
+}
+
+// Taken is how many tickets are spoken for.
+func (s Stock) Taken() int64 { return s.Held + s.Sold }
+
+// Bookings is how many bookings the event ever had.
+func (s Stock) Bookings() int64 { return s.Pending + s.Confirmed + s.Cancelled }
+
+// EventDraft is what an organiser gives to create an event.
+type EventDraft struct {
+	Name         string
+	Description  string
+	DateTime     time.Time
+	SalesEnd     time.Time // zero: none
+	TotalTickets int64
+	TicketPrice  Money
+}
+
+// EventPatch is a change to an event; nil fields keep their value.
+type EventPatch struct {
+	Name         *string
+	Description  *string
+	DateTime     *time.Time
+	SalesEnd     *time.Time // pointer to the zero time: none any more
+	TotalTickets *int64
+	Price        *string // the exact decimal, read in the event's (new) currency
+	Currency     *Currency
+}
+
+// NewEvent checks a draft and makes the event. The store sets the times of creation.
+func NewEvent(draft EventDraft) (Event, error) {
+	e := Event{
+		ID: NewID[EventID](), Name: draft.Name, Description: draft.Description,
+		DateTime: instant(draft.DateTime), SalesEnd: instant(draft.SalesEnd), TicketPrice: draft.TicketPrice,
+		Stock: Stock{Total: draft.TotalTickets, Available: draft.TotalTickets}, Version: 1,
+	}
+	return e, e.check()
+}
+
+// instant is a time as every store keeps it: UTC, whole microseconds.
+func instant(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC().Truncate(time.Microsecond)
+}
+
+func (e *Event) check() error {
+	var fields []FieldError
+	fields = checkText(fields, "body.name", e.Name, 1, MaxNameLength)
+	fields = checkText(fields, "body.description", e.Description, 0, MaxDescriptionLength)
+	fields = checkInstant(fields, "body.date_time", e.DateTime)
+	if !e.SalesEnd.IsZero() {
+		fields = checkInstant(fields, "body.sales_end", e.SalesEnd)
+	}
+	if e.Stock.Total < 1 || e.Stock.Total > MaxTotalTickets {
+		fields = append(fields, FieldError{"body.total_tickets", "must be between 1 and " + itoa(MaxTotalTickets), e.Stock.Total})
+	}
+	if e.TicketPrice.Minor < 0 {
+		fields = append(fields, FieldError{"body.ticket_price", "must not be negative", e.TicketPrice.String()})
+	} else if _, fits := e.TicketPrice.Times(max(e.Stock.Total, 0)); !fits {
+		fields = append(fields, FieldError{"body.ticket_price", "times total_tickets is too large an amount", e.TicketPrice.String()})
+	}
+	return Invalid(fields)
+}
+
+func checkInstant(fields []FieldError, place string, t time.Time) []FieldError {
+	if t.Year() < 1900 || t.Year() > 9999 {
+		return append(fields, FieldError{Location: place, Message: "must be a time between the years 1900 and 9999"})
+	}
+	return fields
+}
+
+// SalesClosed gives the reason why nothing can be booked at a time, or nil.
+func (e *Event) SalesClosed(now time.Time) *Error {
+	cutoff := e.SalesEnd
+	if cutoff.IsZero() {
+		cutoff = e.DateTime
+	}
+	switch {
+	case !e.CancelledAt.IsZero():
+		return ErrEventCancelled
+	case now.Before(cutoff):
+		return nil
+	case !now.Before(e.DateTime):
+		return ErrEventStarted
+	}
+	return ErrSalesEnded
+}
+
+// Over tells whether the event has begun and its sale has ended: then bookings are history and stay as they are.
+func (e *Event) Over(now time.Time) bool {
+	return !now.Before(e.DateTime) && !now.Before(e.SalesEnd)
+}
+
+// HasLiveBookings tells whether deleting the event would take something from a buyer.
+func (e *Event) HasLiveBookings(now time.Time) bool {
+	return e.Stock.Pending > 0 || e.Stock.Confirmed > 0 && !e.Over(now)
+}
+
+// apply changes an event by a patch and tells whether anything differs now.
+func (e *Event) apply(patch EventPatch, now time.Time) (changed bool, err error) {
+	next := *e
+	set(&next.Name, patch.Name)
+	set(&next.Description, patch.Description)
+	if patch.DateTime != nil {
+		next.DateTime = instant(*patch.DateTime)
+	}
+	if patch.SalesEnd != nil {
+		next.SalesEnd = instant(*patch.SalesEnd)
+	}
+	if err := next.applyPrice(patch); err != nil {
+		return false, err
+	}
+	if err := next.resize(patch.TotalTickets); err != nil {
+		return false, err
+	}
+	if err := next.check(); err != nil || next == *e {
+		return false, err
+	}
+	next.Version++
+	next.UpdatedAt = now
+	*e = next
+	return true, nil
+}
+
+func (e *Event) applyPrice(patch EventPatch) error {
+	if patch.Currency != nil && *patch.Currency != e.TicketPrice.Currency {
+		if e.Stock.Bookings() > 0 {
+			return ErrCurrencyFixed
+		}
+		// The number that the organiser saw stays: 75.50 USD becomes 75.50 EUR, not the same count of minor units.
+		price := e.TicketPrice.String()
+		if patch.Price == nil {
+			patch.Price = &price
+		}
+		e.TicketPrice.Currency = *patch.Currency
+	}
+	if patch.Price == nil {
+		return nil
+	}
+	price, err := ParseMoney(*patch.Price, e.TicketPrice.Currency)
+	if err != nil {
+		return Invalid([]FieldError{{"body.ticket_price", err.Error(), clip(*patch.Price, 40)}})
+	}
+	e.TicketPrice = price
+	return nil
+}
+
+// resize sets the capacity; what is taken stays taken.
+func (e *Event) resize(total *int64) error {
+	if total == nil || *total < 1 || *total > MaxTotalTickets {
+		set(&e.Stock.Total, total) // check() names what is wrong
+		return nil
+	}
+	if *total < e.Stock.Taken() {
+		return ErrCapacityBelowTaken.Attr("taken", e.Stock.Taken()).Attr("sold", e.Stock.Sold).Attr("held", e.Stock.Held)
+	}
+	e.Stock.Total = *total
+	e.Stock.Available = *total - e.Stock.Taken()
+	return nil
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }

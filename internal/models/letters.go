@@ -1,0 +1,46 @@
+package models
+
+// decide gives a dead letter's payment a new round of attempts, at once. A charge is tried again only while its booking
+// waits for it; one of unknown outcome is asked about in any case.
+func (c *RetryLetter) decide(s *EventState) Verdict {
+	if c.Kind == LetterRefund {
+		return s.retryRefund(c.Charge)
+	}
+	charge, b := s.Charges[c.Charge], s.Bookings[c.Charge.Booking]
+	if charge == nil || b == nil || charge.Status != ChargeFailed && charge.Status != ChargeUnknown {
+		return refuse(ErrLetterNotFound)
+	}
+	if charge.Status == ChargeFailed && (b.Status != Pending || !s.Now.Before(b.PaymentDeadline)) {
+		return refuse(ErrBookingNotPending)
+	}
+	charge.Status, charge.Attempts, charge.NextAttemptAt = ChargeStarted, 0, s.Now
+	s.touchCharge(charge)
+	s.closeLetter(charge.LetterID(LetterCharge))
+	return Verdict{Booking: copyOf(b)}
+}
+
+func (s *EventState) retryRefund(key ChargeKey) Verdict {
+	r, b := s.Refunds[key], s.Bookings[key.Booking]
+	if r == nil || b == nil || r.Status != RefundPending {
+		return refuse(ErrLetterNotFound)
+	}
+	r.Attempts, r.NextAttemptAt = 0, s.Now
+	s.touchRefund(r)
+	s.closeLetter(key.LetterID(LetterRefund))
+	return Verdict{Booking: copyOf(b)}
+}
+
+// decide drops a letter only when nothing hangs on it: money that may have been taken, or is owed, is not forgotten.
+func (c *DiscardLetter) decide(s *EventState) Verdict {
+	charge, b := s.Charges[c.Charge], s.Bookings[c.Charge.Booking]
+	switch {
+	case c.Kind == LetterRefund:
+		return refuse(ErrRefundOwed)
+	case charge == nil || b == nil:
+		return refuse(ErrLetterNotFound)
+	case charge.Status.Open():
+		return refuse(ErrLetterUnknown)
+	}
+	s.closeLetter(charge.LetterID(LetterCharge))
+	return Verdict{Booking: copyOf(b)}
+}

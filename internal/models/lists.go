@@ -1,0 +1,32 @@
+package models
+
+import "time"
+
+// Page bounds a list: at most Limit items, after the position of a cursor.
+type Page struct {
+	Limit int
+	After *Position // nil: from the start
+}
+
+// Position is the last item seen, by the list's order.
+type Position struct {
+	Time time.Time // the sort key; zero where the id alone orders
+	ID   [16]byte
+}
+
+// Bounds of a list's length.
+const (
+	DefaultLimit = 50
+	MaxLimit     = 500
+)
+
+// EventFilter picks events; zero fields pick all.
+type EventFilter struct {
+	From, To time.Time // date_time in [From, To)
+	Query    string    // part of the name or the description, case-insensitive
+}
+
+// BookingFilter picks bookings; the zero field picks all.
+type BookingFilter struct {
+	Status Status
+}

@@ -1,0 +1,232 @@
+package models
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// PaymentMethod says how a buyer pays. The simulated gateway's methods script its outcome.
+type PaymentMethod string
+
+// The methods of the simulated gateway.
+const (
+	SimOK      PaymentMethod = "sim_ok"      // succeeds; the default
+	SimDecline PaymentMethod = "sim_decline" // is declined
+	SimFlaky   PaymentMethod = "sim_flaky"   // two errors, then success
+	SimError   PaymentMethod = "sim_error"   // always an error
+	SimSlow    PaymentMethod = "sim_slow"    // answers pending, and succeeds after the deadline
+	SimLost    PaymentMethod = "sim_lost"    // charges, but the answer never arrives
+)
+
+// PaymentMethods lists every method.
+var PaymentMethods = []PaymentMethod{SimOK, SimDecline, SimFlaky, SimError, SimSlow, SimLost}
+
+// MaxAttempts is how often a gateway is tried before a charge or a refund becomes a dead letter.
+const MaxAttempts = 5
+
+// ChargeKey names a charge: the N-th (from 1) of a booking. Refunds have their charge's key, so that there is at
+// most one of each. Being derived, the key is known before anything is written or sent.
+type ChargeKey struct {
+	BookingRef
+	N int
+}
+
+// FirstCharge is the key of a booking's first charge.
+func FirstCharge(ref BookingRef) ChargeKey { return ChargeKey{ref, 1} }
+
+// ChargeID is the charge's public id.
+func (k ChargeKey) ChargeID() ChargeID { return derive[ChargeID](k.Booking, "charge", k.N) }
+
+// RefundID is the public id of the charge's refund.
+func (k ChargeKey) RefundID() RefundID { return derive[RefundID](k.Booking, "refund", k.N) }
+
+// LetterID is the id of the dead letter of the charge or of its refund.
+func (k ChargeKey) LetterID(kind LetterKind) LetterID {
+	return derive[LetterID](k.Booking, "letter/"+string(kind), k.N)
+}
+
+// Reference is the charge's name towards a gateway, its idempotency key there: "qx_<event>_<booking>_<n>".
+func (k ChargeKey) Reference() string {
+	return fmt.Sprintf("qx_%x_%x_%d", k.Event[:], k.Booking[:], k.N)
+}
+
+// ParseReference reads what Reference wrote.
+func ParseReference(reference string) (ChargeKey, error) {
+	var k ChargeKey
+	parts := strings.Split(reference, "_")
+	if len(parts) != 4 || parts[0] != "qx" || len(parts[1]) != 32 || len(parts[2]) != 32 {
+		return k, fmt.Errorf("%q is not a charge's reference", clip(reference, 100))
+	}
+	_, errEvent := hex.Decode(k.Event[:], []byte(parts[1]))
+	_, errBooking := hex.Decode(k.Booking[:], []byte(parts[2]))
+	n, errN := strconv.ParseUint(parts[3], 10, 15)
+	k.N = int(n)
+	if errEvent != nil || errBooking != nil || errN != nil || k.N < 1 || k.Reference() != reference {
+		return ChargeKey{}, fmt.Errorf("%q is not a charge's reference", clip(reference, 100))
+	}
+	return k, nil
+}
+
+// ChargeStatus is where a charge stands.
+type ChargeStatus string
+
+// The statuses of a charge. Started, pending and unknown have no outcome yet; the reconciler ends them.
+const (
+	ChargeStarted   ChargeStatus = "started"   // committed before the gateway is asked
+	ChargePending   ChargeStatus = "pending"   // the gateway has not decided
+	ChargeUnknown   ChargeStatus = "unknown"   // given up without knowing; a dead letter tells of it
+	ChargeSucceeded ChargeStatus = "succeeded" // money was taken
+	ChargeDeclined  ChargeStatus = "declined"  // the gateway refused
+	ChargeFailed    ChargeStatus = "failed"    // surely not made, and given up; a dead letter tells of it
+	ChargeVoided    ChargeStatus = "voided"    // can never be made any more
+)
+
+// Open tells whether the outcome is still to come.
+func (s ChargeStatus) Open() bool {
+	return s == ChargeStarted || s == ChargePending || s == ChargeUnknown
+}
+
+// Charge is one attempt to take a booking's money, with all its tries at the gateway.
+type Charge struct {
+	ChargeKey
+	Gateway           string
+	Amount            Money
+	Status            ChargeStatus
+	Attempts          int // tries begun
+	LastError         string
+	ProviderReference string    // the gateway's own name for it
+	NextAttemptAt     time.Time // when an open charge may be taken up (again): a lease, or a backoff
+	CreatedAt         time.Time
+	UpdatedAt         time.Time
+}
+
+// RefundStatus is where a refund stands.
+type RefundStatus string
+
+// The statuses of a refund.
+const (
+	RefundPending   RefundStatus = "pending"
+	RefundSucceeded RefundStatus = "succeeded"
+)
+
+// Refund is money owed back, or given back, for one charge.
+type Refund struct {
+	ChargeKey
+	Gateway           string
+	ChargeReference   string // the provider's reference of the charge
+	Amount            Money
+	Status            RefundStatus
+	Attempts          int
+	LastError         string
+	ProviderReference string
+	NextAttemptAt     time.Time
+	CreatedAt         time.Time
+	UpdatedAt         time.Time
+}
+
+// LetterKind says what a dead letter is about.
+type LetterKind string
+
+// The kinds of dead letters.
+const (
+	LetterCharge  LetterKind = "charge"
+	LetterRefund  LetterKind = "refund"
+	LetterMessage LetterKind = "message" // a queue message that nobody can read
+)
+
+// DeadLetter is a payment that needs a person's look.
+type DeadLetter struct {
+	ID        LetterID
+	Kind      LetterKind
+	ChargeKey // zero for messages
+	Amount    Money
+	Attempts  int
+	LastError string
+	Payload   string // of messages: what could not be read
+	FailedAt  time.Time
+}
+
+// Outcome is what a gateway said of a charge or a refund.
+type Outcome string
+
+// The outcomes.
+const (
+	Succeeded   Outcome = "succeeded"
+	Declined    Outcome = "declined"
+	StillOpen   Outcome = "pending"     // the gateway has it and has not decided
+	Unknown     Outcome = "unknown"     // no answer: it may or may not have happened
+	Unavailable Outcome = "unavailable" // an answer that says it surely did not happen; try again
+	Absent      Outcome = "absent"      // Find: the gateway has never heard of it
+	Voided      Outcome = "voided"      // Void: it did not and will not happen
+)
+
+// Result is a gateway's answer.
+type Result struct {
+	Outcome           Outcome
+	ProviderReference string
+	Reason            string // for declines and errors: safe to store and show
+}
+
+// SimCharge is what the simulated gateway remembers of a charge, in the database of its mode.
+type SimCharge struct {
+	Reference  string
+	Booking    BookingID
+	Amount     Money
+	Method     PaymentMethod
+	Status     string // "charged", "declined", "pending", "failed" or "voided"
+	Calls      int    // how often Charge was called for it
+	Charges    int    // how often money was taken; above 1 is the fault we look for
+	SettlesAt  time.Time
+	RefundKey  string
+	RefundedAt time.Time
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+}
+
+// PaymentSummary is a booking's payment in three words.
+type PaymentSummary struct {
+	Status    string // a ChargeStatus, or "queued", "not_required", "refunding", "refunded"
+	Attempts  int
+	LastError string
+}
+
+// Summarize tells how a booking's payment stands, from its charges (oldest first) and refunds.
+func Summarize(b *Booking, charges []Charge, refunds []Refund) PaymentSummary {
+	switch {
+	case b.TotalAmount.Minor == 0:
+		return PaymentSummary{Status: "not_required"}
+	case len(charges) == 0 && b.Status == Pending:
+		return PaymentSummary{Status: "queued"}
+	case len(charges) == 0:
+		return PaymentSummary{Status: "none"}
+	}
+	last := charges[len(charges)-1]
+	summary := PaymentSummary{Status: string(last.Status), Attempts: last.Attempts, LastError: last.LastError}
+	for _, r := range refunds {
+		if r.ChargeKey != last.ChargeKey {
+			continue
+		}
+		summary.Status, summary.LastError = "refunding", r.LastError
+		if r.Status == RefundSucceeded {
+			summary.Status = "refunded"
+		}
+	}
+	return summary
+}
+
+// QueueMark says how far a queue has got: Epoch names one unbroken life of the queue's data, LastID the newest
+// message in it. A queue that answers with another epoch, or an older id than was remembered, has lost messages.
+type QueueMark struct {
+	Epoch  string
+	LastID string
+}
+
+// OutboxRow is the messages of one batch, committed with it and not yet published.
+type OutboxRow struct {
+	ID       BatchID
+	Event    EventID
+	Bookings []BookingID
+}

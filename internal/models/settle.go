@@ -1,0 +1,135 @@
+package models
+
+// decide records a gateway's word on a charge. A success is never forgotten, whatever came before it: it ends in a
+// CONFIRMED booking or in a refund. Everything else changes only charges that have no outcome yet, so repeats and
+// answers out of order are harmless.
+func (c *Settle) decide(s *EventState) Verdict {
+	charge, b := s.Charges[c.Charge], s.Bookings[c.Charge.Booking]
+	if charge == nil || b == nil {
+		return refuse(ErrBookingNotFound)
+	}
+	if c.Result.Outcome == Succeeded {
+		s.chargeSucceeded(charge, b, c.Result)
+	} else if charge.Status.Open() {
+		s.chargeNotSucceeded(charge, b, c)
+	}
+	return Verdict{Booking: copyOf(b)}
+}
+
+func (s *EventState) chargeSucceeded(charge *Charge, b *Booking, result Result) {
+	if charge.Status == ChargeSucceeded {
+		return
+	}
+	if charge.Status == ChargeUnknown || charge.Status == ChargeFailed {
+		s.closeLetter(charge.LetterID(LetterCharge))
+	}
+	charge.Status, charge.LastError, charge.ProviderReference = ChargeSucceeded, "", result.ProviderReference
+	s.touchCharge(charge)
+	if s.earnsTicket(b) {
+		s.confirm(b)
+	} else {
+		s.refund(charge)
+	}
+}
+
+// earnsTicket tells whether a charge that has just succeeded pays for its booking: a PENDING one always, and one that
+// expired meanwhile if its tickets are still there to take, the event goes on, and no money was owed back for it yet.
+func (s *EventState) earnsTicket(b *Booking) bool {
+	if b.Status == Pending {
+		return true
+	}
+	if b.Status != Cancelled || b.CancelReason != ReasonExpired || s.hasRefund(b) {
+		return false
+	}
+	event, err := s.liveEvent()
+	return err == nil && event.CancelledAt.IsZero() && s.Now.Before(event.DateTime) && event.Stock.Available >= b.Quantity
+}
+
+func (s *EventState) hasRefund(b *Booking) bool {
+	for _, charge := range s.chargesOf(b) {
+		if s.Refunds[charge.ChargeKey] != nil {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *EventState) chargeNotSucceeded(charge *Charge, b *Booking, c *Settle) {
+	given := charge.Status == ChargeUnknown
+	s.touchCharge(charge)
+	charge.LastError = c.Result.Reason
+	charge.NextAttemptAt = s.Now.Add(c.Backoff)
+	if c.Result.ProviderReference != "" {
+		charge.ProviderReference = c.Result.ProviderReference
+	}
+	switch c.Result.Outcome {
+	case Declined:
+		charge.Status = ChargeDeclined
+		if b.Status == Pending {
+			s.cancel(b, ReasonDeclined)
+		}
+	case Voided:
+		charge.Status = ChargeVoided
+	case StillOpen:
+		charge.Status = ChargePending
+	default:
+		s.chargeErred(charge, c.Result)
+		return
+	}
+	if given {
+		s.closeLetter(charge.LetterID(LetterCharge))
+	}
+}
+
+// chargeErred leaves a charge for its next try, or after the last one writes the dead letter. Unavailable and Absent mean
+// that it surely was not made so far. What was given up with unknown outcome stays open: the reconciler goes on asking.
+func (s *EventState) chargeErred(charge *Charge, result Result) {
+	sure := result.Outcome == Unavailable || result.Outcome == Absent
+	if charge.Status == ChargeUnknown {
+		charge.NextAttemptAt = s.Now.Add(s.Rules.RetryLease)
+		if result.Outcome == Absent {
+			charge.Status = ChargeFailed // the letter stays: now it may be retried or discarded
+		}
+		return
+	}
+	if charge.Status == ChargePending || charge.Attempts < MaxAttempts {
+		return
+	}
+	charge.Status = ChargeUnknown
+	if sure {
+		charge.Status = ChargeFailed
+	}
+	charge.NextAttemptAt = s.Now.Add(s.Rules.RetryLease)
+	s.addLetter(DeadLetter{
+		ID: charge.LetterID(LetterCharge), Kind: LetterCharge, ChargeKey: charge.ChargeKey,
+		Amount: charge.Amount, Attempts: charge.Attempts, LastError: charge.LastError,
+	})
+}
+
+// decide records a gateway's word on a refund. What is owed stays owed: after the last try a dead letter asks for a
+// person's look, and the tries go on.
+func (c *SettleRefund) decide(s *EventState) Verdict {
+	r, b := s.Refunds[c.Charge], s.Bookings[c.Charge.Booking]
+	if r == nil || b == nil {
+		return refuse(ErrBookingNotFound)
+	}
+	if r.Status == RefundSucceeded {
+		return Verdict{Booking: copyOf(b)}
+	}
+	s.touchRefund(r)
+	letter := r.LetterID(LetterRefund)
+	if c.Result.Outcome == Succeeded {
+		r.Status, r.LastError, r.ProviderReference = RefundSucceeded, "", c.Result.ProviderReference
+		s.closeLetter(letter)
+		return Verdict{Booking: copyOf(b)}
+	}
+	r.LastError = c.Result.Reason
+	r.NextAttemptAt = s.Now.Add(c.Backoff)
+	if r.Attempts >= MaxAttempts {
+		s.addLetter(DeadLetter{
+			ID: letter, Kind: LetterRefund, ChargeKey: r.ChargeKey,
+			Amount: r.Amount, Attempts: r.Attempts, LastError: r.LastError,
+		})
+	}
+	return Verdict{Booking: copyOf(b)}
+}

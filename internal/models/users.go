@@ -1,0 +1,103 @@
+package models
+
+import (
+	"net/mail"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Limits of what users may be called; VARCHAR(255) and the longest address of RFC 5321.
+const (
+	MaxNameLength  = 255
+	MaxEmailLength = 254
+)
+
+// User is somebody who books. Deleted ones are kept, for their bookings' sake, and answered as unknown.
+type User struct {
+	ID        UserID
+	Name      string
+	Email     string
+	Version   int64 // of the ETag; grows with each edit
+	DeletedAt time.Time
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// UserPatch is a change to a user; nil fields keep their value.
+type UserPatch struct {
+	Name  *string
+	Email *string
+}
+
+// NewUser checks and makes a user. The store sets the times.
+func NewUser(name, email string) (User, error) {
+	u := User{ID: NewID[UserID](), Name: name, Email: email, Version: 1}
+	return u, u.check()
+}
+
+// Apply changes a user by a patch and tells whether anything differs now. Errors: ErrInvalid, and
+// ErrVersionMismatch when ifVersion is given and not the user's.
+func (u *User) Apply(patch UserPatch, ifVersion *int64, now time.Time) (changed bool, err error) {
+	if ifVersion != nil && *ifVersion != u.Version {
+		return false, ErrVersionMismatch
+	}
+	next := *u
+	set(&next.Name, patch.Name)
+	set(&next.Email, patch.Email)
+	if err := next.check(); err != nil || next == *u {
+		return false, err
+	}
+	next.Version++
+	next.UpdatedAt = now
+	*u = next
+	return true, nil
+}
+
+func (u *User) check() error {
+	var fields []FieldError
+	fields = checkText(fields, "body.name", u.Name, 1, MaxNameLength)
+	fields = checkEmail(fields, u.Email)
+	return Invalid(fields)
+}
+
+// EmailKey is what makes two addresses the same: case does not count.
+func EmailKey(email string) string { return strings.ToLower(email) }
+
+func checkEmail(fields []FieldError, email string) []FieldError {
+	const place = "body.email"
+	if len(email) > MaxEmailLength {
+		return append(fields, FieldError{Location: place, Message: "must have at most 254 characters"})
+	}
+	address, err := mail.ParseAddress(email)
+	if err != nil || address.Address != email || !isPrintable(email) {
+		return append(fields, FieldError{Location: place, Message: "must be an e-mail address such as john@example.com", Value: clip(email, 64)})
+	}
+	return fields
+}
+
+// checkText bounds a text's length in characters and refuses what no database column or terminal should get.
+func checkText(fields []FieldError, place, text string, least, most int) []FieldError {
+	switch length := utf8.RuneCountInString(text); {
+	case strings.TrimSpace(text) == "" && least > 0:
+		return append(fields, FieldError{Location: place, Message: "must not be empty"})
+	case length > most:
+		return append(fields, FieldError{Location: place, Message: "must have at most " + itoa(most) + " characters"})
+	case !isPrintable(text):
+		return append(fields, FieldError{Location: place, Message: "must be UTF-8 text without control characters"})
+	}
+	return fields
+}
+
+// isPrintable refuses invalid UTF-8 and control characters other than tab and line breaks; PostgreSQL takes no NUL.
+func isPrintable(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool {
+		return r < ' ' && r != '\n' && r != '\r' && r != '\t' || r == 0x7f
+	})
+}
+
+func set[T any](field *T, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}

@@ -1,0 +1,52 @@
+// Package queue holds the port to the payment queue. The adapters redis and inprocess implement it, and queuetest is
+// the suite that both must pass.
+//
+// A queue is never the truth: every booking in it is PENDING in the store, and what a queue loses is found again there.
+package queue
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"quantix/internal/models"
+)
+
+// ErrFull: the queue is at its bound; publish again later. Nothing of the call was published.
+var ErrFull = errors.New("the queue is full")
+
+// Message says that a booking waits for its payment.
+type Message struct {
+	ID      string
+	Booking models.BookingRef
+	Raw     string // what was read, for messages that make no sense
+	Err     error  // why the message makes no sense; then Booking is zero
+}
+
+// Queue delivers each message at least once, to one consumer at a time.
+type Queue interface {
+	// Publish adds a message for each booking, in order, in one round trip, and gives the mark after the last one.
+	Publish(ctx context.Context, bookings []models.BookingRef) (models.QueueMark, error)
+	// Receive gives up to limit new messages to a consumer, waiting for the first at most wait. None is no error.
+	Receive(ctx context.Context, consumer string, limit int, wait time.Duration) ([]Message, error)
+	// Reclaim gives up to limit messages to a consumer that another one received and has not acknowledged for minIdle.
+	Reclaim(ctx context.Context, consumer string, minIdle time.Duration, limit int) ([]Message, error)
+	// Ack removes messages for good.
+	Ack(ctx context.Context, messages []Message) error
+	// Mark gives how far the queue has got, starting a new epoch when its data has none.
+	Mark(ctx context.Context) (models.QueueMark, error)
+	// Depth gives how many messages it holds, delivered and unacknowledged ones included.
+	Depth(ctx context.Context) (int64, error)
+	// Ping tells whether it answers.
+	Ping(ctx context.Context) error
+	// Close lets go of it; a Receive that waits returns.
+	Close() error
+}
+
+// Lost tells whether a queue that shows the mark now has lost messages since another mark was remembered.
+func Lost(remembered, now models.QueueMark) bool {
+	if remembered.Epoch == "" {
+		return false
+	}
+	return remembered.Epoch != now.Epoch || OlderID(now.LastID, remembered.LastID)
+}

@@ -1,0 +1,183 @@
+// Package repository holds the ports to the database: what the rest of the program may ask of a store. The adapters
+// postgres and sqlite implement them, and repotest is the suite that both must pass.
+//
+// Every method is one transaction (or one read outside any). Adapters take the time from their own clock (the
+// database's, or the clock that a test has set), never from the caller, and give errors as *models.Error or as one of
+// the errors below, never as the driver's.
+package repository
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"quantix/internal/models"
+)
+
+// What a store says when it could not do its work. They come wrapped, with the driver's error as the cause.
+var (
+	// ErrConflict: the database undid the transaction for the sake of another one (serialization failure, deadlock,
+	// busy). Nothing was changed; it may be repeated.
+	ErrConflict = errors.New("the transaction lost against another one")
+	// ErrUnavailable: no connection, a lock or statement timeout, a full or read-only disk. Nothing was changed.
+	ErrUnavailable = errors.New("the database is unavailable")
+	// ErrRejected: the database refused what was to be written (a constraint, a value out of range): a fault of ours.
+	// Nothing was changed.
+	ErrRejected = errors.New("the database refused the change")
+	// ErrCommitUnknown: the connection was lost during COMMIT. Whether it took place can be seen only under the
+	// event's lock.
+	ErrCommitUnknown = errors.New("whether the transaction was committed is unknown")
+)
+
+// Store is everything.
+type Store interface {
+	Desk
+	Events
+	Users
+	Bookings
+	Payments
+	Outbox
+	Audit
+	SimLedger
+
+	// Ping tells whether the database answers.
+	Ping(ctx context.Context) error
+	// SchemaVersion gives the number of the newest migration in force, and whether one failed half-way.
+	SchemaVersion(ctx context.Context) (version uint, dirty bool, err error)
+	// Close waits for what is in hand and lets go of the database.
+	Close() error
+}
+
+// Desk is the one way to change an event's stock, its bookings' states and their money.
+type Desk interface {
+	// AtDesk locks the event's row (waiting at most the lock timeout: ErrUnavailable), reads the clock and what need
+	// names, lets decide change the state, writes the state's Changes set-based, counters once, one outbox row with
+	// the given batch id when Changes.Publish is not empty, and commits durably. Without changes nothing is written.
+	//
+	// state.Event is nil when there is no such event; decide is called all the same. It is called at most once, and
+	// must do no I/O. state.Rules and state.Recheck are decide's to set. The answers that decide noted are valid only
+	// when AtDesk gives nil. Errors: ErrConflict, ErrUnavailable, ErrRejected, ErrCommitUnknown.
+	AtDesk(ctx context.Context, event models.EventID, batch models.BatchID, need models.Need, decide func(*models.EventState)) error
+}
+
+// Events is the reading of events, and their creation. Deleted events are not found.
+type Events interface {
+	// CreateEvent writes a new event and gives it with its times set.
+	CreateEvent(ctx context.Context, event models.Event) (models.Event, error)
+	// Event gives one event with its counters in one snapshot. Error: models.ErrEventNotFound.
+	Event(ctx context.Context, id models.EventID) (models.Event, error)
+	// Events lists by date_time and id. page.After holds the date_time and id of the last event seen.
+	Events(ctx context.Context, filter models.EventFilter, page models.Page) ([]models.Event, error)
+	// CancelledEvents lists events, deleted or not, that are cancelled and still have live bookings.
+	CancelledEvents(ctx context.Context, limit int) ([]models.EventID, error)
+	// EventIDs lists every event there ever was, by id, after the given one; for the audit.
+	EventIDs(ctx context.Context, after models.EventID, limit int) ([]models.EventID, error)
+}
+
+// Users is everything about users. Deleted users are not found.
+type Users interface {
+	// CreateUser writes a new user and gives it with its times set. Error: models.ErrEmailTaken (case-insensitive).
+	CreateUser(ctx context.Context, user models.User) (models.User, error)
+	// User gives one user. Error: models.ErrUserNotFound.
+	User(ctx context.Context, id models.UserID) (models.User, error)
+	// Users lists by id, which is the order of creation. page.After holds the id of the last user seen.
+	Users(ctx context.Context, page models.Page) ([]models.User, error)
+	// UpdateUser locks the user, applies the patch by User.Apply and writes it. Errors: models.ErrUserNotFound,
+	// models.ErrEmailTaken, those of User.Apply.
+	UpdateUser(ctx context.Context, id models.UserID, patch models.UserPatch, ifVersion *int64) (models.User, error)
+	// DeleteUser hides a user without live bookings (PENDING, or CONFIRMED and the event not over, that is date_time
+	// and sales_end both in the past). It excludes a booking that is being made for the user meanwhile: it locks the
+	// user's row against the FOR KEY SHARE of AtDesk, then looks. Errors: models.ErrUserNotFound,
+	// models.ErrUserHasBookings, models.ErrVersionMismatch.
+	DeleteUser(ctx context.Context, id models.UserID, ifVersion *int64) error
+}
+
+// Bookings is the reading of bookings.
+type Bookings interface {
+	// Booking gives one booking. Error: models.ErrBookingNotFound.
+	Booking(ctx context.Context, id models.BookingID) (models.Booking, error)
+	// BookingByKey gives the booking that the user made under an Idempotency-Key, of any event.
+	// Error: models.ErrBookingNotFound.
+	BookingByKey(ctx context.Context, key models.ReplayKey) (models.Booking, error)
+	// BookingsOfUser lists a user's bookings, newest (highest id) first. page.After holds the id of the last one seen.
+	BookingsOfUser(ctx context.Context, user models.UserID, filter models.BookingFilter, page models.Page) ([]models.Booking, error)
+	// LiveBookings lists an event's PENDING and CONFIRMED bookings by id, after the given one.
+	LiveBookings(ctx context.Context, event models.EventID, after models.BookingID, limit int) ([]models.BookingID, error)
+	// ExpiredBookings lists PENDING bookings whose payment_deadline has come (<= now), oldest deadline first.
+	ExpiredBookings(ctx context.Context, limit int) ([]models.BookingRef, error)
+	// UnpaidBookings lists PENDING bookings before their deadline that no charge was started for, by deadline and id:
+	// what a queue that lost its messages must be given again. after is the last one's deadline and id.
+	UnpaidBookings(ctx context.Context, after *models.Position, limit int) ([]models.Booking, error)
+}
+
+// Start is a booking that a worker may charge now: with the charge it has just written, or none for a free booking.
+type Start struct {
+	Booking models.Booking
+	Charge  *models.Charge
+}
+
+// Due is a charge that somebody must take up (again), with its booking as it stands, and whether by the store's clock
+// the booking may still be charged: PENDING and before its deadline.
+type Due struct {
+	Booking    models.Booking
+	Charge     models.Charge
+	Chargeable bool
+}
+
+// DueRefund is a refund to be made.
+type DueRefund struct {
+	Booking models.Booking
+	Refund  models.Refund
+}
+
+// Payments is charges, refunds and dead letters, but for their outcomes, which only the desk writes.
+type Payments interface {
+	// StartCharges commits a first charge (N = 1, status started, attempts 1, next_attempt_at = now + lease) for every
+	// one of the bookings that is PENDING, before its deadline, not free and without any charge; and gives those, and
+	// the PENDING free ones without a charge. Whoever else starts the same booking gets nothing for it.
+	StartCharges(ctx context.Context, gateway string, bookings []models.BookingRef, lease time.Duration) ([]Start, error)
+	// DueCharges takes up to limit open charges (started, pending, unknown) whose next_attempt_at has come: sets it to
+	// now + lease and, for started ones, counts one more attempt; each charge goes to one caller only.
+	DueCharges(ctx context.Context, limit int, lease time.Duration) ([]Due, error)
+	// DueRefunds takes up to limit pending refunds whose next_attempt_at has come, likewise.
+	DueRefunds(ctx context.Context, limit int, lease time.Duration) ([]DueRefund, error)
+	// PaymentsOf gives a booking's charges and refunds, by N, in one snapshot.
+	PaymentsOf(ctx context.Context, booking models.BookingRef) ([]models.Charge, []models.Refund, error)
+
+	// DeadLetters lists dead letters by failed_at and id, oldest first. page.After holds the last one's.
+	DeadLetters(ctx context.Context, page models.Page) ([]models.DeadLetter, error)
+	// DeadLetter gives one. Error: models.ErrLetterNotFound.
+	DeadLetter(ctx context.Context, id models.LetterID) (models.DeadLetter, error)
+	// AddMessageLetter keeps a queue message that cannot be read. A letter with its id that is there already stays.
+	AddMessageLetter(ctx context.Context, letter models.DeadLetter) error
+	// DropMessageLetter discards a letter of kind message. Error: models.ErrLetterNotFound.
+	DropMessageLetter(ctx context.Context, id models.LetterID) error
+}
+
+// Outbox is the messages that wait to be published, and how far the queue had got.
+type Outbox interface {
+	// ClaimOutbox takes up to limit rows, oldest first, whose lease (if any) has run out, and leases them.
+	ClaimOutbox(ctx context.Context, limit int, lease time.Duration) ([]models.OutboxRow, error)
+	// DeleteOutbox removes rows that were published, and remembers the queue's mark in the same transaction.
+	DeleteOutbox(ctx context.Context, ids []models.BatchID, mark models.QueueMark) error
+	// QueueMark gives the mark remembered last; zero when there is none.
+	QueueMark(ctx context.Context) (models.QueueMark, error)
+	// Republish writes outbox rows for bookings that a queue has lost and remembers the new mark, in one transaction.
+	Republish(ctx context.Context, rows []models.OutboxRow, mark models.QueueMark) error
+	// OutboxDepth gives how many rows wait.
+	OutboxDepth(ctx context.Context) (int64, error)
+}
+
+// Audit recomputes.
+type Audit interface {
+	// AuditFacts gives an event's counters and the same recomputed, all in one snapshot and without a lock.
+	// Error: models.ErrEventNotFound, also for ids that never were; deleted events are audited.
+	AuditFacts(ctx context.Context, id models.EventID) (models.AuditFacts, error)
+}
+
+// SimLedger is the simulated gateway's own memory. It shares the database of the mode, and nothing else.
+type SimLedger interface {
+	// SimCharges locks the records of the references in sorted order, lets decide change or add records in the map
+	// (adding a pointer under its reference), and writes all that the map holds; decide is called at most once.
+	SimCharges(ctx context.Context, references []string, decide func(now time.Time, records map[string]*models.SimCharge)) error
+}

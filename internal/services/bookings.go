@@ -1,0 +1,131 @@
+package services
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"quantix/internal/boxoffice"
+	"quantix/internal/models"
+	"quantix/internal/repository"
+)
+
+// BookingStore is what the use cases of bookings read.
+type BookingStore interface {
+	repository.Bookings
+	User(ctx context.Context, id models.UserID) (models.User, error)
+	PaymentsOf(ctx context.Context, booking models.BookingRef) ([]models.Charge, []models.Refund, error)
+}
+
+// Bookings is the use cases of bookings.
+type Bookings struct {
+	store      BookingStore
+	office     *boxoffice.Office
+	maxTickets int64
+}
+
+// NewBookings works on a store and a box office; one booking may take at most maxTickets.
+func NewBookings(store BookingStore, office *boxoffice.Office, maxTickets int64) *Bookings {
+	return &Bookings{store: store, office: office, maxTickets: maxTickets}
+}
+
+// BookingRequest is what a buyer asks for.
+type BookingRequest struct {
+	User     models.UserID
+	Event    models.EventID
+	Quantity int64
+	Method   models.PaymentMethod // empty: models.SimOK
+	Key      string               // the Idempotency-Key; empty: none
+}
+
+// Create books tickets: the answer is a PENDING booking that is on disk and waits for its payment. replayed tells that
+// the Idempotency-Key was answered before, and so again. Errors: models.ErrInvalid, models.ErrEventNotFound,
+// models.ErrUserNotFound, models.ErrSoldOut, models.ErrInsufficientTickets, models.ErrEventStarted,
+// models.ErrSalesEnded, models.ErrEventCancelled, models.ErrKeyReused, models.ErrBusy, models.ErrUnavailable,
+// models.ErrOutcomeUnknown.
+func (b *Bookings) Create(ctx context.Context, r BookingRequest) (booking models.Booking, replayed bool, err error) {
+	if err := b.check(r); err != nil {
+		return models.Booking{}, false, err
+	}
+	if r.Method == "" {
+		r.Method = models.SimOK
+	}
+	command := &models.Reserve{
+		Booking: models.NewID[models.BookingID](), User: r.User, Quantity: r.Quantity, Method: r.Method, Key: r.Key,
+	}
+	if r.Key != "" {
+		command.Hash = models.HashRequest(r.Event, r.User, r.Quantity, r.Method)
+	}
+	verdict, err := b.office.Reserve(ctx, r.Event, command)
+	if err != nil {
+		return models.Booking{}, false, err
+	}
+	return *verdict.Booking, verdict.Replayed, nil
+}
+
+func (b *Bookings) check(r BookingRequest) error {
+	if err := models.CheckKey(r.Key); err != nil {
+		return err
+	}
+	var fields []models.FieldError
+	if r.Quantity < 1 || r.Quantity > b.maxTickets {
+		message := "must be between 1 and " + strconv.FormatInt(b.maxTickets, 10)
+		fields = append(fields, models.FieldError{Location: "body.quantity", Message: message, Value: r.Quantity})
+	}
+	if r.Method != "" && !slices.Contains(models.PaymentMethods, r.Method) {
+		fields = append(fields, models.FieldError{Location: "body.payment_method", Message: "is not a payment method of the gateway in use"})
+	}
+	return models.Invalid(fields)
+}
+
+// BookingDetail is a booking with how its payment stands.
+type BookingDetail struct {
+	Booking models.Booking
+	Payment models.PaymentSummary
+}
+
+// Get gives one booking. Error: models.ErrBookingNotFound.
+func (b *Bookings) Get(ctx context.Context, id models.BookingID) (BookingDetail, error) {
+	booking, charges, refunds, err := b.withPayments(ctx, id)
+	if err != nil {
+		return BookingDetail{}, err
+	}
+	return BookingDetail{Booking: booking, Payment: models.Summarize(&booking, charges, refunds)}, nil
+}
+
+// Payments gives a booking's charges and refunds. Error: models.ErrBookingNotFound.
+func (b *Bookings) Payments(ctx context.Context, id models.BookingID) ([]models.Charge, []models.Refund, error) {
+	_, charges, refunds, err := b.withPayments(ctx, id)
+	return charges, refunds, err
+}
+
+func (b *Bookings) withPayments(ctx context.Context, id models.BookingID) (models.Booking, []models.Charge, []models.Refund, error) {
+	booking, err := b.store.Booking(ctx, id)
+	if err != nil {
+		return models.Booking{}, nil, nil, repository.Explain(err)
+	}
+	charges, refunds, err := b.store.PaymentsOf(ctx, booking.Ref())
+	return booking, charges, refunds, repository.Explain(err)
+}
+
+// Cancel ends a booking at its user's wish, and owes back what was paid. Errors: models.ErrBookingNotFound,
+// models.ErrAlreadyCancelled, models.ErrEventOver.
+func (b *Bookings) Cancel(ctx context.Context, id models.BookingID) (models.Booking, error) {
+	booking, err := b.store.Booking(ctx, id)
+	if err != nil {
+		return models.Booking{}, repository.Explain(err)
+	}
+	verdict, err := b.office.Ask(ctx, booking.EventID, &models.Cancel{Booking: id})
+	if err != nil {
+		return models.Booking{}, err
+	}
+	return *verdict.Booking, nil
+}
+
+// OfUser lists a user's bookings, newest first. Error: models.ErrUserNotFound.
+func (b *Bookings) OfUser(ctx context.Context, user models.UserID, filter models.BookingFilter, p models.Page) ([]models.Booking, error) {
+	if _, err := b.store.User(ctx, user); err != nil {
+		return nil, repository.Explain(err)
+	}
+	return read(b.store.BookingsOfUser(ctx, user, filter, page(p)))
+}

@@ -1,0 +1,83 @@
+package services
+
+import (
+	"context"
+
+	"quantix/internal/boxoffice"
+	"quantix/internal/models"
+	"quantix/internal/repository"
+)
+
+// EventStore is what the use cases of events read and create.
+type EventStore interface {
+	repository.Events
+	repository.Audit
+}
+
+// Events is the use cases of events.
+type Events struct {
+	store  EventStore
+	office *boxoffice.Office
+}
+
+// NewEvents works on a store and a box office.
+func NewEvents(store EventStore, office *boxoffice.Office) *Events {
+	return &Events{store: store, office: office}
+}
+
+// Create puts an event on sale. Error: models.ErrInvalid.
+func (e *Events) Create(ctx context.Context, draft models.EventDraft) (models.Event, error) {
+	event, err := models.NewEvent(draft)
+	if err != nil {
+		return models.Event{}, err
+	}
+	return write(ctx, func() (models.Event, error) { return e.store.CreateEvent(ctx, event) })
+}
+
+// Get gives one event; its Stock is its statistics, in one snapshot and at constant cost.
+// Error: models.ErrEventNotFound.
+func (e *Events) Get(ctx context.Context, id models.EventID) (models.Event, error) {
+	return read(e.store.Event(ctx, id))
+}
+
+// List gives events by date_time.
+func (e *Events) List(ctx context.Context, filter models.EventFilter, p models.Page) ([]models.Event, error) {
+	return read(e.store.Events(ctx, filter, page(p)))
+}
+
+// Update changes an event. Errors: models.ErrEventNotFound, models.ErrInvalid, models.ErrVersionMismatch,
+// models.ErrCapacityBelowTaken, models.ErrCurrencyFixed.
+func (e *Events) Update(ctx context.Context, id models.EventID, patch models.EventPatch, ifVersion *int64) (models.Event, error) {
+	return e.ask(ctx, id, &models.EditEvent{Patch: patch, IfVersion: ifVersion})
+}
+
+// Delete hides an event without live bookings. Errors: models.ErrEventNotFound, models.ErrEventHasBookings,
+// models.ErrVersionMismatch.
+func (e *Events) Delete(ctx context.Context, id models.EventID, ifVersion *int64) error {
+	_, err := e.ask(ctx, id, &models.DeleteEvent{IfVersion: ifVersion})
+	return err
+}
+
+// Cancel stops an event's sale for good and starts the cancelling and refunding of its bookings, which goes on in the
+// background; asked again, it only shows how far that has got. Errors: models.ErrEventNotFound, models.ErrEventOver.
+func (e *Events) Cancel(ctx context.Context, id models.EventID) (models.Event, error) {
+	return e.ask(ctx, id, &models.CancelEvent{})
+}
+
+// Audit recomputes an event's counters and money from its bookings, charges and refunds.
+// Error: models.ErrEventNotFound.
+func (e *Events) Audit(ctx context.Context, id models.EventID) (models.AuditReport, error) {
+	facts, err := e.store.AuditFacts(ctx, id)
+	if err != nil {
+		return models.AuditReport{}, repository.Explain(err)
+	}
+	return models.Audit(facts), nil
+}
+
+func (e *Events) ask(ctx context.Context, id models.EventID, c models.Command) (models.Event, error) {
+	verdict, err := e.office.Ask(ctx, id, c)
+	if err != nil {
+		return models.Event{}, err
+	}
+	return *verdict.Event, nil
+}

@@ -1,0 +1,60 @@
+package services
+
+import (
+	"context"
+
+	"quantix/internal/boxoffice"
+	"quantix/internal/models"
+	"quantix/internal/repository"
+)
+
+// LetterStore is what the use cases of dead letters need of the store.
+type LetterStore interface {
+	DeadLetters(ctx context.Context, page models.Page) ([]models.DeadLetter, error)
+	DeadLetter(ctx context.Context, id models.LetterID) (models.DeadLetter, error)
+	DropMessageLetter(ctx context.Context, id models.LetterID) error
+}
+
+// Letters is the manual review of payments that the machine gave up.
+type Letters struct {
+	store  LetterStore
+	office *boxoffice.Office
+}
+
+// NewLetters works on a store and a box office.
+func NewLetters(store LetterStore, office *boxoffice.Office) *Letters {
+	return &Letters{store: store, office: office}
+}
+
+// List gives dead letters, oldest first.
+func (l *Letters) List(ctx context.Context, p models.Page) ([]models.DeadLetter, error) {
+	return read(l.store.DeadLetters(ctx, page(p)))
+}
+
+// Retry gives a letter's payment a new round of attempts. Errors: models.ErrLetterNotFound,
+// models.ErrBookingNotPending, models.ErrNotRetryable.
+func (l *Letters) Retry(ctx context.Context, id models.LetterID) error {
+	letter, err := read(l.store.DeadLetter(ctx, id))
+	switch {
+	case err != nil:
+		return err
+	case letter.Kind == models.LetterMessage:
+		return models.ErrNotRetryable
+	}
+	_, err = l.office.Tell(ctx, letter.Event, &models.RetryLetter{Kind: letter.Kind, Charge: letter.ChargeKey})
+	return err
+}
+
+// Discard drops a letter that no money hangs on. Errors: models.ErrLetterNotFound, models.ErrLetterUnknown,
+// models.ErrRefundOwed.
+func (l *Letters) Discard(ctx context.Context, id models.LetterID) error {
+	letter, err := read(l.store.DeadLetter(ctx, id))
+	switch {
+	case err != nil:
+		return err
+	case letter.Kind == models.LetterMessage:
+		return repository.Explain(l.store.DropMessageLetter(ctx, id))
+	}
+	_, err = l.office.Tell(ctx, letter.Event, &models.DiscardLetter{Kind: letter.Kind, Charge: letter.ChargeKey})
+	return err
+}

@@ -1,0 +1,33 @@
+// Package services holds the use cases: what the API and the background jobs ask of Quantix.
+package services
+
+import (
+	"context"
+
+	"quantix/internal/models"
+	"quantix/internal/repository"
+)
+
+// read runs a query and explains what the store said.
+func read[T any](value T, err error) (T, error) {
+	return value, repository.Explain(err)
+}
+
+// write runs a transaction that may lose against another one, and explains what the store said.
+func write[T any](ctx context.Context, transact func() (T, error)) (T, error) {
+	var value T
+	err := repository.Retry(ctx, func() (err error) {
+		value, err = transact()
+		return err
+	})
+	return read(value, err)
+}
+
+// page fills a list's bounds.
+func page(p models.Page) models.Page {
+	if p.Limit <= 0 {
+		p.Limit = models.DefaultLimit
+	}
+	p.Limit = min(p.Limit, models.MaxLimit)
+	return p
+}

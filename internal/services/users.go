@@ -1,0 +1,47 @@
+package services
+
+import (
+	"context"
+
+	"quantix/internal/models"
+	"quantix/internal/repository"
+)
+
+// Users is the use cases of users.
+type Users struct {
+	store repository.Users
+}
+
+// NewUsers works on a store.
+func NewUsers(store repository.Users) *Users { return &Users{store: store} }
+
+// Create registers a user. Errors: models.ErrInvalid, models.ErrEmailTaken.
+func (u *Users) Create(ctx context.Context, name, email string) (models.User, error) {
+	user, err := models.NewUser(name, email)
+	if err != nil {
+		return models.User{}, err
+	}
+	return write(ctx, func() (models.User, error) { return u.store.CreateUser(ctx, user) })
+}
+
+// Get gives one user. Error: models.ErrUserNotFound.
+func (u *Users) Get(ctx context.Context, id models.UserID) (models.User, error) {
+	return read(u.store.User(ctx, id))
+}
+
+// List gives users in the order of their creation.
+func (u *Users) List(ctx context.Context, p models.Page) ([]models.User, error) {
+	return read(u.store.Users(ctx, page(p)))
+}
+
+// Update changes a user. Errors: models.ErrUserNotFound, models.ErrInvalid, models.ErrEmailTaken,
+// models.ErrVersionMismatch.
+func (u *Users) Update(ctx context.Context, id models.UserID, patch models.UserPatch, ifVersion *int64) (models.User, error) {
+	return write(ctx, func() (models.User, error) { return u.store.UpdateUser(ctx, id, patch, ifVersion) })
+}
+
+// Delete hides a user. Errors: models.ErrUserNotFound, models.ErrUserHasBookings, models.ErrVersionMismatch.
+func (u *Users) Delete(ctx context.Context, id models.UserID, ifVersion *int64) error {
+	_, err := write(ctx, func() (struct{}, error) { return struct{}{}, u.store.DeleteUser(ctx, id, ifVersion) })
+	return err
+}

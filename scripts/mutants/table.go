@@ -1,0 +1,91 @@
+package main
+
+// mutant is one rule, broken.
+type mutant struct {
+	name     string
+	file     string
+	old, new string // the passage, which must stand there exactly once, and what replaces it
+	pkg      string // whose tests must fail
+	tests    string // which of them
+}
+
+const (
+	models    = "./internal/models/"
+	boxoffice = "./internal/boxoffice/"
+)
+
+var mutants = []mutant{
+	{
+		name: "reserve does not look at what is available", file: "internal/models/reserve.go",
+		old: "case quantity <= available:", new: "case true:",
+		pkg: models, tests: "TestReserve",
+	}, {
+		name: "a batch decides every command on the state before it", file: "internal/models/reserve.go",
+		old: "	stock.Available -= b.Quantity\n", new: "",
+		pkg: models, tests: "TestReserve",
+	}, {
+		name: "a cancelled booking is cancelled again", file: "internal/models/cancel.go",
+		old: "case b.Status == Cancelled:\n", new: "case false:\n",
+		pkg: models, tests: "TestTransitions",
+	}, {
+		name: "a booking expires before its deadline", file: "internal/models/cancel.go",
+		old: "b.Status == Pending && !s.Now.Before(b.PaymentDeadline)", new: "b.Status == Pending",
+		pkg: models, tests: "TestTransitions",
+	}, {
+		name: "expiry does not look at the status", file: "internal/models/cancel.go",
+		old: "b.Status == Pending && !s.Now.Before(b.PaymentDeadline)", new: "!s.Now.Before(b.PaymentDeadline)",
+		pkg: models, tests: "TestTransitions",
+	}, {
+		name: "a late payment confirms whatever became of the booking", file: "internal/models/settle.go",
+		old: "b.Status != Cancelled || b.CancelReason != ReasonExpired || s.hasRefund(b)", new: "false",
+		pkg: models, tests: "TestTransitions|TestSettle",
+	}, {
+		name: "a late payment takes tickets that are not there", file: "internal/models/settle.go",
+		old: " && event.Stock.Available >= b.Quantity", new: "",
+		pkg: models, tests: "TestTransitions",
+	}, {
+		name: "a payment that earned no ticket is not refunded", file: "internal/models/settle.go",
+		old: "		s.refund(charge)\n", new: "",
+		pkg: models, tests: "TestTransitions|TestSettle",
+	}, {
+		name: "a cancelled paid booking is not refunded", file: "internal/models/cancel.go",
+		old: "		s.refundPaid(b)\n", new: "",
+		pkg: models, tests: "TestTransitions",
+	}, {
+		name: "a success after a decline is forgotten", file: "internal/models/settle.go",
+		old: "if c.Result.Outcome == Succeeded {\n		s.chargeSucceeded", new: "if c.Result.Outcome == Succeeded && charge.Status.Open() {\n		s.chargeSucceeded",
+		pkg: models, tests: "TestSettle",
+	}, {
+		name: "capacity may be lowered below what is taken", file: "internal/models/events.go",
+		old: "if *total < e.Stock.Taken() {", new: "if false {",
+		pkg: models, tests: "TestEditEvent",
+	}, {
+		name: "an idempotency key does not look at the request", file: "internal/models/reserve.go",
+		old: "if earlier.RequestHash != hash {", new: "if false {",
+		pkg: models, tests: "TestReserve",
+	}, {
+		name: "an unknown commit is sent again blindly", file: "internal/models/reserve.go",
+		old: "s.Recheck && made != nil", new: "false",
+		pkg: boxoffice, tests: "TestDesk_finds_out",
+	}, {
+		name: "an unknown commit is answered as done", file: "internal/boxoffice/batch.go",
+		old: "		recheck = true\n", new: "		err = nil\n		break\n",
+		pkg: boxoffice, tests: "TestDesk_finds_out",
+	}, {
+		name: "all commands of a batch get the first one's verdict", file: "internal/boxoffice/batch.go",
+		old: "o.answer(verdicts[i], nil)", new: "o.answer(verdicts[0*i], nil)",
+		pkg: boxoffice, tests: "TestReserve|TestDesk",
+	}, {
+		name: "a poisoned command takes its batch along", file: "internal/boxoffice/batch.go",
+		old: "errors.Is(err, repository.ErrRejected) && len(orders) > 1", new: "false",
+		pkg: boxoffice, tests: "TestDesk_lets",
+	}, {
+		name: "the latch outlives a release at its desk", file: "internal/boxoffice/desk.go",
+		old: "	d.latch = latch{}\n	if event != nil", new: "	if d.latch.until.IsZero() && event != nil",
+		pkg: boxoffice, tests: "TestLatch",
+	}, {
+		name: "the latch stands before an answered key", file: "internal/boxoffice/office.go",
+		old: "if c.Key != \"\" {", new: "if false {",
+		pkg: boxoffice, tests: "TestLatch",
+	},
+}
