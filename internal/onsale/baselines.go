@@ -32,6 +32,8 @@ type Baselines struct {
 
 // BaselineFigures are the results. One event unless the name says otherwise.
 type BaselineFigures struct {
+	// Durable says that fsync, full_page_writes and synchronous_commit were on: without them no ratio means anything.
+	Durable         bool          `json:"durable"`
 	ForUpdate16     PGBenchResult `json:"b1_for_update_16"`        // B1
 	ForUpdate64     PGBenchResult `json:"b1w_for_update_64"`       // B1w
 	ForUpdateEvents PGBenchResult `json:"for_update_16_events"`    // 16 clients, all events evenly
@@ -54,6 +56,9 @@ func (b Baselines) Run(ctx context.Context, progress io.Writer) (BaselineFigures
 	defer db.Close(context.WithoutCancel(ctx))
 	if err := checkScratch(ctx, db); err != nil {
 		return figures, fmt.Errorf("baselines: %w", err)
+	}
+	if err := db.QueryRow(ctx, sqlDurable).Scan(&figures.Durable); err != nil {
+		return figures, fmt.Errorf("baselines: read settings: %w", err)
 	}
 	m := &measuring{b: b, db: db, config: &config.Config, report: newReporter(progress)}
 	if err := m.all(ctx, &figures); err != nil {

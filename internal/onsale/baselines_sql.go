@@ -25,6 +25,9 @@ func numberedID(family, variable string) string {
 const (
 	sqlForeignEvents = `SELECT count(*) FROM events WHERE name <> $1`
 
+	sqlDurable = `SELECT current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on'
+  AND current_setting('synchronous_commit') <> 'off'`
+
 	// Children of these tables (payments, refunds, ...) are emptied with them: the database is scratch.
 	sqlEmpty = `TRUNCATE events, users, bookings, outbox CASCADE`
 

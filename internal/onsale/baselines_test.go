@@ -99,6 +99,8 @@ func TestBaselinesRefuseRemoteServers(t *testing.T) {
 	}
 }
 
+func TestMain(m *testing.M) { testkit.Main(m) }
+
 func migrate(url string) error {
 	return database.MigratePostgres(context.Background(), url, slog.New(slog.DiscardHandler))
 }
@@ -118,6 +120,9 @@ func TestBaselinesOnTheRealSchema(t *testing.T) {
 		if tps <= 0 {
 			t.Errorf("%s: no figure", name)
 		}
+	}
+	if f.Durable {
+		t.Error("the shared test server has fsync off, and was called durable")
 	}
 	if f.ForUpdate1.P50 <= 0 || f.ForUpdate1.P99 < f.ForUpdate1.P50 || !strings.Contains(progress.String(), "B1w") {
 		t.Errorf("one client %+v, progress:\n%s", f.ForUpdate1, progress.String())
