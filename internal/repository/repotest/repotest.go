@@ -34,6 +34,9 @@ func Run(t *testing.T, open func(t *testing.T, clock func() time.Time) Store) {
 		"Organise": organiseRules,
 		"Settle":   settleRules,
 		"Letters":  letterRules,
+		"Bookings": bookingRules,
+		"Payments": paymentRules,
+		"Outbox":   outboxRules,
 		"Events":   eventRules,
 		"Users":    userRules,
 	} {
