@@ -81,6 +81,21 @@ var outboxRules = rules{
 		same(t, "the mark of a new epoch", s.mark(), mark)
 	},
 
+	"of_one_epoch_the_newest_mark_stays_when_relays_finish_out_of_order": func(t *testing.T, s *shop) {
+		for _, step := range []struct{ remember, want models.QueueMark }{
+			{models.QueueMark{Epoch: "e1", LastID: "9-9"}, models.QueueMark{Epoch: "e1", LastID: "9-9"}},
+			{models.QueueMark{Epoch: "e1", LastID: "10-1"}, models.QueueMark{Epoch: "e1", LastID: "10-1"}},
+			{models.QueueMark{Epoch: "e1", LastID: "9-10"}, models.QueueMark{Epoch: "e1", LastID: "10-1"}},
+			{models.QueueMark{Epoch: "e1", LastID: "10-0"}, models.QueueMark{Epoch: "e1", LastID: "10-1"}},
+			{models.QueueMark{Epoch: "e2", LastID: "1-0"}, models.QueueMark{Epoch: "e2", LastID: "1-0"}},
+		} {
+			rows := s.fill(1)
+			s.ok("deleting", s.DeleteOutbox(s.ctx(), []models.BatchID{rows[0].ID}, step.remember))
+			same(t, "the mark", s.mark(), step.want)
+			same(t, "the depth", s.depth(), 0)
+		}
+	},
+
 	"a_queues_words_may_be_anything": func(t *testing.T, s *shop) {
 		mark := models.QueueMark{Epoch: "run-'\"% 1", LastID: "18446744073709551615-18446744073709551615"}
 		s.ok("deleting", s.DeleteOutbox(s.ctx(), nil, mark))
