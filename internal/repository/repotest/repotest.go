@@ -32,6 +32,8 @@ func Run(t *testing.T, open func(t *testing.T, clock func() time.Time) Store) {
 		"Desk":     deskRules,
 		"Reserve":  reserveRules,
 		"Organise": organiseRules,
+		"Settle":   settleRules,
+		"Letters":  letterRules,
 		"Events":   eventRules,
 		"Users":    userRules,
 	} {
