@@ -29,13 +29,19 @@ type rules map[string]func(t *testing.T, s *shop)
 // itself; a nil clock means that the store's own counts.
 func Run(t *testing.T, open func(t *testing.T, clock func() time.Time) Store) {
 	for name, part := range map[string]rules{
-		"Desk":     deskRules,
-		"Reserve":  reserveRules,
-		"Organise": organiseRules,
-		"Settle":   settleRules,
-		"Letters":  letterRules,
-		"Events":   eventRules,
-		"Users":    userRules,
+		"Desk":      deskRules,
+		"Reserve":   reserveRules,
+		"Organise":  organiseRules,
+		"Settle":    settleRules,
+		"Letters":   letterRules,
+		"Bookings":  bookingRules,
+		"Payments":  paymentRules,
+		"Outbox":    outboxRules,
+		"Audit":     auditRules,
+		"SimLedger": simRules,
+		"Store":     storeRules,
+		"Events":    eventRules,
+		"Users":     userRules,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
