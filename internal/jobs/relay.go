@@ -65,6 +65,11 @@ func (r *Relay) publish(ctx context.Context) (done []models.BatchID, published i
 	for len(r.inHand) > 0 {
 		rows, bookings := nextBookings(r.inHand, r.Bookings)
 		newest, err := r.Queue.Publish(ctx, bookings)
+		if errors.Is(err, queue.ErrFull) && rows > 1 {
+			// There may still be room for less.
+			rows, bookings = nextBookings(r.inHand[:1], r.Bookings)
+			newest, err = r.Queue.Publish(ctx, bookings)
+		}
 		if err != nil {
 			return done, published, mark, err
 		}
