@@ -35,7 +35,8 @@ func (r *Relay) Run(ctx context.Context) error {
 	setDefault(&r.Lease, 10*time.Second)
 	setDefault(&r.Rows, 64)
 	setDefault(&r.Bookings, 1000)
-	p := polling{Settings: r.withDefaults(500 * time.Millisecond), name: r.Name(), wake: r.Wake, gather: r.Gather}
+	r.Settings = r.withDefaults(500 * time.Millisecond)
+	p := polling{Settings: r.Settings, name: r.Name(), wake: r.Wake, gather: r.Gather}
 	return p.run(ctx, r.carry)
 }
 

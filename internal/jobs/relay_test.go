@@ -105,7 +105,7 @@ func TestWorker_sets_aside_only_the_booking_that_the_database_refuses(t *testing
 func TestIntake_of_a_redelivered_message(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, embedded(), simulator.Options{})
-	in := intake{queue: h.queue, payments: h.newPayments(), letters: h.Store, logger: h.settings().Logger}
+	in := intake{queue: h.queue, payments: h.newPayments(), letters: h.Store, logger: h.logger}
 	bad := message("1-1", errors.New("nonsense"))
 	for range 3 {
 		if n, err := in.take(t.Context(), bad); n != 1 || err != nil {
