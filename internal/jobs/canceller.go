@@ -20,6 +20,7 @@ func (c *Canceller) Name() string { return "canceller" }
 // Run cancels bookings until the context ends.
 func (c *Canceller) Run(ctx context.Context) error {
 	setDefault(&c.Batch, 500)
-	p := polling{Settings: c.withDefaults(time.Second), name: c.Name()}
+	c.Settings = c.withDefaults(time.Second)
+	p := polling{Settings: c.Settings, name: c.Name()}
 	return p.run(ctx, untilNone(func(ctx context.Context) (int, error) { return c.Upkeep.CancelBookings(ctx, c.Batch) }))
 }

@@ -27,7 +27,8 @@ func (r *Reclaimer) Run(ctx context.Context) error {
 	setDefault(&r.Consumer, newConsumer(r.Name()))
 	setDefault(&r.Idle, 30*time.Second)
 	setDefault(&r.Batch, 256)
-	p := polling{Settings: r.withDefaults(5 * time.Second), name: r.Name(), finish: r.Payments.Drain}
+	r.Settings = r.withDefaults(5 * time.Second)
+	p := polling{Settings: r.Settings, name: r.Name(), finish: r.Payments.Drain}
 	in := intake{queue: r.Queue, payments: r.Payments, letters: r.Letters, logger: p.Logger}
 	return p.run(ctx, func(work context.Context) (int, bool, error) {
 		messages, err := r.Queue.Reclaim(work, r.Consumer, r.Idle, r.Batch)

@@ -34,7 +34,8 @@ func (r *Reconciler) Name() string { return "reconciler" }
 // Run compares queue and store until the context ends, the first time at once.
 func (r *Reconciler) Run(ctx context.Context) error {
 	setDefault(&r.Page, 1000)
-	p := polling{Settings: r.withDefaults(2 * time.Second), name: r.Name()}
+	r.Settings = r.withDefaults(2 * time.Second)
+	p := polling{Settings: r.Settings, name: r.Name()}
 	return p.run(ctx, r.compare)
 }
 

@@ -35,7 +35,8 @@ func (r *Relay) Run(ctx context.Context) error {
 	setDefault(&r.Lease, 10*time.Second)
 	setDefault(&r.Rows, 64)
 	setDefault(&r.Bookings, 1000)
-	p := polling{Settings: r.withDefaults(500 * time.Millisecond), name: r.Name(), wake: r.Wake, gather: r.Gather}
+	r.Settings = r.withDefaults(500 * time.Millisecond)
+	p := polling{Settings: r.Settings, name: r.Name(), wake: r.Wake, gather: r.Gather}
 	return p.run(ctx, r.carry)
 }
 
@@ -65,6 +66,11 @@ func (r *Relay) publish(ctx context.Context) (done []models.BatchID, published i
 	for len(r.inHand) > 0 {
 		rows, bookings := nextBookings(r.inHand, r.Bookings)
 		newest, err := r.Queue.Publish(ctx, bookings)
+		if errors.Is(err, queue.ErrFull) && rows > 1 {
+			// There may still be room for less.
+			rows, bookings = nextBookings(r.inHand[:1], r.Bookings)
+			newest, err = r.Queue.Publish(ctx, bookings)
+		}
 		if err != nil {
 			return done, published, mark, err
 		}

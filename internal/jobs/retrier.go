@@ -19,7 +19,8 @@ func (r *Retrier) Name() string { return "retrier" }
 
 // Run takes up due charges until the context ends; then it waits for the charges in hand, as the worker does.
 func (r *Retrier) Run(ctx context.Context) error {
-	p := polling{Settings: r.withDefaults(500 * time.Millisecond), name: r.Name(), finish: r.Payments.Drain}
+	r.Settings = r.withDefaults(500 * time.Millisecond)
+	p := polling{Settings: r.Settings, name: r.Name(), finish: r.Payments.Drain}
 	return p.run(ctx, untilNone(r.Payments.Retry))
 }
 

@@ -20,6 +20,7 @@ func (s *Sweeper) Name() string { return "sweeper" }
 // Run expires bookings until the context ends.
 func (s *Sweeper) Run(ctx context.Context) error {
 	setDefault(&s.Batch, 1000)
-	p := polling{Settings: s.withDefaults(500 * time.Millisecond), name: s.Name()}
+	s.Settings = s.withDefaults(500 * time.Millisecond)
+	p := polling{Settings: s.Settings, name: s.Name()}
 	return p.run(ctx, untilNone(func(ctx context.Context) (int, error) { return s.Upkeep.Expire(ctx, s.Batch) }))
 }

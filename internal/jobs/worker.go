@@ -41,7 +41,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	setDefault(&w.Consumer, newConsumer(w.Name()))
 	setDefault(&w.Batch, 256)
 	setDefault(&w.Wait, 500*time.Millisecond)
-	p := polling{Settings: w.withDefaults(time.Second), name: w.Name(), finish: w.Payments.Drain}
+	w.Settings = w.withDefaults(time.Second)
+	p := polling{Settings: w.Settings, name: w.Name(), finish: w.Payments.Drain}
 	in := intake{queue: w.Queue, payments: w.Payments, letters: w.Letters, logger: p.Logger}
 	return p.run(ctx, func(work context.Context) (int, bool, error) {
 		messages, err := w.Queue.Receive(work, w.Consumer, w.Batch, w.Wait)

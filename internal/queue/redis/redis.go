@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -48,6 +49,7 @@ func New(address string, o Options) (*Queue, error) {
 	if err != nil {
 		return nil, err
 	}
+	quieten()
 	settings.Protocol = 2 // what every Redis-like server speaks
 	settings.DisableIdentity = true
 	settings.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
@@ -56,6 +58,14 @@ func New(address string, o Options) (*Queue, error) {
 	settings.DialerRetries, settings.MaxRetries = 1, 1
 	return &Queue{client: goredis.NewClient(settings), options: o}, nil
 }
+
+// quieten keeps the library from writing lines of its own to stderr: every fault comes to us as an error, and is logged by
+// whoever gets it.
+var quieten = sync.OnceFunc(func() { goredis.SetLogger(silence{}) })
+
+type silence struct{}
+
+func (silence) Printf(context.Context, string, ...any) {}
 
 func setDefault[T comparable](field *T, value T) {
 	var zero T

@@ -1,0 +1,125 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"quantix/internal/models"
+	"quantix/internal/payments/simulator"
+	"quantix/internal/queue"
+	"quantix/internal/queue/inprocess"
+	"quantix/internal/repository"
+)
+
+func TestRelay_is_woken(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, embedded(), simulator.Options{})
+	wake := make(chan struct{}, 1)
+	settings := h.settings()
+	settings.Interval = time.Hour
+	h.start([]Loop{&Relay{Settings: settings, Store: h.Store, Queue: h.queue, Wake: wake}})
+	h.BookMany(h.Event(10).ID, 3, models.SimOK)
+	wake <- struct{}{}
+	h.until("not published", func() bool { n, err := h.queue.Depth(t.Context()); return n == 3 && err == nil })
+}
+
+// A full queue pauses the relay; nothing is lost, and everything is carried as soon as there is room.
+func TestRelay_waits_while_the_queue_is_full(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, inprocess.New(inprocess.Options{MaxLength: 25}), simulator.Options{})
+	event := h.Event(1000).ID
+	stop := h.start(h.loops("relay"))
+	var refs []models.BookingRef
+	for range 10 {
+		refs = append(refs, h.BookMany(event, 10, models.SimOK)...)
+	}
+	h.until("the queue is not full", func() bool { return h.tally.of("relay errors") > 2 })
+	if n, err := h.queue.Depth(t.Context()); n != 20 || err != nil {
+		t.Errorf("depth %d, error %v", n, err)
+	}
+	stop()
+	h.start(h.loops())
+	h.clock.skip(10 * time.Second) // the lease of what the first relay had in hand
+	h.wait("CONFIRMED", refs...)
+	h.chargedOnce(refs...)
+}
+
+func TestNextBookings_keeps_rows_whole(t *testing.T) {
+	t.Parallel()
+	event := models.NewID[models.EventID]()
+	row := func(n int) models.OutboxRow {
+		r := models.OutboxRow{ID: models.NewID[models.BatchID](), Event: event}
+		for range n {
+			r.Bookings = append(r.Bookings, models.NewID[models.BookingID]())
+		}
+		return r
+	}
+	rows := []models.OutboxRow{row(5), row(3), row(4), row(20), row(1)}
+	var sizes [][2]int
+	for len(rows) > 0 {
+		taken, bookings := nextBookings(rows, 10)
+		sizes = append(sizes, [2]int{taken, len(bookings)})
+		rows = rows[taken:]
+	}
+	if diff := cmp.Diff([][2]int{{2, 8}, {1, 4}, {1, 20}, {1, 1}}, sizes); diff != "" {
+		t.Errorf("rows and bookings of each publish (-want +got):\n%s", diff)
+	}
+}
+
+// stubborn is a store that refuses to start one booking's charge, for good.
+type stubborn struct {
+	repository.Store
+	culprit models.BookingID
+}
+
+func (s stubborn) StartCharges(ctx context.Context, gateway string, refs []models.BookingRef, lease time.Duration) ([]repository.Start, error) {
+	for _, ref := range refs {
+		if ref.Booking == s.culprit {
+			return nil, repository.ErrRejected
+		}
+	}
+	return s.Store.StartCharges(ctx, gateway, refs, lease)
+}
+
+func TestWorker_sets_aside_only_the_booking_that_the_database_refuses(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, embedded(), simulator.Options{})
+	refs := h.BookMany(h.Event(100).ID, 20, models.SimOK)
+	healthy := h.Store
+	h.Store = stubborn{Store: healthy, culprit: refs[7].Booking}
+	h.start(h.loops())
+	h.Store = healthy
+	h.wait("CONFIRMED", append(refs[:7:7], refs[8:]...)...)
+	h.until("no dead letter", func() bool { return len(h.Letters()) == 1 })
+	h.until("messages are left", func() bool { n, err := h.queue.Depth(t.Context()); return n == 0 && err == nil })
+	if letter := h.Letters()[0]; letter.Kind != models.LetterMessage {
+		t.Errorf("letter %+v", letter)
+	}
+}
+
+// The intake of a message that was set aside before makes no second letter.
+func TestIntake_of_a_redelivered_message(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, embedded(), simulator.Options{})
+	in := intake{queue: h.queue, payments: h.newPayments(), letters: h.Store, logger: h.logger}
+	bad := message("1-1", errors.New("nonsense"))
+	for range 3 {
+		if n, err := in.take(t.Context(), bad); n != 1 || err != nil {
+			t.Fatalf("took %d, error %v", n, err)
+		}
+	}
+	if _, err := in.take(t.Context(), message("1-2", errors.New("nonsense"))); err != nil {
+		t.Fatal(err)
+	}
+	if letters := h.Letters(); len(letters) != 2 {
+		t.Errorf("%d letters, want one for each message", len(letters))
+	}
+}
+
+func message(id string, err error) []queue.Message {
+	return []queue.Message{{ID: id, Raw: `{"what":"ever"}`, Err: err}}
+}
