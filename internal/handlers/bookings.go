@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"quantix/internal/models"
 	"quantix/internal/services"
 )
@@ -22,7 +24,7 @@ type bookingBody struct {
 	TotalAmount     amount           `json:"total_amount"`
 	Currency        models.Currency  `json:"currency" example:"USD"`
 	PaymentDeadline time.Time        `json:"payment_deadline" doc:"A PENDING booking that is not paid by then is cancelled."`
-	CancelReason    *string          `json:"cancel_reason" enum:"user,expired,payment_declined,event_cancelled,null"`
+	CancelReason    *cancelReason    `json:"cancel_reason"`
 	CreatedAt       time.Time        `json:"created_at"`
 	UpdatedAt       time.Time        `json:"updated_at"`
 }
@@ -31,8 +33,22 @@ func toBooking(b models.Booking) bookingBody {
 	return bookingBody{
 		ID: b.ID, UserID: b.UserID, EventID: b.EventID, Quantity: b.Quantity, Status: b.Status,
 		UnitPrice: amount{b.UnitPrice}, TotalAmount: amount{b.TotalAmount}, Currency: b.TotalAmount.Currency,
-		PaymentDeadline: b.PaymentDeadline.UTC(), CancelReason: textOrNull(b.CancelReason),
+		PaymentDeadline: b.PaymentDeadline.UTC(), CancelReason: (*cancelReason)(textOrNull(b.CancelReason)),
 		CreatedAt: b.CreatedAt.UTC(), UpdatedAt: b.UpdatedAt.UTC(),
+	}
+}
+
+// cancelReason is why a booking is CANCELLED; null in every other status.
+type cancelReason string
+
+// Schema lists the reasons; null has to be among them.
+func (cancelReason) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{
+		Type: huma.TypeString, Nullable: true, Description: "Why the booking is CANCELLED; null in every other status.",
+		Enum: []any{
+			string(models.ReasonUser), string(models.ReasonExpired), string(models.ReasonDeclined),
+			string(models.ReasonEventCancelled), nil,
+		},
 	}
 }
 

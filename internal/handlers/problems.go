@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -83,7 +84,7 @@ func statusOf(e *models.Error) int {
 
 // title is the code in words: "Sold out".
 func title(code string) string {
-	words := strings.ReplaceAll(code, "_", " ")
+	words := strings.ReplaceAll(strings.ReplaceAll(code, "json", "JSON"), "_", " ")
 	return strings.ToUpper(words[:1]) + words[1:]
 }
 
@@ -167,8 +168,13 @@ func appendMember(b []byte, name string, value any) ([]byte, error) {
 	if n, ok := value.(int64); ok {
 		return strconv.AppendInt(b, n, 10), nil
 	}
-	text, err := json.Marshal(value)
-	return append(b, text...), err
+	text := bytes.NewBuffer(b)
+	encoder := json.NewEncoder(text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), nil
 }
 
 // appendText appends a JSON string; plain ASCII, which nearly all of ours is, without a copy.
