@@ -39,7 +39,7 @@ func open(ctx context.Context, p Program, c config.Config, access access) (*app,
 	if err != nil {
 		return nil, fmt.Errorf("CURRENCY: %w", err)
 	}
-	a := &app{config: c, logger: newLogger(p.Stderr, c), currency: currency, metrics: metrics.New(p.Version)}
+	a := &app{config: c, logger: newLogger(p.Stderr, c), currency: currency, metrics: metrics.New(version)}
 	if a.store, err = openStore(ctx, p, c, access); err != nil {
 		return nil, err
 	}
