@@ -24,7 +24,8 @@ type app struct {
 	metrics  *metrics.Metrics
 	store    repository.Store
 	office   *boxoffice.Office
-	queue    queue.Queue // nil for commands that only read or write
+	queue    queue.Queue   // nil for commands that only read or write
+	booked   chan struct{} // wakes the relay
 
 	events   *services.Events
 	users    *services.Users
@@ -39,13 +40,13 @@ func open(ctx context.Context, p Program, c config.Config, access access) (*app,
 	if err != nil {
 		return nil, fmt.Errorf("CURRENCY: %w", err)
 	}
-	a := &app{config: c, logger: newLogger(p.Stderr, c), currency: currency, metrics: metrics.New(version)}
+	a := &app{config: c, logger: newLogger(p.Stderr, c), currency: currency, metrics: metrics.New(version), booked: make(chan struct{}, 1)}
 	if a.store, err = openStore(ctx, p, c, access); err != nil {
 		return nil, err
 	}
 	rules := models.Rules{PaymentDeadline: c.PaymentDeadline}
 	a.office = boxoffice.New(a.store, boxoffice.Options{
-		Rules: rules, MaxInbox: c.MaxInbox, Observer: a.metrics, Logger: a.logger,
+		Rules: rules, MaxInbox: c.MaxInbox, Observer: a.metrics, Logger: a.logger, Published: a.wakeRelay,
 	})
 	a.events = services.NewEvents(a.store, a.office)
 	a.users = services.NewUsers(a.store)
@@ -67,4 +68,12 @@ func (a *app) close() error {
 		err = errors.Join(err, a.queue.Close())
 	}
 	return errors.Join(err, a.store.Close())
+}
+
+// wakeRelay tells the relay that a row may be there; one token is enough for any number of rows.
+func (a *app) wakeRelay() {
+	select {
+	case a.booked <- struct{}{}:
+	default:
+	}
 }

@@ -38,9 +38,6 @@ func benchFlags(fs *flag.FlagSet, s *onsale.Scenario) {
 
 // runBench simulates an on-sale and audits what it has left. Status 1 when a promise was broken.
 func runBench(ctx context.Context, p Program, args []string) error {
-	if len(args) > 0 && args[0] == "baselines" {
-		return runBaselines(ctx, p, args[1:])
-	}
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	var s onsale.Scenario
 	benchFlags(fs, &s)
@@ -56,7 +53,7 @@ func runBench(ctx context.Context, p Program, args []string) error {
 		return err
 	}
 	if fs.NArg() > 0 {
-		return usageError("bench takes flags, and baselines; not %q", fs.Arg(0))
+		return usageError("bench takes flags, not %q", fs.Arg(0))
 	}
 	if s.Target == "" {
 		private, err := startPrivate(ctx, p, c)

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"strconv"
@@ -39,14 +38,12 @@ func runMigrate(ctx context.Context, p Program, args []string) error {
 	default:
 		return usageError("migrate takes one of up, down [n], status, repair")
 	}
-	m, err := openMigrator(ctx, c, newLogger(p.Stderr, c))
-	if err != nil {
-		return err
-	}
-	if err := act(m); err != nil {
-		return errors.Join(err, m.Close())
-	}
-	return errors.Join(showSchema(ctx, p, m), m.Close())
+	return withMigrator(ctx, c, newLogger(p.Stderr, c), func(m *database.Migrator) error {
+		if err := act(m); err != nil {
+			return err
+		}
+		return showSchema(ctx, p, m)
+	})
 }
 
 // cutVerb takes the word in front of the flags.

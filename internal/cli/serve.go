@@ -11,7 +11,6 @@ import (
 
 	"quantix/internal/config"
 	"quantix/internal/handlers"
-	"quantix/internal/jobs"
 )
 
 // Bounds on what comes from outside, before any handler sees it.
@@ -49,11 +48,10 @@ func runServe(ctx context.Context, p Program, args []string) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("listen on %s: %w; set PORT to a free one", c.Addr(), err), a.close())
 	}
-	var group *jobs.Group
-	if !*apiOnly {
-		group = a.jobs()
+	if *apiOnly {
+		return a.serve(ctx, listener, nil)
 	}
-	return a.serve(ctx, listener, group)
+	return a.serve(ctx, listener, a.workers())
 }
 
 // runWorker runs the workers alone.
@@ -69,14 +67,12 @@ func runWorker(ctx context.Context, p Program, args []string) error {
 	if err != nil {
 		return err
 	}
-	group := a.jobs()
-	group.Start()
+	loops := a.workers()
+	loops.start()
 	a.logger.Info("quantix works", "version", version, "store", c.Store(), "queue", c.Queue())
 	<-ctx.Done()
 	a.logger.Info("stopping: finishing what is in hand")
-	stop, cancel := context.WithTimeout(context.Background(), c.ShutdownTimeout)
-	defer cancel()
-	return a.stopped(errors.Join(group.Stop(stop), a.close()))
+	return a.stopped(errors.Join(loops.end(), a.close()))
 }
 
 // openServer opens the program with its queue.
@@ -93,7 +89,7 @@ func openServer(ctx context.Context, p Program, c config.Config) (*app, error) {
 }
 
 // serve answers until the context ends, then stops in the order in which things depend on each other.
-func (a *app) serve(ctx context.Context, listener net.Listener, group *jobs.Group) error {
+func (a *app) serve(ctx context.Context, listener net.Listener, loops *workers) error {
 	handler, err := a.handler()
 	if err != nil {
 		return errors.Join(err, listener.Close(), a.close())
@@ -105,8 +101,8 @@ func (a *app) serve(ctx context.Context, listener net.Listener, group *jobs.Grou
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
-	if group != nil {
-		group.Start()
+	if loops != nil {
+		loops.start()
 	}
 	a.logger.Info("quantix is ready", "address", "http://"+readable(listener.Addr()), "version", version,
 		"store", a.config.Store(), "queue", a.config.Queue(), "docs", "http://"+readable(listener.Addr())+"/docs")
@@ -118,8 +114,8 @@ func (a *app) serve(ctx context.Context, listener net.Listener, group *jobs.Grou
 	stop, cancel := context.WithTimeout(context.Background(), a.config.ShutdownTimeout)
 	defer cancel()
 	err = errors.Join(err, server.Shutdown(stop))
-	if group != nil {
-		err = errors.Join(err, group.Stop(stop))
+	if loops != nil {
+		err = errors.Join(err, loops.end())
 	}
 	return a.stopped(errors.Join(err, a.close()))
 }

@@ -66,7 +66,7 @@ func TestReadme_first_sale(t *testing.T) {
 
 func TestServe_keeps_what_it_answered_through_a_kill(t *testing.T) {
 	t.Parallel()
-	s := serve(t, "PAYMENT_SIM_LATENCY=1h")
+	s := serve(t, "PAYMENT_SIM_LATENCY=1m")
 	event, user := s.event(t, 100, "10"), s.user(t)
 	var made []string
 	for range 20 {
@@ -136,7 +136,7 @@ func TestServe_refuses_a_second_process_on_the_same_data(t *testing.T) {
 
 func TestServe_needs_a_schema_new_enough(t *testing.T) {
 	t.Parallel()
-	env := append(onServers(t), "AUTO_MIGRATE=false", fmt.Sprintf("PORT=%d", testkit.FreePort(t)))
+	env := append(onServers(t), "AUTO_MIGRATE=false")
 	dir := t.TempDir()
 	if _, stderr, status := quantix(t, dir, env, "serve"); status != 1 || !strings.Contains(stderr, "quantix migrate up") {
 		t.Errorf("on an empty database: %d %q", status, stderr)

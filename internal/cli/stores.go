@@ -30,13 +30,7 @@ const (
 
 // openStore opens the store that the settings ask for, with its schema as this binary needs it.
 func openStore(ctx context.Context, p Program, c config.Config, access access) (repository.Store, error) {
-	logger := newLogger(p.Stderr, c)
-	if access == writing && c.AutoMigrate {
-		if err := migrateUp(ctx, c, logger); err != nil {
-			return nil, err
-		}
-	}
-	store, err := connect(ctx, c, logger, access)
+	store, err := connect(ctx, c, newLogger(p.Stderr, c), access)
 	if err != nil {
 		return nil, err
 	}
@@ -46,16 +40,47 @@ func openStore(ctx context.Context, p Program, c config.Config, access access) (
 	return store, nil
 }
 
+// connect opens the store and, for writing, applies what is pending if it may (AUTO_MIGRATE).
 func connect(ctx context.Context, c config.Config, logger *slog.Logger, access access) (repository.Store, error) {
 	if c.Store() == config.SQLite {
-		files, err := database.OpenSQLite(c.DataDir, access == writing)
-		if err != nil {
+		return connectSQLite(ctx, c, logger, access)
+	}
+	if access == writing && c.AutoMigrate {
+		if err := database.MigratePostgres(ctx, c.PostgresURL(), logger); err != nil {
 			return nil, err
 		}
-		return sqlite.New(files, sqlite.Options{}), nil
 	}
-	// Two pools: a flood of lists must not take the connections that sell tickets. Desks take turns on few rows, so
-	// they need fewer.
+	return connectPostgres(ctx, c, logger)
+}
+
+// embedded is a SQLite store together with the hold on its data directory.
+type embedded struct {
+	*sqlite.Store
+	files *database.SQLite
+}
+
+// Close closes the store, then lets go of the directory.
+func (e embedded) Close() error { return errors.Join(e.Store.Close(), e.files.Close()) }
+
+func connectSQLite(ctx context.Context, c config.Config, logger *slog.Logger, access access) (repository.Store, error) {
+	files, err := database.OpenSQLite(database.SQLiteOptions{Dir: c.DataDir, ReadOnly: access == reading})
+	if err != nil {
+		return nil, err
+	}
+	if access == writing && c.AutoMigrate {
+		if err := database.MigrateSQLite(ctx, files, logger); err != nil {
+			return nil, errors.Join(err, files.Close())
+		}
+	}
+	store, err := sqlite.New(ctx, files, sqlite.Options{})
+	if err != nil {
+		return nil, errors.Join(err, files.Close())
+	}
+	return embedded{store, files}, nil
+}
+
+// connectPostgres opens two pools: a flood of lists must not take the connections that sell tickets.
+func connectPostgres(ctx context.Context, c config.Config, logger *slog.Logger) (repository.Store, error) {
 	desks := max(c.DBMaxConns/2, 1)
 	desk, err := openPool(ctx, c, logger, "quantix desks", desks, true)
 	if err != nil {
@@ -88,20 +113,24 @@ func openQueue(c config.Config) (queue.Queue, error) {
 	return q, nil
 }
 
-// openMigrator opens the migrations of the store that the settings ask for.
-func openMigrator(ctx context.Context, c config.Config, logger *slog.Logger) (*database.Migrator, error) {
-	if c.Store() == config.SQLite {
-		return database.OpenSQLiteMigrator(c.DataDir, logger)
+// withMigrator opens the migrations of the store that the settings ask for, and closes them after use.
+func withMigrator(ctx context.Context, c config.Config, logger *slog.Logger, use func(*database.Migrator) error) error {
+	if c.Store() == config.Postgres {
+		m, err := database.OpenPostgresMigrator(ctx, c.PostgresURL(), logger)
+		if err != nil {
+			return err
+		}
+		return errors.Join(use(m), m.Close())
 	}
-	return database.OpenPostgresMigrator(ctx, c.PostgresURL(), logger)
-}
-
-func migrateUp(ctx context.Context, c config.Config, logger *slog.Logger) error {
-	m, err := openMigrator(ctx, c, logger)
+	files, err := database.OpenSQLite(database.SQLiteOptions{Dir: c.DataDir})
 	if err != nil {
 		return err
 	}
-	return errors.Join(m.Up(ctx), m.Close())
+	m, err := database.OpenSQLiteMigrator(ctx, files, logger)
+	if err != nil {
+		return errors.Join(err, files.Close())
+	}
+	return errors.Join(use(m), m.Close(), files.Close())
 }
 
 // requiredVersion is the newest migration that this binary knows for the store in use.
