@@ -62,7 +62,7 @@ type humaBooking struct {
 type humaBooked struct {
 	Location string `header:"Location"`
 	Replayed string `header:"Idempotency-Replayed"`
-	Body     bookingBody
+	Body     BookingBody
 }
 
 // sink is a response that costs nothing.

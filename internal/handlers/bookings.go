@@ -13,8 +13,8 @@ import (
 
 const bookingsPath = apiPath + "/bookings"
 
-// bookingBody is a booking as it is answered; appendBooking writes the same for POST.
-type bookingBody struct {
+// BookingBody is a booking as it is answered; appendBooking writes the same for POST. It is exported as EventBody is.
+type BookingBody struct {
 	ID              models.BookingID `json:"id"`
 	UserID          models.UserID    `json:"user_id"`
 	EventID         models.EventID   `json:"event_id"`
@@ -29,8 +29,8 @@ type bookingBody struct {
 	UpdatedAt       time.Time        `json:"updated_at"`
 }
 
-func toBooking(b models.Booking) bookingBody {
-	return bookingBody{
+func toBooking(b models.Booking) BookingBody {
+	return BookingBody{
 		ID: b.ID, UserID: b.UserID, EventID: b.EventID, Quantity: b.Quantity, Status: b.Status,
 		UnitPrice: amount{b.UnitPrice}, TotalAmount: amount{b.TotalAmount}, Currency: b.TotalAmount.Currency,
 		PaymentDeadline: b.PaymentDeadline.UTC(), CancelReason: (*cancelReason)(textOrNull(b.CancelReason)),
@@ -54,7 +54,7 @@ func (cancelReason) Schema(huma.Registry) *huma.Schema {
 
 // bookingDetailBody is a booking with how its payment stands.
 type bookingDetailBody struct {
-	bookingBody
+	BookingBody
 	Payment paymentSummary `json:"payment"`
 }
 
@@ -71,7 +71,7 @@ type (
 		ID models.BookingID `path:"id" doc:"The booking's id."`
 	}
 	bookingDetailOutput struct{ Body bookingDetailBody }
-	bookingOutput       struct{ Body bookingBody }
+	bookingOutput       struct{ Body BookingBody }
 	userBookingsInput   struct {
 		Paging
 		UserID models.UserID `path:"user_id" doc:"The user's id."`
@@ -115,7 +115,7 @@ func (h *bookings) get(ctx context.Context, in *bookingPath) (*bookingDetailOutp
 	}
 	p := detail.Payment
 	return &bookingDetailOutput{Body: bookingDetailBody{
-		bookingBody: toBooking(detail.Booking),
+		BookingBody: toBooking(detail.Booking),
 		Payment:     paymentSummary{Status: p.Status, Attempts: p.Attempts, LastError: textOrNull(p.LastError)},
 	}}, nil
 }
@@ -128,7 +128,7 @@ func (h *bookings) cancel(ctx context.Context, in *bookingPath) (*bookingOutput,
 	return &bookingOutput{Body: toBooking(booking)}, nil
 }
 
-func (h *bookings) ofUser(ctx context.Context, in *userBookingsInput) (*listOutput[bookingBody], error) {
+func (h *bookings) ofUser(ctx context.Context, in *userBookingsInput) (*listOutput[BookingBody], error) {
 	l := list{path: bookingsPath + "/user/" + in.UserID.String()}
 	l.setFilter("status", string(in.Status))
 	page, err := in.page(l)

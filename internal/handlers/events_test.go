@@ -302,7 +302,7 @@ func TestEvents_list(t *testing.T) {
 		cursor := mustQuery(t, nextPage(b.do("GET", eventsPath+"?limit=1", ""))).Get("cursor")
 		b.do("GET", eventsPath+"?limit=3&cursor="+cursor, "").want(http.StatusOK)
 		foreign := mustQuery(t, nextPage(b.do("GET", eventsPath+"?limit=1&q=show", ""))).Get("cursor")
-		for _, bad := range []string{foreign, "A" + cursor[1:], cursor + "A", cursor[:8], "x", "%00"} {
+		for _, bad := range []string{foreign, "B" + cursor[1:], cursor + "A", cursor[:8], "x", "%00"} {
 			b.do("GET", eventsPath+"?cursor="+bad, "").refused(http.StatusBadRequest, "invalid_cursor")
 		}
 		b.do("GET", usersPath+"?cursor="+cursor, "").refused(http.StatusBadRequest, "invalid_cursor")

@@ -69,7 +69,8 @@ var problemTypes = []*models.Error{
 	models.ErrCurrencyFixed, models.ErrEventHasBookings, models.ErrUserHasBookings, models.ErrEmailTaken,
 	models.ErrLetterUnknown, models.ErrRefundOwed, models.ErrNotRetryable, models.ErrBookingNotPending,
 	models.ErrVersionMismatch, models.ErrKeyReused, models.ErrBusy, models.ErrUnavailable, models.ErrOutcomeUnknown,
-	models.ErrShuttingDown, models.ErrInternal,
+	models.ErrShuttingDown, models.ErrInternal, models.ErrGatewayNotFound, models.ErrCallbackForged, models.ErrCallbackStale,
+	models.ErrCallbackUnreadable,
 }
 
 func statusOf(e *models.Error) int {
@@ -107,7 +108,7 @@ func newProblem(err error, r *http.Request, requestID string) *Problem {
 	default:
 		known = models.ErrInternal.With(err)
 	}
-	return &Problem{err: known, status: statusOf(known), instance: r.URL.Path, requestID: requestID}
+	return &Problem{err: known, status: statusOf(known), instance: r.URL.EscapedPath(), requestID: requestID}
 }
 
 // Error gives the error's text, for logs.
