@@ -7,11 +7,14 @@ import (
 	"io/fs"
 )
 
-//go:embed postgres/*.sql
+//go:embed postgres/*.sql sqlite/*.sql
 var files embed.FS
 
 // Postgres holds the files for PostgreSQL.
 var Postgres = sub("postgres")
+
+// SQLite holds the files for SQLite.
+var SQLite = sub("sqlite")
 
 // sub gives one folder. It fails only for a name that is not a valid path, which the names here are.
 func sub(dialect string) fs.FS {

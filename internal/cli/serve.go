@@ -94,8 +94,12 @@ func openServer(ctx context.Context, p Program, c config.Config) (*app, error) {
 
 // serve answers until the context ends, then stops in the order in which things depend on each other.
 func (a *app) serve(ctx context.Context, listener net.Listener, group *jobs.Group) error {
+	handler, err := a.handler()
+	if err != nil {
+		return errors.Join(err, listener.Close(), a.close())
+	}
 	server := &http.Server{
-		Handler:           a.handler(),
+		Handler:           handler,
 		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 	}
@@ -106,7 +110,6 @@ func (a *app) serve(ctx context.Context, listener net.Listener, group *jobs.Grou
 	}
 	a.logger.Info("quantix is ready", "address", "http://"+readable(listener.Addr()), "version", version,
 		"store", a.config.Store(), "queue", a.config.Queue(), "docs", "http://"+readable(listener.Addr())+"/docs")
-	var err error
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
@@ -138,7 +141,7 @@ func readable(address net.Addr) string {
 	return net.JoinHostPort("localhost", port)
 }
 
-func (a *app) handler() http.Handler {
+func (a *app) handler() (http.Handler, error) {
 	return handlers.New(handlers.Deps{
 		Events: a.events, Users: a.users, Bookings: a.bookings, Letters: a.letters,
 		Currency: a.currency, Logger: a.logger, Ready: a.ready, Metrics: a.metrics.Handler(), Observer: a.metrics,
@@ -149,9 +152,17 @@ func (a *app) handler() http.Handler {
 // ready tells whether this server can do its work: the database answers, with a schema that is new enough. A queue that
 // does not answer degrades it only: bookings go on, and their payments follow.
 func (a *app) ready(ctx context.Context) handlers.Readiness {
-	r := handlers.Readiness{Database: checkSchema(ctx, a.config, a.store)}
-	r.Queue = a.queue.Ping(ctx)
-	return r
+	database := handlers.Check{Name: "database", Status: "ok"}
+	if err := checkSchema(ctx, a.config, a.store); err != nil {
+		database.Status, database.Detail = "down", "the database does not answer, or its schema is too old"
+		a.logger.Warn("not ready", "error", err)
+	}
+	line := handlers.Check{Name: "queue", Status: "ok"}
+	if err := a.queue.Ping(ctx); err != nil {
+		line.Status, line.Detail = "degraded", "payments wait until the queue answers"
+		a.logger.Warn("the queue does not answer", "error", err)
+	}
+	return handlers.Readiness{Ready: database.Status == "ok", Checks: []handlers.Check{database, line}}
 }
 
 // gauges shows what waits.

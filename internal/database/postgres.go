@@ -83,6 +83,7 @@ func planForIndexes(settings map[string]string) {
 	settings["plan_cache_mode"] = "force_generic_plan"
 	settings["enable_hashjoin"] = "off"
 	settings["enable_mergejoin"] = "off"
+	settings["enable_material"] = "off"
 	settings["random_page_cost"] = "1.1"
 	settings["jit"] = "off"
 }

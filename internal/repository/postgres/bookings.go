@@ -118,7 +118,7 @@ func scanRef(row pgx.Row, r *models.BookingRef) error {
 const selectUnpaidBookings = `SELECT ` + bookingColumns + ` FROM bookings b
 	WHERE b.status = 'PENDING' AND b.payment_deadline > coalesce($1::timestamptz, now())
 		AND (b.payment_deadline, b.id) > ($2, $3)
-		AND NOT EXISTS (SELECT FROM payments p WHERE p.event_id = b.event_id AND p.booking_id = b.id)
+		AND (SELECT p.n FROM payments p WHERE p.event_id = b.event_id AND p.booking_id = b.id LIMIT 1) IS NULL
 	ORDER BY b.payment_deadline, b.id LIMIT $4`
 
 // UnpaidBookings lists PENDING bookings before their deadline that no charge was started for, by deadline and id.

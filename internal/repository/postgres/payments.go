@@ -52,14 +52,15 @@ func scanRefund(row pgx.Row, r *models.Refund) error {
 }
 
 // One statement is one snapshot and one commit. Whoever starts the same booking at the same time waits at the key of
-// the other's charge, and then gets nothing.
+// the other's charge, and then gets nothing. The statuses are told by what they are not, so that the rows are looked up
+// by their keys and not in the partial index of all that is PENDING.
 const startCharges = `
 	WITH picked AS MATERIALIZED (
 		SELECT b.*, r.place, coalesce($1::timestamptz, now()) AS now
 		FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS r (event_id, id, place)
 		JOIN bookings b ON b.event_id = r.event_id AND b.id = r.id
-		WHERE b.status = 'PENDING'
-			AND NOT EXISTS (SELECT FROM payments p WHERE p.event_id = b.event_id AND p.booking_id = b.id)
+		WHERE b.status NOT IN ('CONFIRMED', 'CANCELLED')
+			AND (SELECT p.n FROM payments p WHERE p.event_id = b.event_id AND p.booking_id = b.id LIMIT 1) IS NULL
 	), started AS (
 		INSERT INTO payments AS p (event_id, booking_id, n, gateway, amount, currency, status, attempts,
 			next_attempt_at, created_at, updated_at)
@@ -97,7 +98,7 @@ func scanStart(row pgx.Row, start *repository.Start, gateway string) error {
 }
 
 // What is due is looked for without a lock. The UPDATE waits for whoever is at one of the rows and then looks again at
-// its status and its time, so that each goes to one caller.
+// its status (told by what it is not, see startCharges) and its time, so that each goes to one caller.
 const (
 	claimCharges = `
 		WITH due AS MATERIALIZED (
@@ -110,7 +111,7 @@ const (
 				attempts = p.attempts + CASE p.status WHEN 'started' THEN 1 ELSE 0 END,
 				updated_at = coalesce($1::timestamptz, now())
 			FROM sorted d WHERE p.event_id = d.event_id AND p.booking_id = d.booking_id AND p.n = d.n
-				AND p.status IN ('started', 'pending', 'unknown') AND p.next_attempt_at <= coalesce($1::timestamptz, now())
+				AND p.status NOT IN ('succeeded', 'declined', 'failed', 'voided') AND p.next_attempt_at <= coalesce($1::timestamptz, now())
 			RETURNING p.*
 		)
 		SELECT ` + bookingColumns + `, ` + chargeColumns + `,
@@ -127,7 +128,7 @@ const (
 			UPDATE refunds r SET next_attempt_at = coalesce($1::timestamptz, now()) + $3::interval,
 				attempts = r.attempts + 1, updated_at = coalesce($1::timestamptz, now())
 			FROM sorted d WHERE r.event_id = d.event_id AND r.booking_id = d.booking_id AND r.n = d.n
-				AND r.status = 'pending' AND r.next_attempt_at <= coalesce($1::timestamptz, now())
+				AND r.status <> 'succeeded' AND r.next_attempt_at <= coalesce($1::timestamptz, now())
 			RETURNING r.*
 		)
 		SELECT ` + bookingColumns + `, ` + refundColumns + `

@@ -1,0 +1,25 @@
+package jobs
+
+import (
+	"context"
+	"time"
+
+	"quantix/internal/services"
+)
+
+// Canceller cancels the bookings of cancelled events and has their money owed back.
+type Canceller struct {
+	Settings // Interval: default 1 s
+	Upkeep   *services.Upkeep
+	Batch    int // bookings of one transaction; default 500
+}
+
+// Name is "canceller".
+func (c *Canceller) Name() string { return "canceller" }
+
+// Run cancels bookings until the context ends.
+func (c *Canceller) Run(ctx context.Context) error {
+	setDefault(&c.Batch, 500)
+	p := polling{Settings: c.withDefaults(time.Second), name: c.Name()}
+	return p.run(ctx, untilNone(func(ctx context.Context) (int, error) { return c.Upkeep.CancelBookings(ctx, c.Batch) }))
+}

@@ -1,0 +1,145 @@
+// Package jobs holds the background loops: one file for each, named with a noun, all with one protocol.
+//
+// A loop's Run works until its context ends, finishes what is in hand, and returns. Any number of replicas may run each
+// loop at the same time: leases and status guards in the store make a repeat harmless, so a loop that dies anywhere
+// leaves nothing that another cannot take up.
+package jobs
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"quantix/internal/repository"
+)
+
+// Loop is a background job.
+type Loop interface {
+	// Name is the noun that logs and metrics call it by.
+	Name() string
+	// Run works until the context ends, then finishes what is in hand. An error is a reason to start it again.
+	Run(ctx context.Context) error
+}
+
+// Observer is told of each round of a loop that dealt with something or failed, for metrics.
+type Observer interface {
+	Round(job string, items int, err error)
+}
+
+type noObserver struct{}
+
+func (noObserver) Round(string, int, error) {}
+
+// Settings are what all loops have in common; the zero value of each field is a sensible default.
+type Settings struct {
+	Interval time.Duration // pause after a round that found nothing, half of it random; each loop has its default
+	Grace    time.Duration // how long a round may go on after the context's end; default 8 s
+	MostWait time.Duration // longest pause after errors; default 2 s
+	Observer Observer
+	Logger   *slog.Logger
+}
+
+func (s Settings) withDefaults(interval time.Duration) Settings {
+	setDefault(&s.Interval, interval)
+	setDefault(&s.Grace, 8*time.Second)
+	setDefault(&s.MostWait, 2*time.Second)
+	if s.Observer == nil {
+		s.Observer = noObserver{}
+	}
+	if s.Logger == nil {
+		s.Logger = slog.New(slog.DiscardHandler)
+	}
+	return s
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// A round is one piece of a loop's work: it gives how many things it dealt with, and whether there is more to do at
+// once. Its context outlives the loop's by the grace.
+type round func(ctx context.Context) (items int, more bool, err error)
+
+// errorBase is the pause after a first failed round.
+const errorBase = 100 * time.Millisecond
+
+// polling runs rounds: one after another while there is more to do, with growing pauses while they fail, and else at
+// intervals, or at once when woken. It ends with the context.
+type polling struct {
+	Settings
+	name   string
+	wake   <-chan struct{}
+	gather time.Duration // pause between a wake and its round, so that one round serves many wakes
+	// finish waits for what the rounds have left in hand, within the same grace; optional.
+	finish func(context.Context) error
+}
+
+func (p *polling) run(ctx context.Context, do round) error {
+	work, cancel := lasting(ctx, p.Grace)
+	defer cancel()
+	failures := 0
+	for ctx.Err() == nil {
+		items, more, err := do(work)
+		if items > 0 || err != nil {
+			p.Observer.Round(p.name, items, err)
+		}
+		failures = p.report(failures, err)
+		switch {
+		case err != nil:
+			repository.Pause(ctx, repository.Backoff(errorBase, failures, p.MostWait))
+		case !more:
+			p.rest(ctx)
+		}
+	}
+	if p.finish == nil {
+		return nil
+	}
+	return p.finish(work)
+}
+
+// report counts failures in a row and logs them ever more rarely: a store that is down for an hour must not fill the log.
+func (p *polling) report(failures int, err error) int {
+	switch {
+	case err != nil:
+		failures++
+		if failures&(failures-1) == 0 {
+			p.Logger.Warn("a round failed", "job", p.name, "failures", failures, "error", err)
+		}
+		return failures
+	case failures > 0:
+		p.Logger.Info("the rounds work again", "job", p.name, "failures", failures)
+	}
+	return 0
+}
+
+// rest waits for the next round. The random half of the interval keeps replicas from asking the database in step.
+func (p *polling) rest(ctx context.Context) {
+	timer := time.NewTimer(p.Interval/2 + rand.N(p.Interval/2+1))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	case <-p.wake:
+		if p.gather > 0 {
+			repository.Pause(ctx, p.gather)
+		}
+	}
+}
+
+// lasting gives a context that ends grace after ctx, so that what is in hand can be finished.
+func lasting(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		if repository.Pause(work, grace) {
+			cancel()
+		}
+	})
+	return work, func() {
+		stop()
+		cancel()
+	}
+}

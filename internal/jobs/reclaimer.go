@@ -1,0 +1,40 @@
+package jobs
+
+import (
+	"context"
+	"time"
+
+	"quantix/internal/queue"
+	"quantix/internal/services"
+)
+
+// Reclaimer takes over messages whose consumer died, or could not reach the store, before they were acknowledged.
+type Reclaimer struct {
+	Settings // Interval: default 5 s
+	Queue    queue.Queue
+	Payments *services.Payments
+	Letters  LetterStore
+	Consumer string        // unique among all processes; default a new UUID
+	Idle     time.Duration // how long a message must lie unacknowledged; default 30 s
+	Batch    int           // messages taken over at once; default 256
+}
+
+// Name is "reclaimer".
+func (r *Reclaimer) Name() string { return "reclaimer" }
+
+// Run takes messages over until the context ends; then it waits for the charges in hand, as the worker does.
+func (r *Reclaimer) Run(ctx context.Context) error {
+	setDefault(&r.Consumer, newConsumer(r.Name()))
+	setDefault(&r.Idle, 30*time.Second)
+	setDefault(&r.Batch, 256)
+	p := polling{Settings: r.withDefaults(5 * time.Second), name: r.Name(), finish: r.Payments.Drain}
+	in := intake{queue: r.Queue, payments: r.Payments, letters: r.Letters, logger: p.Logger}
+	return p.run(ctx, func(work context.Context) (int, bool, error) {
+		messages, err := r.Queue.Reclaim(work, r.Consumer, r.Idle, r.Batch)
+		if err != nil {
+			return 0, false, err
+		}
+		taken, err := in.take(work, messages)
+		return taken, len(messages) == r.Batch, err
+	})
+}

@@ -1,0 +1,106 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"quantix/internal/models"
+	"quantix/internal/queue"
+	"quantix/internal/repository"
+)
+
+// ReconcilerStore is what the reconciler needs of the store.
+type ReconcilerStore interface {
+	QueueMark(ctx context.Context) (models.QueueMark, error)
+	UnpaidBookings(ctx context.Context, after *models.Position, limit int) ([]models.Booking, error)
+	Republish(ctx context.Context, rows []models.OutboxRow, mark models.QueueMark) error
+}
+
+// Reconciler sees that a queue has lost messages, Redis by a flush or an old snapshot, the one in process by a restart,
+// and writes every unpaid booking into the outbox again. Bookings whose charge was started need no message: the retrier
+// finds them.
+type Reconciler struct {
+	Settings // Interval: default 2 s
+	Store    ReconcilerStore
+	Queue    queue.Queue
+	Page     int // bookings read at once; default 1,000
+}
+
+// Name is "reconciler".
+func (r *Reconciler) Name() string { return "reconciler" }
+
+// Run compares queue and store until the context ends, the first time at once.
+func (r *Reconciler) Run(ctx context.Context) error {
+	setDefault(&r.Page, 1000)
+	p := polling{Settings: r.withDefaults(2 * time.Second), name: r.Name()}
+	return p.run(ctx, r.compare)
+}
+
+// compare is a round. What is remembered must be read before the queue's mark, which may only be newer.
+func (r *Reconciler) compare(ctx context.Context) (republished int, more bool, err error) {
+	remembered, err := r.Store.QueueMark(ctx)
+	if err != nil {
+		return 0, false, err
+	}
+	now, err := r.Queue.Mark(ctx)
+	if err != nil || !queue.Lost(remembered, now) {
+		return 0, false, err
+	}
+	r.Logger.Warn("the queue has lost its messages; unpaid bookings are published again")
+	republished, err = r.republish(ctx, remembered, now)
+	r.Logger.Info("published again", "bookings", republished)
+	return republished, false, err
+}
+
+// republish writes outbox rows page by page. Only the last page remembers the new mark, so that a crash in between
+// leaves the loss visible and somebody begins again.
+func (r *Reconciler) republish(ctx context.Context, remembered, now models.QueueMark) (total int, err error) {
+	var after *models.Position
+	for {
+		page, err := r.Store.UnpaidBookings(ctx, after, r.Page)
+		if err != nil {
+			return total, fmt.Errorf("read unpaid bookings: %w", err)
+		}
+		mark, last := remembered, len(page) < r.Page
+		if last {
+			mark = now
+		} else if kept, err := r.Store.QueueMark(ctx); err != nil || kept != remembered {
+			return total, err // a relay has moved the mark on, or another replica was faster: the next round sees
+		}
+		rows := outboxRows(page)
+		if err := repository.Retry(ctx, func() error { return r.Store.Republish(ctx, rows, mark) }); err != nil {
+			return total, fmt.Errorf("write the outbox: %w", err)
+		}
+		total += len(page)
+		if last {
+			return total, nil
+		}
+		end := page[len(page)-1]
+		after = &models.Position{Time: end.PaymentDeadline, ID: end.ID}
+	}
+}
+
+// mostInRow bounds the bookings of one outbox row.
+const mostInRow = 500
+
+// outboxRows groups bookings by their event, in the order of their first appearance.
+func outboxRows(bookings []models.Booking) []models.OutboxRow {
+	byEvent := make(map[models.EventID][]models.BookingID)
+	var events []models.EventID
+	for i := range bookings {
+		event := bookings[i].EventID
+		if byEvent[event] == nil {
+			events = append(events, event)
+		}
+		byEvent[event] = append(byEvent[event], bookings[i].ID)
+	}
+	var rows []models.OutboxRow
+	for _, event := range events {
+		for ids := range slices.Chunk(byEvent[event], mostInRow) {
+			rows = append(rows, models.OutboxRow{ID: models.NewID[models.BatchID](), Event: event, Bookings: ids})
+		}
+	}
+	return rows
+}

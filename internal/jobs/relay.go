@@ -1,0 +1,108 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"quantix/internal/models"
+	"quantix/internal/queue"
+	"quantix/internal/repository"
+)
+
+// Relay carries the outbox to the queue: it claims rows under a lease, publishes their bookings, and only then deletes
+// the rows, so that every booking is published at least once.
+type Relay struct {
+	Settings // Interval: default 500 ms
+	Store    repository.Outbox
+	Queue    queue.Queue
+	Wake     <-chan struct{} // optional: a row may have been written just now
+	Gather   time.Duration   // pause after a wake, so that one round carries the rows of many; default 5 ms
+	Lease    time.Duration   // how long claimed rows are left to this process; default 10 s
+	Rows     int             // rows of one round; default 64
+	Bookings int             // bookings of one Publish; default 1,000
+
+	inHand     []models.OutboxRow // claimed and not yet published
+	remembered models.QueueMark   // what the store remembers of the queue, as far as this relay knows
+}
+
+// Name is "relay".
+func (r *Relay) Name() string { return "relay" }
+
+// Run carries rows until the context ends.
+func (r *Relay) Run(ctx context.Context) error {
+	setDefault(&r.Gather, 5*time.Millisecond)
+	setDefault(&r.Lease, 10*time.Second)
+	setDefault(&r.Rows, 64)
+	setDefault(&r.Bookings, 1000)
+	p := polling{Settings: r.withDefaults(500 * time.Millisecond), name: r.Name(), wake: r.Wake, gather: r.Gather}
+	return p.run(ctx, r.carry)
+}
+
+// carry is a round. Rows that could not be published stay in hand for the next one: should their lease run out
+// meanwhile, they are published twice, which is harmless.
+func (r *Relay) carry(ctx context.Context) (published int, more bool, err error) {
+	if len(r.inHand) == 0 {
+		if r.inHand, err = r.Store.ClaimOutbox(ctx, r.Rows, r.Lease); err != nil || len(r.inHand) == 0 {
+			return 0, false, err
+		}
+	}
+	more = len(r.inHand) >= r.Rows
+	done, published, mark, err := r.publish(ctx)
+	if len(done) == 0 {
+		return 0, false, err
+	}
+	mark, markErr := r.safeMark(ctx, mark)
+	if markErr == nil {
+		markErr = repository.Retry(ctx, func() error { return r.Store.DeleteOutbox(ctx, done, mark) })
+	}
+	return published, more, errors.Join(err, markErr)
+}
+
+// publish publishes what is in hand, row after row, as far as the queue takes it. A row that was published leaves the
+// hand, whatever comes of its deletion: its lease brings it back.
+func (r *Relay) publish(ctx context.Context) (done []models.BatchID, published int, mark models.QueueMark, err error) {
+	for len(r.inHand) > 0 {
+		rows, bookings := nextBookings(r.inHand, r.Bookings)
+		newest, err := r.Queue.Publish(ctx, bookings)
+		if err != nil {
+			return done, published, mark, err
+		}
+		mark, published = newest, published+len(bookings)
+		for _, row := range r.inHand[:rows] {
+			done = append(done, row.ID)
+		}
+		r.inHand = r.inHand[rows:]
+	}
+	return done, published, mark, nil
+}
+
+// nextBookings gives the bookings of the first rows, as many rows as fit into most bookings, and at least one.
+func nextBookings(rows []models.OutboxRow, most int) (taken int, bookings []models.BookingRef) {
+	for _, row := range rows {
+		if taken > 0 && len(bookings)+len(row.Bookings) > most {
+			break
+		}
+		for _, b := range row.Bookings {
+			bookings = append(bookings, models.BookingRef{Event: row.Event, Booking: b})
+		}
+		taken++
+	}
+	return taken, bookings
+}
+
+// safeMark gives the mark to remember. When the queue has lost what was remembered, the store goes on remembering the
+// old mark until the reconciler has published again: a new one would hide the loss.
+func (r *Relay) safeMark(ctx context.Context, mark models.QueueMark) (models.QueueMark, error) {
+	if r.remembered.Epoch == "" || queue.Lost(r.remembered, mark) {
+		kept, err := r.Store.QueueMark(ctx)
+		if err != nil {
+			return models.QueueMark{}, err
+		}
+		r.remembered = kept
+	}
+	if !queue.Lost(r.remembered, mark) {
+		r.remembered = mark
+	}
+	return r.remembered, nil
+}

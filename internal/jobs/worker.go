@@ -1,0 +1,146 @@
+package jobs
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"quantix/internal/models"
+	"quantix/internal/queue"
+	"quantix/internal/repository"
+	"quantix/internal/services"
+)
+
+// LetterStore keeps messages that nobody can read.
+type LetterStore interface {
+	AddMessageLetter(ctx context.Context, letter models.DeadLetter) error
+}
+
+// Worker reads payment messages and has their bookings charged. A message is acknowledged as soon as its booking's
+// charge is on disk: the gateway is asked in the background, up to the payments' own bound, so that one slow answer
+// holds up nobody's message. What is not acknowledged is delivered again.
+type Worker struct {
+	Settings
+	Queue    queue.Queue
+	Payments *services.Payments
+	Letters  LetterStore
+	Consumer string        // unique among all processes; default a new UUID
+	Batch    int           // messages read at once; default 256
+	Wait     time.Duration // how long one read waits for messages; default 500 ms
+}
+
+// Name is "worker".
+func (w *Worker) Name() string { return "worker" }
+
+// Run works until the context ends; then it waits until the charges in hand are settled, or the grace is over. What is
+// not settled by then is left, under its lease, to a retrier.
+func (w *Worker) Run(ctx context.Context) error {
+	setDefault(&w.Consumer, newConsumer(w.Name()))
+	setDefault(&w.Batch, 256)
+	setDefault(&w.Wait, 500*time.Millisecond)
+	p := polling{Settings: w.withDefaults(time.Second), name: w.Name(), finish: w.Payments.Drain}
+	in := intake{queue: w.Queue, payments: w.Payments, letters: w.Letters, logger: p.Logger}
+	return p.run(ctx, func(work context.Context) (int, bool, error) {
+		messages, err := w.Queue.Receive(work, w.Consumer, w.Batch, w.Wait)
+		if err != nil {
+			return 0, false, err
+		}
+		taken, err := in.take(work, messages)
+		return taken, true, err
+	})
+}
+
+func newConsumer(job string) string { return job + "-" + models.NewID[models.BatchID]().String() }
+
+// An intake deals with messages, whether new or another consumer's.
+type intake struct {
+	queue    queue.Queue
+	payments *services.Payments
+	letters  LetterStore
+	logger   *slog.Logger
+}
+
+// take has the messages' bookings charged, sets aside what makes no sense, and acknowledges both. It gives how many
+// messages are done with; the others are delivered again.
+func (in *intake) take(ctx context.Context, messages []queue.Message) (int, error) {
+	if len(messages) == 0 {
+		return 0, nil
+	}
+	var good, done []queue.Message
+	var errs []error
+	for _, m := range messages {
+		if m.Err == nil {
+			good = append(good, m)
+		} else if err := in.setAside(ctx, m, m.Err); err != nil {
+			errs = append(errs, err)
+		} else {
+			done = append(done, m)
+		}
+	}
+	charged, err := in.charge(ctx, good)
+	done = append(done, charged...)
+	return len(done), errors.Join(append(errs, err, in.queue.Ack(ctx, done))...)
+}
+
+// charge has bookings charged. When the database refuses one of them for good, each is tried alone, so that only the
+// culprit is set aside.
+func (in *intake) charge(ctx context.Context, messages []queue.Message) (done []queue.Message, err error) {
+	refs := make([]models.BookingRef, len(messages))
+	for i, m := range messages {
+		refs[i] = m.Booking
+	}
+	err = in.payments.Charge(ctx, refs)
+	switch {
+	case err == nil:
+		return messages, nil
+	case !errors.Is(err, repository.ErrRejected):
+		return nil, err
+	case len(messages) == 1:
+		if err := in.setAside(ctx, messages[0], err); err != nil {
+			return nil, err
+		}
+		return messages, nil
+	}
+	var errs []error
+	for i := range messages {
+		one, err := in.charge(ctx, messages[i:i+1])
+		done, errs = append(done, one...), append(errs, err)
+	}
+	return done, errors.Join(errs...)
+}
+
+// setAside puts a message into the dead letters. The letter's id follows from the message, so that a redelivery makes
+// no second one.
+func (in *intake) setAside(ctx context.Context, m queue.Message, reason error) error {
+	if m.Raw == "" {
+		m.Raw = fmt.Sprintf("booking %s of event %s", m.Booking.Booking, m.Booking.Event)
+	}
+	in.logger.Error("a message makes no sense; it is in the dead letters", "message_id", m.ID, "error", reason)
+	letter := models.DeadLetter{
+		ID: messageLetter(m), Kind: models.LetterMessage, Attempts: 1,
+		LastError: clip(reason.Error(), 500), Payload: clip(m.Raw, 4000),
+	}
+	err := repository.Retry(ctx, func() error { return in.letters.AddMessageLetter(ctx, letter) })
+	if err != nil {
+		return fmt.Errorf("keep a message that makes no sense: %w", err)
+	}
+	return nil
+}
+
+func messageLetter(m queue.Message) models.LetterID {
+	sum := sha256.Sum256([]byte("quantix/message/" + m.ID + "/" + m.Raw))
+	id := models.LetterID(sum[:16])
+	id[6] = id[6]&0x0f | 0x80 // version 8: the program's own layout (RFC 9562)
+	id[8] = id[8]&0x3f | 0x80
+	return id
+}
+
+func clip(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return s[:most] + "…"
+}

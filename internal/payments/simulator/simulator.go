@@ -1,0 +1,143 @@
+// Package simulator is the simulated payment gateway: a real component behind payments.Gateway, with latency and faults
+// as settings. It remembers charges by reference in the database of its mode, so that after any crash it can be proven
+// that no charge was made twice.
+package simulator
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"quantix/internal/models"
+	"quantix/internal/payments"
+	"quantix/internal/repository"
+)
+
+// Options are the gateway's settings; the zero value is a gateway that answers at once and without faults.
+type Options struct {
+	Latency     time.Duration  // of every call
+	FailureRate float64        // share of calls that fail, 0 to 1, whatever the payment method says
+	Random      func() float64 // in [0, 1), safe for concurrent use; default math/rand
+	Timeout     time.Duration  // of one transaction of the ledger; default 5 s
+}
+
+// Gateway implements payments.Gateway.
+type Gateway struct {
+	ledger  repository.SimLedger
+	options Options
+	entries batcher[*entry]
+}
+
+// mostEntries bounds one transaction of the ledger.
+const mostEntries = 512
+
+// New makes a gateway on its ledger.
+func New(ledger repository.SimLedger, o Options) *Gateway {
+	if o.Random == nil {
+		o.Random = rand.Float64
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = 5 * time.Second
+	}
+	g := &Gateway{ledger: ledger, options: o}
+	g.entries = batcher[*entry]{run: g.write, most: mostEntries}
+	return g
+}
+
+// Name is "simulated".
+func (g *Gateway) Name() string { return "simulated" }
+
+// Charge takes the money as the payment method scripts; see models.PaymentMethods.
+func (g *Gateway) Charge(ctx context.Context, request payments.ChargeRequest) models.Result {
+	return g.ask(ctx, models.Unavailable, request.Reference, func(now time.Time, r records) models.Result {
+		return r.charge(now, request)
+	})
+}
+
+// Find tells what became of a charge.
+func (g *Gateway) Find(ctx context.Context, request payments.ChargeRequest) models.Result {
+	return g.ask(ctx, models.Unknown, request.Reference, func(now time.Time, r records) models.Result {
+		return r.find(now, request)
+	})
+}
+
+// Void makes sure that a charge is not made any more, unless it was made already.
+func (g *Gateway) Void(ctx context.Context, request payments.ChargeRequest) models.Result {
+	return g.ask(ctx, models.Unknown, request.Reference, func(now time.Time, r records) models.Result {
+		return r.void(now, request)
+	})
+}
+
+// Refund gives a charge back, once.
+func (g *Gateway) Refund(ctx context.Context, request payments.RefundRequest) models.Result {
+	return g.ask(ctx, models.Unavailable, request.Reference, func(now time.Time, r records) models.Result {
+		return r.refund(now, request)
+	})
+}
+
+// ask takes its time, fails as often as it is set to, and else lets the ledger decide. The fault is the outcome of a
+// call that surely did nothing: models.Unavailable for those that would have done something.
+func (g *Gateway) ask(ctx context.Context, fault models.Outcome, reference string, decide decision) models.Result {
+	if g.options.Latency > 0 && !repository.Pause(ctx, g.options.Latency) {
+		return models.Result{Outcome: models.Unknown, Reason: "the gateway did not answer in time"}
+	}
+	if g.options.FailureRate > 0 && g.options.Random() < g.options.FailureRate {
+		return models.Result{Outcome: fault, Reason: "the gateway answered with an error"}
+	}
+	e := &entry{reference: reference, decide: decide, done: make(chan struct{})}
+	g.entries.do(e)
+	select {
+	case <-e.done:
+	case <-ctx.Done():
+		return models.Result{Outcome: models.Unknown, Reason: "the gateway did not answer in time"}
+	}
+	switch {
+	case e.err == nil:
+		return e.result
+	case surelyNothing(e.err):
+		return models.Result{Outcome: fault, Reason: "the gateway's ledger is unavailable"}
+	}
+	return models.Result{Outcome: models.Unknown, Reason: "the gateway's ledger did not answer"}
+}
+
+// surelyNothing tells whether a store that gave this error has written nothing.
+func surelyNothing(err error) bool {
+	return errors.Is(err, repository.ErrUnavailable) || errors.Is(err, repository.ErrConflict) ||
+		errors.Is(err, repository.ErrRejected)
+}
+
+// A decision reads and changes the ledger's records of one reference, and gives the answer. It does no I/O, and may be
+// asked again when the transaction was undone.
+type decision func(now time.Time, r records) models.Result
+
+// An entry is a call that waits for the ledger.
+type entry struct {
+	reference string
+	decide    decision
+	done      chan struct{} // closed after result or err was set
+	result    models.Result
+	err       error
+}
+
+// write decides entries in one transaction, in the order of their arrival, so that two calls for one reference see each
+// other.
+func (g *Gateway) write(entries []*entry) {
+	ctx, cancel := context.WithTimeout(context.Background(), g.options.Timeout)
+	defer cancel()
+	references := make([]string, len(entries))
+	for i, e := range entries {
+		references[i] = e.reference
+	}
+	err := repository.Retry(ctx, func() error {
+		return g.ledger.SimCharges(ctx, references, func(now time.Time, found map[string]*models.SimCharge) {
+			for _, e := range entries {
+				e.result = e.decide(now, found)
+			}
+		})
+	})
+	for _, e := range entries {
+		e.err = err
+		close(e.done)
+	}
+}

@@ -1,0 +1,52 @@
+// Package repotest is the suite that every adapter of the repository's ports must pass: the contract of
+// repository.Store, and every command of the domain, decided and read back through a real database.
+//
+// A rule that holds for one store holds for all: extend this suite, not one adapter's tests.
+package repotest
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"quantix/internal/repository"
+)
+
+// Store is a store under test.
+type Store struct {
+	repository.Store
+	// Exec runs a statement past the port, for tests that tamper with rows. Tables and columns have the same names
+	// in every dialect; values of ids and times have not, so the statements name none.
+	Exec func(ctx context.Context, sql string) error
+}
+
+// rules are what a part of the contract says, each with its proof on a database of its own.
+type rules map[string]func(t *testing.T, s *shop)
+
+// Run holds a store to the contract. open gives an empty, migrated database of its own on each call and cleans up by
+// itself; a nil clock means that the store's own counts.
+func Run(t *testing.T, open func(t *testing.T, clock func() time.Time) Store) {
+	for name, part := range map[string]rules{
+		"Desk":     deskRules,
+		"Reserve":  reserveRules,
+		"Organise": organiseRules,
+		"Events":   eventRules,
+		"Users":    userRules,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			part.run(t, open)
+		})
+	}
+}
+
+func (r rules) run(t *testing.T, open func(*testing.T, func() time.Time) Store) {
+	for _, name := range slices.Sorted(maps.Keys(r)) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r[name](t, newShop(t, open))
+		})
+	}
+}

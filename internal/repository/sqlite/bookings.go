@@ -1,0 +1,85 @@
+package sqlite
+
+import (
+	"context"
+
+	"quantix/internal/models"
+)
+
+const bookingColumns = `b.id, b.user_id, b.event_id, b.quantity, b.status, b.unit_price, b.total_amount, b.currency,
+	b.payment_method, b.payment_deadline, b.cancel_reason, b.confirmed_at, b.cancelled_at, b.idempotency_key,
+	b.request_hash, b.created_at, b.updated_at`
+
+func readBooking(r *row) models.Booking {
+	b := models.Booking{ID: r.id(), UserID: r.id(), EventID: r.id(), Quantity: r.int(), Status: models.Status(r.text())}
+	b.UnitPrice.Minor, b.TotalAmount.Minor = r.int(), r.int()
+	b.UnitPrice.Currency = models.Currency(r.text())
+	b.TotalAmount.Currency = b.UnitPrice.Currency
+	b.PaymentMethod, b.PaymentDeadline = models.PaymentMethod(r.text()), r.time()
+	b.CancelReason = models.CancelReason(r.text())
+	b.ConfirmedAt, b.CancelledAt, b.IdempotencyKey = r.time(), r.time(), r.text()
+	copy(b.RequestHash[:], r.bytes())
+	b.CreatedAt, b.UpdatedAt = r.time(), r.time()
+	return b
+}
+
+const selectBooking = `SELECT ` + bookingColumns + ` FROM bookings b WHERE b.id = ?`
+
+// Booking gives one booking. Error: models.ErrBookingNotFound.
+func (s *Store) Booking(ctx context.Context, id models.BookingID) (models.Booking, error) {
+	return single(ctx, s, "read a booking", models.ErrBookingNotFound, selectBooking, args{id[:]}, readBooking)
+}
+
+const selectBookingByKey = `SELECT ` + bookingColumns + ` FROM bookings b
+	WHERE b.user_id = ? AND b.idempotency_key = ? ORDER BY b.id LIMIT 1`
+
+// BookingByKey gives the booking that the user made under an Idempotency-Key, of any event.
+// Error: models.ErrBookingNotFound.
+func (s *Store) BookingByKey(ctx context.Context, key models.ReplayKey) (models.Booking, error) {
+	return single(ctx, s, "look up an Idempotency-Key", models.ErrBookingNotFound, selectBookingByKey,
+		args{key.User[:], key.Key}, readBooking)
+}
+
+const selectBookingsOfUser = `SELECT ` + bookingColumns + ` FROM bookings b
+	WHERE b.user_id = ?1 AND b.id < ?2 AND (?3 = '' OR b.status = ?3) ORDER BY b.id DESC LIMIT ?4`
+
+// BookingsOfUser lists a user's bookings, newest first.
+func (s *Store) BookingsOfUser(ctx context.Context, user models.UserID, filter models.BookingFilter, page models.Page) ([]models.Booking, error) {
+	before := lastID
+	if page.After != nil {
+		before = page.After.ID
+	}
+	return list(ctx, s, "list a user's bookings", selectBookingsOfUser,
+		args{user[:], before[:], string(filter.Status), int64(page.Limit)}, readBooking)
+}
+
+const selectLiveBookings = `SELECT id FROM bookings
+	WHERE event_id = ? AND id > ? AND status IN ('PENDING', 'CONFIRMED') ORDER BY id LIMIT ?`
+
+// LiveBookings lists an event's PENDING and CONFIRMED bookings by id, after the given one.
+func (s *Store) LiveBookings(ctx context.Context, event models.EventID, after models.BookingID, limit int) ([]models.BookingID, error) {
+	return list(ctx, s, "list an event's live bookings", selectLiveBookings,
+		args{event[:], after[:], int64(limit)}, readID[models.BookingID])
+}
+
+const selectExpiredBookings = `SELECT event_id, id FROM bookings
+	WHERE status = 'PENDING' AND payment_deadline <= ? ORDER BY payment_deadline, id LIMIT ?`
+
+// ExpiredBookings lists PENDING bookings whose payment_deadline has come, oldest deadline first.
+func (s *Store) ExpiredBookings(ctx context.Context, limit int) ([]models.BookingRef, error) {
+	return list(ctx, s, "list expired bookings", selectExpiredBookings, args{micros(s.now()), int64(limit)}, readRef)
+}
+
+func readRef(r *row) models.BookingRef { return models.BookingRef{Event: r.id(), Booking: r.id()} }
+
+const selectUnpaidBookings = `SELECT ` + bookingColumns + ` FROM bookings b
+	WHERE b.status = 'PENDING' AND b.payment_deadline > ? AND (b.payment_deadline, b.id) > (?, ?)
+		AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.event_id = b.event_id AND p.booking_id = b.id)
+	ORDER BY b.payment_deadline, b.id LIMIT ?`
+
+// UnpaidBookings lists PENDING bookings before their deadline that no charge was started for, by deadline and id.
+func (s *Store) UnpaidBookings(ctx context.Context, after *models.Position, limit int) ([]models.Booking, error) {
+	from := position(models.Page{After: after})
+	return list(ctx, s, "list unpaid bookings", selectUnpaidBookings,
+		args{micros(s.now()), microsOr(from.Time, first), from.ID[:], int64(limit)}, readBooking)
+}

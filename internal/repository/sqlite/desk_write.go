@@ -1,0 +1,135 @@
+package sqlite
+
+import (
+	"fmt"
+
+	"quantix/internal/models"
+)
+
+// writeChanges writes what a batch has changed, in the order of the references between the tables.
+func writeChanges(c *conn, batch models.BatchID, state *models.EventState) error {
+	changes := state.Changes()
+	if err := writeEvent(c, changes); err != nil {
+		return fmt.Errorf("write the event: %w", err)
+	}
+	for _, b := range changes.NewBookings {
+		if err := insertOneBooking(c, b); err != nil {
+			return fmt.Errorf("write booking %s: %w", b.ID, err)
+		}
+	}
+	for _, b := range changes.Bookings {
+		err := c.one(updateBooking, string(b.Status), nullText(b.CancelReason), nullMicros(b.ConfirmedAt),
+			nullMicros(b.CancelledAt), micros(b.UpdatedAt), b.ID[:], b.EventID[:])
+		if err != nil {
+			return fmt.Errorf("change booking %s: %w", b.ID, err)
+		}
+	}
+	if err := writeMoney(c, changes); err != nil {
+		return err
+	}
+	if len(changes.Publish) == 0 {
+		return nil
+	}
+	return insertOutboxRow(c, models.OutboxRow{ID: batch, Event: state.Event.ID, Bookings: changes.Publish}, state.Now)
+}
+
+const (
+	updateCounters = `UPDATE events SET available = ?, held = ?, sold = ?, held_amount = ?, sold_amount = ?,
+		pending_count = ?, confirmed_count = ?, cancelled_count = ? WHERE id = ?`
+	updateEvent = `UPDATE events SET available = ?, held = ?, sold = ?, held_amount = ?, sold_amount = ?,
+		pending_count = ?, confirmed_count = ?, cancelled_count = ?, name = ?, description = ?, date_time = ?,
+		sales_end = ?, ticket_price = ?, currency = ?, total_tickets = ?, version = ?, cancelled_at = ?, deleted_at = ?,
+		updated_at = ? WHERE id = ?`
+)
+
+func writeEvent(c *conn, changes *models.Changes) error {
+	e := changes.Event
+	if e == nil {
+		return nil
+	}
+	s := &e.Stock
+	values := args{s.Available, s.Held, s.Sold, s.HeldAmount, s.SoldAmount, s.Pending, s.Confirmed, s.Cancelled}
+	if !changes.EventEdited {
+		return c.one(updateCounters, append(values, e.ID[:])...)
+	}
+	return c.one(updateEvent, append(values, e.Name, e.Description, micros(e.DateTime), nullMicros(e.SalesEnd),
+		e.TicketPrice.Minor, string(e.TicketPrice.Currency), s.Total, e.Version, nullMicros(e.CancelledAt),
+		nullMicros(e.DeletedAt), micros(e.UpdatedAt), e.ID[:])...)
+}
+
+const (
+	insertBooking = `INSERT INTO bookings (id, user_id, event_id, quantity, status, unit_price, total_amount, currency,
+		payment_method, payment_deadline, cancel_reason, confirmed_at, cancelled_at, idempotency_key, request_hash,
+		created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	updateBooking = `UPDATE bookings SET status = ?, cancel_reason = ?, confirmed_at = ?, cancelled_at = ?, updated_at = ?
+		WHERE id = ? AND event_id = ?`
+)
+
+func insertOneBooking(c *conn, b *models.Booking) error {
+	return c.one(insertBooking, b.ID[:], b.UserID[:], b.EventID[:], b.Quantity, string(b.Status), b.UnitPrice.Minor,
+		b.TotalAmount.Minor, string(b.TotalAmount.Currency), string(b.PaymentMethod), micros(b.PaymentDeadline),
+		nullText(b.CancelReason), nullMicros(b.ConfirmedAt), nullMicros(b.CancelledAt), nullText(b.IdempotencyKey),
+		hashBytes(b), micros(b.CreatedAt), micros(b.UpdatedAt))
+}
+
+const (
+	updateCharge = `UPDATE payments SET status = ?, attempts = ?, last_error = ?, provider_reference = ?,
+		next_attempt_at = ?, updated_at = ? WHERE event_id = ? AND booking_id = ? AND n = ?`
+	updateRefund = `UPDATE refunds SET status = ?, attempts = ?, last_error = ?, provider_reference = ?,
+		next_attempt_at = ?, updated_at = ? WHERE event_id = ? AND booking_id = ? AND n = ?`
+	insertRefund = `INSERT INTO refunds (event_id, booking_id, n, gateway, charge_reference, amount, currency, status,
+		attempts, last_error, provider_reference, next_attempt_at, created_at, updated_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	// A refund's letter is written again after every further try.
+	upsertLetter = `INSERT INTO dead_letters (id, kind, event_id, booking_id, n, amount, currency, attempts, last_error,
+		failed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET attempts = excluded.attempts, last_error = excluded.last_error,
+			failed_at = excluded.failed_at`
+	deleteLetter = `DELETE FROM dead_letters WHERE id = ?`
+)
+
+// writeMoney writes what has changed of charges, refunds and dead letters.
+func writeMoney(c *conn, changes *models.Changes) error {
+	for _, p := range changes.Charges {
+		err := c.one(updateCharge, string(p.Status), int64(p.Attempts), clean(p.LastError), clean(p.ProviderReference),
+			nullMicros(p.NextAttemptAt), micros(p.UpdatedAt), p.Event[:], p.Booking[:], int64(p.N))
+		if err != nil {
+			return fmt.Errorf("change charge %d of booking %s: %w", p.N, p.Booking, err)
+		}
+	}
+	if err := writeRefunds(c, changes); err != nil {
+		return err
+	}
+	for _, l := range changes.Letters {
+		err := c.one(upsertLetter, l.ID[:], string(l.Kind), l.Event[:], l.Booking[:], int64(l.N), l.Amount.Minor,
+			string(l.Amount.Currency), int64(l.Attempts), clean(l.LastError), micros(l.FailedAt))
+		if err != nil {
+			return fmt.Errorf("write dead letter %s: %w", l.ID, err)
+		}
+	}
+	for _, id := range changes.ClosedLetters {
+		if _, err := c.exec(deleteLetter, id[:]); err != nil {
+			return fmt.Errorf("remove dead letter %s: %w", id, err)
+		}
+	}
+	return nil
+}
+
+func writeRefunds(c *conn, changes *models.Changes) error {
+	for _, r := range changes.NewRefunds {
+		err := c.one(insertRefund, r.Event[:], r.Booking[:], int64(r.N), r.Gateway, r.ChargeReference, r.Amount.Minor,
+			string(r.Amount.Currency), string(r.Status), int64(r.Attempts), clean(r.LastError), clean(r.ProviderReference),
+			nullMicros(r.NextAttemptAt), micros(r.CreatedAt), micros(r.UpdatedAt))
+		if err != nil {
+			return fmt.Errorf("write the refund of charge %d of booking %s: %w", r.N, r.Booking, err)
+		}
+	}
+	for _, r := range changes.Refunds {
+		err := c.one(updateRefund, string(r.Status), int64(r.Attempts), clean(r.LastError), clean(r.ProviderReference),
+			nullMicros(r.NextAttemptAt), micros(r.UpdatedAt), r.Event[:], r.Booking[:], int64(r.N))
+		if err != nil {
+			return fmt.Errorf("change the refund of charge %d of booking %s: %w", r.N, r.Booking, err)
+		}
+	}
+	return nil
+}

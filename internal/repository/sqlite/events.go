@@ -1,0 +1,110 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"quantix/internal/models"
+)
+
+const eventColumns = `id, name, description, date_time, sales_end, ticket_price, currency, total_tickets, available, held,
+	sold, held_amount, sold_amount, pending_count, confirmed_count, cancelled_count, version, cancelled_at, deleted_at,
+	created_at, updated_at`
+
+func readEvent(r *row) models.Event {
+	e := models.Event{ID: r.id(), Name: r.text(), Description: r.text(), DateTime: r.time(), SalesEnd: r.time()}
+	e.TicketPrice = models.Money{Minor: r.int(), Currency: models.Currency(r.text())}
+	e.Stock = models.Stock{Total: r.int(), Available: r.int(), Held: r.int(), Sold: r.int(), HeldAmount: r.int(),
+		SoldAmount: r.int(), Pending: r.int(), Confirmed: r.int(), Cancelled: r.int()}
+	e.Version = r.int()
+	e.CancelledAt, e.DeletedAt, e.CreatedAt, e.UpdatedAt = r.time(), r.time(), r.time(), r.time()
+	return e
+}
+
+const insertEvent = `INSERT INTO events (` + eventColumns + `)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+// CreateEvent writes a new event and gives it with its times set.
+func (s *Store) CreateEvent(ctx context.Context, event models.Event) (models.Event, error) {
+	err := s.write(ctx, "create an event", func(c *conn) error {
+		event.CreatedAt = s.now()
+		event.UpdatedAt = event.CreatedAt
+		e, stock := &event, &event.Stock
+		return c.one(insertEvent, e.ID[:], e.Name, e.Description, micros(e.DateTime), nullMicros(e.SalesEnd),
+			e.TicketPrice.Minor, string(e.TicketPrice.Currency), stock.Total, stock.Available, stock.Held, stock.Sold,
+			stock.HeldAmount, stock.SoldAmount, stock.Pending, stock.Confirmed, stock.Cancelled, e.Version,
+			nullMicros(e.CancelledAt), nullMicros(e.DeletedAt), micros(e.CreatedAt), micros(e.UpdatedAt))
+	})
+	if err != nil {
+		return models.Event{}, err
+	}
+	return event, nil
+}
+
+const selectEvent = `SELECT ` + eventColumns + ` FROM events WHERE id = ? AND deleted_at IS NULL`
+
+// Event gives one event with its counters in one snapshot. Error: models.ErrEventNotFound.
+func (s *Store) Event(ctx context.Context, id models.EventID) (models.Event, error) {
+	return single(ctx, s, "read an event", models.ErrEventNotFound, selectEvent, args{id[:]}, readEvent)
+}
+
+const selectEvents = `SELECT ` + eventColumns + ` FROM events
+	WHERE deleted_at IS NULL AND (date_time, id) > (?, ?) AND date_time >= ? AND date_time < ?
+	ORDER BY date_time, id`
+
+// errEnough stops reading rows that nobody needs.
+var errEnough = errors.New("enough")
+
+// Events lists by date_time and id. Texts are compared here, because SQLite's LIKE knows the cases of ASCII letters only.
+func (s *Store) Events(ctx context.Context, filter models.EventFilter, page models.Page) ([]models.Event, error) {
+	after := position(page)
+	list := []models.Event{}
+	if page.Limit <= 0 {
+		return list, nil
+	}
+	err := s.readers.do(ctx, func(c *conn) error {
+		values := args{microsOr(after.Time, first), after.ID[:], microsOr(filter.From, first), microsOr(filter.To, last)}
+		return c.query(ctx, selectEvents, values, func(r *row) error {
+			if event := readEvent(r); mentions(&event, filter.Query) {
+				list = append(list, event)
+			}
+			if len(list) == page.Limit {
+				return errEnough
+			}
+			return nil
+		})
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, wrap("list events", err)
+	}
+	return list, nil
+}
+
+// position gives where a page begins; the zero position comes before everything.
+func position(page models.Page) models.Position {
+	if page.After == nil {
+		return models.Position{}
+	}
+	return *page.After
+}
+
+func mentions(event *models.Event, text string) bool {
+	text = strings.ToLower(text)
+	return strings.Contains(strings.ToLower(event.Name), text) || strings.Contains(strings.ToLower(event.Description), text)
+}
+
+const selectCancelledEvents = `SELECT id FROM events
+	WHERE cancelled_at IS NOT NULL AND pending_count + confirmed_count > 0 ORDER BY id LIMIT ?`
+
+// CancelledEvents lists events, deleted or not, that are cancelled and still have live bookings.
+func (s *Store) CancelledEvents(ctx context.Context, limit int) ([]models.EventID, error) {
+	return list(ctx, s, "list cancelled events", selectCancelledEvents, args{int64(limit)}, readID[models.EventID])
+}
+
+const selectEventIDs = `SELECT id FROM events WHERE id > ? ORDER BY id LIMIT ?`
+
+// EventIDs lists every event there ever was, by id, after the given one.
+func (s *Store) EventIDs(ctx context.Context, after models.EventID, limit int) ([]models.EventID, error) {
+	return list(ctx, s, "list the ids of events", selectEventIDs, args{after[:], int64(limit)}, readID[models.EventID])
+}

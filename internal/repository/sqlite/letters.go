@@ -1,0 +1,56 @@
+package sqlite
+
+import (
+	"context"
+
+	"quantix/internal/models"
+)
+
+const letterColumns = `id, kind, event_id, booking_id, n, amount, currency, attempts, last_error, payload, failed_at`
+
+func readLetter(r *row) models.DeadLetter {
+	return models.DeadLetter{ID: r.id(), Kind: models.LetterKind(r.text()), ChargeKey: readChargeKey(r),
+		Amount: readMoneyColumns(r), Attempts: int(r.int()), LastError: r.text(), Payload: r.text(), FailedAt: r.time()}
+}
+
+const (
+	selectLetters = `SELECT ` + letterColumns + ` FROM dead_letters WHERE (failed_at, id) > (?, ?) ORDER BY failed_at, id LIMIT ?`
+	selectLetter  = `SELECT ` + letterColumns + ` FROM dead_letters WHERE id = ?`
+)
+
+// DeadLetters lists dead letters by failed_at and id, oldest first.
+func (s *Store) DeadLetters(ctx context.Context, page models.Page) ([]models.DeadLetter, error) {
+	after := position(page)
+	return list(ctx, s, "list dead letters", selectLetters,
+		args{microsOr(after.Time, first), after.ID[:], int64(page.Limit)}, readLetter)
+}
+
+// DeadLetter gives one. Error: models.ErrLetterNotFound.
+func (s *Store) DeadLetter(ctx context.Context, id models.LetterID) (models.DeadLetter, error) {
+	return single(ctx, s, "read a dead letter", models.ErrLetterNotFound, selectLetter, args{id[:]}, readLetter)
+}
+
+const (
+	insertMessageLetter = `INSERT INTO dead_letters (id, kind, attempts, last_error, payload, failed_at)
+		VALUES (?, 'message', ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`
+	deleteMessageLetter = `DELETE FROM dead_letters WHERE id = ? AND kind = 'message'`
+)
+
+// AddMessageLetter keeps a queue message that cannot be read. A letter with its id that is there already stays.
+func (s *Store) AddMessageLetter(ctx context.Context, l models.DeadLetter) error {
+	return s.write(ctx, "keep an unreadable message", func(c *conn) error {
+		_, err := c.exec(insertMessageLetter, l.ID[:], int64(l.Attempts), clean(l.LastError), clean(l.Payload), micros(s.now()))
+		return err
+	})
+}
+
+// DropMessageLetter discards a letter of kind message. Error: models.ErrLetterNotFound.
+func (s *Store) DropMessageLetter(ctx context.Context, id models.LetterID) error {
+	return s.write(ctx, "discard an unreadable message", func(c *conn) error {
+		dropped, err := c.exec(deleteMessageLetter, id[:])
+		if err == nil && dropped == 0 {
+			err = models.ErrLetterNotFound
+		}
+		return err
+	})
+}

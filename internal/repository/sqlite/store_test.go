@@ -1,0 +1,94 @@
+package sqlite
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"quantix/internal/database"
+	"quantix/internal/repository/repotest"
+)
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	repotest.Run(t, func(t *testing.T, clock func() time.Time) repotest.Store {
+		store, db := newStore(t, Options{Clock: clock})
+		return repotest.Store{Store: store, Exec: func(ctx context.Context, text string) error { return meddle(ctx, db, text) }}
+	})
+}
+
+// meddle runs a statement on a connection of its own, past the store.
+func meddle(ctx context.Context, db *database.SQLite, text string) error {
+	raw, err := db.Writer(ctx)
+	if err != nil {
+		return err
+	}
+	c := newConn(raw)
+	defer c.close()
+	_, err = c.exec(text)
+	return err
+}
+
+// newStore gives a store on an empty, migrated database of its own.
+func newStore(tb testing.TB, o Options) (*Store, *database.SQLite) {
+	tb.Helper()
+	dir := tb.TempDir()
+	copyTemplate(tb, dir)
+	return openStore(tb, dir, o)
+}
+
+// openStore opens a store on a data directory until the test ends.
+func openStore(tb testing.TB, dir string, o Options) (*Store, *database.SQLite) {
+	tb.Helper()
+	db, err := database.OpenSQLite(database.SQLiteOptions{Dir: dir})
+	if err != nil {
+		tb.Fatalf("opening the database: %v", err)
+	}
+	store, err := New(context.Background(), db, o)
+	if err != nil {
+		tb.Fatalf("opening the store: %v", err)
+	}
+	tb.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			tb.Errorf("closing the store: %v", err)
+		}
+		if err := db.Close(); err != nil {
+			tb.Errorf("closing the database: %v", err)
+		}
+	})
+	return store, db
+}
+
+// template is a migrated, empty database, made once: copying its file is much faster than migrating.
+var template = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "quantix-template-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	db, err := database.OpenSQLite(database.SQLiteOptions{Dir: dir})
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	if err := database.MigrateSQLite(context.Background(), db, slog.New(slog.NewTextHandler(io.Discard, nil))); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(db.Path())
+})
+
+func copyTemplate(tb testing.TB, dir string) {
+	tb.Helper()
+	content, err := template()
+	if err != nil {
+		tb.Fatalf("making the template: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "quantix.db"), content, 0o600); err != nil {
+		tb.Fatalf("copying the template: %v", err)
+	}
+}

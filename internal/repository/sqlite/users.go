@@ -1,0 +1,104 @@
+package sqlite
+
+import (
+	"context"
+	"time"
+
+	"quantix/internal/models"
+)
+
+const userColumns = `id, name, email, version, deleted_at, created_at, updated_at`
+
+func readUser(r *row) models.User {
+	return models.User{ID: r.id(), Name: r.text(), Email: r.text(), Version: r.int(), DeletedAt: r.time(),
+		CreatedAt: r.time(), UpdatedAt: r.time()}
+}
+
+const insertUser = `INSERT INTO users (` + userColumns + `, email_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
+
+// CreateUser writes a new user and gives it with its times set. Error: models.ErrEmailTaken.
+func (s *Store) CreateUser(ctx context.Context, user models.User) (models.User, error) {
+	err := s.write(ctx, "create a user", func(c *conn) error {
+		user.CreatedAt = s.now()
+		user.UpdatedAt = user.CreatedAt
+		return c.one(insertUser, user.ID[:], user.Name, user.Email, user.Version, nullMicros(user.DeletedAt),
+			micros(user.CreatedAt), micros(user.UpdatedAt), models.EmailKey(user.Email))
+	})
+	if err != nil {
+		return models.User{}, err
+	}
+	return user, nil
+}
+
+const selectUser = `SELECT ` + userColumns + ` FROM users WHERE id = ? AND deleted_at IS NULL`
+
+// User gives one user. Error: models.ErrUserNotFound.
+func (s *Store) User(ctx context.Context, id models.UserID) (models.User, error) {
+	return single(ctx, s, "read a user", models.ErrUserNotFound, selectUser, args{id[:]}, readUser)
+}
+
+const selectUsers = `SELECT ` + userColumns + ` FROM users WHERE deleted_at IS NULL AND id > ? ORDER BY id LIMIT ?`
+
+// Users lists by id, which is the order of creation.
+func (s *Store) Users(ctx context.Context, page models.Page) ([]models.User, error) {
+	after := position(page)
+	return list(ctx, s, "list users", selectUsers, args{after.ID[:], int64(page.Limit)}, readUser)
+}
+
+const updateUser = `UPDATE users SET name = ?, email = ?, email_key = ?, version = ?, deleted_at = ?, updated_at = ? WHERE id = ?`
+
+// UpdateUser applies the patch and writes it.
+func (s *Store) UpdateUser(ctx context.Context, id models.UserID, patch models.UserPatch, ifVersion *int64) (models.User, error) {
+	var user models.User
+	err := s.changeUser(ctx, "update a user", id, func(_ *conn, u *models.User, now time.Time) (bool, error) {
+		changed, err := u.Apply(patch, ifVersion, now)
+		user = *u
+		return changed, err
+	})
+	if err != nil {
+		return models.User{}, err
+	}
+	return user, nil
+}
+
+const hasLiveBookings = `
+	SELECT EXISTS (SELECT 1 FROM bookings b JOIN events e ON e.id = b.event_id
+		WHERE b.user_id = ?1 AND (b.status = 'PENDING'
+			OR b.status = 'CONFIRMED' AND (e.date_time > ?2 OR e.sales_end > ?2)))`
+
+// DeleteUser hides a user without live bookings. There is one writer: no booking can come in between.
+func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int64) error {
+	return s.changeUser(ctx, "delete a user", id, func(c *conn, u *models.User, now time.Time) (bool, error) {
+		if ifVersion != nil && *ifVersion != u.Version {
+			return false, models.ErrVersionMismatch
+		}
+		live, err := c.number(context.Background(), hasLiveBookings, id[:], micros(now))
+		if err != nil {
+			return false, err
+		}
+		if live != 0 {
+			return false, models.ErrUserHasBookings
+		}
+		u.DeletedAt, u.UpdatedAt = now, now
+		return true, nil
+	})
+}
+
+// changeUser runs a change of one user in a transaction.
+func (s *Store) changeUser(ctx context.Context, what string, id models.UserID, change func(*conn, *models.User, time.Time) (bool, error)) error {
+	return s.write(ctx, what, func(c *conn) error {
+		user, err := maybe(context.Background(), c, selectUser, args{id[:]}, readUser)
+		if err != nil {
+			return err
+		}
+		if user == nil {
+			return models.ErrUserNotFound
+		}
+		changed, err := change(c, user, s.now())
+		if err != nil || !changed {
+			return err
+		}
+		return c.one(updateUser, user.Name, user.Email, models.EmailKey(user.Email), user.Version,
+			nullMicros(user.DeletedAt), micros(user.UpdatedAt), id[:])
+	})
+}

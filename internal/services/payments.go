@@ -1,0 +1,208 @@
+package services
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"quantix/internal/boxoffice"
+	"quantix/internal/models"
+	"quantix/internal/payments"
+	"quantix/internal/repository"
+)
+
+// PaymentStore is what the use cases of payments need of the store.
+type PaymentStore interface {
+	StartCharges(ctx context.Context, gateway string, bookings []models.BookingRef, lease time.Duration) ([]repository.Start, error)
+	DueCharges(ctx context.Context, limit int, lease time.Duration) ([]repository.Due, error)
+	DueRefunds(ctx context.Context, limit int, lease time.Duration) ([]repository.DueRefund, error)
+}
+
+// PaymentObserver is told of every answer that is recorded, for metrics: kind is "charge" or "refund", outcome one of
+// models.Outcome, or "dead_letter" when a payment is given up.
+type PaymentObserver interface {
+	Payment(kind, outcome string)
+}
+
+// PaymentOptions are the settings of payments; the zero value of each is a sensible default.
+type PaymentOptions struct {
+	Concurrency int           // gateway calls under way at once; default 256
+	Timeout     time.Duration // of one gateway call; default 5 s
+	Lease       time.Duration // how long a charge in hand is left to its process; default 30 s, well above Timeout
+	RetryBase   time.Duration // pause after the first error, doubled with each further one; default 1 s
+	RetryMost   time.Duration // longest pause; default 30 s
+	Observer    PaymentObserver
+	Logger      *slog.Logger
+}
+
+// settleTimeout is how long an outcome may wait for its desk. What is not settled by then is asked again by Retry.
+const settleTimeout = 10 * time.Second
+
+// Payments takes bookings' money and gives it back. Every charge is on disk before the gateway is asked, and stays
+// open there, under a lease, until its outcome is on disk too: whatever breaks in between, Retry resolves it.
+type Payments struct {
+	store   PaymentStore
+	office  *boxoffice.Office
+	gateway payments.Gateway
+	options PaymentOptions
+
+	// In hand are twice as many charges as may be at the gateway, so that it is kept busy while others are settled.
+	inHand *slots
+	asking *slots
+	busy   sync.WaitGroup
+}
+
+// NewPayments works on a store, a box office and a gateway.
+func NewPayments(store PaymentStore, office *boxoffice.Office, gateway payments.Gateway, o PaymentOptions) *Payments {
+	setDefault(&o.Concurrency, 256)
+	setDefault(&o.Timeout, 5*time.Second)
+	setDefault(&o.Lease, 30*time.Second)
+	setDefault(&o.RetryBase, time.Second)
+	setDefault(&o.RetryMost, 30*time.Second)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Observer == nil {
+		o.Observer = noPaymentObserver{}
+	}
+	return &Payments{
+		store: store, office: office, gateway: gateway, options: o,
+		inHand: newSlots(2 * o.Concurrency), asking: newSlots(o.Concurrency),
+	}
+}
+
+type noPaymentObserver struct{}
+
+func (noPaymentObserver) Payment(string, string) {}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Charge takes the money of bookings that wait for it. It returns as soon as every one of them is confirmed (free ones)
+// or its charge is on disk, where Retry finds it if this process dies: from then on the queue's message is not needed.
+// The gateway is asked in the background; Charge waits before it takes more than may be in hand, and Drain waits for
+// all. Bookings that nothing is to be charged for (any more) are passed over.
+//
+// Error: some bookings may not have been charged; send them all again. It wraps repository.ErrRejected when the fault is
+// not the store's but theirs.
+func (p *Payments) Charge(ctx context.Context, bookings []models.BookingRef) error {
+	for len(bookings) > 0 {
+		// A handful of slots, not the first free one: each round is a transaction.
+		n, err := p.inHand.acquire(ctx, min(len(bookings), 1+p.inHand.size()/8), len(bookings))
+		if err != nil {
+			return repository.Explain(err)
+		}
+		if err := p.start(ctx, bookings[:n]); err != nil {
+			return err
+		}
+		bookings = bookings[n:]
+	}
+	return nil
+}
+
+// start charges bookings that slots were taken for.
+func (p *Payments) start(ctx context.Context, bookings []models.BookingRef) error {
+	starts, err := write(ctx, func() ([]repository.Start, error) {
+		return p.store.StartCharges(ctx, p.gateway.Name(), bookings, p.options.Lease)
+	})
+	unused := len(bookings)
+	var free []models.BookingRef
+	for i := range starts {
+		if starts[i].Charge == nil {
+			free = append(free, starts[i].Booking.Ref())
+			continue
+		}
+		unused--
+		p.inBackground(ctx, func(ctx context.Context) { p.first(ctx, &starts[i]) })
+	}
+	p.inHand.release(unused)
+	if err != nil {
+		return err
+	}
+	_, err = tellEach(ctx, p.office, free, func(b models.BookingID) models.Command { return &models.ConfirmFree{Booking: b} })
+	return err
+}
+
+// inBackground does one thing that a slot was taken for. It outlives the caller, whose context may end with the
+// message; the gateway's and the desk's timeouts bound it.
+func (p *Payments) inBackground(ctx context.Context, do func(context.Context)) {
+	ctx = context.WithoutCancel(ctx)
+	p.busy.Go(func() {
+		defer p.inHand.release(1)
+		do(ctx)
+	})
+}
+
+// Drain waits until nothing is in hand any more, or the context ends; what is left then is resolved by Retry, here or
+// elsewhere.
+func (p *Payments) Drain(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		p.busy.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// first asks the gateway for a charge that has never been asked for.
+func (p *Payments) first(ctx context.Context, start *repository.Start) {
+	request := chargeRequest(&start.Booking, start.Charge)
+	result := p.ask(ctx, start.Charge.Reference(), func(ctx context.Context) models.Result {
+		return p.gateway.Charge(ctx, request)
+	})
+	p.settle(ctx, start.Charge, result)
+}
+
+func chargeRequest(b *models.Booking, c *models.Charge) payments.ChargeRequest {
+	return payments.ChargeRequest{
+		Reference: c.Reference(), ProviderReference: c.ProviderReference, Booking: b.ID,
+		Amount: c.Amount, Method: b.PaymentMethod, Deadline: b.PaymentDeadline,
+	}
+}
+
+// settle puts an outcome before the event's desk. One that the store cannot take now is dropped: the charge is still
+// open there, and Retry asks the gateway again when its lease has run out.
+func (p *Payments) settle(ctx context.Context, c *models.Charge, result models.Result) {
+	p.options.Observer.Payment("charge", string(result.Outcome))
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	command := &models.Settle{Charge: c.ChargeKey, Result: result, Backoff: p.pause(c, result)}
+	if _, err := p.office.Tell(ctx, c.Event, command); err != nil {
+		p.options.Logger.Warn("a charge is not settled yet", "reference", c.Reference(), "outcome", result.Outcome, "error", err)
+		return
+	}
+	if c.Status == models.ChargeStarted && c.Attempts >= models.MaxAttempts && failed(result.Outcome) {
+		p.gaveUp("charge", c.Reference(), result)
+	}
+}
+
+// failed tells whether an outcome is no outcome: something to try again.
+func failed(o models.Outcome) bool {
+	return o == models.Unknown || o == models.Unavailable || o == models.Absent
+}
+
+func (p *Payments) gaveUp(kind, reference string, result models.Result) {
+	p.options.Observer.Payment(kind, "dead_letter")
+	p.options.Logger.Error("a payment needs a person's look: it is in the dead letters",
+		"kind", kind, "reference", reference, "outcome", result.Outcome, "reason", result.Reason)
+}
+
+// pause is how long to leave a charge alone before the next try. What the gateway has not decided is asked for ever
+// more rarely as it grows older, by the store's clock.
+func (p *Payments) pause(c *models.Charge, result models.Result) time.Duration {
+	if result.Outcome == models.StillOpen {
+		age := c.UpdatedAt.Sub(c.CreatedAt)
+		return min(max(p.options.RetryBase, age/4), p.options.RetryMost)
+	}
+	return repository.Backoff(p.options.RetryBase, c.Attempts, p.options.RetryMost)
+}

@@ -1,0 +1,135 @@
+package services
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+
+	"quantix/internal/models"
+	"quantix/internal/payments"
+	"quantix/internal/repository"
+)
+
+// mostDue bounds how many due charges or refunds are taken up at once.
+const mostDue = 256
+
+// Retry takes up charges whose next try has come, because an earlier one failed, is undecided, or was cut off by a
+// crash, and resolves them with the gateway in the background (see Drain). It gives how many it took up.
+func (p *Payments) Retry(ctx context.Context) (int, error) {
+	return takeUp(ctx, p, func(n int) ([]repository.Due, error) {
+		return p.store.DueCharges(ctx, n, p.options.Lease)
+	}, p.retry)
+}
+
+// Refund gives back charges that are owed back, in the background (see Drain). It gives how many it took up.
+func (p *Payments) Refund(ctx context.Context) (int, error) {
+	return takeUp(ctx, p, func(n int) ([]repository.DueRefund, error) {
+		return p.store.DueRefunds(ctx, n, p.options.Lease)
+	}, p.refund)
+}
+
+// takeUp takes only what there are slots for, so that a lease never runs out while its charge waits for a slot.
+func takeUp[T any](ctx context.Context, p *Payments, take func(int) ([]T, error), do func(context.Context, *T)) (int, error) {
+	n, err := p.inHand.acquire(ctx, 1, mostDue)
+	if err != nil {
+		return 0, repository.Explain(err)
+	}
+	due, err := write(ctx, func() ([]T, error) { return take(n) })
+	for i := range due {
+		p.inBackground(ctx, func(ctx context.Context) { do(ctx, &due[i]) })
+	}
+	p.inHand.release(n - len(due))
+	return len(due), err
+}
+
+func (p *Payments) retry(ctx context.Context, d *repository.Due) {
+	if d.Charge.Gateway != p.gateway.Name() {
+		p.settle(ctx, &d.Charge, otherGateway(d.Charge.Gateway))
+		return
+	}
+	p.settle(ctx, &d.Charge, p.resolve(ctx, d))
+}
+
+// otherGateway is the answer of a gateway that is not there to be asked.
+func otherGateway(name string) models.Result {
+	return models.Result{Outcome: models.Unknown, Reason: fmt.Sprintf("the gateway %q is not set up any more", name)}
+}
+
+// resolve finds out what became of an open charge, and moves it on. It always asks before it charges: any earlier try may
+// have taken the money. Once this is asked, "unavailable" no longer says that nothing was taken.
+func (p *Payments) resolve(ctx context.Context, d *repository.Due) models.Result {
+	request := chargeRequest(&d.Booking, &d.Charge)
+	call := func(do func(context.Context, payments.ChargeRequest) models.Result) models.Result {
+		return p.ask(ctx, request.Reference, func(ctx context.Context) models.Result { return do(ctx, request) })
+	}
+	found := call(p.gateway.Find)
+	switch {
+	case found.Outcome == models.Absent && d.Chargeable && d.Charge.Status == models.ChargeUnknown:
+		return found // given up, and now surely not made: a person may retry or discard its letter
+	case found.Outcome == models.Absent && d.Chargeable:
+		return call(p.gateway.Charge)
+	case found.Outcome == models.Absent, found.Outcome == models.StillOpen && endedForGood(&d.Booking):
+		return unsure(call(p.gateway.Void))
+	}
+	return unsure(found)
+}
+
+// endedForGood tells whether a payment can no longer confirm a booking. One that has expired it still can.
+func endedForGood(b *models.Booking) bool {
+	return b.Status == models.Cancelled && b.CancelReason != models.ReasonExpired
+}
+
+// unsure turns a failed question into what it is: no knowledge of the charge.
+func unsure(r models.Result) models.Result {
+	if r.Outcome == models.Unavailable {
+		r.Outcome = models.Unknown
+	}
+	return r
+}
+
+func (p *Payments) refund(ctx context.Context, d *repository.DueRefund) {
+	r := &d.Refund
+	result := otherGateway(r.Gateway)
+	if r.Gateway == p.gateway.Name() {
+		request := payments.RefundRequest{
+			Key: "refund:" + r.Reference(), Reference: r.Reference(),
+			ProviderReference: r.ChargeReference, Amount: r.Amount,
+		}
+		result = p.ask(ctx, request.Key, func(ctx context.Context) models.Result { return p.gateway.Refund(ctx, request) })
+	}
+	p.settleRefund(ctx, r, result)
+}
+
+// settleRefund records an answer; what the store cannot take now is asked again, under the same key.
+func (p *Payments) settleRefund(ctx context.Context, r *models.Refund, result models.Result) {
+	p.options.Observer.Payment("refund", string(result.Outcome))
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	backoff := repository.Backoff(p.options.RetryBase, r.Attempts, p.options.RetryMost)
+	command := &models.SettleRefund{Charge: r.ChargeKey, Result: result, Backoff: backoff}
+	if _, err := p.office.Tell(ctx, r.Event, command); err != nil {
+		p.options.Logger.Warn("a refund is not settled yet", "reference", r.Reference(), "outcome", result.Outcome, "error", err)
+		return
+	}
+	if r.Attempts == models.MaxAttempts && result.Outcome != models.Succeeded {
+		p.gaveUp("refund", r.Reference(), result)
+	}
+}
+
+// ask makes one call to the gateway, with a bound on its time and on how many there are at once. A gateway that panics
+// has not answered; everything else goes on.
+func (p *Payments) ask(ctx context.Context, reference string, call func(context.Context) models.Result) (result models.Result) {
+	if _, err := p.asking.acquire(ctx, 1, 1); err != nil {
+		return models.Result{Outcome: models.Unknown, Reason: "the gateway was not asked in time"}
+	}
+	defer p.asking.release(1)
+	ctx, cancel := context.WithTimeout(ctx, p.options.Timeout)
+	defer cancel()
+	defer func() {
+		if fault := recover(); fault != nil {
+			p.options.Logger.Error("the gateway panicked", "reference", reference, "panic", fault, "stack", string(debug.Stack()))
+			result = models.Result{Outcome: models.Unknown, Reason: "the gateway failed inside"}
+		}
+	}()
+	return call(ctx)
+}

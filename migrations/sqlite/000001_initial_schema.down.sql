@@ -1,0 +1,9 @@
+DROP TABLE sim_charges;
+DROP TABLE queue_state;
+DROP TABLE outbox;
+DROP TABLE dead_letters;
+DROP TABLE refunds;
+DROP TABLE payments;
+DROP TABLE bookings;
+DROP TABLE events;
+DROP TABLE users;
