@@ -122,9 +122,9 @@ func TestATimeoutIsAFailure(t *testing.T) {
 		return n == 1
 	}}
 	s := quick(f.start(t))
-	s.Connections, s.Timeout, s.Duration = 1, 200*time.Millisecond, 600*time.Millisecond
+	s.Connections, s.Timeout, s.Duration = 1, 500*time.Millisecond, 2*time.Second
 	res := play1(t, s)
-	if a := res.Answers[len(res.Answers)-1]; a != (Answer{Failed, 0, CodeTimeout, 1}) || res.Attempts[Accepted] == 0 {
+	if a := res.Answers[len(res.Answers)-1]; a.Class != Failed || a.Code != CodeTimeout || res.Attempts[Accepted] == 0 {
 		t.Errorf("answers %v", res.Answers)
 	}
 }
