@@ -59,6 +59,8 @@ var places = map[string]place{
 	"internal/onsale":              {imports: []string{"internal/models"}},
 	"internal/cli":                 {imports: []string{"*"}},
 	"internal/testkit":             {tests: true},
+
+	"internal/payments/paymentstest": {imports: []string{"internal/models", "internal/payments"}, tests: true},
 }
 
 // home says where a third-party library may be imported.
