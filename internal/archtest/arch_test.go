@@ -36,6 +36,7 @@ var places = map[string]place{
 	".":                            {imports: []string{"internal/cli"}},
 	"migrations":                   {},
 	"scripts/testsum":              {},
+	"scripts/mutants":              {},
 	"internal/archtest":            {tests: true},
 	"internal/config":              {},
 	"internal/models":              {},
@@ -43,7 +44,8 @@ var places = map[string]place{
 	"internal/database":            {imports: []string{"migrations", "internal/models"}},
 	"internal/repository":          {imports: []string{"internal/models"}},
 	"internal/repository/postgres": {imports: []string{"internal/models", "internal/repository"}},
-	"internal/repository/sqlite":   {imports: []string{"internal/models", "internal/repository"}},
+	// Its one writer and its readers are connections that it opens itself.
+	"internal/repository/sqlite":   {imports: []string{"internal/models", "internal/repository", "internal/database"}},
 	"internal/repository/repotest": {imports: []string{"internal/models", "internal/repository", "internal/testkit"}, tests: true},
 	"internal/queue":               {imports: []string{"internal/models"}},
 	"internal/queue/redis":         {imports: []string{"internal/models", "internal/queue"}},
@@ -59,6 +61,7 @@ var places = map[string]place{
 	"internal/onsale":              {imports: []string{"internal/models"}},
 	"internal/cli":                 {imports: []string{"*"}},
 	"internal/testkit":             {tests: true},
+	"internal/testkit/shop":        {imports: []string{"*", "internal/testkit"}, tests: true}, // a whole shop on the embedded store
 
 	"internal/payments/paymentstest": {imports: []string{"internal/models", "internal/payments"}, tests: true},
 }
@@ -76,7 +79,7 @@ var homes = map[string]home{
 	"github.com/danielgtaylor/huma/v2":        {packages: []string{"internal/handlers"}},
 	"github.com/jackc/pgx/v5":                 {packages: []string{"internal/repository/postgres", "internal/database", "internal/testkit", "internal/onsale"}, tests: []string{"internal/cli"}},
 	"modernc.org/sqlite":                      {packages: []string{"internal/repository/sqlite", "internal/database"}, tests: []string{"internal/cli"}},
-	"github.com/redis/go-redis/v9":            {packages: []string{"internal/queue/redis", "internal/testkit"}, tests: []string{"internal/cli"}},
+	"github.com/redis/go-redis/v9":            {packages: []string{"internal/queue/redis", "internal/testkit"}, tests: []string{"internal/cli", "internal/jobs"}},
 	"github.com/golang-migrate/migrate/v4":    {packages: []string{"internal/database"}},
 	"github.com/prometheus/client_golang":     {packages: []string{"internal/metrics", "internal/handlers"}},
 	"github.com/HdrHistogram/hdrhistogram-go": {packages: []string{"internal/onsale"}},
