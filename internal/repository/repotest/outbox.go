@@ -19,6 +19,20 @@ var outboxRules = rules{
 		same(t, "the depth, which counts leased rows", s.depth(), 5)
 	},
 
+	"a_batch_leaves_one_outbox_row_with_its_id_and_bookings_in_order": func(t *testing.T, s *shop) {
+		event, user, batch := s.event(), s.user(), models.NewID[models.BatchID]()
+		commands := []models.Command{reserve(user, 2), reserve(user, 11), reserve(user, 1), reserve(user, 3)}
+		err := s.AtDesk(s.ctx(), event.ID, batch, models.Needs(commands, false), decideAll(commands))
+		s.ok("the desk", err)
+		rows, err := s.ClaimOutbox(s.ctx(), all, lease)
+		s.ok("claiming the outbox", err)
+		booked := []models.BookingID{}
+		for _, i := range []int{0, 2, 3} {
+			booked = append(booked, commands[i].(*models.Reserve).Booking)
+		}
+		same(t, "the outbox", rows, []models.OutboxRow{{ID: batch, Event: event.ID, Bookings: booked}})
+	},
+
 	"a_lease_runs_out_by_the_clock": func(t *testing.T, s *shop) {
 		want := s.fill(2)
 		s.claim(1)
@@ -65,6 +79,21 @@ var outboxRules = rules{
 		mark = models.QueueMark{Epoch: "e2", LastID: "5-1"}
 		s.ok("deleting nothing", s.DeleteOutbox(s.ctx(), nil, mark))
 		same(t, "the mark of a new epoch", s.mark(), mark)
+	},
+
+	"of_one_epoch_the_newest_mark_stays_when_relays_finish_out_of_order": func(t *testing.T, s *shop) {
+		for _, step := range []struct{ remember, want models.QueueMark }{
+			{models.QueueMark{Epoch: "e1", LastID: "9-9"}, models.QueueMark{Epoch: "e1", LastID: "9-9"}},
+			{models.QueueMark{Epoch: "e1", LastID: "10-1"}, models.QueueMark{Epoch: "e1", LastID: "10-1"}},
+			{models.QueueMark{Epoch: "e1", LastID: "9-10"}, models.QueueMark{Epoch: "e1", LastID: "10-1"}},
+			{models.QueueMark{Epoch: "e1", LastID: "10-0"}, models.QueueMark{Epoch: "e1", LastID: "10-1"}},
+			{models.QueueMark{Epoch: "e2", LastID: "1-0"}, models.QueueMark{Epoch: "e2", LastID: "1-0"}},
+		} {
+			rows := s.fill(1)
+			s.ok("deleting", s.DeleteOutbox(s.ctx(), []models.BatchID{rows[0].ID}, step.remember))
+			same(t, "the mark", s.mark(), step.want)
+			same(t, "the depth", s.depth(), 0)
+		}
 	},
 
 	"a_queues_words_may_be_anything": func(t *testing.T, s *shop) {

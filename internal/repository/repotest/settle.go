@@ -101,24 +101,6 @@ var settleRules = rules{
 		}
 	},
 
-	"a_second_charge_that_succeeds_is_refunded": func(t *testing.T, s *shop) {
-		event, user := s.event(), s.user()
-		s.tampered = true // a row is put in past the port: today nothing writes a second charge
-		b := s.paid(event, user, 2)
-		s.ok("putting in a second charge", s.Exec(s.ctx(), `INSERT INTO payments (event_id, booking_id, n, gateway, amount, currency,
-			status, attempts, last_error, provider_reference, next_attempt_at, created_at, updated_at)
-			SELECT event_id, booking_id, 2, gateway, amount, currency, 'started', 1, '', '', created_at, created_at, updated_at FROM payments`))
-		second := models.ChargeKey{BookingRef: b.Ref(), N: 2}
-		same(t, "the status", s.settle(second, models.Succeeded).Booking.Status, models.Confirmed)
-		charges, refunds := s.money(b)
-		if len(charges) != 2 || charges[0].N != 1 || charges[1].N != 2 || len(refunds) != 1 || refunds[0].N != 2 {
-			t.Errorf("the charges are %+v, the refunds %+v", charges, refunds)
-		}
-		if report := models.Audit(s.facts(event.ID)); !report.OK {
-			t.Errorf("the audit finds %+v", report.Differences)
-		}
-	},
-
 	"cancelling_a_paid_booking_owes_its_money_back_once": func(t *testing.T, s *shop) {
 		event, user := s.event(), s.user()
 		b := s.paid(event, user, 3)
