@@ -25,7 +25,7 @@ func openSQLite(t *testing.T, dir string) *SQLite {
 	return db
 }
 
-func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func silent() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
 func TestADataDirectoryHasOneWriter(t *testing.T) {
 	t.Parallel()
@@ -42,7 +42,7 @@ func TestADataDirectoryHasOneWriter(t *testing.T) {
 	if _, err := beside.Writer(t.Context()); err == nil {
 		t.Error("a database opened for reading gave a connection that writes")
 	}
-	if _, err := OpenSQLiteMigrator(t.Context(), beside, quiet()); err == nil {
+	if _, err := OpenSQLiteMigrator(t.Context(), beside, silent()); err == nil {
 		t.Error("a database opened for reading gave a migrator")
 	}
 	if err := beside.Close(); err != nil {
@@ -58,7 +58,7 @@ func TestOnlyTheOwnerMayReadTheData(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	db := openSQLite(t, dir)
-	if err := MigrateSQLite(t.Context(), db, quiet()); err != nil {
+	if err := MigrateSQLite(t.Context(), db, silent()); err != nil {
 		t.Fatalf("migrating: %v", err)
 	}
 	conn, err := db.Writer(t.Context())
@@ -103,7 +103,7 @@ func TestOpeningSaysWhatToDo(t *testing.T) {
 func TestAStrangeDirectoryName(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t, filepath.Join(t.TempDir(), "100% ?mode=memory&x=#1"))
-	if err := MigrateSQLite(t.Context(), db, quiet()); err != nil {
+	if err := MigrateSQLite(t.Context(), db, silent()); err != nil {
 		t.Fatalf("migrating: %v", err)
 	}
 	if info, err := os.Stat(db.Path()); err != nil || info.Size() == 0 {
@@ -114,7 +114,7 @@ func TestAStrangeDirectoryName(t *testing.T) {
 func TestMigratingSQLite(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t, t.TempDir())
-	m, err := OpenSQLiteMigrator(t.Context(), db, quiet())
+	m, err := OpenSQLiteMigrator(t.Context(), db, silent())
 	if err != nil {
 		t.Fatalf("opening the migrator: %v", err)
 	}

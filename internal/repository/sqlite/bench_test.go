@@ -47,6 +47,11 @@ func benchmarkDesks(b *testing.B, desks, size int) {
 	}
 	group.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "bookings/s")
+	if err := store.Close(); err != nil {
+		b.Fatalf("closing the store: %v", err)
+	}
+	commits := store.writer.checkpoints.commits - len(users) - len(events)
+	b.ReportMetric(float64(b.N)/float64(commits), "bookings/commit")
 	b.ReportMetric(float64(slowest.Load())/1e6, "worst-ms")
 }
 

@@ -7,17 +7,17 @@ import (
 	"quantix/internal/database"
 )
 
-// Lengths in pages of the write-ahead log.
-const (
-	// checkpointPages not copied yet wake the copying beside the bookings.
-	checkpointPages = 4_000
-	// finishPages is how long the log may grow before the writer takes part, so that it can start anew,
-	finishPages = 12_000
-	// restPages is how much the writer copies at most: few milliseconds.
-	restPages = 2_000
-	// lookEvery is how many commits pass between two looks at the log's length.
-	lookEvery = 8
-)
+// logLimits are lengths in pages of the write-ahead log.
+type logLimits struct {
+	wake   int64 // this many that are not copied yet wake the copying beside the bookings
+	finish int64 // from this length on the writer takes part, so that the log can start anew
+	rest   int64 // what the writer copies at most: few milliseconds
+}
+
+var usualLimits = logLimits{wake: 4_000, finish: 12_000, rest: 2_000}
+
+// lookEvery is how many commits pass between two looks at the log's length.
+const lookEvery = 8
 
 // checkpointer copies the write-ahead log into the database's file. SQLite would do so inside a commit, and every
 // booking would wait for it. Here another connection does it while bookings go on; but since they go on, it never
@@ -25,13 +25,14 @@ const (
 // left between two commits, and the log starts anew.
 type checkpointer struct {
 	db      *database.SQLite
+	limits  logLimits
 	commits int // seen by the writer
 	wake    chan struct{}
 	stopped chan error
 }
 
 func startCheckpointer(db *database.SQLite) *checkpointer {
-	c := &checkpointer{db: db, wake: make(chan struct{}, 1), stopped: make(chan error, 1)}
+	c := &checkpointer{db: db, limits: usualLimits, wake: make(chan struct{}, 1), stopped: make(chan error, 1)}
 	go c.loop()
 	return c
 }
@@ -69,9 +70,9 @@ func (c *checkpointer) afterCommit(writing *conn) {
 	length, copied, err := writing.checkpoint(copyNothing)
 	switch rest := length - copied; {
 	case err != nil:
-	case length >= finishPages && rest <= restPages:
+	case length >= c.limits.finish && rest <= c.limits.rest:
 		_, _, _ = writing.checkpoint(copyWhatCanBe)
-	case length >= finishPages || rest >= checkpointPages:
+	case length >= c.limits.finish || rest >= c.limits.wake:
 		select {
 		case c.wake <- struct{}{}:
 		default: // it is awake

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -118,6 +119,7 @@ func (w *writer) loop() {
 
 // gather adds what waits by now.
 func (w *writer) gather(group []*job) []*job {
+	letCallersSend(w.jobs)
 	for len(group) < groupLimit {
 		select {
 		case j, open := <-w.jobs:
@@ -130,6 +132,16 @@ func (w *writer) gather(group []*job) []*job {
 		}
 	}
 	return group
+}
+
+// letCallersSend gives way as long as work keeps coming in: those who were answered by the last commit are about to
+// ask for more, and would else find the writer gone with the first of them, to the disk, for a commit of its own. There is
+// no timer in this; a lone caller waits for nothing.
+func letCallersSend(jobs <-chan *job) {
+	for before := -1; len(jobs) > before; {
+		before = len(jobs)
+		runtime.Gosched()
+	}
 }
 
 // serve does a group's work in one transaction and answers it. Each piece stands behind a savepoint, so that it fails

@@ -142,7 +142,7 @@ func TestAClosedStoreIsUnavailable(t *testing.T) {
 // A full disk refuses what no longer fits, keeps nothing of it, and hinders nothing once there is room again.
 func TestAFullDisk(t *testing.T) {
 	t.Parallel()
-	store, db := newStore(t, Options{})
+	store, _ := newStore(t, Options{})
 	event, user := newEvent(t, store, 1_000_000), newUser(t, store)
 	users := []models.UserID{user.ID}
 	pages := setPageLimit(t, store, 0)
@@ -167,7 +167,6 @@ func TestAFullDisk(t *testing.T) {
 	}
 	audit(t, store, event.ID)
 	isSound(t, store)
-	_ = db
 }
 
 // setPageLimit bounds the database's size and gives how many pages it has.
