@@ -43,3 +43,9 @@ var HotStatements = []Statement{
 	{"selectRefunds", selectRefunds, []string{"refunds_pkey"}, false},
 	{"auditBookings", auditBookings, []string{"bookings_event_id_id_key"}, false},
 }
+
+// What the audit's plan is tested with.
+const (
+	PlanForMany = planForMany
+	AuditMoney  = auditMoney
+)

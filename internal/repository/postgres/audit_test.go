@@ -1,0 +1,35 @@
+package postgres_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"quantix/internal/repository/postgres"
+)
+
+// TestAuditPlan: an audit must take time in proportion to the bookings also when the tables have outgrown what their
+// statistics say, as they do in the first minute of an on-sale.
+func TestAuditPlan(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	conn := b.connect(t)
+	tx, err := conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(t.Context()) }()
+	if _, err := tx.Exec(t.Context(), postgres.PlanForMany); err != nil {
+		t.Fatal(err)
+	}
+	sql := strings.ReplaceAll(postgres.AuditMoney, "$1", "'00000000-0000-7000-8000-000000000001'::uuid")
+	rows, err := tx.Query(t.Context(), "EXPLAIN (COSTS OFF) "+sql)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if plan := strings.Join(lines, "\n"); err != nil || strings.Contains(plan, "Nested Loop") {
+		t.Errorf("%v\n%s", err, plan)
+	}
+}
