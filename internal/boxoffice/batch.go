@@ -65,18 +65,22 @@ func (d *desk) transact(orders []*order, recheck bool) ([]models.Verdict, error)
 	}
 	verdicts := make([]models.Verdict, len(orders))
 	var event *models.Event
+	published := false
 	decide := func(s *models.EventState) {
 		s.Rules, s.Recheck = d.office.options.Rules, recheck
 		for i, c := range commands {
 			verdicts[i] = s.Decide(c)
 		}
-		event = s.Event
+		event, published = s.Event, len(s.Changes().Publish) > 0
 	}
 	begun := time.Now()
 	err := d.office.store.AtDesk(ctx, d.event, models.NewID[models.BatchID](), models.Needs(commands, recheck), decide)
 	d.office.options.Observer.Batch(len(orders), time.Since(begun), err)
 	if err == nil {
 		d.setLatch(event)
+	}
+	if err == nil && published {
+		d.office.options.Published()
 	}
 	return verdicts, err
 }

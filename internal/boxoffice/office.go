@@ -39,7 +39,10 @@ type Options struct {
 	Timeout  time.Duration // of one transaction; default 10 s
 	Observer Observer
 	Logger   *slog.Logger
-	Now      func() time.Time // for the latch; default time.Now
+	// Published is called after each commit that left a row in the outbox, so that nobody has to poll for it. It must
+	// not block.
+	Published func()
+	Now       func() time.Time // for the latch; default time.Now
 }
 
 // Office keeps the desks of one process. Replicas need no coordination: the row lock orders them.
@@ -70,6 +73,9 @@ func New(store Store, options Options) *Office {
 	}
 	if options.Logger == nil {
 		options.Logger = slog.New(slog.DiscardHandler)
+	}
+	if options.Published == nil {
+		options.Published = func() {}
 	}
 	if options.Observer == nil {
 		options.Observer = noObserver{}

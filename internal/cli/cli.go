@@ -16,7 +16,6 @@ type Program struct {
 	Stdout    io.Writer                   // answers
 	Stderr    io.Writer                   // the log, and errors
 	LookupEnv func(string) (string, bool) // os.LookupEnv
-	Version   string
 }
 
 // command is one line of the table of commands.

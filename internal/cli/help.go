@@ -10,7 +10,7 @@ import (
 )
 
 func runVersion(_ context.Context, p Program, _ []string) error {
-	_, err := fmt.Fprintf(p.Stdout, "quantix %s (%s, %s/%s)\n", p.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	_, err := fmt.Fprintf(p.Stdout, "quantix %s (%s, %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
 }
 

@@ -69,7 +69,7 @@ func (m *Migrator) Up(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	version, dirty, err := m.version()
+	version, dirty, err := m.settledVersion()
 	switch {
 	case err != nil:
 		return err
@@ -88,25 +88,47 @@ func (m *Migrator) Up(ctx context.Context) error {
 	return nil
 }
 
-// Down takes back the newest steps migrations, and with them the data that they made room for.
+// Down takes back the newest steps migrations (all, when there are fewer), and with them the data that they made room
+// for.
 func (m *Migrator) Down(ctx context.Context, steps int) error {
 	if steps < 1 {
 		return fmt.Errorf("migrate down: the number of steps must be at least 1, not %d", steps)
 	}
-	if version, dirty, err := m.version(); err != nil {
-		return err
-	} else if dirty {
-		return dirtyError(version)
-	}
-	if err := m.run(ctx, func() error { return m.engine.Steps(-steps) }); err != nil {
-		return fmt.Errorf("migrate the schema %d steps down: %w", steps, err)
+	for range steps {
+		version, dirty, err := m.settledVersion()
+		switch {
+		case err != nil:
+			return err
+		case dirty:
+			return dirtyError(version)
+		case version == 0:
+			return nil
+		}
+		if err := m.stepDown(ctx, version); err != nil {
+			return fmt.Errorf("migrate the schema down from version %d: %w", version, err)
+		}
 	}
 	return nil
 }
 
-// Repair declares that the schema stands at a version and that nothing is half-done, after somebody has looked.
+// stepDown takes one migration back. A failing file is rolled back as a whole, so the version it came from is in force;
+// said here, so that whoever finds a dirty schema knows that it failed on the way up.
+func (m *Migrator) stepDown(ctx context.Context, from uint) error {
+	err := m.run(ctx, func() error { return m.engine.Steps(-1) })
+	if _, dirty, look := m.version(); err != nil && look == nil && dirty {
+		err = errors.Join(err, m.engine.Force(int(from)))
+	}
+	return err
+}
+
+// Repair declares that the schema stands at a version (0: empty) and that nothing is half-done, after somebody has
+// looked. A migration that failed was rolled back as a whole: after a failed one up that is the version before it.
 func (m *Migrator) Repair(_ context.Context, version uint) error {
-	if err := m.engine.Force(int(version)); err != nil {
+	number := int(version)
+	if version == 0 {
+		number = database.NilVersion
+	}
+	if err := m.engine.Force(number); err != nil {
 		return fmt.Errorf("declare the schema to be at version %d: %w", version, err)
 	}
 	m.logger.Warn("the schema was declared to be at a version", "version", version)
@@ -124,6 +146,19 @@ func (m *Migrator) Status(context.Context) (Schema, error) {
 		list[i].Applied = list[i].Version < version || list[i].Version == version && !dirty
 	}
 	return Schema{Version: version, Dirty: dirty, Migrations: list}, err
+}
+
+// settledVersion reads the version. One that looks half-way may be in the hands of another process: then it waits for
+// that one to finish, and looks again.
+func (m *Migrator) settledVersion() (version uint, dirty bool, err error) {
+	if version, dirty, err = m.version(); err != nil || !dirty {
+		return version, dirty, err
+	}
+	if err := m.driver.Lock(); err != nil {
+		return 0, false, fmt.Errorf("wait for others that migrate: %w", err)
+	}
+	version, dirty, err = m.version()
+	return version, dirty, errors.Join(err, m.driver.Unlock())
 }
 
 func (m *Migrator) version() (version uint, dirty bool, err error) {
@@ -154,8 +189,8 @@ func (m *Migrator) run(ctx context.Context, work func() error) error {
 }
 
 func dirtyError(version uint) error {
-	return fmt.Errorf("migration %d of the schema failed half-way (dirty): look at what it left, put it right, then run "+
-		"`quantix migrate repair <version>` with the version that the schema really has, and `quantix migrate up`", version)
+	return fmt.Errorf("migration %d of the schema failed half-way (dirty) and was rolled back: mend its cause, then run "+
+		"`quantix migrate repair` and `quantix migrate up`", version)
 }
 
 // RequiredVersion gives the number of the newest migration in a folder: what this binary needs.

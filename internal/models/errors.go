@@ -89,9 +89,14 @@ var (
 	ErrInvalid       = &Error{Kind: KindInvalid, Code: "invalid_request", Detail: "The request is not valid; see errors for each place."}
 	ErrInvalidCursor = &Error{Kind: KindInvalid, Code: "invalid_cursor", Detail: "The cursor is not one that this list gave; start again without it."}
 
+	ErrCallbackForged     = &Error{Kind: KindInvalid, Code: "callback_forged", Detail: "The callback's signature is not the gateway's."}
+	ErrCallbackStale      = &Error{Kind: KindInvalid, Code: "callback_stale", Detail: "The callback's time is too far from now; send it again with a new signature."}
+	ErrCallbackUnreadable = &Error{Kind: KindInvalid, Code: "callback_unreadable", Detail: "The callback cannot be read."}
+
 	ErrEventNotFound   = &Error{Kind: KindNotFound, Code: "event_not_found", Detail: "There is no event with this id."}
 	ErrUserNotFound    = &Error{Kind: KindNotFound, Code: "user_not_found", Detail: "There is no user with this id."}
 	ErrBookingNotFound = &Error{Kind: KindNotFound, Code: "booking_not_found", Detail: "There is no booking with this id."}
+	ErrGatewayNotFound = &Error{Kind: KindNotFound, Code: "gateway_not_found", Detail: "There is no payment gateway of this name that sends callbacks here."}
 	ErrLetterNotFound  = &Error{Kind: KindNotFound, Code: "dead_letter_not_found", Detail: "There is no dead letter with this id; it may have been retried or discarded."}
 
 	ErrSoldOut             = &Error{Kind: KindConflict, Code: "sold_out", Detail: "No tickets are available now. Some may return when unpaid bookings expire."}

@@ -161,6 +161,7 @@ const (
 	Unavailable Outcome = "unavailable" // an answer that says it surely did not happen; try again
 	Absent      Outcome = "absent"      // Find: the gateway has never heard of it
 	Voided      Outcome = "voided"      // Void: it did not and will not happen
+	Prepared    Outcome = "prepared"    // Prepare: the gateway has given its reference; no money has moved
 )
 
 // Result is a gateway's answer.

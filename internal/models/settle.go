@@ -72,6 +72,8 @@ func (s *EventState) chargeNotSucceeded(charge *Charge, b *Booking, c *Settle) {
 		charge.Status = ChargeVoided
 	case StillOpen:
 		charge.Status = ChargePending
+	case Prepared:
+		return // under way: only its reference is news
 	default:
 		s.chargeErred(charge, c.Result)
 		return

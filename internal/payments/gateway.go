@@ -3,6 +3,7 @@ package payments
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"quantix/internal/models"
@@ -41,3 +42,32 @@ type Gateway interface {
 	// Refund gives a charge back: Succeeded, also when it was given back before, or Unknown or Unavailable.
 	Refund(ctx context.Context, request RefundRequest) models.Result
 }
+
+// Preparer is a gateway that makes a reference of its own before any money moves, which must be on disk before Charge: one
+// that cannot be asked about ours.
+type Preparer interface {
+	// Prepare announces a charge: Prepared with its ProviderReference, or Declined, Unknown or Unavailable. Announced
+	// twice, a charge may get two references, of which the one that is charged counts.
+	Prepare(ctx context.Context, request ChargeRequest) models.Result
+}
+
+// Notifier is a gateway that reports outcomes by itself, in signed callbacks.
+type Notifier interface {
+	// ReadCallback checks a callback's signature and age and reads it. header gives a request header's value. Errors:
+	// ErrForged, ErrStale, ErrUnreadable, and ErrIrrelevant for what is genuine but tells nothing about our charges.
+	ReadCallback(header func(name string) string, body []byte, now time.Time) (Notice, error)
+}
+
+// Notice is what a callback reports: the outcome of a charge, by our reference.
+type Notice struct {
+	Reference string
+	Result    models.Result
+}
+
+// What can be wrong with a callback.
+var (
+	ErrForged     = errors.New("the callback's signature is not the gateway's")
+	ErrStale      = errors.New("the callback is too old, or from the future")
+	ErrUnreadable = errors.New("the callback makes no sense")
+	ErrIrrelevant = errors.New("the callback tells nothing about a charge of ours")
+)

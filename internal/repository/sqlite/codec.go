@@ -141,7 +141,9 @@ func nullText[T ~string](s T) any {
 }
 
 // clean makes a text from outside storable: valid UTF-8 without NUL, as every store of ours keeps it.
-func clean(s string) string { return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD") }
+func clean(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+}
 
 // hashBytes gives the request's hash, NULL where no key needs it.
 func hashBytes(b *models.Booking) any {

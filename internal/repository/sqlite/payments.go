@@ -30,7 +30,9 @@ func readRefund(r *row) models.Refund {
 	return f
 }
 
-func readChargeKey(r *row) models.ChargeKey { return models.ChargeKey{BookingRef: readRef(r), N: int(r.int())} }
+func readChargeKey(r *row) models.ChargeKey {
+	return models.ChargeKey{BookingRef: readRef(r), N: int(r.int())}
+}
 
 func readMoneyColumns(r *row) models.Money {
 	return models.Money{Minor: r.int(), Currency: models.Currency(r.text())}
@@ -92,7 +94,9 @@ func startCharge(c *conn, gateway string, ref models.BookingRef, now time.Time, 
 		micros(now), micros(now))
 }
 
-func leaseEnd(now time.Time, lease time.Duration) time.Time { return now.Add(lease).Truncate(time.Microsecond) }
+func leaseEnd(now time.Time, lease time.Duration) time.Time {
+	return now.Add(lease).Truncate(time.Microsecond)
+}
 
 const (
 	selectDueCharges = `
@@ -142,7 +146,9 @@ func (s *Store) DueCharges(ctx context.Context, limit int, lease time.Duration) 
 	return due, nil
 }
 
-func readDue(r *row) repository.Due { return repository.Due{Booking: readBooking(r), Charge: readCharge(r)} }
+func readDue(r *row) repository.Due {
+	return repository.Due{Booking: readBooking(r), Charge: readCharge(r)}
+}
 
 func takeUp(c *conn, text string, key models.ChargeKey, attempts int, now time.Time, lease time.Duration) error {
 	return c.one(text, micros(leaseEnd(now, lease)), int64(attempts), micros(now), key.Event[:], key.Booking[:], int64(key.N))

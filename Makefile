@@ -1,0 +1,73 @@
+# Quantix: `make help` lists what can be made. Plain `go build .` and
+# `go test ./...` work as well; a C compiler is needed for test-race alone.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# Gin's MessagePack support would add a fifth to the program, and is not used.
+TAGS := -tags nomsgpack
+LDFLAGS := -s -w -X quantix/internal/cli.version=$(VERSION)
+TEST_TIMEOUT ?= 20m
+# What to test; a part of it: make test PKGS=./internal/config
+PKGS ?= ./...
+RACE_PKGS ?= $(PKGS)
+GOLANGCI_LINT ?= github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+export CGO_ENABLED ?= 0
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/quantix, static
+	go build -trimpath $(TAGS) -ldflags '$(LDFLAGS)' -o bin/quantix .
+
+.PHONY: run
+run: build ## build, then serve with no setting at all: http://localhost:8080
+	./bin/quantix serve
+
+.PHONY: test
+test: ## run all tests, on real PostgreSQL and Redis
+	@scripts/need-servers.sh
+	@echo '+ go test $(TAGS) -timeout $(TEST_TIMEOUT) $(PKGS)'
+	@go test -json $(TAGS) -timeout $(TEST_TIMEOUT) $(PKGS) | go run ./scripts/testsum
+
+.PHONY: test-race
+test-race: ## run the tests under the race detector (needs a C compiler)
+	@command -v $${CC:-gcc} >/dev/null || { echo 'test-race needs a C compiler: apt-get install gcc libc6-dev' >&2; exit 1; }
+	@scripts/need-servers.sh
+	@echo '+ go test -race $(TAGS) -timeout $(TEST_TIMEOUT) $(RACE_PKGS)'
+	@CGO_ENABLED=1 go test -json -race $(TAGS) -timeout $(TEST_TIMEOUT) $(RACE_PKGS) | go run ./scripts/testsum
+
+.PHONY: fmt
+fmt: ## format all Go files
+	gofmt -w .
+
+.PHONY: fmt-check
+fmt-check: ## fail if a Go file is not formatted
+	@files=$$(gofmt -l .); [ -z "$$files" ] || { echo "not formatted (make fmt):"; echo "$$files"; exit 1; } >&2
+
+.PHONY: vet
+vet: ## run go vet
+	go vet $(TAGS) ./...
+
+.PHONY: lint
+lint: fmt-check vet ## run the linters of .golangci.yml
+	@if command -v golangci-lint >/dev/null; then golangci-lint run ./...; else go run $(GOLANGCI_LINT) run ./...; fi
+
+.PHONY: generate
+generate: ## write again what is generated from the sources
+	go generate ./...
+	UPDATE_GOLDEN=1 go test $(TAGS) ./internal/config >/dev/null
+
+.PHONY: verify
+verify: fmt-check vet generate ## fail if generated files or go.mod are out of date
+	go mod tidy -diff
+	@changed=$$(git status --porcelain); [ -z "$$changed" ] || { echo "make generate changes these files; commit them:"; echo "$$changed"; exit 1; } >&2
+
+.PHONY: bench
+bench: build ## measure bookings a second on this machine
+	./bin/quantix bench

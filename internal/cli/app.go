@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"quantix/internal/boxoffice"
+	"quantix/internal/config"
+	"quantix/internal/metrics"
+	"quantix/internal/models"
+	"quantix/internal/payments/simulator"
+	"quantix/internal/queue"
+	"quantix/internal/repository"
+	"quantix/internal/services"
+)
+
+// app is the program put together: a store, a box office and the use cases. Servers add a queue and the jobs.
+type app struct {
+	config   config.Config
+	logger   *slog.Logger
+	currency models.Currency
+	metrics  *metrics.Metrics
+	store    repository.Store
+	office   *boxoffice.Office
+	queue    queue.Queue   // nil for commands that only read or write
+	booked   chan struct{} // wakes the relay
+
+	events   *services.Events
+	users    *services.Users
+	bookings *services.Bookings
+	letters  *services.Letters
+	payments *services.Payments
+}
+
+// open puts the program together on the store that the settings ask for.
+func open(ctx context.Context, p Program, c config.Config, access access) (*app, error) {
+	currency, err := models.ParseCurrency(c.Currency)
+	if err != nil {
+		return nil, fmt.Errorf("CURRENCY: %w", err)
+	}
+	a := &app{config: c, logger: newLogger(p.Stderr, c), currency: currency, metrics: metrics.New(version), booked: make(chan struct{}, 1)}
+	if a.store, err = openStore(ctx, p, c, access); err != nil {
+		return nil, err
+	}
+	rules := models.Rules{PaymentDeadline: c.PaymentDeadline}
+	a.office = boxoffice.New(a.store, boxoffice.Options{
+		Rules: rules, MaxInbox: c.MaxInbox, Observer: a.metrics, Logger: a.logger, Published: a.wakeRelay,
+	})
+	a.events = services.NewEvents(a.store, a.office)
+	a.users = services.NewUsers(a.store)
+	a.bookings = services.NewBookings(a.store, a.office, int64(c.MaxTicketsPerBooking))
+	a.letters = services.NewLetters(a.store, a.office)
+	gateway := simulator.New(a.store, simulator.Options{Latency: c.PaymentSimLatency, FailureRate: c.PaymentSimFailureRate})
+	a.payments = services.NewPayments(a.store, a.office, gateway, services.PaymentOptions{
+		Concurrency: c.PaymentConcurrency, RetryBase: c.PaymentRetryBase, Observer: a.metrics, Logger: a.logger,
+	})
+	return a, nil
+}
+
+// close stops the desks after they have answered, then lets go of the rest.
+func (a *app) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), a.config.ShutdownTimeout)
+	defer cancel()
+	err := a.office.Close(ctx)
+	if a.queue != nil {
+		err = errors.Join(err, a.queue.Close())
+	}
+	return errors.Join(err, a.store.Close())
+}
+
+// wakeRelay tells the relay that a row may be there; one token is enough for any number of rows.
+func (a *app) wakeRelay() {
+	select {
+	case a.booked <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"quantix/internal/config"
+	"quantix/internal/repository"
+)
+
+// runDoctor shows what the program sees, and what to do about each fault. Status 1 when something is wrong.
+func runDoctor(ctx context.Context, p Program, args []string) error {
+	c, err := config.Load(args, p.LookupEnv)
+	if err != nil {
+		return err
+	}
+	_ = runVersion(ctx, p, nil)
+	showSettings(p, c)
+	fmt.Fprintf(p.Stdout, "\nstore: %s, queue: %s\n", c.Store(), c.Queue())
+	sound := examineStore(ctx, p, c)
+	sound = examineQueue(ctx, p, c) && sound
+	if !sound {
+		return exitError(1)
+	}
+	fmt.Fprintln(p.Stdout, "all is well")
+	return nil
+}
+
+func showSettings(p Program, c config.Config) {
+	w := tabwriter.NewWriter(p.Stdout, 0, 4, 2, ' ', 0)
+	for _, s := range c.Redacted() {
+		fmt.Fprintf(w, "  %s\t%s\t%s\n", s.Name, s.Value, s.Source)
+	}
+	_ = w.Flush()
+}
+
+// finding prints one line of the examination, and tells whether it is good.
+func finding(p Program, what string, err error, advice string) bool {
+	if err == nil {
+		fmt.Fprintf(p.Stdout, "ok     %s\n", what)
+		return true
+	}
+	fmt.Fprintf(p.Stdout, "FAULT  %s: %v\n       %s\n", what, err, advice)
+	return false
+}
+
+func examineStore(ctx context.Context, p Program, c config.Config) bool {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	store, err := connect(ctx, c, newLogger(p.Stderr, c), reading)
+	if err != nil {
+		return finding(p, "database", err, storeAdvice(c))
+	}
+	defer store.Close()
+	sound := finding(p, "database answers", timed(ctx, p, store.Ping), storeAdvice(c))
+	return sound && finding(p, "schema", checkSchema(ctx, c, store), "quantix migrate status shows more") && examineBacklog(ctx, p, store)
+}
+
+func storeAdvice(c config.Config) string {
+	if c.Store() == config.SQLite {
+		return "run quantix serve or quantix migrate up once to create the file, and check that DATA_DIR can be read"
+	}
+	return "check DATABASE_URL or DB_HOST, DB_PORT, DB_USER, DB_PASSWORD and DB_NAME, and that PostgreSQL runs there"
+}
+
+func examineBacklog(ctx context.Context, p Program, store repository.Store) bool {
+	depth, err := store.OutboxDepth(ctx)
+	return finding(p, fmt.Sprintf("outbox: %d rows wait to be published", depth), err, "the schema may be damaged")
+}
+
+func examineQueue(ctx context.Context, p Program, c config.Config) bool {
+	if c.Queue() == config.InProcess {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	q, err := openQueue(c)
+	if err != nil {
+		return finding(p, "queue", err, "REDIS_URL is host:port or a redis:// URL")
+	}
+	defer q.Close()
+	return finding(p, "queue answers", timed(ctx, p, q.Ping), "check REDIS_URL, and that Redis runs there; until then bookings wait in the outbox")
+}
+
+// timed runs a ping and prints how long it took.
+func timed(ctx context.Context, p Program, ping func(context.Context) error) error {
+	begun := time.Now()
+	err := ping(ctx)
+	if err == nil {
+		fmt.Fprintf(p.Stdout, "       answered in %s\n", time.Since(begun).Round(10*time.Microsecond))
+	}
+	return err
+}

@@ -1,0 +1,47 @@
+package cli
+
+import (
+	"context"
+
+	"quantix/internal/jobs"
+	"quantix/internal/services"
+)
+
+// workers is every background loop of this process, at work or not.
+type workers struct {
+	group jobs.Group
+	stop  context.CancelFunc
+	done  chan error
+}
+
+// workers puts the loops together. Any number of processes may run them all.
+func (a *app) workers() *workers {
+	settings := jobs.Settings{Observer: a.metrics, Logger: a.logger, Grace: a.config.ShutdownTimeout * 8 / 10}
+	upkeep := services.NewUpkeep(a.store, a.office)
+	return &workers{group: jobs.Group{
+		Logger: a.logger, Grace: a.config.ShutdownTimeout * 9 / 10,
+		Loops: []jobs.Loop{
+			&jobs.Reconciler{Settings: settings, Store: a.store, Queue: a.queue},
+			&jobs.Relay{Settings: settings, Store: a.store, Queue: a.queue, Wake: a.booked},
+			&jobs.Worker{Settings: settings, Queue: a.queue, Payments: a.payments, Letters: a.store},
+			&jobs.Reclaimer{Settings: settings, Queue: a.queue, Payments: a.payments, Letters: a.store},
+			&jobs.Retrier{Settings: settings, Payments: a.payments},
+			&jobs.Refunder{Settings: settings, Payments: a.payments},
+			&jobs.Sweeper{Settings: settings, Upkeep: upkeep},
+			&jobs.Canceller{Settings: settings, Upkeep: upkeep},
+		},
+	}}
+}
+
+// start lets the loops work.
+func (w *workers) start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	w.stop, w.done = cancel, make(chan error, 1)
+	go func() { w.done <- w.group.Run(ctx) }()
+}
+
+// end stops the loops after what they have in hand.
+func (w *workers) end() error {
+	w.stop()
+	return <-w.done
+}

@@ -1,0 +1,174 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"quantix/internal/config"
+	"quantix/internal/handlers"
+)
+
+// Bounds on what comes from outside, before any handler sees it.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 15 * time.Second
+	writeTimeout      = 30 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 16 << 10
+)
+
+// runServe answers the API and, unless --api is given, runs the workers.
+func runServe(ctx context.Context, p Program, args []string) error {
+	fs := flag.NewFlagSet("serve", flag.ContinueOnError)
+	apiOnly := fs.Bool("api", false, "answer the API alone, with workers elsewhere")
+	c, err := config.LoadFlags(fs, args, p.LookupEnv)
+	if err != nil {
+		return err
+	}
+	name := "serve"
+	if *apiOnly {
+		name = "serve --api"
+	}
+	if fs.NArg() > 0 {
+		return usageError("serve takes no argument %q", fs.Arg(0))
+	}
+	if err := c.Validate(name); err != nil {
+		return err
+	}
+	a, err := openServer(ctx, p, c)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", c.Addr())
+	if err != nil {
+		return errors.Join(fmt.Errorf("listen on %s: %w; set PORT to a free one", c.Addr(), err), a.close())
+	}
+	if *apiOnly {
+		return a.serve(ctx, listener, nil)
+	}
+	return a.serve(ctx, listener, a.workers())
+}
+
+// runWorker runs the workers alone.
+func runWorker(ctx context.Context, p Program, args []string) error {
+	c, err := config.Load(args, p.LookupEnv)
+	if err != nil {
+		return err
+	}
+	if err := c.Validate("worker"); err != nil {
+		return err
+	}
+	a, err := openServer(ctx, p, c)
+	if err != nil {
+		return err
+	}
+	loops := a.workers()
+	loops.start()
+	a.logger.Info("quantix works", "version", version, "store", c.Store(), "queue", c.Queue())
+	<-ctx.Done()
+	a.logger.Info("stopping: finishing what is in hand")
+	return a.stopped(errors.Join(loops.end(), a.close()))
+}
+
+// openServer opens the program with its queue.
+func openServer(ctx context.Context, p Program, c config.Config) (*app, error) {
+	a, err := open(ctx, p, c, writing)
+	if err != nil {
+		return nil, err
+	}
+	if a.queue, err = openQueue(c); err != nil {
+		return nil, errors.Join(err, a.close())
+	}
+	a.gauges()
+	return a, nil
+}
+
+// serve answers until the context ends, then stops in the order in which things depend on each other.
+func (a *app) serve(ctx context.Context, listener net.Listener, loops *workers) error {
+	handler, err := a.handler()
+	if err != nil {
+		return errors.Join(err, listener.Close(), a.close())
+	}
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	if loops != nil {
+		loops.start()
+	}
+	a.logger.Info("quantix is ready", "address", "http://"+readable(listener.Addr()), "version", version,
+		"store", a.config.Store(), "queue", a.config.Queue(), "docs", "http://"+readable(listener.Addr())+"/docs")
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+		a.logger.Info("stopping: finishing what is in hand")
+	}
+	stop, cancel := context.WithTimeout(context.Background(), a.config.ShutdownTimeout)
+	defer cancel()
+	err = errors.Join(err, server.Shutdown(stop))
+	if loops != nil {
+		err = errors.Join(err, loops.end())
+	}
+	return a.stopped(errors.Join(err, a.close()))
+}
+
+// stopped says how the end went: cleanly, or not within its time.
+func (a *app) stopped(err error) error {
+	if err == nil {
+		a.logger.Info("stopped")
+	}
+	return err
+}
+
+// readable is an address that a person can open: an unspecified host is this machine.
+func readable(address net.Addr) string {
+	host, port, err := net.SplitHostPort(address.String())
+	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsUnspecified() {
+		return address.String()
+	}
+	return net.JoinHostPort("localhost", port)
+}
+
+func (a *app) handler() (http.Handler, error) {
+	return handlers.New(handlers.Deps{
+		Events: a.events, Users: a.users, Bookings: a.bookings, Letters: a.letters,
+		Currency: a.currency, Logger: a.logger, Ready: a.ready, Metrics: a.metrics.Handler(), Observer: a.metrics,
+		Version: version, TrustedProxies: a.config.TrustedProxies,
+	})
+}
+
+// ready tells whether this server can do its work: the database answers, with a schema that is new enough. A queue that
+// does not answer degrades it only: bookings go on, and their payments follow.
+func (a *app) ready(ctx context.Context) handlers.Readiness {
+	database := handlers.Check{Name: "database", Status: "ok"}
+	if err := checkSchema(ctx, a.config, a.store); err != nil {
+		database.Status, database.Detail = "down", "the database does not answer, or its schema is too old"
+		a.logger.Warn("not ready", "error", err)
+	}
+	line := handlers.Check{Name: "queue", Status: "ok"}
+	if err := a.queue.Ping(ctx); err != nil {
+		line.Status, line.Detail = "degraded", "payments wait until the queue answers"
+		a.logger.Warn("the queue does not answer", "error", err)
+	}
+	return handlers.Readiness{Ready: database.Status == "ok", Checks: []handlers.Check{database, line}}
+}
+
+// gauges shows what waits.
+func (a *app) gauges() {
+	a.metrics.Gauge("quantix_outbox_rows", "Rows of the outbox that wait to be published.", func(ctx context.Context) (float64, error) {
+		n, err := a.store.OutboxDepth(ctx)
+		return float64(n), err
+	})
+	a.metrics.Gauge("quantix_queue_messages", "Messages in the payment queue, those in hand included.", func(ctx context.Context) (float64, error) {
+		n, err := a.queue.Depth(ctx)
+		return float64(n), err
+	})
+}

@@ -1,0 +1,227 @@
+package cli_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"quantix/internal/testkit"
+)
+
+func TestServe_sells_from_event_to_confirmed(t *testing.T) {
+	t.Parallel()
+	for name, env := range modes(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, env...)
+			event, user := s.event(t, 10, "75.50"), s.user(t)
+			made := s.want(t, http.StatusCreated, "POST", "/api/v1/bookings", booking(user, event, 2))
+			if made.text("status") != "PENDING" || made.text("total_amount") != "151.00" {
+				t.Errorf("made: %s", made.body)
+			}
+			s.becomes(t, 2*time.Second, made.text("id"), "CONFIRMED")
+			stats := s.want(t, http.StatusOK, "GET", "/api/v1/events/"+event+"/statistics", "")
+			if stats.text("total_sold") != "2" || stats.text("estimated_revenue") != "151.00" || stats.text("available_tickets") != "8" {
+				t.Errorf("statistics: %s", stats.body)
+			}
+			s.want(t, http.StatusOK, "PUT", "/api/v1/bookings/"+made.text("id")+"/cancel", "")
+			testkit.Eventually(t, 5*time.Second, func() error {
+				a, err := s.try("GET", "/api/v1/bookings/"+made.text("id"), "")
+				if err == nil && !strings.Contains(a.body, `"refunded"`) {
+					err = fmt.Errorf("booking: %s", a.body)
+				}
+				return err
+			})
+			s.audited(t, event)
+		})
+	}
+}
+
+// TestReadme_first_sale runs the README's lines as they stand, on the port that they name if it is free, else on another.
+func TestReadme_first_sale(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(readme), "<!-- first-sale")
+	_, rest, _ = strings.Cut(rest, "```bash\n")
+	script, _, closed := strings.Cut(rest, "```")
+	if !found || !closed {
+		t.Fatal("the README's first sale is not where it was")
+	}
+	s := serve(t)
+	script = strings.ReplaceAll(script, "http://localhost:8080", s.url)
+	output, err := exec.Command("bash", "-c", script).CombinedOutput()
+	if err != nil || !strings.Contains(string(output), `"status":"CONFIRMED"`) || !strings.Contains(string(output), `"total_sold":2`) ||
+		!strings.Contains(string(output), `"estimated_revenue":151.00`) {
+		t.Fatalf("%v\n%s", err, output)
+	}
+}
+
+func TestServe_keeps_what_it_answered_through_a_kill(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "PAYMENT_SIM_LATENCY=1m")
+	event, user := s.event(t, 100, "10"), s.user(t)
+	var made []string
+	for range 20 {
+		made = append(made, s.want(t, http.StatusCreated, "POST", "/api/v1/bookings", booking(user, event, 1)).text("id"))
+	}
+	s.Kill()
+	again := serveIn(t, s.Dir)
+	for _, id := range made {
+		again.becomes(t, 60*time.Second, id, "CONFIRMED")
+	}
+	again.audited(t, event)
+}
+
+func TestServe_answers_soon_after_it_was_started(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	s.want(t, http.StatusOK, "GET", "/healthz", "")
+	s.want(t, http.StatusOK, "GET", "/readyz", "")
+	s.want(t, http.StatusOK, "GET", "/metrics", "")
+	s.want(t, http.StatusOK, "GET", "/docs", "")
+	if stdout, stderr, status := quantix(t, s.Dir, s.env, "healthcheck"); status != 0 {
+		t.Errorf("healthcheck: %d %s %s", status, stdout, stderr)
+	}
+}
+
+func TestServe_ends_on_SIGTERM_with_nothing_half_done(t *testing.T) {
+	t.Parallel()
+	for name, env := range modes(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, env...)
+			event, user := s.event(t, 1000, "10"), s.user(t)
+			for range 50 {
+				s.want(t, http.StatusCreated, "POST", "/api/v1/bookings", booking(user, event, 1))
+			}
+			s.Signal(syscall.SIGTERM)
+			if status := s.Wait(10 * time.Second); status != 0 {
+				t.Errorf("exit status %d", status)
+			}
+			again := serveIn(t, s.Dir, env...)
+			testkit.Eventually(t, 60*time.Second, func() error {
+				a, err := again.try("GET", "/api/v1/events/"+event+"/statistics", "")
+				if err == nil && a.text("total_sold") != "50" {
+					err = fmt.Errorf("statistics: %s", a.body)
+				}
+				return err
+			})
+			again.audited(t, event)
+		})
+	}
+}
+
+func TestServe_refuses_a_second_process_on_the_same_data(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	_, stderr, status := quantix(t, s.Dir, []string{fmt.Sprintf("PORT=%d", testkit.FreePort(t))}, "serve")
+	if status != 1 || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("status %d, %q; want one clear line", status, stderr)
+	}
+	if stdout, stderr, status := quantix(t, s.Dir, nil, "audit"); status != 0 || !strings.Contains(stdout, "no difference") {
+		t.Errorf("audit beside it: %d %s %s", status, stdout, stderr)
+	}
+	if stdout, stderr, status := quantix(t, s.Dir, nil, "doctor"); status != 0 || !strings.Contains(stdout, "all is well") {
+		t.Errorf("doctor beside it: %d %s %s", status, stdout, stderr)
+	}
+}
+
+func TestServe_needs_a_schema_new_enough(t *testing.T) {
+	t.Parallel()
+	env := append(onServers(t), "AUTO_MIGRATE=false")
+	dir := t.TempDir()
+	if _, stderr, status := quantix(t, dir, env, "serve"); status != 1 || !strings.Contains(stderr, "quantix migrate up") {
+		t.Errorf("on an empty database: %d %q", status, stderr)
+	}
+	for _, verb := range []string{"up", "up", "status", "down", "up"} {
+		if stdout, stderr, status := quantix(t, dir, env, "migrate", verb); status != 0 {
+			t.Errorf("migrate %s: %d %s %s", verb, status, stdout, stderr)
+		}
+	}
+	serve(t, env...).want(t, http.StatusOK, "GET", "/readyz", "")
+}
+
+func TestServe_creates_a_database_that_does_not_exist(t *testing.T) {
+	t.Parallel()
+	postgres := testkit.Postgres(t)
+	s := serve(t, "DATABASE_URL="+postgres.URL(fmt.Sprintf("brand_new_%d", os.Getpid())))
+	s.event(t, 1, "0")
+}
+
+func TestServe_replicas_migrate_together(t *testing.T) {
+	t.Parallel()
+	env := onServers(t)
+	dir := t.TempDir()
+	var processes []*testkit.Process
+	for range 4 {
+		own := append([]string{fmt.Sprintf("PORT=%d", testkit.FreePort(t)), "HOST=127.0.0.1"}, env...)
+		processes = append(processes, testkit.StartIn(t, dir, testkit.Build(t), own, "serve"))
+	}
+	for _, p := range processes {
+		p.AwaitLine(60*time.Second, "quantix is ready")
+	}
+}
+
+func TestCommand_line_mistakes_are_answered_with_one_line(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		env    []string
+		args   []string
+		status int
+		says   string
+	}{
+		{nil, []string{"sell"}, 2, "quantix help"},
+		{nil, []string{"serve", "now"}, 2, "now"},
+		{nil, []string{"serve", "--no-such-flag"}, 1, "no-such-flag"},
+		{[]string{"PORT=eighty"}, []string{"serve"}, 1, "PORT"},
+		{[]string{"PAYMENT_DEADLINE=soon"}, []string{"serve"}, 1, "PAYMENT_DEADLINE"},
+		{[]string{"CURRENCY=XYZ"}, []string{"serve"}, 1, "CURRENCY"},
+		{nil, []string{"worker"}, 1, "REDIS_URL"},
+		{nil, []string{"serve", "--api"}, 1, "REDIS_URL"},
+		{nil, []string{"migrate", "sideways"}, 2, "status"},
+		{nil, []string{"audit"}, 1, ""},
+		{[]string{"DATABASE_URL=postgres://nobody:hunter2@127.0.0.1:1/none"}, []string{"serve"}, 1, ""},
+	} {
+		t.Run(strings.Join(append(test.env, test.args...), " "), func(t *testing.T) {
+			t.Parallel()
+			_, stderr, status := quantix(t, t.TempDir(), test.env, test.args...)
+			if status != test.status || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, test.says) || strings.Contains(stderr, "hunter2") {
+				t.Errorf("status %d, %q", status, stderr)
+			}
+		})
+	}
+}
+
+func TestHelp_names_every_command_and_setting(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{}, {"help"}, {"--help"}} {
+		stdout, stderr, status := quantix(t, t.TempDir(), nil, args...)
+		if status != 0 || stderr != "" || !strings.Contains(stdout, "quantix serve") || !strings.Contains(stdout, "PAYMENT_DEADLINE") {
+			t.Errorf("%v: %d %s%s", args, status, stdout, stderr)
+		}
+	}
+	if stdout, _, status := quantix(t, t.TempDir(), nil, "version"); status != 0 || !strings.HasPrefix(stdout, "quantix ") {
+		t.Errorf("version: %d %s", status, stdout)
+	}
+}
+
+func TestSeed_creates_things_to_play_with(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for range 2 {
+		if stdout, stderr, status := quantix(t, dir, nil, "seed"); status != 0 || strings.Count(stdout, "\n") != 8 {
+			t.Fatalf("%d %s %s", status, stdout, stderr)
+		}
+	}
+	if a := serveIn(t, dir).want(t, http.StatusOK, "GET", "/api/v1/events", ""); strings.Count(a.body, `"id"`) != 10 {
+		t.Errorf("events: %s", a.body)
+	}
+}

@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"quantix/internal/config"
+	"quantix/internal/database"
+	"quantix/internal/queue"
+	"quantix/internal/queue/inprocess"
+	"quantix/internal/queue/redis"
+	"quantix/internal/repository"
+	"quantix/internal/repository/postgres"
+	"quantix/internal/repository/sqlite"
+	"quantix/migrations"
+)
+
+// access says what a command does to the store.
+type access int
+
+const (
+	reading access = iota // beside a running server
+	writing               // migrates what is pending, or refuses an old schema (AUTO_MIGRATE)
+)
+
+// openStore opens the store that the settings ask for, with its schema as this binary needs it.
+func openStore(ctx context.Context, p Program, c config.Config, access access) (repository.Store, error) {
+	store, err := connect(ctx, c, newLogger(p.Stderr, c), access)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkSchema(ctx, c, store); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return store, nil
+}
+
+// connect opens the store and, for writing, applies what is pending if it may (AUTO_MIGRATE).
+func connect(ctx context.Context, c config.Config, logger *slog.Logger, access access) (repository.Store, error) {
+	if c.Store() == config.SQLite {
+		return connectSQLite(ctx, c, logger, access)
+	}
+	if access == writing && c.AutoMigrate {
+		if err := database.MigratePostgres(ctx, c.PostgresURL(), logger); err != nil {
+			return nil, err
+		}
+	}
+	return connectPostgres(ctx, c, logger)
+}
+
+// embedded is a SQLite store together with the hold on its data directory.
+type embedded struct {
+	*sqlite.Store
+	files *database.SQLite
+}
+
+// Close closes the store, then lets go of the directory.
+func (e embedded) Close() error { return errors.Join(e.Store.Close(), e.files.Close()) }
+
+func connectSQLite(ctx context.Context, c config.Config, logger *slog.Logger, access access) (repository.Store, error) {
+	files, err := database.OpenSQLite(database.SQLiteOptions{Dir: c.DataDir, ReadOnly: access == reading})
+	if err != nil {
+		return nil, err
+	}
+	if access == writing && c.AutoMigrate {
+		if err := database.MigrateSQLite(ctx, files, logger); err != nil {
+			return nil, errors.Join(err, files.Close())
+		}
+	}
+	store, err := sqlite.New(ctx, files, sqlite.Options{})
+	if err != nil {
+		return nil, errors.Join(err, files.Close())
+	}
+	return embedded{store, files}, nil
+}
+
+// connectPostgres opens two pools: a flood of lists must not take the connections that sell tickets.
+func connectPostgres(ctx context.Context, c config.Config, logger *slog.Logger) (repository.Store, error) {
+	desks := max(c.DBMaxConns/2, 1)
+	desk, err := openPool(ctx, c, logger, "quantix desks", desks, true)
+	if err != nil {
+		return nil, err
+	}
+	read, err := openPool(ctx, c, logger, "quantix", max(c.DBMaxConns-desks, 1), false)
+	if err != nil {
+		desk.Close()
+		return nil, err
+	}
+	return postgres.New(postgres.Pools{Desk: desk, Read: read}, postgres.Options{}), nil
+}
+
+func openPool(ctx context.Context, c config.Config, logger *slog.Logger, name string, conns int, short bool) (*pgxpool.Pool, error) {
+	return database.OpenPostgres(ctx, database.PostgresOptions{
+		URL: c.PostgresURL(), MaxConns: conns, LockTimeout: c.DBLockTimeout, AppName: name, ShortStatements: short, Logger: logger,
+	})
+}
+
+// openQueue opens the queue that the settings ask for. A Redis that does not answer is no reason not to start: bookings
+// wait in the outbox until it does.
+func openQueue(c config.Config) (queue.Queue, error) {
+	if c.Queue() == config.InProcess {
+		return inprocess.New(inprocess.Options{}), nil
+	}
+	q, err := redis.New(c.RedisURL, redis.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("REDIS_URL: %w", err)
+	}
+	return q, nil
+}
+
+// withMigrator opens the migrations of the store that the settings ask for, and closes them after use.
+func withMigrator(ctx context.Context, c config.Config, logger *slog.Logger, use func(*database.Migrator) error) error {
+	if c.Store() == config.Postgres {
+		m, err := database.OpenPostgresMigrator(ctx, c.PostgresURL(), logger)
+		if err != nil {
+			return err
+		}
+		return errors.Join(use(m), m.Close())
+	}
+	files, err := database.OpenSQLite(database.SQLiteOptions{Dir: c.DataDir})
+	if err != nil {
+		return err
+	}
+	m, err := database.OpenSQLiteMigrator(ctx, files, logger)
+	if err != nil {
+		return errors.Join(err, files.Close())
+	}
+	return errors.Join(use(m), m.Close(), files.Close())
+}
+
+// requiredVersion is the newest migration that this binary knows for the store in use.
+func requiredVersion(c config.Config) (uint, error) {
+	files := migrations.Postgres
+	if c.Store() == config.SQLite {
+		files = migrations.SQLite
+	}
+	return database.RequiredVersion(files)
+}
+
+// checkSchema refuses a schema that is older than this binary needs, or half-changed. A newer one is fine.
+func checkSchema(ctx context.Context, c config.Config, store repository.Store) error {
+	required, err := requiredVersion(c)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	version, dirty, err := store.SchemaVersion(ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("read the schema's version: %w", err)
+	case dirty:
+		return fmt.Errorf("migration %d failed half-way: mend its cause, then run quantix migrate repair and quantix migrate up", version)
+	case version < required:
+		return fmt.Errorf("the schema is at version %d and this program needs %d: run quantix migrate up", version, required)
+	}
+	return nil
+}

@@ -1,0 +1,55 @@
+package database
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// SQLSTATEs that opening a database meets.
+const (
+	noSuchDatabase    = "3D000"
+	duplicateDatabase = "42P04"
+	uniqueViolation   = "23505" // of pg_database, when two replicas create it at once
+)
+
+// ensurePostgres checks that the database answers, and creates it when it does not exist.
+func ensurePostgres(ctx context.Context, config *pgx.ConnConfig) error {
+	conn, err := pgx.ConnectConfig(ctx, config)
+	switch {
+	case err == nil:
+		return conn.Close(ctx)
+	case !hasState(err, noSuchDatabase):
+		return fmt.Errorf("connect to PostgreSQL at %s:%d: %w", config.Host, config.Port, err)
+	}
+	if err := createPostgres(ctx, config); err != nil {
+		return fmt.Errorf("the database %q does not exist, and creating it as %s did not work (%w); create it with: "+
+			"createdb --host=%s --port=%d --owner=%s %s", config.Database, config.User, err,
+			config.Host, config.Port, config.User, config.Database)
+	}
+	return nil
+}
+
+// createPostgres creates the database from the maintenance database, which every installation has.
+func createPostgres(ctx context.Context, config *pgx.ConnConfig) error {
+	maintenance := config.Copy()
+	maintenance.Database = "postgres"
+	delete(maintenance.RuntimeParams, "statement_timeout") // copying the template may take its time
+	conn, err := pgx.ConnectConfig(ctx, maintenance)
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{config.Database}.Sanitize())
+	if hasState(err, duplicateDatabase) || hasState(err, uniqueViolation) {
+		err = nil // another replica was faster
+	}
+	return errors.Join(err, conn.Close(ctx))
+}
+
+func hasState(err error, state string) bool {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pgErr.Code == state
+}

@@ -1,0 +1,43 @@
+package database
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	pgxmigrate "github.com/golang-migrate/migrate/v4/database/pgx/v5"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"quantix/migrations"
+)
+
+// OpenPostgresMigrator makes a migrator for a PostgreSQL database, which is created where it does not exist.
+func OpenPostgresMigrator(ctx context.Context, url string, logger *slog.Logger) (*Migrator, error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("read the database's URL: %w", err)
+	}
+	config.ConnectTimeout = or(config.ConnectTimeout, 5*time.Second)
+	config.RuntimeParams["application_name"] = "quantix migrate"
+	if err := ensurePostgres(ctx, config); err != nil {
+		return nil, err
+	}
+	db := stdlib.OpenDB(*config)
+	driver, err := pgxmigrate.WithInstance(db, &pgxmigrate.Config{})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("prepare to migrate PostgreSQL: %w", err), db.Close())
+	}
+	return NewMigrator("PostgreSQL", migrations.Postgres, driver, logger)
+}
+
+// MigratePostgres applies what is pending; safe with several replicas at once.
+func MigratePostgres(ctx context.Context, url string, logger *slog.Logger) error {
+	m, err := OpenPostgresMigrator(ctx, url, logger)
+	if err != nil {
+		return err
+	}
+	return errors.Join(m.Up(ctx), m.Close())
+}

@@ -1,0 +1,236 @@
+package database_test
+
+import (
+	"context"
+	"log/slog"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"quantix/internal/database"
+	"quantix/internal/testkit"
+	"quantix/migrations"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+var silent = slog.New(slog.DiscardHandler)
+
+func migrator(t *testing.T, url string) *database.Migrator {
+	t.Helper()
+	m, err := database.OpenPostgresMigrator(t.Context(), url, silent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return m
+}
+
+func exec(t *testing.T, url, sql string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(t.Context(), sql); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func required(t *testing.T) uint {
+	t.Helper()
+	version, err := database.RequiredVersion(migrations.Postgres)
+	if err != nil || version == 0 {
+		t.Fatalf("required version %d: %v", version, err)
+	}
+	return version
+}
+
+func checkVersion(t *testing.T, m *database.Migrator, want uint) {
+	t.Helper()
+	schema, err := m.Status(t.Context())
+	if err != nil || schema.Version != want || schema.Dirty {
+		t.Errorf("schema %+v (%v), want a clean version %d", schema, err, want)
+	}
+	for _, migration := range schema.Migrations {
+		if migration.Applied != (migration.Version <= want) || migration.Name == "" {
+			t.Errorf("migration %+v at version %d", migration, want)
+		}
+	}
+}
+
+func TestMigrateUpAndDown(t *testing.T) {
+	t.Parallel()
+	url := testkit.Database(t, nil)
+	m := migrator(t, url)
+	checkVersion(t, m, 0)
+	for range 2 { // the second time there is nothing to do
+		if err := m.Up(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		checkVersion(t, m, required(t))
+	}
+	if err := m.Down(t.Context(), int(required(t))); err != nil {
+		t.Fatal(err)
+	}
+	checkVersion(t, m, 0)
+	if err := m.Down(t.Context(), 0); err == nil {
+		t.Error("no steps down were accepted")
+	}
+	if err := m.Up(t.Context()); err != nil {
+		t.Errorf("up again: %v", err)
+	}
+}
+
+func TestMigrateSeveralAtOnce(t *testing.T) {
+	t.Parallel()
+	url := testkit.Database(t, nil)
+	var replicas sync.WaitGroup
+	for range 4 {
+		replicas.Go(func() {
+			if err := database.MigratePostgres(t.Context(), url, silent); err != nil {
+				t.Errorf("one of four replicas: %v", err)
+			}
+		})
+	}
+	replicas.Wait()
+	checkVersion(t, migrator(t, url), required(t))
+}
+
+func TestNewerSchemaIsFine(t *testing.T) {
+	t.Parallel()
+	url := testkit.Database(t, nil)
+	m := migrator(t, url)
+	if err := m.Up(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, url, "UPDATE schema_migrations SET version = 999")
+	if err := m.Up(t.Context()); err != nil {
+		t.Errorf("up on a newer schema: %v", err)
+	}
+	checkVersion(t, m, 999)
+}
+
+func TestFailedDownLeavesTheVersion(t *testing.T) {
+	t.Parallel()
+	url := testkit.Database(t, nil)
+	m := migrator(t, url)
+	if err := m.Up(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, url, "CREATE VIEW in_the_way AS SELECT id FROM bookings")
+	if err := m.Down(t.Context(), int(required(t))); err == nil {
+		t.Error("a table that a view needs was dropped")
+	}
+	if schema, err := m.Status(t.Context()); err != nil || schema.Dirty || schema.Version == 0 {
+		t.Errorf("schema %+v (%v), want the version that is still in force", schema, err)
+	}
+}
+
+func TestDirtySchemaIsRefusedAndRepaired(t *testing.T) {
+	t.Parallel()
+	url := testkit.Database(t, nil)
+	exec(t, url, "CREATE TABLE bookings (in_the_way INTEGER)")
+	if err := database.MigratePostgres(t.Context(), url, silent); err == nil {
+		t.Fatal("a migration over a foreign table went through")
+	}
+	m := migrator(t, url)
+	if schema, err := m.Status(t.Context()); err != nil || !schema.Dirty || schema.Version != 1 || schema.Migrations[0].Applied {
+		t.Errorf("status %+v (%v), want a dirty version 1", schema, err)
+	}
+	for name, act := range map[string]func() error{
+		"up":   func() error { return m.Up(t.Context()) },
+		"down": func() error { return m.Down(t.Context(), 1) },
+	} {
+		if err := act(); err == nil || !strings.Contains(err.Error(), "quantix migrate repair") {
+			t.Errorf("%s on a dirty schema: %v, want the command that helps", name, err)
+		}
+	}
+	exec(t, url, "DROP TABLE bookings")
+	if err := m.Repair(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Up(t.Context()); err != nil {
+		t.Errorf("up after the repair: %v", err)
+	}
+	checkVersion(t, m, required(t))
+}
+
+func TestMissingDatabaseIsCreated(t *testing.T) {
+	t.Parallel()
+	server := testkit.NewPostgres(t, testkit.Options{})
+	var replicas sync.WaitGroup
+	for range 4 {
+		replicas.Go(func() {
+			pool, err := database.OpenPostgres(t.Context(), database.PostgresOptions{URL: server.URL("ticket_booking"), MaxConns: 1})
+			if err != nil {
+				t.Errorf("opening what does not exist yet: %v", err)
+				return
+			}
+			pool.Close()
+		})
+	}
+	replicas.Wait()
+}
+
+func TestMissingDatabaseNamesTheCommand(t *testing.T) {
+	t.Parallel()
+	server := testkit.NewPostgres(t, testkit.Options{})
+	exec(t, server.URL("postgres"), "CREATE ROLE clerk LOGIN")
+	address, err := url.Parse(server.URL("ticket_booking"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	address.User = url.UserPassword("clerk", "secret")
+	_, err = database.OpenPostgres(t.Context(), database.PostgresOptions{URL: address.String()})
+	if err == nil || !strings.Contains(err.Error(), "createdb --host=127.0.0.1") || strings.Contains(err.Error(), "secret") {
+		t.Errorf("error %q, want one that names createdb and no password", err)
+	}
+}
+
+func TestOpenPostgresSettings(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	pool, err := database.OpenPostgres(t.Context(), database.PostgresOptions{
+		URL: testkit.Database(t, nil), LockTimeout: 1500 * time.Millisecond, AppName: "a test", ShortStatements: true,
+		Logger: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	for name, want := range map[string]string{
+		"lock_timeout": "1500ms", "statement_timeout": "10s", "idle_in_transaction_session_timeout": "10s",
+		"application_name": "a test", "TimeZone": "UTC", "plan_cache_mode": "force_generic_plan", "enable_seqscan": "on",
+	} {
+		var have string
+		if err := pool.QueryRow(t.Context(), "SELECT current_setting($1)", name).Scan(&have); err != nil || have != want {
+			t.Errorf("%s is %q (%v), want %q", name, have, err, want)
+		}
+	}
+	if !strings.Contains(log.String(), "setting=fsync") {
+		t.Errorf("the test server does not sync, which was not warned of: %q", log.String())
+	}
+}
+
+func TestUnreachableAndWrongAddresses(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"postgres://postgres:hidden@127.0.0.1:1/x?sslmode=disable", "postgres://postgres:hidden@h:port/x"} {
+		_, err := database.OpenPostgres(t.Context(), database.PostgresOptions{URL: url, ConnectTimeout: time.Second})
+		if err == nil || strings.Contains(err.Error(), "hidden") {
+			t.Errorf("%s: error %v, want one without the password", url, err)
+		}
+		if err := database.MigratePostgres(t.Context(), url, silent); err == nil || strings.Contains(err.Error(), "hidden") {
+			t.Errorf("migrate %s: error %v, want one without the password", url, err)
+		}
+	}
+}

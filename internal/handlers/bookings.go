@@ -1,0 +1,128 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"quantix/internal/models"
+	"quantix/internal/services"
+)
+
+const bookingsPath = apiPath + "/bookings"
+
+// bookingBody is a booking as it is answered; appendBooking writes the same for POST.
+type bookingBody struct {
+	ID              models.BookingID `json:"id"`
+	UserID          models.UserID    `json:"user_id"`
+	EventID         models.EventID   `json:"event_id"`
+	Quantity        int64            `json:"quantity" example:"2"`
+	Status          models.Status    `json:"status" enum:"PENDING,CONFIRMED,CANCELLED"`
+	UnitPrice       amount           `json:"unit_price"`
+	TotalAmount     amount           `json:"total_amount"`
+	Currency        models.Currency  `json:"currency" example:"USD"`
+	PaymentDeadline time.Time        `json:"payment_deadline" doc:"A PENDING booking that is not paid by then is cancelled."`
+	CancelReason    *string          `json:"cancel_reason" enum:"user,expired,payment_declined,event_cancelled,null"`
+	CreatedAt       time.Time        `json:"created_at"`
+	UpdatedAt       time.Time        `json:"updated_at"`
+}
+
+func toBooking(b models.Booking) bookingBody {
+	return bookingBody{
+		ID: b.ID, UserID: b.UserID, EventID: b.EventID, Quantity: b.Quantity, Status: b.Status,
+		UnitPrice: amount{b.UnitPrice}, TotalAmount: amount{b.TotalAmount}, Currency: b.TotalAmount.Currency,
+		PaymentDeadline: b.PaymentDeadline.UTC(), CancelReason: textOrNull(b.CancelReason),
+		CreatedAt: b.CreatedAt.UTC(), UpdatedAt: b.UpdatedAt.UTC(),
+	}
+}
+
+// bookingDetailBody is a booking with how its payment stands.
+type bookingDetailBody struct {
+	bookingBody
+	Payment paymentSummary `json:"payment"`
+}
+
+// paymentSummary is a booking's payment in three words.
+type paymentSummary struct {
+	Status    string  `json:"status" doc:"queued, started, pending, succeeded, declined, failed, unknown, voided, refunding, refunded, not_required (a free booking) or none (cancelled before any charge)." example:"succeeded"`
+	Attempts  int     `json:"attempts"`
+	LastError *string `json:"last_error"`
+}
+
+// The inputs and outputs of the operations on bookings.
+type (
+	bookingPath struct {
+		ID models.BookingID `path:"id" doc:"The booking's id."`
+	}
+	bookingDetailOutput struct{ Body bookingDetailBody }
+	bookingOutput       struct{ Body bookingBody }
+	userBookingsInput   struct {
+		Paging
+		UserID models.UserID `path:"user_id" doc:"The user's id."`
+		Status models.Status `query:"status" enum:"PENDING,CONFIRMED,CANCELLED" doc:"Only bookings in this status."`
+	}
+)
+
+type bookings struct {
+	bookings *services.Bookings
+	timeout  time.Duration
+}
+
+func (h *bookings) register(a *api) {
+	notFound := models.ErrBookingNotFound
+	h.registerCreate(a)
+	register(a, operation{
+		id: "get-booking", method: http.MethodGet, path: bookingsPath + "/{id}", tag: "bookings", summary: "Read a booking",
+		errors: []*models.Error{notFound},
+	}, h.get)
+	register(a, operation{
+		id: "cancel-booking", method: http.MethodPut, path: bookingsPath + "/{id}/cancel", tag: "bookings",
+		summary: "Cancel a booking", detail: "Its tickets can be booked again at once; what was paid is refunded.",
+		errors: []*models.Error{notFound, models.ErrAlreadyCancelled, models.ErrEventOver, models.ErrBusy, models.ErrOutcomeUnknown, errMediaType, errBodyTooLarge},
+	}, h.cancel)
+	register(a, operation{
+		id: "list-user-bookings", method: http.MethodGet, path: bookingsPath + "/user/{user_id}", tag: "bookings",
+		summary: "List a user's bookings", detail: "Newest first.",
+		errors: []*models.Error{models.ErrUserNotFound, models.ErrInvalidCursor},
+	}, h.ofUser)
+	register(a, operation{
+		id: "list-booking-payments", method: http.MethodGet, path: bookingsPath + "/{id}/payments", tag: "bookings",
+		summary: "List a booking's charges and refunds", detail: "In the order of the charges, each before its refund.",
+		errors: []*models.Error{notFound},
+	}, h.payments)
+}
+
+func (h *bookings) get(ctx context.Context, in *bookingPath) (*bookingDetailOutput, error) {
+	detail, err := h.bookings.Get(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	p := detail.Payment
+	return &bookingDetailOutput{Body: bookingDetailBody{
+		bookingBody: toBooking(detail.Booking),
+		Payment:     paymentSummary{Status: p.Status, Attempts: p.Attempts, LastError: textOrNull(p.LastError)},
+	}}, nil
+}
+
+func (h *bookings) cancel(ctx context.Context, in *bookingPath) (*bookingOutput, error) {
+	booking, err := h.bookings.Cancel(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &bookingOutput{Body: toBooking(booking)}, nil
+}
+
+func (h *bookings) ofUser(ctx context.Context, in *userBookingsInput) (*listOutput[bookingBody], error) {
+	l := list{path: bookingsPath + "/user/" + in.UserID.String()}
+	l.setFilter("status", string(in.Status))
+	page, err := in.page(l)
+	if err != nil {
+		return nil, err
+	}
+	found, err := h.bookings.OfUser(ctx, in.UserID, models.BookingFilter{Status: in.Status}, page)
+	if err != nil {
+		return nil, err
+	}
+	position := func(b models.Booking) models.Position { return models.Position{ID: b.ID} }
+	return cut(in.Paging, l, found, position, toBooking), nil
+}

@@ -1,0 +1,295 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"quantix/internal/models"
+	"quantix/internal/services"
+)
+
+const eventsPath = apiPath + "/events"
+
+// eventBody is an event as it is answered.
+type eventBody struct {
+	ID               models.EventID  `json:"id"`
+	Name             string          `json:"name" example:"Concert 2024"`
+	Description      string          `json:"description"`
+	DateTime         time.Time       `json:"date_time" doc:"When the event begins." example:"2024-12-31T20:00:00Z"`
+	SalesEnd         *time.Time      `json:"sales_end" doc:"When the sale ends; null: when the event begins."`
+	TotalTickets     int64           `json:"total_tickets" example:"1000"`
+	TicketPrice      amount          `json:"ticket_price"`
+	Currency         models.Currency `json:"currency" example:"USD"`
+	AvailableTickets int64           `json:"available_tickets" doc:"How many can be booked now; a hint, for others are booking too."`
+	CancelledAt      *time.Time      `json:"cancelled_at" doc:"When the organiser cancelled the event; null: it takes place."`
+	CreatedAt        time.Time       `json:"created_at"`
+	UpdatedAt        time.Time       `json:"updated_at" doc:"When the organiser last changed it; bookings do not count."`
+}
+
+func toEvent(e models.Event) eventBody {
+	return eventBody{
+		ID: e.ID, Name: e.Name, Description: e.Description, DateTime: e.DateTime.UTC(), SalesEnd: moment(e.SalesEnd),
+		TotalTickets: e.Stock.Total, TicketPrice: amount{e.TicketPrice}, Currency: e.TicketPrice.Currency,
+		AvailableTickets: e.Stock.Available, CancelledAt: moment(e.CancelledAt),
+		CreatedAt: e.CreatedAt.UTC(), UpdatedAt: e.UpdatedAt.UTC(),
+	}
+}
+
+// eventCreate is the body of POST /events.
+type eventCreate struct {
+	Name         string          `json:"name" minLength:"1" maxLength:"255" example:"Concert 2024"`
+	Description  string          `json:"description,omitempty" maxLength:"10000"`
+	DateTime     time.Time       `json:"date_time" doc:"When the event begins, with its offset from UTC. May be in the past: history can be imported." example:"2024-12-31T20:00:00Z"`
+	SalesEnd     *time.Time      `json:"sales_end,omitempty" nullable:"true" doc:"When the sale ends; null or absent: when the event begins. May be later."`
+	TotalTickets int64           `json:"total_tickets" minimum:"1" maximum:"2147483647" example:"1000"`
+	TicketPrice  price           `json:"ticket_price"`
+	Currency     models.Currency `json:"currency,omitempty" minLength:"3" maxLength:"3" doc:"ISO 4217; absent: the server's default." example:"USD"`
+}
+
+func (b *eventCreate) read(f *form) {
+	b.Name, _ = f.text("name", required)
+	b.Description, _ = f.text("description", optional)
+	b.DateTime, _ = f.instant("date_time", required)
+	if end, present := f.clearable("sales_end"); present {
+		b.SalesEnd = &end
+	}
+	b.TotalTickets, _ = f.integer("total_tickets", required)
+	text, _ := f.decimal("ticket_price", required)
+	b.TicketPrice = price(text)
+	b.Currency, _ = f.currency("currency", optional)
+}
+
+func (b *eventCreate) draft(fallback models.Currency) (models.EventDraft, error) {
+	d := models.EventDraft{
+		Name: b.Name, Description: b.Description, DateTime: b.DateTime, TotalTickets: b.TotalTickets,
+	}
+	if b.SalesEnd != nil {
+		d.SalesEnd = *b.SalesEnd
+	}
+	if b.Currency != "" {
+		fallback = b.Currency
+	}
+	var err error
+	if d.TicketPrice, err = models.ParseMoney(string(b.TicketPrice), fallback); err != nil {
+		return d, models.Invalid([]models.FieldError{{
+			Location: "body.ticket_price", Message: err.Error(), Value: clip(string(b.TicketPrice)),
+		}})
+	}
+	return d, nil
+}
+
+// eventUpdate is the body of PUT /events/{id}. What is left out keeps its value; what cannot be changed is ignored, so
+// that what GET gave can be sent back.
+type eventUpdate struct {
+	Name         *string          `json:"name,omitempty" minLength:"1" maxLength:"255"`
+	Description  *string          `json:"description,omitempty" maxLength:"10000"`
+	DateTime     *time.Time       `json:"date_time,omitempty"`
+	SalesEnd     *time.Time       `json:"sales_end,omitempty" nullable:"true" doc:"null: the sale ends when the event begins."`
+	TotalTickets *int64           `json:"total_tickets,omitempty" minimum:"1" maximum:"2147483647" doc:"At least the tickets taken."`
+	TicketPrice  *price           `json:"ticket_price,omitempty" doc:"Of bookings from now on; those made keep theirs."`
+	Currency     *models.Currency `json:"currency,omitempty" minLength:"3" maxLength:"3" doc:"Fixed after the first booking."`
+
+	ID               any `json:"id,omitempty" readOnly:"true" doc:"Ignored."`
+	AvailableTickets any `json:"available_tickets,omitempty" readOnly:"true" doc:"Ignored."`
+	CancelledAt      any `json:"cancelled_at,omitempty" readOnly:"true" doc:"Ignored."`
+	CreatedAt        any `json:"created_at,omitempty" readOnly:"true" doc:"Ignored."`
+	UpdatedAt        any `json:"updated_at,omitempty" readOnly:"true" doc:"Ignored."`
+}
+
+func (b *eventUpdate) read(f *form) {
+	b.Name = sent(f.text("name", optional))
+	b.Description = sent(f.text("description", optional))
+	b.DateTime = sent(f.instant("date_time", optional))
+	b.SalesEnd = sent(f.clearable("sales_end"))
+	b.TotalTickets = sent(f.integer("total_tickets", optional))
+	if text, ok := f.decimal("ticket_price", optional); ok {
+		b.TicketPrice = new(price(text))
+	}
+	b.Currency = sent(f.currency("currency", optional))
+	f.ignore("id", "available_tickets", "cancelled_at", "created_at", "updated_at")
+}
+
+func (b *eventUpdate) patch() models.EventPatch {
+	return models.EventPatch{
+		Name: b.Name, Description: b.Description, DateTime: b.DateTime, SalesEnd: b.SalesEnd,
+		TotalTickets: b.TotalTickets, Price: (*string)(b.TicketPrice), Currency: b.Currency,
+	}
+}
+
+// The inputs and outputs of the operations on events.
+type (
+	eventPath struct {
+		ID models.EventID `path:"id" doc:"The event's id."`
+	}
+	eventsInput struct {
+		Paging
+		From  time.Time `query:"from" doc:"Events that begin then or later." example:"2024-12-01T00:00:00Z"`
+		To    time.Time `query:"to" doc:"Events that begin before then."`
+		Query string    `query:"q" maxLength:"255" doc:"Part of the name or the description, in any case."`
+	}
+	eventCreateInput struct {
+		Body body[eventCreate, *eventCreate]
+	}
+	eventUpdateInput struct {
+		IfMatch
+		ID   models.EventID `path:"id" doc:"The event's id."`
+		Body body[eventUpdate, *eventUpdate]
+	}
+	eventDeleteInput struct {
+		IfMatch
+		ID models.EventID `path:"id" doc:"The event's id."`
+	}
+	eventOutput struct {
+		ETag string `header:"ETag" doc:"The version of what an organiser edits, for If-Match; bookings do not move it."`
+		Body eventBody
+	}
+	eventCreated struct {
+		Location string `header:"Location" doc:"Where the event is."`
+		ETag     string `header:"ETag" doc:"The version, for If-Match."`
+		Body     eventBody
+	}
+)
+
+type events struct {
+	events   *services.Events
+	currency models.Currency
+}
+
+func (h *events) register(a *api) {
+	notFound, stale := models.ErrEventNotFound, models.ErrVersionMismatch
+	register(a, operation{
+		id: "list-events", method: http.MethodGet, path: eventsPath, tag: "events", summary: "List events",
+		detail: "By date_time. Deleted events are left out.", errors: []*models.Error{models.ErrInvalidCursor},
+	}, h.list)
+	register(a, operation{
+		id: "create-event", method: http.MethodPost, path: eventsPath, tag: "events", summary: "Create an event",
+		status: http.StatusCreated,
+	}, h.create)
+	register(a, operation{
+		id: "get-event", method: http.MethodGet, path: eventsPath + "/{id}", tag: "events", summary: "Read an event",
+		detail: "Never answered with 304: the ETag does not follow available_tickets.", errors: []*models.Error{notFound},
+	}, h.get)
+	register(a, operation{
+		id: "update-event", method: http.MethodPut, path: eventsPath + "/{id}", tag: "events", summary: "Change an event",
+		detail: "Fields left out keep their value; null takes sales_end away.",
+		errors: []*models.Error{notFound, stale, models.ErrCapacityBelowTaken, models.ErrCurrencyFixed, models.ErrBusy, models.ErrOutcomeUnknown},
+	}, h.update)
+	register(a, operation{
+		id: "delete-event", method: http.MethodDelete, path: eventsPath + "/{id}", tag: "events", summary: "Delete an event",
+		detail: "Only an event without live bookings: PENDING, or CONFIRMED while the event is not over.",
+		status: http.StatusNoContent,
+		errors: []*models.Error{notFound, stale, models.ErrEventHasBookings, models.ErrBusy, models.ErrOutcomeUnknown},
+	}, h.delete)
+	register(a, operation{
+		id: "cancel-event", method: http.MethodPost, path: eventsPath + "/{id}/cancel", tag: "events", summary: "Cancel an event",
+		detail: "Stops the sale for good. Its bookings are cancelled, and what was paid is refunded, in the background; ask again to see how many are left.",
+		status: http.StatusAccepted,
+		errors: []*models.Error{notFound, models.ErrEventOver, models.ErrBusy, models.ErrOutcomeUnknown},
+	}, h.cancel)
+	h.registerStatistics(a)
+}
+
+func (h *events) list(ctx context.Context, in *eventsInput) (*listOutput[eventBody], error) {
+	if !isSearchable(in.Query) {
+		return nil, models.Invalid([]models.FieldError{{Location: "query.q", Message: "must be UTF-8 text without control characters"}})
+	}
+	l := list{path: eventsPath}
+	l.setFilter("from", timeParam(in.From))
+	l.setFilter("to", timeParam(in.To))
+	l.setFilter("q", in.Query)
+	page, err := in.page(l)
+	if err != nil {
+		return nil, err
+	}
+	filter := models.EventFilter{From: in.From, To: in.To, Query: in.Query}
+	found, err := h.events.List(ctx, filter, page)
+	if err != nil {
+		return nil, err
+	}
+	position := func(e models.Event) models.Position { return models.Position{Time: e.DateTime, ID: e.ID} }
+	return cut(in.Paging, l, found, position, toEvent), nil
+}
+
+// isSearchable keeps from the store what no text column can hold.
+func isSearchable(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl)
+}
+
+// timeParam is a time as a parameter of the next page's address.
+func timeParam(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}
+
+func (h *events) create(ctx context.Context, in *eventCreateInput) (*eventCreated, error) {
+	draft, err := in.Body.Value.draft(h.currency)
+	if err != nil {
+		return nil, err
+	}
+	event, err := h.events.Create(ctx, draft)
+	if err != nil {
+		return nil, err
+	}
+	return &eventCreated{Location: eventsPath + "/" + event.ID.String(), ETag: etag(event.Version), Body: toEvent(event)}, nil
+}
+
+func (h *events) get(ctx context.Context, in *eventPath) (*eventOutput, error) {
+	event, err := h.events.Get(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &eventOutput{ETag: etag(event.Version), Body: toEvent(event)}, nil
+}
+
+func (h *events) update(ctx context.Context, in *eventUpdateInput) (*eventOutput, error) {
+	version, err := in.condition.version(h.version(ctx, in.ID))
+	if err != nil {
+		return nil, err
+	}
+	event, err := h.events.Update(ctx, in.ID, in.Body.Value.patch(), version)
+	if err != nil {
+		return nil, err
+	}
+	return &eventOutput{ETag: etag(event.Version), Body: toEvent(event)}, nil
+}
+
+func (h *events) delete(ctx context.Context, in *eventDeleteInput) (*struct{}, error) {
+	version, err := in.condition.version(h.version(ctx, in.ID))
+	if err != nil {
+		return nil, err
+	}
+	return nil, h.events.Delete(ctx, in.ID, version)
+}
+
+func (h *events) version(ctx context.Context, id models.EventID) func() (int64, error) {
+	return func() (int64, error) {
+		event, err := h.events.Get(ctx, id)
+		return event.Version, err
+	}
+}
+
+// cancelledEvent is the answer of POST /events/{id}/cancel.
+type cancelledEvent struct {
+	eventBody
+	LiveBookings int64 `json:"live_bookings" doc:"How many bookings are still to be cancelled."`
+}
+
+type eventCancelOutput struct {
+	ETag string `header:"ETag" doc:"The version, for If-Match."`
+	Body cancelledEvent
+}
+
+func (h *events) cancel(ctx context.Context, in *eventPath) (*eventCancelOutput, error) {
+	event, err := h.events.Cancel(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	body := cancelledEvent{eventBody: toEvent(event), LiveBookings: event.Stock.Pending + event.Stock.Confirmed}
+	return &eventCancelOutput{ETag: etag(event.Version), Body: body}, nil
+}

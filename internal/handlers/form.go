@@ -1,0 +1,242 @@
+package handlers
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"quantix/internal/models"
+)
+
+// A form is a request's JSON object on its way into a wire type. Reading it collects what is wrong instead of stopping
+// at the first fault, so that a client learns everything at once.
+type form struct {
+	members []member
+	fields  []models.FieldError
+}
+
+// presence says what a field may leave out.
+type presence bool
+
+const (
+	required presence = true
+	optional presence = false
+)
+
+// decode reads a body strictly into a wire type. Errors: errMalformedJSON, models.ErrInvalid.
+func decode(data []byte, into interface{ read(*form) }) error {
+	var room [16]member
+	members, err := readObject(data, room[:0])
+	if err != nil {
+		return errMalformedJSON.Say("The body is not JSON that can be read: %s.", err)
+	}
+	f := form{members: members}
+	into.read(&f)
+	f.refuseUnknown()
+	return models.Invalid(f.fields)
+}
+
+// body lets huma read a request's body by decode, and documents it by the wire type T.
+type body[T any, P interface {
+	*T
+	read(*form)
+}] struct {
+	Value T
+	err   error
+}
+
+func (b *body[T, P]) decode(data []byte) { b.err = decode(data, P(&b.Value)) }
+
+// Resolve gives huma what was wrong with the body.
+func (b *body[T, P]) Resolve(huma.Context) []error {
+	if b.err == nil {
+		return nil
+	}
+	return []error{b.err}
+}
+
+// Schema is the wire type's.
+func (b *body[T, P]) Schema(r huma.Registry) *huma.Schema {
+	return r.Schema(reflect.TypeFor[T](), true, "")
+}
+
+func (f *form) refuse(name, message string, value any) {
+	f.fields = append(f.fields, models.FieldError{Location: "body." + name, Message: message, Value: value})
+}
+
+// refuseUnknown names the fields that nobody has read: a typing error must not pass for a default.
+func (f *form) refuseUnknown() {
+	for i := range f.members {
+		if !f.members[i].used {
+			f.refuse(clip(f.members[i].name), "is not a known field here", nil)
+		}
+	}
+}
+
+// ignore accepts fields that a client got from us and sends back, such as id.
+func (f *form) ignore(names ...string) {
+	for _, name := range names {
+		f.find(name)
+	}
+}
+
+func (f *form) find(name string) ([]byte, bool) {
+	for i := range f.members {
+		if m := &f.members[i]; m.name == name {
+			m.used = true
+			return m.raw, true
+		}
+	}
+	return nil, false
+}
+
+// value gives a field's text; false when it is absent or null, which is a fault of its own unless allowed.
+func (f *form) value(name string, p presence) ([]byte, bool) {
+	raw, present := f.find(name)
+	switch {
+	case !present && p == required:
+		f.refuse(name, "is required", nil)
+	case present && isNull(raw):
+		f.refuse(name, "must not be null", nil)
+		return nil, false
+	}
+	return raw, present
+}
+
+func isNull(raw []byte) bool { return raw[0] == 'n' }
+
+// text reads a string.
+func (f *form) text(name string, p presence) (string, bool) {
+	raw, ok := f.value(name, p)
+	if !ok {
+		return "", false
+	}
+	if raw[0] != '"' {
+		f.refuse(name, "must be a text", echo(raw))
+		return "", false
+	}
+	return unquote(raw, bytes.IndexByte(raw, '\\') >= 0), true
+}
+
+// integer reads a whole number that is written as one: not 1.0, not 1e3, not "3".
+func (f *form) integer(name string, p presence) (int64, bool) {
+	raw, ok := f.value(name, p)
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(string(raw), 10, 64)
+	if err != nil {
+		f.refuse(name, "must be a whole number", echo(raw))
+		return 0, false
+	}
+	return n, true
+}
+
+// instant reads an RFC 3339 time; without an offset from UTC it names no instant and is refused.
+func (f *form) instant(name string, p presence) (time.Time, bool) {
+	text, ok := f.text(name, p)
+	if !ok {
+		return time.Time{}, false
+	}
+	t, err := parseInstant(text)
+	if err != nil {
+		f.refuse(name, err.Error(), clip(text))
+		return time.Time{}, false
+	}
+	return t, true
+}
+
+// clearable reads a time that null takes away; present tells whether anything was sent.
+func (f *form) clearable(name string) (t time.Time, present bool) {
+	if raw, sent := f.find(name); sent && isNull(raw) {
+		return time.Time{}, true
+	}
+	return f.instant(name, optional)
+}
+
+// decimal reads an exact decimal: a number as it was written, or a string that holds one.
+func (f *form) decimal(name string, p presence) (string, bool) {
+	raw, ok := f.value(name, p)
+	switch {
+	case !ok:
+		return "", false
+	case raw[0] == '-' || isDigit(raw[0]):
+		return string(raw), true
+	case raw[0] == '"':
+		return f.text(name, p)
+	}
+	f.refuse(name, "must be a decimal number, such as 75.50", echo(raw))
+	return "", false
+}
+
+// currency reads an ISO 4217 code.
+func (f *form) currency(name string, p presence) (models.Currency, bool) {
+	code, ok := f.text(name, p)
+	if !ok {
+		return "", false
+	}
+	currency, err := models.ParseCurrency(code)
+	if err != nil {
+		f.refuse(name, err.Error(), nil)
+		return "", false
+	}
+	return currency, true
+}
+
+// readID reads a UUID.
+func readID[I ~[16]byte](f *form, name string) I {
+	var zero I
+	text, ok := f.text(name, required)
+	if !ok {
+		return zero
+	}
+	id, err := models.ParseID[I](text)
+	if err != nil {
+		f.refuse(name, "must be a UUID", clip(text))
+	}
+	return id
+}
+
+// sent turns a value that may be absent into a pointer, as patches want it.
+func sent[T any](value T, ok bool) *T {
+	if !ok {
+		return nil
+	}
+	return &value
+}
+
+// unquote gives the text of a valid JSON string.
+func unquote(raw []byte, escaped bool) string {
+	if !escaped {
+		return string(raw[1 : len(raw)-1])
+	}
+	var text string
+	_ = json.Unmarshal(raw, &text) // the scanner has found it valid
+	return text
+}
+
+// echo repeats what was sent, where it is short.
+func echo(raw []byte) any {
+	const short = 64
+	if len(raw) > short {
+		return nil
+	}
+	return json.RawMessage(bytes.Clone(raw)) // the body's buffer is used again before the answer is written
+}
+
+// clip shortens text from outside before it is repeated.
+func clip(text string) string {
+	const most = 64
+	if len(text) <= most {
+		return text
+	}
+	end := most
+	for end > 0 && text[end]&0xc0 == 0x80 { // not in the middle of a character
+		end--
+	}
+	return text[:end] + "…"
+}

@@ -1,0 +1,89 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"quantix/internal/models"
+	"quantix/internal/services"
+)
+
+const lettersPath = apiPath + "/payments/dead-letters"
+
+// letterBody is a dead letter as it is answered. What a message that nobody can read would name is null.
+type letterBody struct {
+	ID        models.LetterID   `json:"id"`
+	Kind      models.LetterKind `json:"kind" enum:"charge,refund,message" doc:"What was given up; message: something in the queue that cannot be read."`
+	BookingID *models.BookingID `json:"booking_id" nullable:"true"`
+	EventID   *models.EventID   `json:"event_id" nullable:"true"`
+	Amount    *amount           `json:"amount" nullable:"true"`
+	Currency  *models.Currency  `json:"currency"`
+	Attempts  int               `json:"attempts"`
+	LastError string            `json:"last_error"`
+	Payload   *string           `json:"payload" doc:"Of a message: what could not be read."`
+	FailedAt  time.Time         `json:"failed_at"`
+}
+
+func toLetter(l models.DeadLetter) letterBody {
+	b := letterBody{
+		ID: l.ID, Kind: l.Kind, Attempts: l.Attempts, LastError: l.LastError, Payload: textOrNull(l.Payload),
+		FailedAt: l.FailedAt.UTC(),
+	}
+	if l.Kind != models.LetterMessage {
+		b.BookingID, b.EventID = &l.Booking, &l.Event
+		b.Amount, b.Currency = &amount{l.Amount}, &l.Amount.Currency
+	}
+	return b
+}
+
+// The inputs of the operations on dead letters.
+type (
+	letterPath struct {
+		ID models.LetterID `path:"id" doc:"The dead letter's id."`
+	}
+	lettersInput struct{ Paging }
+)
+
+type letters struct{ letters *services.Letters }
+
+func (h *letters) register(a *api) {
+	notFound := models.ErrLetterNotFound
+	register(a, operation{
+		id: "list-dead-letters", method: http.MethodGet, path: lettersPath, tag: "payments", summary: "List dead letters",
+		detail: "Payments that need a person's look, oldest first.", errors: []*models.Error{models.ErrInvalidCursor},
+	}, h.list)
+	register(a, operation{
+		id: "retry-dead-letter", method: http.MethodPost, path: lettersPath + "/{id}/retry", tag: "payments",
+		summary: "Try a payment again", detail: "A new round of attempts begins in the background.", status: http.StatusAccepted,
+		errors: []*models.Error{notFound, models.ErrNotRetryable, models.ErrBookingNotPending, models.ErrOutcomeUnknown},
+	}, h.retry)
+	register(a, operation{
+		id: "discard-dead-letter", method: http.MethodDelete, path: lettersPath + "/{id}", tag: "payments",
+		summary: "Discard a dead letter", detail: "Only where surely no money was taken and none is owed.",
+		status: http.StatusNoContent,
+		errors: []*models.Error{notFound, models.ErrLetterUnknown, models.ErrRefundOwed, models.ErrOutcomeUnknown},
+	}, h.discard)
+}
+
+func (h *letters) list(ctx context.Context, in *lettersInput) (*listOutput[letterBody], error) {
+	l := list{path: lettersPath}
+	page, err := in.page(l)
+	if err != nil {
+		return nil, err
+	}
+	found, err := h.letters.List(ctx, page)
+	if err != nil {
+		return nil, err
+	}
+	position := func(d models.DeadLetter) models.Position { return models.Position{Time: d.FailedAt, ID: d.ID} }
+	return cut(in.Paging, l, found, position, toLetter), nil
+}
+
+func (h *letters) retry(ctx context.Context, in *letterPath) (*struct{}, error) {
+	return nil, h.letters.Retry(ctx, in.ID)
+}
+
+func (h *letters) discard(ctx context.Context, in *letterPath) (*struct{}, error) {
+	return nil, h.letters.Discard(ctx, in.ID)
+}

@@ -1,0 +1,144 @@
+package handlers
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"quantix/internal/models"
+)
+
+// newConfig is the document's frame and huma's settings: JSON only, our decoder, no generated pages, no links in bodies.
+func newConfig(version string) huma.Config {
+	registry := huma.NewMapRegistry("#/components/schemas/", schemaName)
+	uuid := reflect.TypeFor[uuidText]()
+	for _, id := range []reflect.Type{
+		reflect.TypeFor[models.EventID](), reflect.TypeFor[models.UserID](), reflect.TypeFor[models.BookingID](),
+		reflect.TypeFor[models.LetterID](),
+	} {
+		registry.RegisterTypeAlias(id, uuid)
+	}
+	jsonFormat := huma.Format{Marshal: marshal, Unmarshal: unmarshal}
+	return huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{
+				Title: "Quantix", Version: version,
+				Description: "Sells event tickets exactly once. Errors are application/problem+json with a stable `code`; each is explained under /problems.",
+			},
+			Components: &huma.Components{Schemas: registry},
+			Tags: []*huma.Tag{
+				{Name: "events", Description: "What tickets are sold for."}, {Name: "users", Description: "Who books."},
+				{Name: "bookings", Description: "Tickets held, paid and cancelled."},
+				{Name: "payments", Description: "Charges, refunds, and those that need a person's look."},
+				{Name: "service", Description: "How the server is."},
+			},
+		},
+		Formats:                      map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat},
+		DefaultFormat:                "application/json",
+		RejectUnknownQueryParameters: true,
+	}
+}
+
+// schemaName is the wire type's name without what only Go needs: eventBody is Event.
+func schemaName(t reflect.Type, hint string) string {
+	return strings.TrimSuffix(huma.DefaultSchemaNamer(t, hint), "Body")
+}
+
+// uuidText documents the ids of the domain.
+type uuidText struct{}
+
+// Schema is a string in a UUID's form.
+func (uuidText) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Format: "uuid"}
+}
+
+func marshal(w io.Writer, v any) error {
+	if p, ok := v.(*Problem); ok {
+		text, err := p.append(make([]byte, 0, 512))
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(text)
+		return err
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(v)
+}
+
+// unmarshal hands a body to its own strict decoder.
+func unmarshal(data []byte, v any) error {
+	strict, ok := v.(interface{ decode([]byte) })
+	if !ok {
+		return fmt.Errorf("%T is not a body that can be decoded strictly", v)
+	}
+	strict.decode(data)
+	return nil
+}
+
+// An operation is one route: what huma needs to know of it, in our words.
+type operation struct {
+	id      string
+	method  string
+	path    string
+	tag     string
+	summary string
+	detail  string
+	status  int             // of success; 0: 200, or 204 without a body
+	errors  []*models.Error // what may be answered instead, besides what every operation may answer
+}
+
+// describe turns it into huma's form. Every operation may fail with 500 and 503; those with parameters or a body, with 400.
+func (o operation) describe(registry huma.Registry, takesBody bool) huma.Operation {
+	possible := slices.Concat([]*models.Error{models.ErrInvalid}, o.errors, []*models.Error{models.ErrInternal, models.ErrUnavailable})
+	if takesBody {
+		possible = append(possible, errMalformedJSON, errBodyTooLarge, errMediaType, errRequestTimeout)
+	}
+	return huma.Operation{
+		OperationID: o.id, Method: o.method, Path: o.path, Tags: []string{o.tag}, Summary: o.summary, Description: o.detail,
+		DefaultStatus: o.status, Responses: problemResponses(registry, possible),
+		MaxBodyBytes: maxBody + 1, // huma refuses what reaches the limit; exactly 64 KiB are fine
+		// The body's own decoder checks it, more strictly than a schema can.
+		SkipValidateBody: true,
+	}
+}
+
+// problemResponses documents errors by status, with the codes of each.
+func problemResponses(registry huma.Registry, possible []*models.Error) map[string]*huma.Response {
+	codes := map[int][]string{}
+	for _, e := range possible {
+		status := statusOf(e)
+		if !slices.Contains(codes[status], e.Code) {
+			codes[status] = append(codes[status], e.Code)
+		}
+	}
+	schema := registry.Schema(reflect.TypeFor[problemBody](), true, "Problem")
+	responses := map[string]*huma.Response{}
+	for status, names := range codes {
+		response := &huma.Response{
+			Description: http.StatusText(status) + ": `" + strings.Join(names, "`, `") + "`",
+			Content:     map[string]*huma.MediaType{problemJSON: {Schema: schema}},
+		}
+		if status == http.StatusServiceUnavailable {
+			response.Headers = map[string]*huma.Param{"Retry-After": {
+				Description: "Seconds to wait before asking again.", Schema: &huma.Schema{Type: huma.TypeInteger},
+			}}
+		}
+		responses[strconv.Itoa(status)] = response
+	}
+	return responses
+}
+
+// hasBody tells whether an operation's input has a body.
+func hasBody(input reflect.Type) bool {
+	_, ok := input.FieldByName("Body")
+	return ok
+}

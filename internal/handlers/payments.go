@@ -1,0 +1,63 @@
+package handlers
+
+import (
+	"context"
+	"time"
+
+	"quantix/internal/models"
+)
+
+// paymentBody is a charge or a refund of a booking.
+type paymentBody struct {
+	ID                string          `json:"id" format:"uuid"`
+	Kind              string          `json:"kind" enum:"charge,refund"`
+	Status            string          `json:"status" doc:"Of a charge: started, pending, unknown, succeeded, declined, failed or voided; of a refund: pending or succeeded." example:"succeeded"`
+	Amount            amount          `json:"amount"`
+	Currency          models.Currency `json:"currency" example:"USD"`
+	ProviderReference *string         `json:"provider_reference" doc:"The payment provider's own name for it."`
+	Attempts          int             `json:"attempts"`
+	LastError         *string         `json:"last_error"`
+	CreatedAt         time.Time       `json:"created_at"`
+}
+
+func chargeBody(c models.Charge) paymentBody {
+	return paymentBody{
+		ID: c.ChargeID().String(), Kind: "charge", Status: string(c.Status), Amount: amount{c.Amount},
+		Currency: c.Amount.Currency, ProviderReference: textOrNull(c.ProviderReference), Attempts: c.Attempts,
+		LastError: textOrNull(c.LastError), CreatedAt: c.CreatedAt.UTC(),
+	}
+}
+
+func refundBody(r models.Refund) paymentBody {
+	return paymentBody{
+		ID: r.RefundID().String(), Kind: "refund", Status: string(r.Status), Amount: amount{r.Amount},
+		Currency: r.Amount.Currency, ProviderReference: textOrNull(r.ProviderReference), Attempts: r.Attempts,
+		LastError: textOrNull(r.LastError), CreatedAt: r.CreatedAt.UTC(),
+	}
+}
+
+// toPayments puts each charge before its refund.
+func toPayments(charges []models.Charge, refunds []models.Refund) []paymentBody {
+	all := make([]paymentBody, 0, len(charges)+len(refunds))
+	for _, c := range charges {
+		all = append(all, chargeBody(c))
+		for _, r := range refunds {
+			if r.ChargeKey == c.ChargeKey {
+				all = append(all, refundBody(r))
+			}
+		}
+	}
+	return all
+}
+
+type paymentsOutput struct {
+	Body []paymentBody `nullable:"false"`
+}
+
+func (h *bookings) payments(ctx context.Context, in *bookingPath) (*paymentsOutput, error) {
+	charges, refunds, err := h.bookings.Payments(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &paymentsOutput{Body: toPayments(charges, refunds)}, nil
+}

@@ -1,0 +1,291 @@
+package handlers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+	"github.com/gin-gonic/gin"
+
+	"quantix/internal/models"
+)
+
+// problemPath is where each code is explained; a problem's type is this and its code.
+const problemPath = "/problems/"
+
+const problemJSON = "application/problem+json"
+
+// statuses is the one table from what went wrong to what HTTP calls it.
+var statuses = map[models.Kind]int{
+	models.KindInvalid:      http.StatusBadRequest,
+	models.KindNotFound:     http.StatusNotFound,
+	models.KindConflict:     http.StatusConflict,
+	models.KindPrecondition: http.StatusPreconditionFailed,
+	models.KindUnprocessed:  http.StatusUnprocessableEntity,
+	models.KindUnavailable:  http.StatusServiceUnavailable,
+	models.KindInternal:     http.StatusInternalServerError,
+}
+
+// The errors that only HTTP knows. Each code has its own status.
+var (
+	errMalformedJSON    = httpError("malformed_json", "The body is not a JSON object that can be read.")
+	errBodyTooLarge     = httpError("body_too_large", "The body is larger than 64 KiB; send less.")
+	errMediaType        = httpError("unsupported_media_type", "Send the body as JSON, with Content-Type: application/json.")
+	errMethodNotAllowed = httpError("method_not_allowed", "This address does not know the method; the Allow header lists those that it knows.")
+	errRouteNotFound    = httpError("route_not_found", "There is nothing at this address; /docs shows what there is.")
+	errRequestTimeout   = httpError("request_timeout", "The body did not arrive in time; send it again.")
+)
+
+var httpStatuses = map[string]int{
+	errMalformedJSON.Code:    http.StatusBadRequest,
+	errBodyTooLarge.Code:     http.StatusRequestEntityTooLarge,
+	errMediaType.Code:        http.StatusUnsupportedMediaType,
+	errMethodNotAllowed.Code: http.StatusMethodNotAllowed,
+	errRouteNotFound.Code:    http.StatusNotFound,
+	errRequestTimeout.Code:   http.StatusRequestTimeout,
+}
+
+func httpError(code, detail string) *models.Error {
+	return &models.Error{Kind: models.KindInvalid, Code: code, Detail: detail}
+}
+
+// problemTypes is every code that an answer may carry.
+var problemTypes = []*models.Error{
+	models.ErrInvalid, models.ErrInvalidCursor, errMalformedJSON, errBodyTooLarge, errMediaType, errMethodNotAllowed,
+	errRouteNotFound, errRequestTimeout,
+	models.ErrEventNotFound, models.ErrUserNotFound, models.ErrBookingNotFound, models.ErrLetterNotFound,
+	models.ErrSoldOut, models.ErrInsufficientTickets, models.ErrEventStarted, models.ErrSalesEnded,
+	models.ErrEventCancelled, models.ErrEventOver, models.ErrAlreadyCancelled, models.ErrCapacityBelowTaken,
+	models.ErrCurrencyFixed, models.ErrEventHasBookings, models.ErrUserHasBookings, models.ErrEmailTaken,
+	models.ErrLetterUnknown, models.ErrRefundOwed, models.ErrNotRetryable, models.ErrBookingNotPending,
+	models.ErrVersionMismatch, models.ErrKeyReused, models.ErrBusy, models.ErrUnavailable, models.ErrOutcomeUnknown,
+	models.ErrShuttingDown, models.ErrInternal,
+}
+
+func statusOf(e *models.Error) int {
+	if status, ok := httpStatuses[e.Code]; ok {
+		return status
+	}
+	if status, ok := statuses[e.Kind]; ok {
+		return status
+	}
+	return http.StatusInternalServerError
+}
+
+// title is the code in words: "Sold out".
+func title(code string) string {
+	words := strings.ReplaceAll(code, "_", " ")
+	return strings.ToUpper(words[:1]) + words[1:]
+}
+
+// Problem is an error's answer (RFC 9457). It is exported for huma, which needs it to be.
+type Problem struct {
+	err       *models.Error
+	status    int
+	instance  string
+	requestID string
+}
+
+// newProblem explains an error to a client: what the domain calls by name as it says, everything else as a fault of ours,
+// with nothing of its text.
+func newProblem(err error, r *http.Request, requestID string) *Problem {
+	known, ok := errors.AsType[*models.Error](err)
+	switch {
+	case ok:
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		known = models.ErrUnavailable.With(err)
+	default:
+		known = models.ErrInternal.With(err)
+	}
+	return &Problem{err: known, status: statusOf(known), instance: r.URL.Path, requestID: requestID}
+}
+
+// Error gives the error's text, for logs.
+func (p *Problem) Error() string { return p.err.Error() }
+
+// GetStatus gives the HTTP status.
+func (p *Problem) GetStatus() int { return p.status }
+
+// ContentType is problem+json whatever was negotiated: there is nothing else.
+func (p *Problem) ContentType(string) string { return problemJSON }
+
+// MarshalJSON writes the members of RFC 9457, then ours.
+func (p *Problem) MarshalJSON() ([]byte, error) { return p.append(nil) }
+
+// append is written by hand because a sold-out event makes thousands of these a second.
+func (p *Problem) append(b []byte) ([]byte, error) {
+	b = append(b, `{"type":"`+problemPath...)
+	b = append(b, p.err.Code...)
+	b = append(b, `","title":"`...)
+	b = append(b, title(p.err.Code)...)
+	b = append(b, `","status":`...)
+	b = strconv.AppendInt(b, int64(p.status), 10)
+	b = append(b, `,"code":"`...)
+	b = append(b, p.err.Code...)
+	b = append(b, `","detail":`...)
+	b = appendText(b, p.err.Detail)
+	b = append(b, `,"instance":`...)
+	b = appendText(b, p.instance)
+	b = append(b, `,"request_id":`...)
+	b = appendText(b, p.requestID)
+	b, err := p.appendFields(b)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.err.Attrs)) {
+		if b, err = appendMember(b, name, p.err.Attrs[name]); err != nil {
+			return nil, err
+		}
+	}
+	return append(b, '}'), nil
+}
+
+func (p *Problem) appendFields(b []byte) ([]byte, error) {
+	if len(p.err.Fields) == 0 {
+		return b, nil
+	}
+	places := make([]problemPlace, len(p.err.Fields))
+	for i, f := range p.err.Fields {
+		places[i] = problemPlace{f.Location, f.Message, f.Value}
+	}
+	return appendMember(b, "errors", places)
+}
+
+func appendMember(b []byte, name string, value any) ([]byte, error) {
+	b = append(b, ',')
+	b = appendText(b, name)
+	b = append(b, ':')
+	if n, ok := value.(int64); ok {
+		return strconv.AppendInt(b, n, 10), nil
+	}
+	text, err := json.Marshal(value)
+	return append(b, text...), err
+}
+
+// appendText appends a JSON string; plain ASCII, which nearly all of ours is, without a copy.
+func appendText(b []byte, text string) []byte {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			quoted, _ := json.Marshal(text) // a string always marshals
+			return append(b, quoted...)
+		}
+	}
+	b = append(b, '"')
+	b = append(b, text...)
+	return append(b, '"')
+}
+
+// problemPlace is one entry of errors[].
+type problemPlace struct {
+	Location string `json:"location" doc:"Where the fault is, such as body.quantity, query.limit or header.If-Match." example:"body.quantity"`
+	Message  string `json:"message" doc:"What is wrong there." example:"must be between 1 and 100"`
+	Value    any    `json:"value,omitempty" doc:"What was sent, where it is short."`
+}
+
+// problemBody documents a problem; Problem.append writes it.
+type problemBody struct {
+	_         struct{}       `additionalProperties:"true"`
+	Type      string         `json:"type" format:"uri-reference" doc:"Where the code is explained." example:"/problems/sold_out"`
+	Title     string         `json:"title" doc:"The code in words." example:"Sold out"`
+	Status    int            `json:"status" doc:"The HTTP status." example:"409"`
+	Code      string         `json:"code" doc:"What went wrong; stable, for programs to compare." example:"sold_out"`
+	Detail    string         `json:"detail" doc:"What went wrong and what to do, for people."`
+	Instance  string         `json:"instance" format:"uri-reference" doc:"The path of the request."`
+	RequestID string         `json:"request_id" doc:"The X-Request-Id of the answer; the log has it too."`
+	Errors    []problemPlace `json:"errors,omitempty" nullable:"false" doc:"Each place that is wrong, for invalid_request."`
+}
+
+// writeProblem answers a Gin request with an error.
+func writeProblem(c *gin.Context, err error) {
+	p := newProblem(err, c.Request, c.Writer.Header().Get(requestIDHeader))
+	announce(c, p)
+	text, err := p.append(make([]byte, 0, 512))
+	if err != nil { // a value of errors[] that cannot be written: leave them out
+		_ = c.Error(err)
+		p.err = p.err.With(nil)
+		p.err.Fields, p.err.Attrs = nil, nil
+		text, _ = p.append(nil)
+	}
+	c.Data(p.status, problemJSON, text)
+}
+
+// announce sets what goes before the body, and keeps the cause for the log.
+func announce(c *gin.Context, p *Problem) {
+	if p.err.RetryAfter > 0 {
+		seconds := int64((p.err.RetryAfter + time.Second - 1) / time.Second)
+		c.Writer.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
+	}
+	if p.status >= http.StatusInternalServerError {
+		_ = c.Error(p)
+	}
+}
+
+var explainOnce sync.Once
+
+// explainHuma has huma make its errors, and those that operations return, by humaProblem. huma keeps this in a global; it
+// is set once, before the first API exists, so that no request ever meets the change.
+func explainHuma() {
+	explainOnce.Do(func() {
+		gin.SetMode(gin.ReleaseMode)
+		huma.NewErrorWithContext = humaProblem
+	})
+}
+
+func humaProblem(ctx huma.Context, status int, _ string, errs ...error) huma.StatusError {
+	c := humagin.Unwrap(ctx)
+	p := newProblem(merge(status, errs), c.Request, c.Writer.Header().Get(requestIDHeader))
+	announce(c, p)
+	return p
+}
+
+// merge makes one error of what huma and our decoder found. One that is not about single places (malformed_json, or
+// anything that an operation returned) goes before the places.
+func merge(status int, errs []error) error {
+	var fields []models.FieldError
+	for _, err := range errs {
+		if place, ok := err.(huma.ErrorDetailer); ok {
+			d := place.ErrorDetail()
+			fields = append(fields, models.FieldError{Location: d.Location, Message: d.Message, Value: shortValue(d.Value)})
+			continue
+		}
+		if known, ok := err.(*models.Error); ok && known.Code == models.ErrInvalid.Code && len(known.Fields) > 0 {
+			fields = append(fields, known.Fields...)
+			continue
+		}
+		return err
+	}
+	switch {
+	case len(fields) > 0:
+		return models.Invalid(fields)
+	case status == http.StatusRequestEntityTooLarge:
+		return errBodyTooLarge
+	case status == http.StatusRequestTimeout:
+		return errRequestTimeout
+	case status == http.StatusBadRequest:
+		return errMalformedJSON.Say("A JSON object is required as the body.")
+	}
+	return models.ErrInternal
+}
+
+// shortValue repeats only what is short and simple.
+func shortValue(value any) any {
+	switch v := value.(type) {
+	case string:
+		if v == "" {
+			return nil
+		}
+		return clip(v)
+	case int64, float64, bool:
+		return v
+	}
+	return nil
+}

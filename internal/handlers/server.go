@@ -1,0 +1,148 @@
+// Package handlers is the only one that knows HTTP: routes, wire types and problem details, on Gin, with the OpenAPI
+// document that huma makes of them.
+package handlers
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+	"github.com/gin-gonic/gin"
+
+	"quantix/internal/models"
+	"quantix/internal/services"
+)
+
+const apiPath = "/api/v1"
+
+// DefaultTimeout is how long a request may take unless Deps says otherwise.
+const DefaultTimeout = 15 * time.Second
+
+// Observer is told of every request, for metrics. It is called on the hot path: it must not block.
+type Observer interface {
+	// Request: one was answered. route is the pattern, such as "/api/v1/events/:id", or "none".
+	Request(method, route string, status int, took time.Duration)
+}
+
+// Deps is what the handlers need. Events, Users, Bookings and Letters are required; the rest has defaults.
+type Deps struct {
+	Events   *services.Events
+	Users    *services.Users
+	Bookings *services.Bookings
+	Letters  *services.Letters
+
+	Currency models.Currency // of events that name none; default USD
+	Version  string          // of the program; default "dev"
+
+	Ready    func(ctx context.Context) Readiness // nil: always ready
+	Metrics  http.Handler                        // GET /metrics; nil: 404
+	Observer Observer                            // nil: none
+	Logger   *slog.Logger                        // nil: none
+
+	// TrustedProxies are the addresses or CIDRs whose X-Forwarded-For is believed; none by default.
+	TrustedProxies []string
+	RequestTimeout time.Duration // default DefaultTimeout
+}
+
+// server is what all requests share.
+type server struct {
+	router   *gin.Engine
+	logger   *slog.Logger
+	observer Observer
+	timeout  time.Duration
+}
+
+// api is where operations are registered: huma's, and the router for what is not an operation.
+type api struct {
+	huma.API
+	router *gin.Engine
+}
+
+func (a *api) registry() huma.Registry { return a.OpenAPI().Components.Schemas }
+
+// New makes the handler of everything that the server answers. Error: a trusted proxy that is no address, or a document
+// that cannot be written.
+func New(d Deps) (http.Handler, error) {
+	s, err := newServer(d)
+	if err != nil {
+		return nil, err
+	}
+	return s.router, nil
+}
+
+func newServer(d Deps) (*server, error) {
+	explainHuma()
+	s := &server{
+		router: gin.New(), logger: d.Logger, observer: d.Observer, timeout: cmp.Or(d.RequestTimeout, DefaultTimeout),
+	}
+	if s.logger == nil {
+		s.logger = slog.New(slog.DiscardHandler)
+	}
+	if err := s.prepareRouter(d.TrustedProxies); err != nil {
+		return nil, err
+	}
+	a := &api{API: humagin.New(s.router, newConfig(cmp.Or(d.Version, "dev"))), router: s.router}
+	a.UseMiddleware(s.deadline)
+	s.register(a, d)
+	if err := s.servePages(a.OpenAPI(), d.Metrics); err != nil {
+		return nil, err
+	}
+	s.answerHead()
+	return s, nil
+}
+
+func (s *server) prepareRouter(trusted []string) error {
+	if err := s.router.SetTrustedProxies(trusted); err != nil {
+		return fmt.Errorf("set trusted proxies: %w", err)
+	}
+	s.router.HandleMethodNotAllowed = true
+	s.router.RedirectTrailingSlash = false // an address has one form
+	s.router.Use(s.around)
+	s.router.NoRoute(noRoute)
+	s.router.NoMethod(noMethod)
+	return nil
+}
+
+func (s *server) register(a *api, d Deps) {
+	(&events{events: d.Events, currency: cmp.Or(d.Currency, "USD")}).register(a)
+	(&users{users: d.Users}).register(a)
+	(&bookings{bookings: d.Bookings, timeout: s.timeout}).register(a)
+	(&letters{letters: d.Letters}).register(a)
+	(&health{ready: d.Ready, version: cmp.Or(d.Version, "dev")}).register(a)
+}
+
+// servePages adds what is not part of the API proper.
+func (s *server) servePages(document *huma.OpenAPI, metrics http.Handler) error {
+	text, err := json.Marshal(document)
+	if err != nil {
+		return fmt.Errorf("write the OpenAPI document: %w", err)
+	}
+	s.router.GET("/openapi.json", func(c *gin.Context) { c.Data(http.StatusOK, "application/json", text) })
+	s.router.GET("/problems", explainProblems)
+	s.router.GET(problemPath+":code", explainProblem)
+	if metrics != nil {
+		s.router.GET("/metrics", gin.WrapH(metrics))
+	}
+	return serveDocs(s.router)
+}
+
+// answerHead has every address that knows GET know HEAD too; net/http leaves the body out.
+func (s *server) answerHead() {
+	for _, route := range s.router.Routes() {
+		if route.Method == http.MethodGet {
+			s.router.HEAD(route.Path, route.HandlerFunc)
+		}
+	}
+}
+
+// register makes an operation of a typed function. What it returns as an error, humaProblem explains.
+func register[I, O any](a *api, o operation, handle func(context.Context, *I) (*O, error)) {
+	huma.Register(a.API, o.describe(a.registry(), hasBody(reflect.TypeFor[I]())), handle)
+}

@@ -1,0 +1,71 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"quantix/internal/models"
+)
+
+const (
+	// An audit reads all of an event's bookings and may take longer than a statement that sells one.
+	letAuditRun    = `SET LOCAL statement_timeout = '10min'`
+	selectAnyEvent = `SELECT ` + eventColumns + ` FROM events WHERE id = $1`
+	auditBookings  = `
+		SELECT coalesce(sum(quantity) FILTER (WHERE status = 'PENDING'), 0),
+			coalesce(sum(quantity) FILTER (WHERE status = 'CONFIRMED'), 0),
+			coalesce(sum(total_amount) FILTER (WHERE status = 'PENDING'), 0)::text,
+			coalesce(sum(total_amount) FILTER (WHERE status = 'CONFIRMED'), 0)::text,
+			count(*) FILTER (WHERE status = 'PENDING'), count(*) FILTER (WHERE status = 'CONFIRMED'),
+			count(*) FILTER (WHERE status = 'CANCELLED')
+		FROM bookings WHERE event_id = $1`
+	// paid: for each booking that was ever charged, how many successful charges were not given back.
+	auditMoney = `
+		WITH succeeded AS (
+			SELECT p.booking_id, p.amount, r.n IS NOT NULL AS refunded, r.amount AS refund
+			FROM payments p LEFT JOIN refunds r ON r.event_id = p.event_id AND r.booking_id = p.booking_id AND r.n = p.n
+			WHERE p.event_id = $1 AND p.status = 'succeeded'
+		), paid AS (
+			SELECT booking_id, count(*) FILTER (WHERE NOT refunded) AS kept FROM succeeded GROUP BY booking_id
+		)
+		SELECT (SELECT coalesce(sum(amount), 0)::text FROM succeeded),
+			(SELECT coalesce(sum(refund), 0)::text FROM succeeded),
+			(SELECT count(*) FROM bookings b LEFT JOIN paid ON paid.booking_id = b.id
+				WHERE b.event_id = $1 AND b.status = 'CONFIRMED' AND b.total_amount > 0 AND coalesce(paid.kept, 0) = 0),
+			(SELECT count(*) FROM paid WHERE kept > 1),
+			(SELECT coalesce(sum(paid.kept), 0)::bigint FROM paid JOIN bookings b ON b.event_id = $1 AND b.id = paid.booking_id
+				WHERE b.status <> 'CONFIRMED'),
+			(SELECT count(*) FROM refunds r LEFT JOIN payments p
+					ON p.event_id = r.event_id AND p.booking_id = r.booking_id AND p.n = r.n
+				WHERE r.event_id = $1 AND p.status IS DISTINCT FROM 'succeeded')`
+)
+
+// AuditFacts gives an event's counters and the same recomputed, all in one snapshot and without a lock.
+func (s *Store) AuditFacts(ctx context.Context, id models.EventID) (models.AuditFacts, error) {
+	var facts models.AuditFacts
+	var event models.Event
+	var held, sold, charged, refunded amount
+	sums := &facts.Recomputed
+	err := s.snapshot(ctx, func(batch *pgx.Batch) {
+		batch.Queue(letAuditRun)
+		batch.Queue(selectAnyEvent, uuid(id)).QueryRow(func(row pgx.Row) error { return scanEvent(row, &event) })
+		batch.Queue(auditBookings, uuid(id)).QueryRow(func(row pgx.Row) error {
+			return row.Scan(&sums.Held, &sums.Sold, &held, &sold, &sums.Pending, &sums.Confirmed, &sums.Cancelled)
+		})
+		batch.Queue(auditMoney, uuid(id)).QueryRow(func(row pgx.Row) error {
+			return row.Scan(&charged, &refunded, &facts.UnpaidConfirmed, &facts.OverpaidBookings, &facts.UnendedCharges,
+				&facts.RefundsWithoutCharge)
+		})
+	})
+	if noRows(err) {
+		return models.AuditFacts{}, models.ErrEventNotFound
+	} else if err != nil {
+		return models.AuditFacts{}, wrap("audit an event", err)
+	}
+	sums.Total = event.Stock.Total
+	sums.Available = sums.Total - sums.Taken()
+	facts.Event = &event
+	return facts, wrap("audit an event", minors(event.TicketPrice.Currency, minorPair{&sums.HeldAmount, held},
+		minorPair{&sums.SoldAmount, sold}, minorPair{&facts.Charged, charged}, minorPair{&facts.Refunded, refunded}))
+}

@@ -1,0 +1,150 @@
+package postgres
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
+
+	"quantix/internal/models"
+)
+
+// This file is the border between the types of models and those that pgx sends. Ids are sent as UUIDs, times as
+// TIMESTAMPTZ with NULL for zero. Amounts are sent as minor units together with the factor that makes a NUMERIC of
+// them, and come back as text: exact either way, and cheaper than NUMERIC's own binary form.
+
+// uuid gives an id as pgx sends it.
+func uuid[I ~[16]byte](id I) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true} }
+
+// uuids gives ids as the UUID[] that pgx sends.
+func uuids[I ~[16]byte](ids []I) []pgtype.UUID {
+	list := make([]pgtype.UUID, len(ids))
+	for i, id := range ids {
+		list[i] = uuid(id)
+	}
+	return list
+}
+
+// lastUUID comes after every id.
+var lastUUID = [16]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+
+// clean makes text from outside fit a TEXT column, which takes neither NUL nor broken UTF-8.
+func clean(text string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", "\uFFFD"), "\uFFFD")
+}
+
+// keyColumns splits idempotency keys into the two columns that unnest takes, each once.
+func keyColumns(all []models.ReplayKey) (users []pgtype.UUID, keys []string) {
+	for _, k := range distinct(all) {
+		users, keys = append(users, uuid(k.User)), append(keys, k.Key)
+	}
+	return users, keys
+}
+
+// instant is a time as the database keeps it.
+func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+// nullTime gives a time, NULL for zero.
+func nullTime(t time.Time) zeronull.Timestamptz { return zeronull.Timestamptz(t) }
+
+// intoTime scans a time, zero for NULL. utc puts what was scanned right.
+func intoTime(t *time.Time) *zeronull.Timestamptz { return (*zeronull.Timestamptz)(t) }
+
+// utc turns times that were scanned, which pgx gives in the process's zone.
+func utc(times ...*time.Time) {
+	for _, t := range times {
+		if !t.IsZero() {
+			*t = t.UTC()
+		}
+	}
+}
+
+// timeOr gives a bound for a range: the time, or when it is zero the infinity on that side.
+func timeOr(t time.Time, infinity pgtype.InfinityModifier) pgtype.Timestamptz {
+	if t.IsZero() {
+		return pgtype.Timestamptz{InfinityModifier: infinity, Valid: true}
+	}
+	return pgtype.Timestamptz{Time: t, Valid: true}
+}
+
+// factor is what a currency's minor units are multiplied by to give a NUMERIC.
+func factor(c models.Currency) string {
+	switch c.Decimals() {
+	case 0:
+		return "1"
+	case 3:
+		return "0.001"
+	}
+	return "0.01"
+}
+
+// amount is a NUMERIC as text, which has three decimals or none.
+type amount string
+
+// minor gives the amount in a currency's minor units.
+func (a amount) minor(c models.Currency) (int64, error) {
+	whole, fraction, _ := strings.Cut(string(a), ".")
+	decimals := c.Decimals()
+	fraction = (fraction + "000")[:max(3, len(fraction))]
+	minor, err := strconv.ParseInt(whole+fraction[:decimals], 10, 64)
+	if err != nil || strings.Trim(fraction[decimals:], "0") != "" {
+		return 0, fmt.Errorf("the stored amount %s %s is not a whole number of minor units", a, c)
+	}
+	return minor, nil
+}
+
+// minors reads several amounts of one currency; the first that cannot be read is the error.
+func minors(c models.Currency, pairs ...minorPair) error {
+	for _, p := range pairs {
+		value, err := p.from.minor(c)
+		if err != nil {
+			return err
+		}
+		*p.to = value
+	}
+	return nil
+}
+
+type minorPair struct {
+	to   *int64
+	from amount
+}
+
+// money reads one amount.
+func money(m *models.Money, from amount, currency string) (err error) {
+	m.Currency = models.Currency(currency)
+	m.Minor, err = from.minor(m.Currency)
+	return err
+}
+
+// collect reads all rows with a scanner of one.
+func collect[T any](rows pgx.Rows, err error, scan func(pgx.Row, *T) error) ([]T, error) {
+	list := []T{}
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var item T
+		if err := scan(rows, &item); err != nil {
+			return nil, err
+		}
+		list = append(list, item)
+	}
+	return list, rows.Err()
+}
+
+// scanID reads a row that is one id.
+func scanID[K any](row pgx.Row, id *models.ID[K]) error { return row.Scan((*[16]byte)(id)) }
+
+// refColumns splits references into the two columns that unnest takes, each once.
+func refColumns(refs []models.BookingRef) (events, bookings []pgtype.UUID) {
+	for _, r := range distinct(refs) {
+		events, bookings = append(events, uuid(r.Event)), append(bookings, uuid(r.Booking))
+	}
+	return events, bookings
+}

@@ -1,0 +1,108 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"quantix/internal/models"
+)
+
+// The rows to lease are looked for without a lock. The UPDATE waits for whoever is at one of them and looks again at
+// its lease, so that each row goes to one caller.
+const claimOutbox = `
+	WITH due AS (
+		SELECT id FROM outbox WHERE leased_until IS NULL OR leased_until <= coalesce($1::timestamptz, now())
+		ORDER BY id LIMIT $2
+	), claimed AS (
+		UPDATE outbox o SET leased_until = coalesce($1::timestamptz, now()) + $3::interval
+		FROM due WHERE o.id = due.id AND (o.leased_until IS NULL OR o.leased_until <= coalesce($1::timestamptz, now()))
+		RETURNING o.id, o.event_id, o.booking_ids
+	)
+	SELECT id, event_id, booking_ids FROM claimed ORDER BY id`
+
+// ClaimOutbox takes up to limit rows, oldest first, whose lease (if any) has run out, and leases them.
+func (s *Store) ClaimOutbox(ctx context.Context, limit int, lease time.Duration) ([]models.OutboxRow, error) {
+	rows, err := s.read.Query(ctx, claimOutbox, s.now(), limit, lease)
+	list, err := collect(rows, err, scanOutbox)
+	return list, wrapWrite("claim outbox rows", err)
+}
+
+func scanOutbox(row pgx.Row, r *models.OutboxRow) error {
+	var ids [][16]byte
+	if err := row.Scan((*[16]byte)(&r.ID), (*[16]byte)(&r.Event), &ids); err != nil {
+		return err
+	}
+	r.Bookings = make([]models.BookingID, len(ids))
+	for i, id := range ids {
+		r.Bookings[i] = id
+	}
+	return nil
+}
+
+// Of one epoch the newest mark stays: relays may finish out of order.
+const (
+	deleteOutbox = `DELETE FROM outbox WHERE id = ANY($1)`
+	advanceMark  = `
+		INSERT INTO queue_state AS q (id, epoch, last_id) VALUES (1, $1, $2)
+		ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, last_id = excluded.last_id
+		WHERE q.epoch <> excluded.epoch OR ` + streamOrder + `
+	`
+	streamOrder = `(split_part('0' || q.last_id, '-', 1)::numeric, ('0' || split_part(q.last_id, '-', 2))::numeric)
+			< (split_part('0' || excluded.last_id, '-', 1)::numeric, ('0' || split_part(excluded.last_id, '-', 2))::numeric)`
+	setMark = `
+		INSERT INTO queue_state (id, epoch, last_id) VALUES (1, $1, $2)
+		ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, last_id = excluded.last_id`
+)
+
+// DeleteOutbox removes rows that were published, and remembers the queue's mark in the same transaction.
+func (s *Store) DeleteOutbox(ctx context.Context, ids []models.BatchID, mark models.QueueMark) error {
+	batch := &pgx.Batch{}
+	batch.Queue(deleteOutbox, uuids(ids))
+	batch.Queue(advanceMark, mark.Epoch, mark.LastID)
+	return s.inBatch(ctx, batch, "delete published outbox rows")
+}
+
+// inBatch sends statements as one transaction: pgx closes a batch without BEGIN by one Sync.
+func (s *Store) inBatch(ctx context.Context, batch *pgx.Batch, what string) error {
+	conn, err := s.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	return wrapWrite(what, conn.SendBatch(ctx, batch).Close())
+}
+
+const selectMark = `SELECT epoch, last_id FROM queue_state WHERE id = 1`
+
+// QueueMark gives the mark remembered last; zero when there is none.
+func (s *Store) QueueMark(ctx context.Context) (models.QueueMark, error) {
+	var mark models.QueueMark
+	err := s.read.QueryRow(ctx, selectMark).Scan(&mark.Epoch, &mark.LastID)
+	if noRows(err) {
+		return models.QueueMark{}, nil
+	}
+	return mark, wrap("read the queue's mark", err)
+}
+
+const insertOutbox = `INSERT INTO outbox (id, event_id, booking_ids, created_at)
+	VALUES ($1, $2, $3, coalesce($4::timestamptz, now()))`
+
+// Republish writes outbox rows for bookings that a queue has lost and remembers the new mark, in one transaction.
+func (s *Store) Republish(ctx context.Context, rows []models.OutboxRow, mark models.QueueMark) error {
+	batch := &pgx.Batch{}
+	for _, r := range rows {
+		batch.Queue(insertOutbox, uuid(r.ID), uuid(r.Event), uuids(r.Bookings), s.now())
+	}
+	batch.Queue(setMark, mark.Epoch, mark.LastID)
+	return s.inBatch(ctx, batch, "publish bookings again")
+}
+
+const countOutbox = `SELECT count(*) FROM outbox`
+
+// OutboxDepth gives how many rows wait.
+func (s *Store) OutboxDepth(ctx context.Context) (depth int64, err error) {
+	err = s.read.QueryRow(ctx, countOutbox).Scan(&depth)
+	return depth, wrap("count the outbox", err)
+}

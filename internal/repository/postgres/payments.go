@@ -1,0 +1,275 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
+
+	"quantix/internal/models"
+	"quantix/internal/repository"
+)
+
+const (
+	chargeColumns = `p.event_id, p.booking_id, p.n, p.gateway, p.amount::text, p.currency, p.status, p.attempts,
+		p.last_error, p.provider_reference, p.next_attempt_at, p.created_at, p.updated_at`
+	refundColumns = `r.event_id, r.booking_id, r.n, r.gateway, r.amount::text, r.currency, r.status, r.attempts,
+		r.last_error, r.provider_reference, r.next_attempt_at, r.created_at, r.updated_at, r.charge_reference`
+)
+
+// chargeTargets are where a row of chargeColumns goes.
+func chargeTargets(c *models.Charge, sum *amount, currency *string) []any {
+	return []any{(*[16]byte)(&c.Event), (*[16]byte)(&c.Booking), &c.N, &c.Gateway, sum, currency, (*string)(&c.Status),
+		&c.Attempts, &c.LastError, &c.ProviderReference, intoTime(&c.NextAttemptAt), &c.CreatedAt, &c.UpdatedAt}
+}
+
+func scanCharge(row pgx.Row, c *models.Charge) error {
+	var sum amount
+	var currency string
+	if err := row.Scan(chargeTargets(c, &sum, &currency)...); err != nil {
+		return err
+	}
+	utc(&c.NextAttemptAt, &c.CreatedAt, &c.UpdatedAt)
+	return money(&c.Amount, sum, currency)
+}
+
+// refundTargets are where a row of refundColumns goes.
+func refundTargets(r *models.Refund, sum *amount, currency *string) []any {
+	return []any{(*[16]byte)(&r.Event), (*[16]byte)(&r.Booking), &r.N, &r.Gateway, sum, currency, (*string)(&r.Status),
+		&r.Attempts, &r.LastError, &r.ProviderReference, intoTime(&r.NextAttemptAt), &r.CreatedAt, &r.UpdatedAt, &r.ChargeReference}
+}
+
+func scanRefund(row pgx.Row, r *models.Refund) error {
+	var sum amount
+	var currency string
+	if err := row.Scan(refundTargets(r, &sum, &currency)...); err != nil {
+		return err
+	}
+	utc(&r.NextAttemptAt, &r.CreatedAt, &r.UpdatedAt)
+	return money(&r.Amount, sum, currency)
+}
+
+// One statement is one snapshot and one commit. Whoever starts the same booking at the same time waits at the key of
+// the other's charge, and then gets nothing. The statuses are told by what they are not, so that the rows are looked up
+// by their keys and not in the partial index of all that is PENDING.
+const startCharges = `
+	WITH picked AS MATERIALIZED (
+		SELECT b.*, r.place, coalesce($1::timestamptz, now()) AS now
+		FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS r (event_id, id, place)
+		JOIN bookings b ON b.event_id = r.event_id AND b.id = r.id
+		WHERE b.status NOT IN ('CONFIRMED', 'CANCELLED')
+			AND (SELECT p.n FROM payments p WHERE p.event_id = b.event_id AND p.booking_id = b.id LIMIT 1) IS NULL
+	), started AS (
+		INSERT INTO payments AS p (event_id, booking_id, n, gateway, amount, currency, status, attempts,
+			next_attempt_at, created_at, updated_at)
+		SELECT event_id, id, 1, $4, total_amount, currency, 'started', 1, now + $5::interval, now, now
+		FROM picked WHERE total_amount > 0 AND payment_deadline > now
+		ORDER BY event_id, id
+		ON CONFLICT DO NOTHING
+		RETURNING p.event_id, p.booking_id, p.created_at, p.next_attempt_at
+	)
+	SELECT ` + bookingColumns + `, s.created_at, s.next_attempt_at
+	FROM picked b LEFT JOIN started s ON s.event_id = b.event_id AND s.booking_id = b.id
+	WHERE s.booking_id IS NOT NULL OR b.total_amount = 0
+	ORDER BY b.place`
+
+// StartCharges commits a first charge for every booking that may be charged now, and gives those and the free ones.
+func (s *Store) StartCharges(ctx context.Context, gateway string, bookings []models.BookingRef, lease time.Duration) ([]repository.Start, error) {
+	events, ids := refColumns(bookings)
+	rows, err := s.desk.Query(ctx, startCharges, s.now(), events, ids, gateway, lease)
+	list, err := collect(rows, err, func(row pgx.Row, start *repository.Start) error { return scanStart(row, start, gateway) })
+	return list, wrapWrite("start charges", err)
+}
+
+func scanStart(row pgx.Row, start *repository.Start, gateway string) error {
+	var created, next time.Time
+	b := &start.Booking
+	if err := scanBooking(row, b, intoTime(&created), intoTime(&next)); err != nil || created.IsZero() {
+		return err
+	}
+	utc(&created, &next)
+	start.Charge = &models.Charge{
+		ChargeKey: models.FirstCharge(b.Ref()), Gateway: gateway, Amount: b.TotalAmount, Status: models.ChargeStarted,
+		Attempts: 1, NextAttemptAt: next, CreatedAt: created, UpdatedAt: created,
+	}
+	return nil
+}
+
+// What is due is looked for without a lock. The UPDATE waits for whoever is at one of the rows and then looks again at
+// its status (told by what it is not, see startCharges) and its time, so that each goes to one caller.
+const (
+	claimCharges = `
+		WITH due AS MATERIALIZED (
+			SELECT event_id, booking_id, n FROM payments
+			WHERE status IN ('started', 'pending', 'unknown') AND next_attempt_at <= coalesce($1::timestamptz, now())
+			ORDER BY next_attempt_at LIMIT $2
+		), sorted AS MATERIALIZED (SELECT * FROM due ORDER BY event_id, booking_id, n
+		), claimed AS (
+			UPDATE payments p SET next_attempt_at = coalesce($1::timestamptz, now()) + $3::interval,
+				attempts = p.attempts + CASE p.status WHEN 'started' THEN 1 ELSE 0 END,
+				updated_at = coalesce($1::timestamptz, now())
+			FROM sorted d WHERE p.event_id = d.event_id AND p.booking_id = d.booking_id AND p.n = d.n
+				AND p.status NOT IN ('succeeded', 'declined', 'failed', 'voided') AND p.next_attempt_at <= coalesce($1::timestamptz, now())
+			RETURNING p.*
+		)
+		SELECT ` + bookingColumns + `, ` + chargeColumns + `,
+			b.status = 'PENDING' AND b.payment_deadline > coalesce($1::timestamptz, now())
+		FROM claimed p JOIN bookings b ON b.event_id = p.event_id AND b.id = p.booking_id
+		ORDER BY p.event_id, p.booking_id, p.n`
+	claimRefunds = `
+		WITH due AS MATERIALIZED (
+			SELECT event_id, booking_id, n FROM refunds
+			WHERE status = 'pending' AND next_attempt_at <= coalesce($1::timestamptz, now())
+			ORDER BY next_attempt_at LIMIT $2
+		), sorted AS MATERIALIZED (SELECT * FROM due ORDER BY event_id, booking_id, n
+		), claimed AS (
+			UPDATE refunds r SET next_attempt_at = coalesce($1::timestamptz, now()) + $3::interval,
+				attempts = r.attempts + 1, updated_at = coalesce($1::timestamptz, now())
+			FROM sorted d WHERE r.event_id = d.event_id AND r.booking_id = d.booking_id AND r.n = d.n
+				AND r.status <> 'succeeded' AND r.next_attempt_at <= coalesce($1::timestamptz, now())
+			RETURNING r.*
+		)
+		SELECT ` + bookingColumns + `, ` + refundColumns + `
+		FROM claimed r JOIN bookings b ON b.event_id = r.event_id AND b.id = r.booking_id
+		ORDER BY r.event_id, r.booking_id, r.n`
+)
+
+// DueCharges takes up to limit open charges whose next_attempt_at has come; each goes to one caller only.
+func (s *Store) DueCharges(ctx context.Context, limit int, lease time.Duration) ([]repository.Due, error) {
+	rows, err := s.desk.Query(ctx, claimCharges, s.now(), limit, lease)
+	list, err := collect(rows, err, scanDue)
+	return list, wrapWrite("take up due charges", err)
+}
+
+func scanDue(row pgx.Row, d *repository.Due) error {
+	var sum amount
+	var currency string
+	c := &d.Charge
+	if err := scanBooking(row, &d.Booking, append(chargeTargets(c, &sum, &currency), &d.Chargeable)...); err != nil {
+		return err
+	}
+	utc(&c.NextAttemptAt, &c.CreatedAt, &c.UpdatedAt)
+	return money(&c.Amount, sum, currency)
+}
+
+// DueRefunds takes up to limit pending refunds whose next_attempt_at has come; each goes to one caller only.
+func (s *Store) DueRefunds(ctx context.Context, limit int, lease time.Duration) ([]repository.DueRefund, error) {
+	rows, err := s.desk.Query(ctx, claimRefunds, s.now(), limit, lease)
+	list, err := collect(rows, err, scanDueRefund)
+	return list, wrapWrite("take up due refunds", err)
+}
+
+func scanDueRefund(row pgx.Row, d *repository.DueRefund) error {
+	var sum amount
+	var currency string
+	r := &d.Refund
+	if err := scanBooking(row, &d.Booking, refundTargets(r, &sum, &currency)...); err != nil {
+		return err
+	}
+	utc(&r.NextAttemptAt, &r.CreatedAt, &r.UpdatedAt)
+	return money(&r.Amount, sum, currency)
+}
+
+const (
+	selectCharges = `SELECT ` + chargeColumns + ` FROM payments p WHERE p.event_id = $1 AND p.booking_id = $2 ORDER BY p.n`
+	selectRefunds = `SELECT ` + refundColumns + ` FROM refunds r WHERE r.event_id = $1 AND r.booking_id = $2 ORDER BY r.n`
+)
+
+// PaymentsOf gives a booking's charges and refunds, by N, in one snapshot.
+func (s *Store) PaymentsOf(ctx context.Context, booking models.BookingRef) (charges []models.Charge, refunds []models.Refund, err error) {
+	event, id := uuid(booking.Event), uuid(booking.Booking)
+	err = s.snapshot(ctx, func(batch *pgx.Batch) {
+		batch.Queue(selectCharges, event, id).Query(func(rows pgx.Rows) (err error) {
+			charges, err = collect(rows, nil, scanCharge)
+			return err
+		})
+		batch.Queue(selectRefunds, event, id).Query(func(rows pgx.Rows) (err error) {
+			refunds, err = collect(rows, nil, scanRefund)
+			return err
+		})
+	})
+	return charges, refunds, wrap("read a booking's payments", err)
+}
+
+// snapshot runs queued reads on one state of the database, without any lock, in one round trip.
+func (s *Store) snapshot(ctx context.Context, queue func(*pgx.Batch)) error {
+	conn, err := s.read.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	batch := &pgx.Batch{}
+	batch.Queue("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+	queue(batch)
+	batch.Queue("COMMIT")
+	err = conn.SendBatch(ctx, batch).Close()
+	s.rollback(ctx, conn)
+	return err
+}
+
+const letterColumns = `id, kind, event_id, booking_id, n, amount::text, currency, attempts, last_error, payload, failed_at`
+
+func scanLetter(row pgx.Row, l *models.DeadLetter) error {
+	var sum amount
+	var currency zeronull.Text
+	var n zeronull.Int4
+	var event, booking pgtype.UUID
+	err := row.Scan((*[16]byte)(&l.ID), (*string)(&l.Kind), &event, &booking, &n, &sum, &currency, &l.Attempts,
+		&l.LastError, &l.Payload, &l.FailedAt)
+	if err != nil {
+		return err
+	}
+	l.Event, l.Booking, l.N = event.Bytes, booking.Bytes, int(n)
+	utc(&l.FailedAt)
+	return money(&l.Amount, sum, string(currency))
+}
+
+const (
+	selectLetters = `SELECT ` + letterColumns + ` FROM dead_letters WHERE (failed_at, id) > ($1, $2) ORDER BY failed_at, id LIMIT $3`
+	selectLetter  = `SELECT ` + letterColumns + ` FROM dead_letters WHERE id = $1`
+)
+
+// DeadLetters lists dead letters by failed_at and id, oldest first.
+func (s *Store) DeadLetters(ctx context.Context, page models.Page) ([]models.DeadLetter, error) {
+	var after models.Position
+	if page.After != nil {
+		after = *page.After
+	}
+	rows, err := s.read.Query(ctx, selectLetters, timeOr(after.Time, pgtype.NegativeInfinity), uuid(after.ID), page.Limit)
+	list, err := collect(rows, err, scanLetter)
+	return list, wrap("list dead letters", err)
+}
+
+// DeadLetter gives one. Error: models.ErrLetterNotFound.
+func (s *Store) DeadLetter(ctx context.Context, id models.LetterID) (models.DeadLetter, error) {
+	var letter models.DeadLetter
+	err := scanLetter(s.read.QueryRow(ctx, selectLetter, uuid(id)), &letter)
+	if noRows(err) {
+		return models.DeadLetter{}, models.ErrLetterNotFound
+	}
+	return letter, wrap("read a dead letter", err)
+}
+
+const (
+	insertMessageLetter = `
+		INSERT INTO dead_letters (id, kind, attempts, last_error, payload, failed_at)
+		VALUES ($2, 'message', $3, $4, $5, coalesce($1::timestamptz, now())) ON CONFLICT (id) DO NOTHING`
+	deleteMessageLetter = `DELETE FROM dead_letters WHERE id = $1 AND kind = 'message'`
+)
+
+// AddMessageLetter keeps a queue message that cannot be read. A letter with its id that is there already stays.
+func (s *Store) AddMessageLetter(ctx context.Context, l models.DeadLetter) error {
+	_, err := s.read.Exec(ctx, insertMessageLetter, s.now(), uuid(l.ID), l.Attempts, clean(l.LastError), clean(l.Payload))
+	return wrapWrite("keep an unreadable message", err)
+}
+
+// DropMessageLetter discards a letter of kind message. Error: models.ErrLetterNotFound.
+func (s *Store) DropMessageLetter(ctx context.Context, id models.LetterID) error {
+	tag, err := s.read.Exec(ctx, deleteMessageLetter, uuid(id))
+	if err == nil && tag.RowsAffected() == 0 {
+		return models.ErrLetterNotFound
+	}
+	return wrapWrite("discard an unreadable message", err)
+}

@@ -1,0 +1,157 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"quantix/internal/models"
+)
+
+const userColumns = `id, name, email, version, deleted_at, created_at, updated_at`
+
+func scanUser(row pgx.Row, u *models.User) error {
+	err := row.Scan((*[16]byte)(&u.ID), &u.Name, &u.Email, &u.Version, intoTime(&u.DeletedAt), &u.CreatedAt, &u.UpdatedAt)
+	utc(&u.DeletedAt, &u.CreatedAt, &u.UpdatedAt)
+	return err
+}
+
+const insertUser = `
+	INSERT INTO users (id, name, email, version, created_at, updated_at)
+	SELECT $2, $3, $4, $5, now, now FROM (SELECT coalesce($1::timestamptz, now()) AS now) clock
+	RETURNING ` + userColumns
+
+// CreateUser writes a new user and gives it with its times set. Error: models.ErrEmailTaken.
+func (s *Store) CreateUser(ctx context.Context, user models.User) (models.User, error) {
+	var made models.User
+	err := scanUser(s.read.QueryRow(ctx, insertUser, s.now(), uuid(user.ID), user.Name, user.Email, user.Version), &made)
+	return made, wrapWrite("create a user", err)
+}
+
+const selectUser = `SELECT ` + userColumns + ` FROM users WHERE id = $1 AND deleted_at IS NULL`
+
+// User gives one user. Error: models.ErrUserNotFound.
+func (s *Store) User(ctx context.Context, id models.UserID) (models.User, error) {
+	var user models.User
+	err := scanUser(s.read.QueryRow(ctx, selectUser, uuid(id)), &user)
+	if noRows(err) {
+		return models.User{}, models.ErrUserNotFound
+	}
+	return user, wrap("read a user", err)
+}
+
+const selectUsers = `SELECT ` + userColumns + ` FROM users WHERE deleted_at IS NULL AND id > $1 ORDER BY id LIMIT $2`
+
+// Users lists by id, which is the order of creation.
+func (s *Store) Users(ctx context.Context, page models.Page) ([]models.User, error) {
+	var after models.Position
+	if page.After != nil {
+		after = *page.After
+	}
+	rows, err := s.read.Query(ctx, selectUsers, uuid(after.ID), page.Limit)
+	list, err := collect(rows, err, scanUser)
+	return list, wrap("list users", err)
+}
+
+// Editing a user does not stop bookings, which lock it FOR KEY SHARE; deleting does.
+const (
+	lockUserToEdit   = selectUser + ` FOR NO KEY UPDATE`
+	lockUserToDelete = selectUser + ` FOR UPDATE`
+	// A statement of its own, so that the clock is read after the lock was taken.
+	selectClock = `SELECT clock_timestamp()`
+	updateUser  = `UPDATE users SET name = $2, email = $3, version = $4, deleted_at = $5, updated_at = $6 WHERE id = $1`
+)
+
+// UpdateUser locks the user, applies the patch and writes it.
+func (s *Store) UpdateUser(ctx context.Context, id models.UserID, patch models.UserPatch, ifVersion *int64) (models.User, error) {
+	var user models.User
+	err := s.changeUser(ctx, lockUserToEdit, id, func(_ pgx.Tx, u *models.User, now time.Time) (bool, error) {
+		changed, err := u.Apply(patch, ifVersion, now)
+		user = *u
+		return changed, err
+	})
+	if err != nil {
+		return models.User{}, wrap("update a user", err)
+	}
+	return user, nil
+}
+
+const hasLiveBookings = `
+	SELECT EXISTS (SELECT FROM bookings b JOIN events e ON e.id = b.event_id
+		WHERE b.user_id = $1 AND (b.status = 'PENDING'
+			OR b.status = 'CONFIRMED' AND (e.date_time > $2 OR e.sales_end > $2)))`
+
+// DeleteUser hides a user without live bookings. The lock waits for bookings that are being made for the user, and
+// the look that follows sees them; bookings that come later find the user deleted.
+func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int64) error {
+	return wrap("delete a user", s.changeUser(ctx, lockUserToDelete, id, func(tx pgx.Tx, u *models.User, now time.Time) (bool, error) {
+		if ifVersion != nil && *ifVersion != u.Version {
+			return false, models.ErrVersionMismatch
+		}
+		var live bool
+		if err := tx.QueryRow(ctx, hasLiveBookings, uuid(id), now).Scan(&live); err != nil {
+			return false, err
+		}
+		if live {
+			return false, models.ErrUserHasBookings
+		}
+		u.DeletedAt, u.UpdatedAt = now, now
+		return true, nil
+	}))
+}
+
+// changeUser runs a change of one user under its lock.
+func (s *Store) changeUser(ctx context.Context, lock string, id models.UserID, change func(pgx.Tx, *models.User, time.Time) (bool, error)) error {
+	return s.inTx(ctx, func(tx pgx.Tx) error {
+		var user models.User
+		err := scanUser(tx.QueryRow(ctx, lock, uuid(id)), &user)
+		if noRows(err) {
+			return models.ErrUserNotFound
+		} else if err != nil {
+			return err
+		}
+		now, err := s.clock(ctx, tx)
+		if err != nil {
+			return err
+		}
+		changed, err := change(tx, &user, now)
+		if err != nil || !changed {
+			return err
+		}
+		_, err = tx.Exec(ctx, updateUser, uuid(id), user.Name, user.Email, user.Version, nullTime(user.DeletedAt), user.UpdatedAt)
+		return err
+	})
+}
+
+// clock gives the time of a transaction that has its locks.
+func (s *Store) clock(ctx context.Context, tx pgx.Tx) (now time.Time, err error) {
+	if s.options.Clock != nil {
+		return instant(s.options.Clock()), nil
+	}
+	err = tx.QueryRow(ctx, selectClock).Scan(&now)
+	return now.UTC(), err
+}
+
+// inTx runs a plain transaction: for the rare changes that need no speed.
+func (s *Store) inTx(ctx context.Context, work func(pgx.Tx) error) error {
+	conn, err := s.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	tx, err := conn.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.rollback(ctx, conn)
+	if err := work(tx); err != nil {
+		return err
+	}
+	ctx, cancel := s.finish(ctx)
+	defer cancel()
+	if err := tx.Commit(ctx); err != nil {
+		return wrapCommit("commit", err, true)
+	}
+	return nil
+}

@@ -1,0 +1,65 @@
+package services
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"quantix/internal/boxoffice"
+	"quantix/internal/models"
+	"quantix/internal/payments"
+)
+
+// Callbacks receives what gateways report by themselves. Every callback becomes a Settle for the event's desk, whose rules
+// make repeats and callbacks out of order harmless.
+type Callbacks struct {
+	gateways map[string]payments.Notifier
+	office   *boxoffice.Office
+	now      func() time.Time
+}
+
+// NewCallbacks works on a box office, for the gateways that send callbacks, by name. now is the clock that signatures are
+// held against; nil is time.Now.
+func NewCallbacks(office *boxoffice.Office, gateways map[string]payments.Notifier, now func() time.Time) *Callbacks {
+	if now == nil {
+		now = time.Now
+	}
+	return &Callbacks{gateways: gateways, office: office, now: now}
+}
+
+// Receive checks a callback and settles the charge that it names. What is genuine but tells nothing about a charge of ours
+// is accepted, so that the gateway does not send it again. Errors: models.ErrGatewayNotFound, models.ErrCallbackForged,
+// models.ErrCallbackStale, models.ErrCallbackUnreadable, models.ErrUnavailable.
+func (c *Callbacks) Receive(ctx context.Context, gateway string, header func(string) string, body []byte) error {
+	notifier := c.gateways[gateway]
+	if notifier == nil {
+		return models.ErrGatewayNotFound
+	}
+	notice, err := notifier.ReadCallback(header, body, c.now())
+	switch {
+	case errors.Is(err, payments.ErrIrrelevant):
+		return nil
+	case errors.Is(err, payments.ErrForged):
+		return models.ErrCallbackForged.With(err)
+	case errors.Is(err, payments.ErrStale):
+		return models.ErrCallbackStale.With(err)
+	case err != nil:
+		return models.ErrCallbackUnreadable.With(err)
+	}
+	return c.settle(ctx, notice)
+}
+
+func (c *Callbacks) settle(ctx context.Context, notice payments.Notice) error {
+	key, err := models.ParseReference(notice.Reference)
+	if err != nil {
+		return models.ErrCallbackUnreadable.With(err)
+	}
+	_, err = c.office.Tell(ctx, key.Event, &models.Settle{Charge: key, Result: notice.Result, Backoff: callbackPoll})
+	if errors.Is(err, models.ErrBookingNotFound) {
+		return nil // another installation's, or of a database that was set back: nothing of ours hangs on it
+	}
+	return err
+}
+
+// callbackPoll is when a charge that a callback calls still open is asked about next.
+const callbackPoll = 30 * time.Second
