@@ -59,6 +59,8 @@ var places = map[string]place{
 	"internal/onsale":              {imports: []string{"internal/models"}},
 	"internal/cli":                 {imports: []string{"*"}},
 	"internal/testkit":             {tests: true},
+	"internal/testkit/shop": {imports: []string{"internal/models", "internal/repository", "internal/boxoffice", "internal/services",
+		"internal/repository/sqlite", "internal/database", "internal/testkit"}, tests: true},
 }
 
 // home says where a third-party library may be imported.
@@ -74,7 +76,7 @@ var homes = map[string]home{
 	"github.com/danielgtaylor/huma/v2":        {packages: []string{"internal/handlers"}},
 	"github.com/jackc/pgx/v5":                 {packages: []string{"internal/repository/postgres", "internal/database", "internal/testkit", "internal/onsale"}, tests: []string{"internal/cli"}},
 	"modernc.org/sqlite":                      {packages: []string{"internal/repository/sqlite", "internal/database"}, tests: []string{"internal/cli"}},
-	"github.com/redis/go-redis/v9":            {packages: []string{"internal/queue/redis", "internal/testkit"}, tests: []string{"internal/cli"}},
+	"github.com/redis/go-redis/v9":            {packages: []string{"internal/queue/redis", "internal/testkit"}, tests: []string{"internal/cli", "internal/jobs"}},
 	"github.com/golang-migrate/migrate/v4":    {packages: []string{"internal/database"}},
 	"github.com/prometheus/client_golang":     {packages: []string{"internal/metrics", "internal/handlers"}},
 	"github.com/HdrHistogram/hdrhistogram-go": {packages: []string{"internal/onsale"}},
