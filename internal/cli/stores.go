@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"quantix/internal/config"
 	"quantix/internal/database"
 	"quantix/internal/queue"
@@ -81,23 +79,22 @@ func connectSQLite(ctx context.Context, c config.Config, logger *slog.Logger, ac
 
 // connectPostgres opens two pools: a flood of lists must not take the connections that sell tickets.
 func connectPostgres(ctx context.Context, c config.Config, logger *slog.Logger) (repository.Store, error) {
-	desks := max(c.DBMaxConns/2, 1)
-	desk, err := openPool(ctx, c, logger, "quantix desks", desks, true)
+	options := database.PostgresOptions{
+		URL: c.PostgresURL(), MaxConns: max(c.DBMaxConns/2, 1), LockTimeout: c.DBLockTimeout,
+		AppName: "quantix desks", ShortStatements: true, Logger: logger,
+	}
+	desk, err := database.OpenPostgres(ctx, options)
 	if err != nil {
 		return nil, err
 	}
-	read, err := openPool(ctx, c, logger, "quantix", max(c.DBMaxConns-desks, 1), false)
+	// The warnings about the server's settings were said once.
+	options.MaxConns, options.AppName, options.ShortStatements, options.Logger = c.DBMaxConns-options.MaxConns, "quantix", false, nil
+	read, err := database.OpenPostgres(ctx, options)
 	if err != nil {
 		desk.Close()
 		return nil, err
 	}
 	return postgres.New(postgres.Pools{Desk: desk, Read: read}, postgres.Options{}), nil
-}
-
-func openPool(ctx context.Context, c config.Config, logger *slog.Logger, name string, conns int, short bool) (*pgxpool.Pool, error) {
-	return database.OpenPostgres(ctx, database.PostgresOptions{
-		URL: c.PostgresURL(), MaxConns: conns, LockTimeout: c.DBLockTimeout, AppName: name, ShortStatements: short, Logger: logger,
-	})
 }
 
 // openQueue opens the queue that the settings ask for. A Redis that does not answer is no reason not to start: bookings

@@ -38,6 +38,11 @@ type Config struct {
 	PaymentSimFailureRate float64       // share of its calls that fail, 0 to 1
 	PaymentRetryBase      time.Duration // pause before the second attempt
 
+	PaymentGateway      Gateway // who takes the money
+	StripeSecretKey     string  // "sk_…" or "rk_…"; empty unless the gateway is Stripe
+	StripeWebhookSecret string  // "whsec_…"; empty unless the gateway is Stripe
+	StripeAPIURL        string  // empty means Stripe's own address
+
 	MaxTicketsPerBooking int
 	MaxInbox             int    // buyers that may wait for one event
 	Currency             string // ISO 4217 code for events that name none

@@ -41,6 +41,7 @@ func TestLoadDefaults(t *testing.T) {
 		DataDir: "./data", LogLevel: slog.LevelInfo, LogFormat: LogText, AutoMigrate: true,
 		ShutdownTimeout: 10 * time.Second, PaymentDeadline: 15 * time.Minute, PaymentConcurrency: 256,
 		PaymentSimLatency: 50 * time.Millisecond, PaymentRetryBase: time.Second,
+		PaymentGateway:       Simulator,
 		MaxTicketsPerBooking: 100, MaxInbox: 10_000, Currency: "USD",
 	}
 	got := load(t, nil)
@@ -156,6 +157,38 @@ func TestValidate(t *testing.T) {
 	}
 }
 
+func TestValidateGateway(t *testing.T) {
+	t.Parallel()
+	stripe := func(more ...string) []string { return append([]string{"--payment-gateway=stripe"}, more...) }
+	const key, hook = "--stripe-secret-key=sk_test_s3cret", "--stripe-webhook-secret=whsec_s3cret"
+	tests := map[string]struct {
+		args []string
+		says string // empty: fine
+	}{
+		"the simulator":                       {nil, ""},
+		"Stripe with both secrets":            {stripe(key, hook), ""},
+		"Stripe without any":                  {stripe(), "needs STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET"},
+		"Stripe without the key":              {stripe(hook), "needs STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET"},
+		"Stripe without the webhook's secret": {stripe(key), "needs STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET"},
+		"a key, and the simulator":            {[]string{key, hook}, "set PAYMENT_GATEWAY=stripe"},
+		"a mock of Stripe":                    {stripe(key, hook, "--stripe-api-url=http://mock:12111"), ""},
+		"a live key for a mock":               {stripe("--stripe-secret-key=sk_live_s3cret", hook, "--stripe-api-url=http://mock"), "is a live key"},
+		"a live key over https":               {stripe("--stripe-secret-key=sk_live_s3cret", hook, "--stripe-api-url=https://mock"), ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := load(t, nil, test.args...).Validate("serve")
+			if (err == nil) != (test.says == "") || err != nil && !strings.Contains(err.Error(), test.says) {
+				t.Errorf("Validate: %v, want %q", err, test.says)
+			}
+			if err != nil && strings.Contains(err.Error(), "s3cret") {
+				t.Errorf("a secret is told: %v", err)
+			}
+		})
+	}
+}
+
 // wrong has values that each option refuses, right those that it takes.
 var wrong = map[string][]string{
 	"DB_HOST":                  {"a host", "db:5432", "http://db"},
@@ -173,6 +206,10 @@ var wrong = map[string][]string{
 	"PAYMENT_DEADLINE":         {"0", "-5", "500ms", "721h", "soon", "NaN", "Inf", "1e3"},
 	"PAYMENT_CONCURRENCY":      {"0", "10001"},
 	"PAYMENT_RETRY_BASE":       {"0", "1", "2h"},
+	"PAYMENT_GATEWAY":          {"paypal", "stripe,simulator"},
+	"STRIPE_SECRET_KEY":        {"pk_live_s3cret", "sk_", "whsec_s3cret", "sk_s3cret\n", "sk_s3cret key", " sk_s3cret", "sk_s3cré"},
+	"STRIPE_WEBHOOK_SECRET":    {"sk_s3cret", "whsec_", "s3cret", "whsec_s3cret\r"},
+	"STRIPE_API_URL":           {"api.stripe.com", "ftp://h", "http://", "https://u:p@h", "https://h?key=1", "https://h#f", "http://h:port"},
 	"PAYMENT_SIM_LATENCY":      {"50", "-1s", "61s"},
 	"PAYMENT_SIM_FAILURE_RATE": {"-0.1", "1.1", "NaN", "10%"},
 	"MAX_TICKETS_PER_BOOKING":  {"0", "1000001", "1e3"},
@@ -243,6 +280,10 @@ func TestRightValues(t *testing.T) {
 		{"LOG_FORMAT", "JSON", func(c Config) any { return c.LogFormat }, LogJSON},
 		{"PAYMENT_SIM_FAILURE_RATE", "1", func(c Config) any { return c.PaymentSimFailureRate }, 1.0},
 		{"PAYMENT_SIM_LATENCY", "0", func(c Config) any { return c.PaymentSimLatency }, time.Duration(0)},
+		{"PAYMENT_GATEWAY", "Stripe", func(c Config) any { return c.PaymentGateway }, Stripe},
+		{"STRIPE_SECRET_KEY", "rk_test_1", func(c Config) any { return c.StripeSecretKey }, "rk_test_1"},
+		{"STRIPE_WEBHOOK_SECRET", "whsec_a+/=", func(c Config) any { return c.StripeWebhookSecret }, "whsec_a+/="},
+		{"STRIPE_API_URL", "http://localhost:12111", func(c Config) any { return c.StripeAPIURL }, "http://localhost:12111"},
 		{"AUTO_MIGRATE", "0", func(c Config) any { return c.AutoMigrate }, false},
 	}
 	for _, test := range tests {
@@ -275,6 +316,10 @@ func TestSecretsFromFiles(t *testing.T) {
 	}
 	if c = load(t, map[string]string{"DB_PASSWORD_FILE": password}, "--db-password", "flag"); c.DB.Password != "flag" {
 		t.Errorf("password %q, want the flag's", c.DB.Password)
+	}
+	key := write("key", "sk_test_1\n")
+	if c = load(t, map[string]string{"STRIPE_SECRET_KEY_FILE": key}); c.StripeSecretKey != "sk_test_1" {
+		t.Errorf("Stripe's key %q, want the file's", c.StripeSecretKey)
 	}
 	faults := map[string]map[string]string{
 		"DB_PASSWORD and DB_PASSWORD_FILE are both given": {"DB_PASSWORD": "x", "DB_PASSWORD_FILE": password},

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -24,6 +25,15 @@ type Queue string
 const (
 	Redis     Queue = "redis"
 	InProcess Queue = "inprocess"
+)
+
+// Gateway is who takes the money.
+type Gateway string
+
+// The gateways.
+const (
+	Simulator Gateway = "simulator" // takes none
+	Stripe    Gateway = "stripe"
 )
 
 // Store says which store the settings ask for: PostgreSQL as soon as
@@ -54,6 +64,9 @@ func (c Config) Addr() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.P
 // Validate says, in one sentence, why a command cannot run with these settings.
 // The command is as the user types it; "serve --api" is one of its own.
 func (c Config) Validate(command string) error {
+	if err := c.validateGateway(); err != nil {
+		return err
+	}
 	if command != "worker" && command != "serve --api" {
 		return nil
 	}
@@ -64,6 +77,24 @@ func (c Config) Validate(command string) error {
 	if c.Store() != Postgres {
 		return fmt.Errorf("quantix %s needs PostgreSQL: set DATABASE_URL or DB_HOST, "+
 			"or run quantix serve, for the embedded store belongs to one process", command)
+	}
+	return nil
+}
+
+// validateGateway sees that Stripe has what it needs, and that nobody who gave a key for it sells for simulated money.
+func (c Config) validateGateway() error {
+	switch {
+	case c.PaymentGateway != Stripe && c.StripeSecretKey != "":
+		return errors.New("STRIPE_SECRET_KEY is set, but PAYMENT_GATEWAY is simulator, which takes no money: " +
+			"set PAYMENT_GATEWAY=stripe, or take the key away")
+	case c.PaymentGateway != Stripe:
+		return nil
+	case c.StripeSecretKey == "" || c.StripeWebhookSecret == "":
+		return errors.New("PAYMENT_GATEWAY=stripe needs STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET: " +
+			"copy both from Stripe's dashboard (developers: API keys, webhooks)")
+	case strings.HasPrefix(c.StripeAPIURL, "http:") && strings.Contains(c.StripeSecretKey, "_live_"):
+		return errors.New("STRIPE_API_URL is not https, and STRIPE_SECRET_KEY is a live key: " +
+			"leave STRIPE_API_URL out to use Stripe itself")
 	}
 	return nil
 }

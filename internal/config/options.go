@@ -100,6 +100,22 @@ var options = []Option{
 		Accepts: "a duration of 1ms to 1h, such as 1s",
 		set:     func(c *Config, v string) error { return duration(&c.PaymentRetryBase, v, ms, hour) },
 	}, {
+		Name: "PAYMENT_GATEWAY", Default: "simulator", Help: "who takes the money; the simulator takes none",
+		Accepts: "simulator or stripe",
+		set:     func(c *Config, v string) error { return gateway(&c.PaymentGateway, v) },
+	}, {
+		Name: "STRIPE_SECRET_KEY", Help: "Stripe: secret key, or a restricted one that may write PaymentIntents and refunds", Secret: true,
+		Accepts: "a key that begins with sk_ or rk_",
+		set:     func(c *Config, v string) error { return token(&c.StripeSecretKey, v, "sk_", "rk_") },
+	}, {
+		Name: "STRIPE_WEBHOOK_SECRET", Help: "Stripe: signing secret of the webhook endpoint", Secret: true,
+		Accepts: "a secret that begins with whsec_",
+		set:     func(c *Config, v string) error { return token(&c.StripeWebhookSecret, v, "whsec_") },
+	}, {
+		Name: "STRIPE_API_URL", Help: "Stripe: address of its API, for tests; without it, Stripe's own",
+		Accepts: "an address such as http://localhost:12111, without user or password; https for a live key",
+		set:     func(c *Config, v string) error { return webAddress(&c.StripeAPIURL, v) },
+	}, {
 		Name: "PAYMENT_SIM_LATENCY", Default: "50ms", Help: "simulated gateway: how long it takes to answer",
 		Accepts: "a duration of 0 to 1m, such as 50ms",
 		set:     func(c *Config, v string) error { return duration(&c.PaymentSimLatency, v, 0, minute) },

@@ -15,6 +15,8 @@ func TestRedactedShowsNoSecret(t *testing.T) {
 		"DB_PASSWORD":  "postgres://s3cret",
 		"DATABASE_URL": "postgres://shop:s3cret@db:5432/n?password=s3cret&sslmode=require",
 		"REDIS_URL":    ":s3cret@cache:6379",
+
+		"STRIPE_SECRET_KEY": "sk_live_s3cret", "STRIPE_WEBHOOK_SECRET": "whsec_s3cret",
 	}, "--port", "99")
 	settings := c.Redacted()
 	if len(settings) != len(Options()) {
@@ -27,8 +29,10 @@ func TestRedactedShowsNoSecret(t *testing.T) {
 		"DB_PASSWORD":  {Value: hidden, Source: FromEnv},
 		"DATABASE_URL": {Value: "postgres://shop@db:5432/n", Source: FromEnv},
 		"REDIS_URL":    {Value: "redis://cache:6379", Source: FromEnv},
-		"PORT":         {Value: "99", Source: FromFlag},
-		"CURRENCY":     {Value: "USD", Source: FromDefault},
+
+		"STRIPE_SECRET_KEY": {Value: hidden, Source: FromEnv}, "STRIPE_WEBHOOK_SECRET": {Value: hidden, Source: FromEnv},
+		"PORT":     {Value: "99", Source: FromFlag},
+		"CURRENCY": {Value: "USD", Source: FromDefault},
 	}
 	for _, s := range settings {
 		if w, listed := want[s.Name]; listed && (s.Value != w.Value || s.Source != w.Source) {

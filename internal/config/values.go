@@ -105,6 +105,43 @@ func logFormat(to *LogFormat, v string) error {
 	return nil
 }
 
+// gateway takes one of two names.
+func gateway(to *Gateway, v string) error {
+	g := Gateway(strings.ToLower(v))
+	if g != Simulator && g != Stripe {
+		return errWrong
+	}
+	*to = g
+	return nil
+}
+
+// token takes one word of an API's alphabet that begins with one of some prefixes, so that a key in the wrong place is
+// seen at once.
+func token(to *string, v string, prefixes ...string) error {
+	for _, prefix := range prefixes {
+		rest, fits := strings.CutPrefix(v, prefix)
+		if fits && rest != "" && !strings.ContainsFunc(rest, notInToken) {
+			*to = v
+			return nil
+		}
+	}
+	return errWrong
+}
+
+func notInToken(r rune) bool {
+	return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_-+/=", r)
+}
+
+// webAddress takes the URL of an HTTP service, without credentials: it is shown as it is.
+func webAddress(to *string, v string) error {
+	u, err := url.Parse(v)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return errWrong
+	}
+	*to = v
+	return nil
+}
+
 // currency takes the shape of an ISO 4217 code; models knows which ones exist.
 func currency(to *string, v string) error {
 	if len(v) != 3 || strings.Trim(v, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {

@@ -84,7 +84,9 @@ func planForIndexes(settings map[string]string) {
 	settings["enable_hashjoin"] = "off"
 	settings["enable_mergejoin"] = "off"
 	settings["enable_material"] = "off"
+	settings["enable_memoize"] = "off"
 	settings["random_page_cost"] = "1.1"
+	settings["seq_page_cost"] = "20" // a table of one page is read by its index as well: it may not stay so small
 	settings["jit"] = "off"
 }
 

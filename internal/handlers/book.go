@@ -76,7 +76,7 @@ func describeCreate(registry huma.Registry) *huma.Operation {
 			replayedHeader: {Schema: text, Description: "true when the key was answered before, and so again."},
 		},
 		Content: map[string]*huma.MediaType{
-			"application/json": {Schema: registry.Schema(reflect.TypeFor[bookingBody](), true, "")},
+			"application/json": {Schema: registry.Schema(reflect.TypeFor[BookingBody](), true, "")},
 		},
 	}
 	return &op
@@ -169,7 +169,7 @@ func readBody(r *http.Request, buffer *bytes.Buffer) error {
 	return nil
 }
 
-// appendBooking writes what bookingBody would be as JSON; a test holds the two together.
+// appendBooking writes what BookingBody would be as JSON; a test holds the two together.
 func appendBooking(b []byte, v *models.Booking) []byte {
 	b = append(b, `{"id":"`...)
 	b = append(b, v.ID.String()...)

@@ -5,14 +5,16 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"quantix/internal/models"
 	"quantix/internal/services"
 )
 
 const bookingsPath = apiPath + "/bookings"
 
-// bookingBody is a booking as it is answered; appendBooking writes the same for POST.
-type bookingBody struct {
+// BookingBody is a booking as it is answered; appendBooking writes the same for POST. It is exported as EventBody is.
+type BookingBody struct {
 	ID              models.BookingID `json:"id"`
 	UserID          models.UserID    `json:"user_id"`
 	EventID         models.EventID   `json:"event_id"`
@@ -22,23 +24,37 @@ type bookingBody struct {
 	TotalAmount     amount           `json:"total_amount"`
 	Currency        models.Currency  `json:"currency" example:"USD"`
 	PaymentDeadline time.Time        `json:"payment_deadline" doc:"A PENDING booking that is not paid by then is cancelled."`
-	CancelReason    *string          `json:"cancel_reason" enum:"user,expired,payment_declined,event_cancelled,null"`
+	CancelReason    *cancelReason    `json:"cancel_reason"`
 	CreatedAt       time.Time        `json:"created_at"`
 	UpdatedAt       time.Time        `json:"updated_at"`
 }
 
-func toBooking(b models.Booking) bookingBody {
-	return bookingBody{
+func toBooking(b models.Booking) BookingBody {
+	return BookingBody{
 		ID: b.ID, UserID: b.UserID, EventID: b.EventID, Quantity: b.Quantity, Status: b.Status,
 		UnitPrice: amount{b.UnitPrice}, TotalAmount: amount{b.TotalAmount}, Currency: b.TotalAmount.Currency,
-		PaymentDeadline: b.PaymentDeadline.UTC(), CancelReason: textOrNull(b.CancelReason),
+		PaymentDeadline: b.PaymentDeadline.UTC(), CancelReason: (*cancelReason)(textOrNull(b.CancelReason)),
 		CreatedAt: b.CreatedAt.UTC(), UpdatedAt: b.UpdatedAt.UTC(),
+	}
+}
+
+// cancelReason is why a booking is CANCELLED; null in every other status.
+type cancelReason string
+
+// Schema lists the reasons; null has to be among them.
+func (cancelReason) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{
+		Type: huma.TypeString, Nullable: true, Description: "Why the booking is CANCELLED; null in every other status.",
+		Enum: []any{
+			string(models.ReasonUser), string(models.ReasonExpired), string(models.ReasonDeclined),
+			string(models.ReasonEventCancelled), nil,
+		},
 	}
 }
 
 // bookingDetailBody is a booking with how its payment stands.
 type bookingDetailBody struct {
-	bookingBody
+	BookingBody
 	Payment paymentSummary `json:"payment"`
 }
 
@@ -55,7 +71,7 @@ type (
 		ID models.BookingID `path:"id" doc:"The booking's id."`
 	}
 	bookingDetailOutput struct{ Body bookingDetailBody }
-	bookingOutput       struct{ Body bookingBody }
+	bookingOutput       struct{ Body BookingBody }
 	userBookingsInput   struct {
 		Paging
 		UserID models.UserID `path:"user_id" doc:"The user's id."`
@@ -99,7 +115,7 @@ func (h *bookings) get(ctx context.Context, in *bookingPath) (*bookingDetailOutp
 	}
 	p := detail.Payment
 	return &bookingDetailOutput{Body: bookingDetailBody{
-		bookingBody: toBooking(detail.Booking),
+		BookingBody: toBooking(detail.Booking),
 		Payment:     paymentSummary{Status: p.Status, Attempts: p.Attempts, LastError: textOrNull(p.LastError)},
 	}}, nil
 }
@@ -112,7 +128,7 @@ func (h *bookings) cancel(ctx context.Context, in *bookingPath) (*bookingOutput,
 	return &bookingOutput{Body: toBooking(booking)}, nil
 }
 
-func (h *bookings) ofUser(ctx context.Context, in *userBookingsInput) (*listOutput[bookingBody], error) {
+func (h *bookings) ofUser(ctx context.Context, in *userBookingsInput) (*listOutput[BookingBody], error) {
 	l := list{path: bookingsPath + "/user/" + in.UserID.String()}
 	l.setFilter("status", string(in.Status))
 	page, err := in.page(l)

@@ -14,8 +14,8 @@ import (
 
 const eventsPath = apiPath + "/events"
 
-// eventBody is an event as it is answered.
-type eventBody struct {
+// EventBody is an event as it is answered. It is exported for huma, which documents only exported embedded types.
+type EventBody struct {
 	ID               models.EventID  `json:"id"`
 	Name             string          `json:"name" example:"Concert 2024"`
 	Description      string          `json:"description"`
@@ -30,8 +30,8 @@ type eventBody struct {
 	UpdatedAt        time.Time       `json:"updated_at" doc:"When the organiser last changed it; bookings do not count."`
 }
 
-func toEvent(e models.Event) eventBody {
-	return eventBody{
+func toEvent(e models.Event) EventBody {
+	return EventBody{
 		ID: e.ID, Name: e.Name, Description: e.Description, DateTime: e.DateTime.UTC(), SalesEnd: moment(e.SalesEnd),
 		TotalTickets: e.Stock.Total, TicketPrice: amount{e.TicketPrice}, Currency: e.TicketPrice.Currency,
 		AvailableTickets: e.Stock.Available, CancelledAt: moment(e.CancelledAt),
@@ -145,12 +145,12 @@ type (
 	}
 	eventOutput struct {
 		ETag string `header:"ETag" doc:"The version of what an organiser edits, for If-Match; bookings do not move it."`
-		Body eventBody
+		Body EventBody
 	}
 	eventCreated struct {
 		Location string `header:"Location" doc:"Where the event is."`
 		ETag     string `header:"ETag" doc:"The version, for If-Match."`
-		Body     eventBody
+		Body     EventBody
 	}
 )
 
@@ -193,7 +193,7 @@ func (h *events) register(a *api) {
 	h.registerStatistics(a)
 }
 
-func (h *events) list(ctx context.Context, in *eventsInput) (*listOutput[eventBody], error) {
+func (h *events) list(ctx context.Context, in *eventsInput) (*listOutput[EventBody], error) {
 	if !isSearchable(in.Query) {
 		return nil, models.Invalid([]models.FieldError{{Location: "query.q", Message: "must be UTF-8 text without control characters"}})
 	}
@@ -276,7 +276,7 @@ func (h *events) version(ctx context.Context, id models.EventID) func() (int64, 
 
 // cancelledEvent is the answer of POST /events/{id}/cancel.
 type cancelledEvent struct {
-	eventBody
+	EventBody
 	LiveBookings int64 `json:"live_bookings" doc:"How many bookings are still to be cancelled."`
 }
 
@@ -290,6 +290,6 @@ func (h *events) cancel(ctx context.Context, in *eventPath) (*eventCancelOutput,
 	if err != nil {
 		return nil, err
 	}
-	body := cancelledEvent{eventBody: toEvent(event), LiveBookings: event.Stock.Pending + event.Stock.Confirmed}
+	body := cancelledEvent{EventBody: toEvent(event), LiveBookings: event.Stock.Pending + event.Stock.Confirmed}
 	return &eventCancelOutput{ETag: etag(event.Version), Body: body}, nil
 }

@@ -57,7 +57,7 @@ func (s *server) done(c *gin.Context, start time.Time, id string) {
 		route = "none" // unknown addresses must not become labels without number
 	}
 	if s.observer != nil {
-		s.observer.Request(c.Request.Method, route, c.Writer.Status(), took)
+		s.observer.Request(route, c.Request.Method, c.Writer.Status(), took)
 	}
 	s.log(c, route, id, took)
 }

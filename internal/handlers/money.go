@@ -39,11 +39,16 @@ func (price) Schema(huma.Registry) *huma.Schema {
 	}
 }
 
-// parseInstant reads RFC 3339 as strictly as it is written, unlike time.Parse.
+var errNoInstant = errors.New("must be an RFC 3339 time with its offset, such as 2024-12-31T20:00:00Z")
+
+// parseInstant reads RFC 3339 as strictly as it is written: time.Parse also takes hours of one digit, and a comma.
 func parseInstant(text string) (time.Time, error) {
-	var t time.Time
-	if err := t.UnmarshalText([]byte(text)); err != nil {
-		return t, errors.New("must be an RFC 3339 time with its offset, such as 2024-12-31T20:00:00Z")
+	if len(text) < len("2006-01-02T15:04:05Z") || text[13] != ':' || text[19] == ',' {
+		return time.Time{}, errNoInstant
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}, errNoInstant
 	}
 	return t.UTC(), nil
 }

@@ -47,7 +47,7 @@ func newConfig(version string) huma.Config {
 	}
 }
 
-// schemaName is the wire type's name without what only Go needs: eventBody is Event.
+// schemaName is the wire type's name without what only Go needs: EventBody is Event.
 func schemaName(t reflect.Type, hint string) string {
 	return strings.TrimSuffix(huma.DefaultSchemaNamer(t, hint), "Body")
 }

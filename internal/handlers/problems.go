@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -68,7 +69,8 @@ var problemTypes = []*models.Error{
 	models.ErrCurrencyFixed, models.ErrEventHasBookings, models.ErrUserHasBookings, models.ErrEmailTaken,
 	models.ErrLetterUnknown, models.ErrRefundOwed, models.ErrNotRetryable, models.ErrBookingNotPending,
 	models.ErrVersionMismatch, models.ErrKeyReused, models.ErrBusy, models.ErrUnavailable, models.ErrOutcomeUnknown,
-	models.ErrShuttingDown, models.ErrInternal,
+	models.ErrShuttingDown, models.ErrInternal, models.ErrGatewayNotFound, models.ErrCallbackForged, models.ErrCallbackStale,
+	models.ErrCallbackUnreadable,
 }
 
 func statusOf(e *models.Error) int {
@@ -83,7 +85,7 @@ func statusOf(e *models.Error) int {
 
 // title is the code in words: "Sold out".
 func title(code string) string {
-	words := strings.ReplaceAll(code, "_", " ")
+	words := strings.ReplaceAll(strings.ReplaceAll(code, "json", "JSON"), "_", " ")
 	return strings.ToUpper(words[:1]) + words[1:]
 }
 
@@ -106,7 +108,7 @@ func newProblem(err error, r *http.Request, requestID string) *Problem {
 	default:
 		known = models.ErrInternal.With(err)
 	}
-	return &Problem{err: known, status: statusOf(known), instance: r.URL.Path, requestID: requestID}
+	return &Problem{err: known, status: statusOf(known), instance: r.URL.EscapedPath(), requestID: requestID}
 }
 
 // Error gives the error's text, for logs.
@@ -167,8 +169,13 @@ func appendMember(b []byte, name string, value any) ([]byte, error) {
 	if n, ok := value.(int64); ok {
 		return strconv.AppendInt(b, n, 10), nil
 	}
-	text, err := json.Marshal(value)
-	return append(b, text...), err
+	text := bytes.NewBuffer(b)
+	encoder := json.NewEncoder(text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), nil
 }
 
 // appendText appends a JSON string; plain ASCII, which nearly all of ours is, without a copy.

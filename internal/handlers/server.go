@@ -28,7 +28,7 @@ const DefaultTimeout = 15 * time.Second
 // Observer is told of every request, for metrics. It is called on the hot path: it must not block.
 type Observer interface {
 	// Request: one was answered. route is the pattern, such as "/api/v1/events/:id", or "none".
-	Request(method, route string, status int, took time.Duration)
+	Request(route, method string, status int, took time.Duration)
 }
 
 // Deps is what the handlers need. Events, Users, Bookings and Letters are required; the rest has defaults.

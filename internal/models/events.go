@@ -96,10 +96,18 @@ func (e *Event) check() error {
 	}
 	if e.TicketPrice.Minor < 0 {
 		fields = append(fields, FieldError{"body.ticket_price", "must not be negative", e.TicketPrice.String()})
-	} else if _, fits := e.TicketPrice.Times(max(e.Stock.Total, 0)); !fits {
+	} else if !e.amountsFit() {
 		fields = append(fields, FieldError{"body.ticket_price", "times total_tickets is too large an amount", e.TicketPrice.String()})
 	}
 	return Invalid(fields)
+}
+
+// amountsFit tells whether the event's amounts stay within bounds whatever is sold from now on: what is taken, at the
+// prices of its time, and every ticket once more at today's.
+func (e *Event) amountsFit() bool {
+	all, fits := e.TicketPrice.Times(max(e.Stock.Total, 0))
+	taken := e.Stock.HeldAmount + e.Stock.SoldAmount
+	return fits && all.Minor <= MaxAmount(e.TicketPrice.Currency)-taken
 }
 
 func checkInstant(fields []FieldError, place string, t time.Time) []FieldError {

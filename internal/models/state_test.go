@@ -424,6 +424,19 @@ func TestEditEvent(t *testing.T) {
 	}
 }
 
+func TestEditEvent_keeps_amounts_within_bounds_whatever_is_sold_next(t *testing.T) {
+	t.Parallel()
+	s, user := newState()
+	s.Event.TicketPrice.Minor = MaxAmount("USD") / 10
+	if got := s.Decide(&Reserve{Booking: NewID[BookingID](), User: user, Quantity: 10, Method: SimOK}); got.Err != nil {
+		t.Fatal(got.Err)
+	}
+	cheap, more := "100", int64(1000)
+	if got := s.Decide(&EditEvent{Patch: EventPatch{Price: &cheap, TotalTickets: &more}}); !errors.Is(got.Err, ErrInvalid) {
+		t.Errorf("%+v; the event's amounts would pass the largest that can be kept", got)
+	}
+}
+
 func TestEditEvent_keeps_the_number_when_an_unsold_event_changes_currency(t *testing.T) {
 	t.Parallel()
 	s, _ := newState()

@@ -13,8 +13,8 @@ type api struct {
 	timeout time.Duration
 }
 
-func newAPI(ctx context.Context, to target) *api {
-	return &api{conn: newConn(ctx, to), timeout: 30 * time.Second}
+func newAPI(to target) *api {
+	return &api{conn: newConn(to), timeout: 30 * time.Second}
 }
 
 // call sends in as JSON (nil: no body) and reads a 2xx answer into out. Answers that say "later" are repeated a few
@@ -47,7 +47,7 @@ func (a *api) call(ctx context.Context, method, path string, in, out any) error 
 func (a *api) send(ctx context.Context, req []byte) (response, error) {
 	defer context.AfterFunc(ctx, a.conn.abort)()
 	now := time.Now()
-	res, err := a.conn.roundTrip(req, now, now.Add(a.timeout), true)
+	res, err := a.conn.roundTrip(ctx, req, now, now.Add(a.timeout), true)
 	a.conn.lastUse = time.Now()
 	if ctx.Err() != nil {
 		return res, ctx.Err()

@@ -113,13 +113,16 @@ func (s *Sheet) Add(k Key, figure float64) { s.figures[k] = append(s.figures[k],
 // Void makes the figure count as zero, whatever other runs said: a promise was broken while it was measured.
 func (s *Sheet) Void(k Key, reason string) { s.void[k] = reason }
 
-// AddResult notes figure, taken from r, or voids it if r broke a promise.
+// AddResult notes figure, taken from r, or voids it if r broke a promise or was not audited.
 func (s *Sheet) AddResult(k Key, r Result, figure float64) {
-	if !r.Valid() {
+	switch {
+	case !r.Valid():
 		s.Void(k, r.Violations[0])
-		return
+	case len(r.Audits) == 0:
+		s.Void(k, "not audited")
+	default:
+		s.Add(k, figure)
 	}
-	s.Add(k, figure)
 }
 
 // AddBaselines notes all baselines of one run that PostgreSQL gave.

@@ -19,6 +19,9 @@ func lineOf(t *testing.T, s *Sheet, figure, against Key) Line {
 	return Line{}
 }
 
+// proven is a result that an audit vouches for.
+var proven = Result{Audits: []Verdict{{OK: true}}}
+
 func TestVerdicts(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -77,8 +80,12 @@ func TestAVoidFigurePassesNoBar(t *testing.T) {
 	if l := lineOf(t, s, BurstLast, ""); l.Verdict != VerdictVoid || l.Figure != 0 {
 		t.Errorf("line %+v", l)
 	}
+	s.AddResult(Start, Result{}, 1)
+	if l := lineOf(t, s, Start, ""); l.Verdict != VerdictVoid {
+		t.Errorf("a figure that nothing proved counts: %+v", l)
+	}
 	s.AddBaselines(BaselineFigures{ForUpdate16: PGBenchResult{TPS: 100}})
-	s.AddResult(OneEvent, Result{}, 5_000)
+	s.AddResult(OneEvent, proven, 5_000)
 	if l := lineOf(t, s, OneEvent, B1); l.Verdict != VerdictVoid {
 		t.Errorf("a baseline without fsync counts: %+v", l)
 	}
@@ -91,7 +98,7 @@ func TestRenderings(t *testing.T) {
 		Durable: true, ForUpdate16: PGBenchResult{TPS: 1_000}, ForUpdate64: PGBenchResult{TPS: 500},
 		ForUpdate1: PGBenchResult{P50: 400 * time.Microsecond}, CopyPerSecond: 60_000,
 	})
-	s.AddResult(OneEvent, Result{}, 12_345)
+	s.AddResult(OneEvent, proven, 12_345)
 	s.AddResult(Memory, Result{Violations: []string{"oversold"}}, 1)
 	var text, markdown bytes.Buffer
 	if err := s.Text(&text); err != nil {

@@ -108,7 +108,7 @@ func migrate(url string) error {
 func TestBaselinesOnTheRealSchema(t *testing.T) {
 	t.Parallel()
 	var progress bytes.Buffer
-	b := Baselines{URL: testkit.Database(t, migrate), Duration: time.Second, CopyRows: 2_000, Users: 50, Events: 20}
+	b := Baselines{URL: testkit.Database(t, migrate), Duration: 2 * time.Second, CopyRows: 2_000, Users: 50, Events: 20, wide: 8}
 	f, err := b.Run(t.Context(), &progress)
 	if err != nil {
 		t.Fatal(err)

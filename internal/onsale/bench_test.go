@@ -70,7 +70,7 @@ func benchmarkClosed(b *testing.B, connections int) {
 func benchmarkLoad(b *testing.B, s Scenario, to target) {
 	conns := make([]*conn, s.Connections)
 	for i := range conns {
-		conns[i] = newConn(b.Context(), to)
+		conns[i] = newConn(to)
 		defer conns[i].close()
 	}
 	if err := dialAll(b.Context(), conns); err != nil {

@@ -55,9 +55,9 @@ type watcher struct {
 }
 
 // newWatcher looks four times a second, less often when the events are many: at most 200 requests a second.
-func newWatcher(ctx context.Context, to target, events []string) *watcher {
+func newWatcher(to target, events []string) *watcher {
 	return &watcher{
-		api: newAPI(ctx, to), events: events,
+		api: newAPI(to), events: events,
 		every: max(250*time.Millisecond, time.Duration(len(events))*5*time.Millisecond),
 	}
 }

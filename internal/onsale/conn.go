@@ -23,8 +23,7 @@ var errNotSent = errors.New("not sent")
 
 // conn is one kept-alive connection with one request in flight at most. Only abort may be called from elsewhere.
 type conn struct {
-	to  target
-	ctx context.Context
+	to target
 
 	mu  sync.Mutex // guards tcp against abort
 	tcp net.Conn
@@ -35,12 +34,12 @@ type conn struct {
 	lastUse  time.Time
 }
 
-func newConn(ctx context.Context, to target) *conn {
-	return &conn{to: to, ctx: ctx, buf: make([]byte, firstBuffer)}
+func newConn(to target) *conn {
+	return &conn{to: to, buf: make([]byte, firstBuffer)}
 }
 
 // open dials if the connection is not there, or has idled for too long.
-func (c *conn) open(now time.Time) error {
+func (c *conn) open(ctx context.Context, now time.Time) error {
 	if c.tcp != nil {
 		if now.Sub(c.lastUse) < staleAfter {
 			return nil
@@ -48,7 +47,7 @@ func (c *conn) open(now time.Time) error {
 		c.close()
 	}
 	dialer := net.Dialer{Timeout: 10 * time.Second}
-	tcp, err := dialer.DialContext(c.ctx, "tcp", c.to.addr)
+	tcp, err := dialer.DialContext(ctx, "tcp", c.to.addr)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNotSent, err)
 	}
@@ -82,13 +81,13 @@ func (c *conn) abort() {
 	}
 }
 
-// roundTrip sends req and reads its answer. The answer's body is valid until the next round trip. After any error the
+// roundTrip sends req and reads its answer. Whoever ends ctx must abort as well: it is not watched meanwhile. The answer's body is valid until the next round trip. After any error the
 // connection is closed.
-func (c *conn) roundTrip(req []byte, now, deadline time.Time, exact bool) (response, error) {
-	if err := c.open(now); err != nil {
+func (c *conn) roundTrip(ctx context.Context, req []byte, now, deadline time.Time, exact bool) (response, error) {
+	if err := c.open(ctx, now); err != nil {
 		return response{}, err
 	}
-	if err := c.limit(now, deadline, exact); err != nil {
+	if err := c.limit(ctx, now, deadline, exact); err != nil {
 		c.close()
 		return response{}, fmt.Errorf("%w: %w", errNotSent, err)
 	}
@@ -101,7 +100,7 @@ func (c *conn) roundTrip(req []byte, now, deadline time.Time, exact bool) (respo
 
 // limit sets the deadline of the request. One that need not be exact is moved only when half of it is used up: it saves
 // a timer for nearly every request.
-func (c *conn) limit(now, deadline time.Time, exact bool) error {
+func (c *conn) limit(ctx context.Context, now, deadline time.Time, exact bool) error {
 	if !exact {
 		left, want := c.deadline.Sub(now), deadline.Sub(now)
 		if left >= want && left <= want+want/2 {
@@ -113,7 +112,7 @@ func (c *conn) limit(now, deadline time.Time, exact bool) error {
 	if err := c.tcp.SetDeadline(deadline); err != nil {
 		return err
 	}
-	return c.ctx.Err() // asked after setting, so that an abort in between is not overwritten unseen
+	return ctx.Err() // asked after setting, so that an abort in between is not overwritten unseen
 }
 
 func (c *conn) exchange(req []byte) (response, error) {

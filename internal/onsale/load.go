@@ -60,7 +60,7 @@ func (l *load) now() time.Duration { return time.Since(l.start) }
 
 // dialAll opens every connection before the clock starts, so that no buyer pays for it.
 func dialAll(ctx context.Context, conns []*conn) error {
-	return parallel(ctx, len(conns), 64, func(i, _ int) error { return conns[i].open(time.Now()) })
+	return parallel(ctx, len(conns), 64, func(i, _ int) error { return conns[i].open(ctx, time.Now()) })
 }
 
 // parallel calls do for every i below n from at most width goroutines, numbered by lane, and returns the first error.

@@ -81,7 +81,7 @@ func sampleBooking(to target) []byte {
 func ping(ctx context.Context, p Probe, to target) (ProbeResult, error) {
 	conns := make([]*conn, p.Connections)
 	for i := range conns {
-		conns[i] = newConn(ctx, to)
+		conns[i] = newConn(to)
 		defer conns[i].close()
 	}
 	if err := dialAll(ctx, conns); err != nil {
@@ -116,7 +116,7 @@ func pingFor(ctx context.Context, conns []*conn, req []byte, length time.Duratio
 
 func pingOn(ctx context.Context, c *conn, req []byte, s *shard, start time.Time, length time.Duration) {
 	for now := time.Now(); now.Sub(start) < length && ctx.Err() == nil; {
-		res, err := c.roundTrip(req, now, now.Add(30*time.Second), false)
+		res, err := c.roundTrip(ctx, req, now, now.Add(30*time.Second), false)
 		if err != nil && ctx.Err() != nil {
 			return
 		}

@@ -57,7 +57,7 @@ func createEvents(ctx context.Context, to target, s Scenario, title string, n, t
 
 // createMany posts n documents, several at a time, and returns the ids in the order of the documents.
 func createMany(ctx context.Context, to target, n int, path string, document func(i int) any) ([]string, error) {
-	apis := newAPIs(ctx, to, min(n, prepareWidth))
+	apis := newAPIs(to, min(n, prepareWidth))
 	defer apis.close()
 	ids := make([]string, n)
 	err := parallel(ctx, n, len(apis), func(i, lane int) error {
@@ -76,10 +76,10 @@ func createMany(ctx context.Context, to target, n int, path string, document fun
 
 type apis []*api
 
-func newAPIs(ctx context.Context, to target, n int) apis {
+func newAPIs(to target, n int) apis {
 	list := make(apis, n)
 	for i := range list {
-		list[i] = newAPI(ctx, to)
+		list[i] = newAPI(to)
 	}
 	return list
 }

@@ -1,7 +1,6 @@
 package onsale
 
 import (
-	"context"
 	"io"
 	"net"
 	"strings"
@@ -22,7 +21,7 @@ func answerWith(t *testing.T, parts ...string) *conn {
 			}
 		}
 	}()
-	c := newConn(context.Background(), target{})
+	c := newConn(target{})
 	c.tcp = near
 	return c
 }

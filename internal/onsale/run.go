@@ -48,7 +48,7 @@ func (p *play) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	for range p.s.Connections {
-		p.conns = append(p.conns, newConn(ctx, p.to))
+		p.conns = append(p.conns, newConn(p.to))
 	}
 	if err := dialAll(ctx, p.conns); err != nil {
 		return fmt.Errorf("open %d connections: %w", len(p.conns), err)
@@ -87,7 +87,7 @@ func (p *play) perform(ctx context.Context) (Result, error) {
 		var err error
 		p.report.say("waiting until every booking is settled, at most %s", p.s.Drain)
 		if res.Confirmations, err = watch.drain(ctx, p.s.Drain); err != nil {
-			return res, fmt.Errorf("watch confirmations: %w", err)
+			res.Violations = append(res.Violations, fmt.Sprintf("confirmations: %v", err))
 		}
 	}
 	p.report.say("auditing %d events", len(p.events))
@@ -103,7 +103,7 @@ func (p *play) load(ctx context.Context, l *load) *watcher {
 	beside.Go(func() { p.report.during(l.rec, done, since) })
 	var watch *watcher
 	if p.s.WatchConfirmations {
-		watch = newWatcher(ctx, p.to, p.events)
+		watch = newWatcher(p.to, p.events)
 		beside.Go(func() { watch.during(ctx, done, since) })
 	}
 	l.run(ctx)

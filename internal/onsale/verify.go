@@ -23,7 +23,7 @@ type Verdict struct {
 // verdicts and a sentence for each violation.
 func verify(ctx context.Context, to target, s Scenario, events []string, seen *shard) ([]Verdict, []string) {
 	verdicts, violations := make([]Verdict, len(events)), make([][]string, len(events))
-	apis := newAPIs(ctx, to, min(len(events), 4))
+	apis := newAPIs(to, min(len(events), 4))
 	defer apis.close()
 	// The error of parallel can only be that of ctx, which every verdict left over then names.
 	err := parallel(ctx, len(events), len(apis), func(i, lane int) error {

@@ -97,7 +97,7 @@ func (w *worker) attempt(ctx context.Context, b *buyer) (ending, time.Duration) 
 		}
 	}
 	w.req.fill(w.users[b.user], w.events[b.event], b.quantity, w.id, b.key)
-	res, err := w.conn.roundTrip(w.req.bytes, now, deadline, patience)
+	res, err := w.conn.roundTrip(ctx, w.req.bytes, now, deadline, patience)
 	if err != nil && ctx.Err() != nil {
 		return ending{}, -1
 	}

@@ -54,6 +54,9 @@ type Desk interface {
 	// names, lets decide change the state, writes the state's Changes set-based, counters once, one outbox row with
 	// the given batch id when Changes.Publish is not empty, and commits durably. Without changes nothing is written.
 	//
+	// Changes.Letters are written over those with the same id. Of several bookings under one key, of different events,
+	// state.Keys has this event's.
+	//
 	// state.Event is nil when there is no such event; decide is called all the same. It is called at most once, and
 	// must do no I/O. state.Rules and state.Recheck are decide's to set. The answers that decide noted are valid only
 	// when AtDesk gives nil. Errors: ErrConflict, ErrUnavailable, ErrRejected, ErrCommitUnknown.
@@ -148,7 +151,8 @@ type Payments interface {
 	DeadLetters(ctx context.Context, page models.Page) ([]models.DeadLetter, error)
 	// DeadLetter gives one. Error: models.ErrLetterNotFound.
 	DeadLetter(ctx context.Context, id models.LetterID) (models.DeadLetter, error)
-	// AddMessageLetter keeps a queue message that cannot be read. A letter with its id that is there already stays.
+	// AddMessageLetter keeps a queue message that cannot be read, with the store's clock as FailedAt. A letter with its id
+	// that is there already stays.
 	AddMessageLetter(ctx context.Context, letter models.DeadLetter) error
 	// DropMessageLetter discards a letter of kind message. Error: models.ErrLetterNotFound.
 	DropMessageLetter(ctx context.Context, id models.LetterID) error
@@ -158,11 +162,13 @@ type Payments interface {
 type Outbox interface {
 	// ClaimOutbox takes up to limit rows, oldest first, whose lease (if any) has run out, and leases them.
 	ClaimOutbox(ctx context.Context, limit int, lease time.Duration) ([]models.OutboxRow, error)
-	// DeleteOutbox removes rows that were published, and remembers the queue's mark in the same transaction.
+	// DeleteOutbox removes rows that were published, and remembers the queue's mark in the same transaction; of two marks
+	// of one epoch the newer one stays.
 	DeleteOutbox(ctx context.Context, ids []models.BatchID, mark models.QueueMark) error
 	// QueueMark gives the mark remembered last; zero when there is none.
 	QueueMark(ctx context.Context) (models.QueueMark, error)
-	// Republish writes outbox rows for bookings that a queue has lost and remembers the new mark, in one transaction.
+	// Republish writes outbox rows for bookings that a queue has lost and remembers exactly the given mark, in one
+	// transaction.
 	Republish(ctx context.Context, rows []models.OutboxRow, mark models.QueueMark) error
 	// OutboxDepth gives how many rows wait.
 	OutboxDepth(ctx context.Context) (int64, error)

@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"quantix/internal/models"
 	"quantix/internal/testkit"
@@ -33,4 +34,38 @@ func BenchmarkAtDesk(b *testing.B) {
 			store.audit(b, event.ID)
 		})
 	}
+}
+
+// BenchmarkConfirm measures a booking's whole way through the store: reserved, its charge started, settled.
+func BenchmarkConfirm(b *testing.B) {
+	const size = 128
+	store := open(b, testkit.NewPostgres(b, testkit.Options{Durable: true}).Database(b, migrate))
+	event, user := store.event(b, models.MaxTotalTickets), store.user(b)
+	var reserving, starting, settling time.Duration
+	step := func(spent *time.Duration, work func()) {
+		begun := time.Now()
+		work()
+		*spent += time.Since(begun)
+	}
+	for b.Loop() {
+		var commands, settles []models.Command
+		var refs []models.BookingRef
+		for range size {
+			r := reserve(user.ID, 2)
+			commands, refs = append(commands, r), append(refs, models.BookingRef{Event: event.ID, Booking: r.Booking})
+			settles = append(settles, &models.Settle{Charge: models.FirstCharge(refs[len(refs)-1]), Result: models.Result{Outcome: models.Succeeded, ProviderReference: "ch_1"}})
+		}
+		step(&reserving, func() { store.must(b, event.ID, commands...) })
+		step(&starting, func() {
+			if starts, err := store.StartCharges(b.Context(), "sim", refs, rules.RetryLease); err != nil || len(starts) != size {
+				b.Fatalf("%d started: %v", len(starts), err)
+			}
+		})
+		step(&settling, func() { store.must(b, event.ID, settles...) })
+	}
+	b.ReportMetric(float64(b.N*size)/b.Elapsed().Seconds(), "bookings/s")
+	for name, spent := range map[string]time.Duration{"reserve": reserving, "start": starting, "settle": settling} {
+		b.ReportMetric(float64(spent.Microseconds())/float64(b.N*size), name+"-µs")
+	}
+	store.audit(b, event.ID)
 }

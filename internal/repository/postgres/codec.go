@@ -1,7 +1,9 @@
 package postgres
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -141,9 +143,31 @@ func collect[T any](rows pgx.Rows, err error, scan func(pgx.Row, *T) error) ([]T
 // scanID reads a row that is one id.
 func scanID[K any](row pgx.Row, id *models.ID[K]) error { return row.Scan((*[16]byte)(id)) }
 
-// refColumns splits references into the two columns that unnest takes, each once.
+// distinct drops repeats, and keeps the order.
+func distinct[I comparable](items []I) []I {
+	seen := make(map[I]bool, len(items))
+	list := make([]I, 0, len(items))
+	for _, item := range items {
+		if !seen[item] {
+			seen[item] = true
+			list = append(list, item)
+		}
+	}
+	return list
+}
+
+// orderedRefs gives references in the order in which their rows are to be locked, each once.
+func orderedRefs(refs []models.BookingRef) []models.BookingRef {
+	list := slices.Clone(refs)
+	slices.SortFunc(list, func(a, b models.BookingRef) int {
+		return cmp.Or(a.Event.Compare(b.Event), a.Booking.Compare(b.Booking))
+	})
+	return slices.Compact(list)
+}
+
+// refColumns splits references into the two columns that unnest takes.
 func refColumns(refs []models.BookingRef) (events, bookings []pgtype.UUID) {
-	for _, r := range distinct(refs) {
+	for _, r := range refs {
 		events, bookings = append(events, uuid(r.Event)), append(bookings, uuid(r.Booking))
 	}
 	return events, bookings

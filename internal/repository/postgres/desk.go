@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -34,23 +35,24 @@ func (s *Store) AtDesk(ctx context.Context, event models.EventID, batch models.B
 	return err
 }
 
-// Each its own statement, so that each sees what the former holder of the event's lock has committed.
+// Each its own statement, so that each sees what the former holder of the event's lock has committed. A list of keys is
+// looked up by a LATERAL subquery that cannot be merged with the rest (OFFSET 0, or its lock), so that every plan is one
+// look-up for each key. Left to itself the planner reads all bookings of the event, which it takes for few.
 const (
 	lockEvent = `SELECT ` + eventColumns + ` FROM events WHERE id = $1 FOR NO KEY UPDATE`
-	// Whether a user is deleted is told, not asked for: as a condition it would suit the index of the e-mails, and on a
-	// new database the planner would rather read all of that than look for each user.
-	lockUsers = `SELECT u.id, u.deleted_at IS NULL FROM unnest($1::uuid[]) AS k (id) JOIN users u ON u.id = k.id
-		ORDER BY u.id FOR KEY SHARE OF u`
+	lockUsers = `SELECT u.* FROM unnest($1::uuid[]) AS k (id)
+		CROSS JOIN LATERAL (SELECT u.id, u.deleted_at IS NULL FROM users u WHERE u.id = k.id FOR KEY SHARE) u`
 	// Of several bookings under one key, of different events, this event's comes last and is the one that counts.
 	selectKeys = `SELECT ` + bookingColumns + ` FROM unnest($2::uuid[], $3::text[]) AS k (user_id, key)
-		JOIN bookings b ON b.user_id = k.user_id AND b.idempotency_key = k.key ORDER BY b.event_id = $1, b.id`
+		CROSS JOIN LATERAL (SELECT * FROM bookings WHERE user_id = k.user_id AND idempotency_key = k.key OFFSET 0) b
+		ORDER BY b.event_id = $1, b.id`
 	selectStates = `SELECT ` + bookingColumns + ` FROM unnest($2::uuid[]) AS k (id)
-		JOIN bookings b ON b.event_id = $1 AND b.id = k.id`
+		CROSS JOIN LATERAL (SELECT * FROM bookings WHERE event_id = $1 AND id = k.id OFFSET 0) b`
 	// Taking up a due charge locks its row but not the event's; hence the locks.
-	lockCharges = `SELECT ` + chargeColumns + ` FROM unnest($2::uuid[]) AS k (id)
-		JOIN payments p ON p.event_id = $1 AND p.booking_id = k.id ORDER BY p.booking_id, p.n FOR NO KEY UPDATE OF p`
-	lockRefunds = `SELECT ` + refundColumns + ` FROM unnest($2::uuid[]) AS k (id)
-		JOIN refunds r ON r.event_id = $1 AND r.booking_id = k.id ORDER BY r.booking_id, r.n FOR NO KEY UPDATE OF r`
+	lockCharges = `SELECT ` + chargeColumns + ` FROM unnest($2::uuid[]) AS k (id) CROSS JOIN LATERAL
+		(SELECT * FROM payments WHERE event_id = $1 AND booking_id = k.id ORDER BY n FOR NO KEY UPDATE) p`
+	lockRefunds = `SELECT ` + refundColumns + ` FROM unnest($2::uuid[]) AS k (id) CROSS JOIN LATERAL
+		(SELECT * FROM refunds WHERE event_id = $1 AND booking_id = k.id ORDER BY n FOR NO KEY UPDATE) r`
 )
 
 // readState makes the first round trip: the locks, the clock, and what is needed.
@@ -80,18 +82,18 @@ func (s *Store) readState(ctx context.Context, conn *pgxpool.Conn, event models.
 // queueReads adds the statements that the commands of this batch need, and no other.
 func queueReads(batch *pgx.Batch, event models.EventID, need models.Need, state *models.EventState) {
 	if len(need.Users) > 0 {
-		batch.Queue(lockUsers, uuids(distinct(need.Users))).Query(func(rows pgx.Rows) error { return readUsers(rows, state) })
+		batch.Queue(lockUsers, uuids(ordered(need.Users))).Query(func(rows pgx.Rows) error { return readUsers(rows, state) })
 	}
 	if len(need.Keys) > 0 {
 		users, keys := keyColumns(need.Keys)
 		batch.Queue(selectKeys, uuid(event), users, keys).Query(func(rows pgx.Rows) error { return readKeys(rows, state) })
 	}
 	if len(need.Bookings) > 0 {
-		ids := uuids(distinct(need.Bookings))
+		ids := uuids(ordered(need.Bookings))
 		batch.Queue(selectStates, uuid(event), ids).Query(func(rows pgx.Rows) error { return readBookings(rows, state) })
 	}
 	if len(need.Money) > 0 {
-		ids := uuids(distinct(need.Money))
+		ids := uuids(ordered(need.Money))
 		batch.Queue(lockCharges, uuid(event), ids).Query(func(rows pgx.Rows) error { return readCharges(rows, state) })
 		batch.Queue(lockRefunds, uuid(event), ids).Query(func(rows pgx.Rows) error { return readRefunds(rows, state) })
 	}
@@ -167,17 +169,11 @@ func readRefunds(rows pgx.Rows, state *models.EventState) error {
 	return rows.Err()
 }
 
-// distinct drops repeats, which a join would multiply.
-func distinct[I comparable](ids []I) []I {
-	seen := make(map[I]bool, len(ids))
-	var list []I
-	for _, id := range ids {
-		if !seen[id] {
-			seen[id] = true
-			list = append(list, id)
-		}
-	}
-	return list
+// ordered gives ids in the order in which their rows are to be locked, each once.
+func ordered[K any](ids []models.ID[K]) []models.ID[K] {
+	list := slices.Clone(ids)
+	slices.SortFunc(list, models.ID[K].Compare)
+	return slices.Compact(list)
 }
 
 // writeChanges makes the second round trip: every kind of change in one statement, then COMMIT.

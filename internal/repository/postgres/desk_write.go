@@ -72,12 +72,15 @@ func hashBytes(b *models.Booking) []byte {
 	return b.RequestHash[:]
 }
 
+// Rows to update are found by key as in the first round trip, and then by their place in the table, which nobody can
+// change meanwhile: the event's row is locked, and what else is locked by row was locked there.
 const updateBookings = `
 	UPDATE bookings b SET status = v.status, cancel_reason = v.reason, confirmed_at = v.confirmed_at,
 		cancelled_at = v.cancelled_at, updated_at = $2
 	FROM unnest($3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[])
 		AS v (id, status, reason, confirmed_at, cancelled_at)
-	WHERE b.event_id = $1 AND b.id = v.id`
+	CROSS JOIN LATERAL (SELECT ctid FROM bookings WHERE event_id = $1 AND id = v.id OFFSET 0) place
+	WHERE b.ctid = place.ctid`
 
 func (w *deskWriter) updateBookings(list []*models.Booking) {
 	n := len(list)
@@ -133,9 +136,11 @@ const (
 	setAttempts = ` SET status = v.status, attempts = v.attempts, last_error = v.last_error,
 		provider_reference = v.provider_reference, next_attempt_at = v.next_attempt_at, updated_at = $2
 		FROM ` + attemptColumns + `
-		WHERE t.event_id = $1 AND t.booking_id = v.booking_id AND t.n = v.n`
-	updateCharges = `UPDATE payments t` + setAttempts
-	updateRefunds = `UPDATE refunds t` + setAttempts
+		CROSS JOIN LATERAL (SELECT ctid FROM `
+	atPlace = ` WHERE event_id = $1 AND booking_id = v.booking_id AND n = v.n OFFSET 0) place
+		WHERE t.ctid = place.ctid`
+	updateCharges = `UPDATE payments t` + setAttempts + `payments` + atPlace
+	updateRefunds = `UPDATE refunds t` + setAttempts + `refunds` + atPlace
 )
 
 func (w *deskWriter) updateAttempts(statement string, a *attempts) {

@@ -51,54 +51,70 @@ func scanRefund(row pgx.Row, r *models.Refund) error {
 	return money(&r.Amount, sum, currency)
 }
 
-// One statement is one snapshot and one commit. Whoever starts the same booking at the same time waits at the key of
-// the other's charge, and then gets nothing. The statuses are told by what they are not, so that the rows are looked up
-// by their keys and not in the partial index of all that is PENDING.
-const startCharges = `
-	WITH picked AS MATERIALIZED (
-		SELECT b.*, r.place, coalesce($1::timestamptz, now()) AS now
-		FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS r (event_id, id, place)
-		JOIN bookings b ON b.event_id = r.event_id AND b.id = r.id
-		WHERE b.status NOT IN ('CONFIRMED', 'CANCELLED')
-			AND (SELECT p.n FROM payments p WHERE p.event_id = b.event_id AND p.booking_id = b.id LIMIT 1) IS NULL
-	), started AS (
-		INSERT INTO payments AS p (event_id, booking_id, n, gateway, amount, currency, status, attempts,
-			next_attempt_at, created_at, updated_at)
-		SELECT event_id, id, 1, $4, total_amount, currency, 'started', 1, now + $5::interval, now, now
-		FROM picked WHERE total_amount > 0 AND payment_deadline > now
-		ORDER BY event_id, id
+const (
+	// Whoever starts the same booking at the same time waits at the key of the other's charge, and then gets nothing.
+	// The status is told by what it is not, so that rows are looked up by their keys and not in the partial index of all
+	// that is PENDING.
+	insertCharges = `
+		INSERT INTO payments AS p (event_id, booking_id, n, gateway, amount, currency, status, attempts, next_attempt_at,
+			created_at, updated_at)
+		SELECT b.event_id, b.id, 1, $4, b.total_amount, b.currency, 'started', 1, now + $5::interval, now, now
+		FROM unnest($2::uuid[], $3::uuid[]) AS r (event_id, id)
+		CROSS JOIN (SELECT coalesce($1::timestamptz, now()) AS now) clock
+		CROSS JOIN LATERAL (SELECT * FROM bookings WHERE event_id = r.event_id AND id = r.id OFFSET 0) b
+		WHERE b.status NOT IN ('CONFIRMED', 'CANCELLED') AND b.total_amount > 0 AND b.payment_deadline > now
+			AND (SELECT o.n FROM payments o WHERE o.event_id = b.event_id AND o.booking_id = b.id LIMIT 1) IS NULL
 		ON CONFLICT DO NOTHING
-		RETURNING p.event_id, p.booking_id, p.created_at, p.next_attempt_at
-	)
-	SELECT ` + bookingColumns + `, s.created_at, s.next_attempt_at
-	FROM picked b LEFT JOIN started s ON s.event_id = b.event_id AND s.booking_id = b.id
-	WHERE s.booking_id IS NOT NULL OR b.total_amount = 0
-	ORDER BY b.place`
+		RETURNING ` + chargeColumns
+	selectRefs = `SELECT ` + bookingColumns + ` FROM unnest($1::uuid[], $2::uuid[]) AS r (event_id, id)
+		CROSS JOIN LATERAL (SELECT * FROM bookings WHERE event_id = r.event_id AND id = r.id OFFSET 0) b`
+)
 
-// StartCharges commits a first charge for every booking that may be charged now, and gives those and the free ones.
+// StartCharges commits a first charge for every booking that may be charged now, and gives those and the free ones. A
+// booking that was cancelled in this very moment is not given; its charge is found by DueCharges, and never made.
 func (s *Store) StartCharges(ctx context.Context, gateway string, bookings []models.BookingRef, lease time.Duration) ([]repository.Start, error) {
-	events, ids := refColumns(bookings)
-	rows, err := s.desk.Query(ctx, startCharges, s.now(), events, ids, gateway, lease)
-	list, err := collect(rows, err, func(row pgx.Row, start *repository.Start) error { return scanStart(row, start, gateway) })
-	return list, wrapWrite("start charges", err)
+	const what = "start charges"
+	refs := orderedRefs(bookings) // two callers with the same bookings wait for each other in one order
+	events, ids := refColumns(refs)
+	var charges []models.Charge
+	var rows []models.Booking
+	batch := &pgx.Batch{}
+	batch.Queue(insertCharges, s.now(), events, ids, gateway, lease).Query(func(r pgx.Rows) (err error) {
+		charges, err = collect(r, nil, scanCharge)
+		return err
+	})
+	batch.Queue(selectRefs, events, ids).Query(func(r pgx.Rows) (err error) {
+		rows, err = collect(r, nil, scanBookingOnly)
+		return err
+	})
+	if err := s.inBatch(ctx, batch, what); err != nil {
+		return nil, err
+	}
+	return starts(bookings, rows, charges), nil
 }
 
-func scanStart(row pgx.Row, start *repository.Start, gateway string) error {
-	var created, next time.Time
-	b := &start.Booking
-	if err := scanBooking(row, b, intoTime(&created), intoTime(&next)); err != nil || created.IsZero() {
-		return err
+// starts joins bookings with the charges that were written for them, in the order they were asked for.
+func starts(asked []models.BookingRef, rows []models.Booking, charges []models.Charge) []repository.Start {
+	started := make(map[models.BookingRef]*models.Charge, len(charges))
+	for i := range charges {
+		started[charges[i].BookingRef] = &charges[i]
 	}
-	utc(&created, &next)
-	start.Charge = &models.Charge{
-		ChargeKey: models.FirstCharge(b.Ref()), Gateway: gateway, Amount: b.TotalAmount, Status: models.ChargeStarted,
-		Attempts: 1, NextAttemptAt: next, CreatedAt: created, UpdatedAt: created,
+	found := make(map[models.BookingRef]*models.Booking, len(rows))
+	for i := range rows {
+		found[rows[i].Ref()] = &rows[i]
 	}
-	return nil
+	list := []repository.Start{}
+	for _, ref := range distinct(asked) {
+		b, charge := found[ref], started[ref]
+		if b != nil && b.Status == models.Pending && (charge != nil || b.TotalAmount.Minor == 0) {
+			list = append(list, repository.Start{Booking: *b, Charge: charge})
+		}
+	}
+	return list
 }
 
 // What is due is looked for without a lock. The UPDATE waits for whoever is at one of the rows and then looks again at
-// its status (told by what it is not, see startCharges) and its time, so that each goes to one caller.
+// its status (told by what it is not, see insertCharges) and its time, so that each goes to one caller.
 const (
 	claimCharges = `
 		WITH due AS MATERIALIZED (
@@ -116,7 +132,8 @@ const (
 		)
 		SELECT ` + bookingColumns + `, ` + chargeColumns + `,
 			b.status = 'PENDING' AND b.payment_deadline > coalesce($1::timestamptz, now())
-		FROM claimed p JOIN bookings b ON b.event_id = p.event_id AND b.id = p.booking_id
+		FROM claimed p CROSS JOIN LATERAL
+			(SELECT * FROM bookings WHERE event_id = p.event_id AND id = p.booking_id OFFSET 0) b
 		ORDER BY p.event_id, p.booking_id, p.n`
 	claimRefunds = `
 		WITH due AS MATERIALIZED (
@@ -132,7 +149,8 @@ const (
 			RETURNING r.*
 		)
 		SELECT ` + bookingColumns + `, ` + refundColumns + `
-		FROM claimed r JOIN bookings b ON b.event_id = r.event_id AND b.id = r.booking_id
+		FROM claimed r CROSS JOIN LATERAL
+			(SELECT * FROM bookings WHERE event_id = r.event_id AND id = r.booking_id OFFSET 0) b
 		ORDER BY r.event_id, r.booking_id, r.n`
 )
 

@@ -20,9 +20,12 @@ var tableScan = regexp.MustCompile(`Seq Scan on (events|users|bookings|payments|
 func TestPlansOnEmptyTables(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	for _, s := range postgres.HotStatements {
-		if s.Short {
-			checkPlan(t, b.pool, s)
+	for _, fill := range []string{"", smallTables} { // and what the first ANALYZE sees
+		b.exec(t, fill)
+		for _, s := range postgres.HotStatements {
+			if s.Short {
+				checkPlan(t, b.pool, s)
+			}
 		}
 	}
 }
@@ -60,8 +63,11 @@ func checkPlan(t *testing.T, pool *pgxpool.Pool, s postgres.Statement) {
 	if found := tableScan.FindString(plan); found != "" {
 		t.Errorf("%s reads a whole table (%s):\n%s", s.Name, found, plan)
 	}
+	if strings.Contains(plan, "Join Filter") {
+		t.Errorf("%s compares everything with everything:\n%s", s.Name, plan)
+	}
 	for _, names := range s.Indexes {
-		if !regexp.MustCompile(`(using|on) (` + names + `)\b`).MatchString(plan) {
+		if !regexp.MustCompile(`(using|on) ` + names).MatchString(plan) {
 			t.Errorf("%s does not use %s:\n%s", s.Name, names, plan)
 		}
 	}
@@ -76,6 +82,7 @@ func explain(ctx context.Context, pool *pgxpool.Pool, s postgres.Statement) (str
 	if _, err := conn.Exec(ctx, fmt.Sprintf("SET plan_cache_mode = force_generic_plan; PREPARE %s AS %s", s.Name, s.SQL)); err != nil {
 		return "", err
 	}
+	defer func() { _, _ = conn.Exec(ctx, "DEALLOCATE "+s.Name) }()
 	var count int
 	err = conn.QueryRow(ctx, `SELECT cardinality(parameter_types) FROM pg_prepared_statements WHERE name = lower($1)`, s.Name).Scan(&count)
 	if err != nil {
@@ -89,6 +96,9 @@ func explain(ctx context.Context, pool *pgxpool.Pool, s postgres.Statement) (str
 	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	return strings.Join(lines, "\n"), err
 }
+
+// smallTables is fillTables for the first hundred bookings.
+var smallTables = strings.NewReplacer("1, 2000", "1, 3", "% 2000", "% 3", "1, 1000", "1, 20", "% 1000", "% 20", "1, 10000", "1, 100").Replace(fillTables)
 
 // fillTables makes 2,000 events, 1,000 users, 10,000 bookings of every status, with their charges and refunds.
 const fillTables = `

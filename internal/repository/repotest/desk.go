@@ -144,20 +144,6 @@ var deskRules = rules{
 		same(t, "the event", s.read(event.ID), want)
 	},
 
-	"a_batch_leaves_one_outbox_row_with_its_id_and_bookings_in_order": func(t *testing.T, s *shop) {
-		event, user, batch := s.event(), s.user(), models.NewID[models.BatchID]()
-		commands := []models.Command{reserve(user, 2), reserve(user, 11), reserve(user, 1), reserve(user, 3)}
-		err := s.AtDesk(s.ctx(), event.ID, batch, models.Needs(commands, false), decideAll(commands))
-		s.ok("the desk", err)
-		rows, err := s.ClaimOutbox(s.ctx(), all, lease)
-		s.ok("claiming the outbox", err)
-		booked := []models.BookingID{}
-		for _, i := range []int{0, 2, 3} {
-			booked = append(booked, commands[i].(*models.Reserve).Booking)
-		}
-		same(t, "the outbox", rows, []models.OutboxRow{{ID: batch, Event: event.ID, Bookings: booked}})
-	},
-
 	"a_batch_of_five_hundred_is_written_whole": func(t *testing.T, s *shop) {
 		event, users := s.event(tickets(5000)), []models.User{s.user(), s.user(), s.user()}
 		var commands []models.Command

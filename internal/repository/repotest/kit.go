@@ -2,6 +2,7 @@ package repotest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -54,6 +55,9 @@ type shop struct {
 	clock    *Clock
 	open     func(t *testing.T, clock func() time.Time) Store
 	tampered bool // then the closing audit would rightly complain
+	shared   bool // others have left things in the database: only what this test made counts
+	events   []models.EventID
+	users    []models.UserID
 }
 
 func newShop(t *testing.T, open func(*testing.T, func() time.Time) Store) *shop {
@@ -64,29 +68,25 @@ func newShop(t *testing.T, open func(*testing.T, func() time.Time) Store) *shop 
 	return s
 }
 
-// auditAll holds every event to the promises, whatever the test has done to it.
+// view is a shop of another test's database, with the clock set back and nothing of its own in it yet.
+func (s *shop) view(t *testing.T) *shop {
+	s.clock.set(noon)
+	v := &shop{Store: s.Store, t: t, clock: s.clock, open: s.open, shared: true}
+	t.Cleanup(v.auditAll)
+	return v
+}
+
+// auditAll holds every event that the test has made to the promises, whatever it has done to it.
 func (s *shop) auditAll() {
 	if s.tampered || s.t.Failed() {
 		return
 	}
-	ctx := context.Background() // the test's own has ended
-	var after models.EventID
-	for {
-		ids, err := s.EventIDs(ctx, after, 100)
+	for _, id := range s.events {
+		facts, err := s.AuditFacts(context.Background(), id) // the test's own context has ended
 		if err != nil {
-			s.t.Errorf("listing events for the audit: %v", err)
-		}
-		for _, id := range ids {
-			after = id
-			facts, err := s.AuditFacts(ctx, id)
-			if err != nil {
-				s.t.Errorf("the audit of event %s: %v", id, err)
-			} else if report := models.Audit(facts); !report.OK {
-				s.t.Errorf("the audit of event %s finds %+v", id, report.Differences)
-			}
-		}
-		if len(ids) < 100 {
-			return
+			s.t.Errorf("the audit of event %s: %v", id, err)
+		} else if report := models.Audit(facts); !report.OK {
+			s.t.Errorf("the audit of event %s finds %+v", id, report.Differences)
 		}
 	}
 }
@@ -108,9 +108,8 @@ func (s *shop) event(edits ...func(*models.EventDraft)) models.Event {
 		s.t.Fatalf("the event is not valid: %v", err)
 	}
 	created, err := s.CreateEvent(s.ctx(), event)
-	if err != nil {
-		s.t.Fatalf("creating an event: %v", err)
-	}
+	s.ok("creating an event", err)
+	s.events = append(s.events, created.ID)
 	return created
 }
 
@@ -140,9 +139,8 @@ func (s *shop) userNamed(name, email string) models.User {
 		s.t.Fatalf("the user is not valid: %v", err)
 	}
 	created, err := s.CreateUser(s.ctx(), user)
-	if err != nil {
-		s.t.Fatalf("creating a user: %v", err)
-	}
+	s.ok("creating a user", err)
+	s.users = append(s.users, created.ID)
 	return created
 }
 
@@ -254,17 +252,12 @@ type everything struct {
 func (s *shop) everything() everything {
 	s.t.Helper()
 	var e everything
-	ids, err := s.EventIDs(s.ctx(), models.EventID{}, all)
-	s.ok("listing events", err)
-	for _, id := range ids {
-		facts, err := s.AuditFacts(s.ctx(), id)
-		s.ok("reading an audit's facts", err)
-		e.Facts = append(e.Facts, facts)
+	for _, id := range s.events {
+		e.Facts = append(e.Facts, s.facts(id))
 	}
-	e.Users, err = s.Users(s.ctx(), models.Page{Limit: all})
-	s.ok("listing users", err)
-	for _, user := range e.Users {
-		list, err := s.BookingsOfUser(s.ctx(), user.ID, models.BookingFilter{}, models.Page{Limit: all})
+	e.Users = s.allUsers()
+	for _, id := range s.users {
+		list, err := s.BookingsOfUser(s.ctx(), id, models.BookingFilter{}, models.Page{Limit: all})
 		s.ok("listing bookings", err)
 		e.Bookings = append(e.Bookings, list...)
 	}
@@ -273,9 +266,28 @@ func (s *shop) everything() everything {
 		e.Charges, e.Refunds = append(e.Charges, charges...), append(e.Refunds, refunds...)
 	}
 	e.Letters = s.letters()
-	e.Waiting, err = s.OutboxDepth(s.ctx())
-	s.ok("counting the outbox", err)
+	e.Waiting = s.depth()
 	return e
+}
+
+// allUsers gives who is in the database, or in a shared one who is there of the test's own.
+func (s *shop) allUsers() []models.User {
+	s.t.Helper()
+	if !s.shared {
+		list, err := s.Users(s.ctx(), models.Page{Limit: all})
+		s.ok("listing users", err)
+		return list
+	}
+	var list []models.User
+	for _, id := range s.users {
+		user, err := s.User(s.ctx(), id)
+		if errors.Is(err, models.ErrUserNotFound) {
+			continue
+		}
+		s.ok("reading a user", err)
+		list = append(list, user)
+	}
+	return list
 }
 
 func (s *shop) ok(what string, err error) {
@@ -315,7 +327,9 @@ func (s *shop) letters() []models.DeadLetter {
 	s.t.Helper()
 	letters, err := s.DeadLetters(s.ctx(), models.Page{Limit: all})
 	s.ok("listing dead letters", err)
-	return letters
+	return slices.DeleteFunc(letters, func(l models.DeadLetter) bool {
+		return s.shared && !slices.Contains(s.events, l.Event)
+	})
 }
 
 // book reserves tickets for a user.

@@ -15,6 +15,8 @@ const (
 	finishPages = 12_000
 	// restPages is how much the writer copies at most: few milliseconds.
 	restPages = 2_000
+	// lookEvery is how many commits pass between two looks at the log's length.
+	lookEvery = 8
 )
 
 // checkpointer copies the write-ahead log into the database's file. SQLite would do so inside a commit, and every
@@ -23,6 +25,7 @@ const (
 // left between two commits, and the log starts anew.
 type checkpointer struct {
 	db      *database.SQLite
+	commits int // seen by the writer
 	wake    chan struct{}
 	stopped chan error
 }
@@ -60,6 +63,9 @@ func (c *checkpointer) loop() {
 
 // afterCommit is called by the writer between two transactions.
 func (c *checkpointer) afterCommit(writing *conn) {
+	if c.commits++; c.commits%lookEvery != 0 {
+		return
+	}
 	length, copied, err := writing.checkpoint(copyNothing)
 	switch rest := length - copied; {
 	case err != nil:

@@ -1,0 +1,68 @@
+package handlers
+
+import (
+	"net/http"
+	"testing"
+
+	"quantix/internal/models"
+)
+
+type letterJSON struct {
+	ID, Kind  string
+	BookingID *string `json:"booking_id"`
+}
+
+func TestLetters(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	event, user := b.event(10), b.user("john@example.com")
+	booking := b.book(event.ID, user.ID, 2)
+	b.giveUp(booking, models.Unavailable)
+	listed := b.do("GET", lettersPath, "").want(http.StatusOK)
+	listed.golden("letter_list")
+	at := lettersPath + "/" + read[[]letterJSON](listed)[0].ID
+	b.do("POST", at+"/retry", "").want(http.StatusAccepted).golden("letter_retry")
+	b.do("POST", at+"/retry", "").refused(http.StatusNotFound, "dead_letter_not_found")
+	b.do("DELETE", at, "").refused(http.StatusNotFound, "dead_letter_not_found")
+}
+
+func TestLetters_discard(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	event, user := b.event(10), b.user("john@example.com")
+	b.giveUp(b.book(event.ID, user.ID, 1), models.Unavailable)
+	sure := lettersPath + "/" + read[[]letterJSON](b.do("GET", lettersPath, ""))[0].ID
+	b.do("DELETE", sure, "").want(http.StatusNoContent).golden("letter_discard")
+	b.giveUp(b.book(event.ID, user.ID, 1), models.Unknown)
+	unsure := lettersPath + "/" + read[[]letterJSON](b.do("GET", lettersPath, ""))[0].ID
+	b.do("DELETE", unsure, "").refused(http.StatusConflict, "outcome_not_known")
+}
+
+func TestLetters_of_a_charge_whose_booking_ended(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	event, user := b.event(10), b.user("john@example.com")
+	booking := b.book(event.ID, user.ID, 1)
+	b.giveUp(booking, models.Unavailable)
+	b.do("PUT", bookingsPath+"/"+booking.ID+"/cancel", "").want(http.StatusOK)
+	at := lettersPath + "/" + read[[]letterJSON](b.do("GET", lettersPath, ""))[0].ID
+	b.do("POST", at+"/retry", "").refused(http.StatusConflict, "booking_not_pending")
+}
+
+func TestLetters_of_messages(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	letter := models.DeadLetter{
+		ID: models.NewID[models.LetterID](), Kind: models.LetterMessage, Attempts: 1, LastError: "it cannot be read",
+		Payload: `{"booking":`,
+	}
+	if err := b.store.AddMessageLetter(t.Context(), letter); err != nil {
+		t.Fatal(err)
+	}
+	b.do("GET", lettersPath, "").want(http.StatusOK).golden("letter_list_message")
+	at := lettersPath + "/" + letter.ID.String()
+	b.do("POST", at+"/retry", "").refused(http.StatusConflict, "not_retryable")
+	b.do("DELETE", at, "").want(http.StatusNoContent)
+	b.do("GET", lettersPath+"?limit=1&status=x", "").refused(http.StatusBadRequest, "invalid_request")
+	b.do("POST", lettersPath+"/x/retry", "").refused(http.StatusBadRequest, "invalid_request").at(t, "path.id")
+}

@@ -1,0 +1,191 @@
+package stripe
+
+import (
+	"context"
+	"errors"
+
+	api "github.com/stripe/stripe-go/v85"
+
+	"quantix/internal/models"
+	"quantix/internal/payments"
+)
+
+// referenceKey is where an intent carries our reference, so that a callback about it finds its charge.
+const referenceKey = "reference"
+
+// Prepare creates the charge's PaymentIntent with its payment method, unconfirmed: no money moves. Outcomes: Prepared
+// with the intent's id; Declined for a payment method or an amount that cannot be charged; Unknown; Unavailable.
+//
+// A second intent for the same charge, made because Stripe forgot the key after a day, is never confirmed and harmless.
+func (g *Gateway) Prepare(ctx context.Context, request payments.ChargeRequest) models.Result {
+	ctx, cancel := g.bound(ctx)
+	defer cancel()
+	if !IsPaymentMethod(request.Method) {
+		return models.Result{Outcome: models.Declined, Reason: "the payment method is not the id of a Stripe payment method"}
+	}
+	amount, err := stripeUnits(request.Amount)
+	if err != nil {
+		return models.Result{Outcome: models.Declined, Reason: err.Error()}
+	}
+	intent, err := once(request.Reference, func(key *string) (*api.PaymentIntent, error) {
+		return g.client.V1PaymentIntents.Create(ctx, intentParams(request, amount, key))
+	})
+	if err != nil {
+		return g.explain(ctx, "prepare", request.Reference, err)
+	}
+	return models.Result{Outcome: models.Prepared, ProviderReference: intent.ID}
+}
+
+// intentParams says what is to be charged. The method is named here and not when confirming: a declined intent loses it,
+// so that confirming the intent again cannot try the card a second time.
+func intentParams(request payments.ChargeRequest, amount int64, key *string) *api.PaymentIntentCreateParams {
+	return &api.PaymentIntentCreateParams{
+		Params:        api.Params{IdempotencyKey: key},
+		Amount:        &amount,
+		Currency:      api.String(code(request.Amount.Currency)),
+		PaymentMethod: api.String(string(request.Method)),
+		CaptureMethod: api.String("automatic"), // "succeeded" means taken, not authorised
+		AutomaticPaymentMethods: &api.PaymentIntentCreateAutomaticPaymentMethodsParams{
+			Enabled:        api.Bool(true),
+			AllowRedirects: api.String("never"), // a worker has no browser to send anywhere
+		},
+		Metadata: map[string]string{referenceKey: request.Reference, "booking": request.Booking.String()},
+	}
+}
+
+// Charge confirms the prepared intent: Succeeded, Declined, StillOpen, Unknown, or Unavailable (this try surely took
+// nothing). Confirming again what has an outcome gives that outcome.
+//
+// It does not prepare by itself. If it did, and its answer were lost, nobody would know the id of the intent that may
+// have succeeded, and Stripe can be asked by id only: its search lags behind, and its idempotency keys are forgotten.
+func (g *Gateway) Charge(ctx context.Context, request payments.ChargeRequest) models.Result {
+	ctx, cancel := g.bound(ctx)
+	defer cancel()
+	id := request.ProviderReference
+	if id == "" {
+		return models.Result{Outcome: models.Unavailable, Reason: "the charge was not prepared"}
+	}
+	intent, err := once("charge:"+id, func(key *string) (*api.PaymentIntent, error) {
+		return g.client.V1PaymentIntents.Confirm(ctx, id, &api.PaymentIntentConfirmParams{
+			Params: api.Params{IdempotencyKey: key}, OffSession: api.Bool(true),
+		})
+	})
+	if intent := unexpected(err); intent != nil {
+		return charged(id, intent)
+	}
+	if err != nil {
+		return withReference(g.explain(ctx, "charge", request.Reference, err), id)
+	}
+	return charged(id, intent)
+}
+
+// charged is what an intent's state says after it was to be confirmed.
+func charged(id string, intent *api.PaymentIntent) models.Result {
+	result := found(id, intent)
+	switch result.Outcome {
+	case models.Absent: // it was not tried, so nothing was taken
+		result.Outcome = models.Unavailable
+	case models.Voided: // as another gateway would say it: it is too late to charge
+		result.Outcome, result.Reason = models.Declined, "the charge was voided before"
+	}
+	return result
+}
+
+// Find asks for the charge's intent: Succeeded, Declined, StillOpen, Voided, Absent or Unknown. Absent is a charge that
+// was not prepared, or whose intent was never confirmed.
+func (g *Gateway) Find(ctx context.Context, request payments.ChargeRequest) models.Result {
+	ctx, cancel := g.bound(ctx)
+	defer cancel()
+	id := request.ProviderReference
+	if id == "" {
+		return models.Result{Outcome: models.Absent, Reason: "the charge was not prepared"}
+	}
+	intent, err := g.client.V1PaymentIntents.Retrieve(ctx, id, nil)
+	if err != nil {
+		return withReference(unsure(g.explain(ctx, "find", request.Reference, err)), id)
+	}
+	return found(id, intent)
+}
+
+// found is what an intent's state says.
+func found(id string, intent *api.PaymentIntent) models.Result {
+	result := models.Result{ProviderReference: id}
+	switch intent.Status {
+	case api.PaymentIntentStatusSucceeded:
+		result.Outcome = models.Succeeded
+	case api.PaymentIntentStatusCanceled:
+		result.Outcome, result.Reason = models.Voided, "the charge was voided"
+	case api.PaymentIntentStatusProcessing, api.PaymentIntentStatusRequiresAction, api.PaymentIntentStatusRequiresCapture:
+		result.Outcome, result.Reason = models.StillOpen, "at Stripe: "+word(string(intent.Status))
+	case api.PaymentIntentStatusRequiresConfirmation:
+		result.Outcome, result.Reason = models.Absent, "the charge was prepared and not tried"
+	case api.PaymentIntentStatusRequiresPaymentMethod:
+		return declinedOrUntried(result, intent.LastPaymentError)
+	default:
+		result.Outcome, result.Reason = models.Unknown, "Stripe told a state that is not known here"
+	}
+	return result
+}
+
+// declinedOrUntried reads the state to which an intent goes back when it is declined. It may be tried again there, with
+// another payment method, but our buyer has named one.
+func declinedOrUntried(result models.Result, last *api.Error) models.Result {
+	if last == nil {
+		result.Outcome, result.Reason = models.Absent, "the charge was prepared and not tried"
+		return result
+	}
+	result.Outcome, result.Reason = models.Declined, declineReason(last.Code, last.DeclineCode)
+	return result
+}
+
+// Void cancels the intent: Voided; Succeeded when it is too late; or Unknown. A charge that was not prepared needs no
+// cancelling, because Charge refuses it.
+func (g *Gateway) Void(ctx context.Context, request payments.ChargeRequest) models.Result {
+	ctx, cancel := g.bound(ctx)
+	defer cancel()
+	id := request.ProviderReference
+	if id == "" {
+		return models.Result{Outcome: models.Voided, Reason: "the charge was not prepared"}
+	}
+	intent, err := g.client.V1PaymentIntents.Cancel(ctx, id, &api.PaymentIntentCancelParams{
+		CancellationReason: api.String("abandoned"),
+	})
+	if refused := unexpected(err); refused != nil {
+		return voided(id, refused)
+	}
+	if err != nil {
+		return withReference(unsure(g.explain(ctx, "void", request.Reference, err)), id)
+	}
+	return voided(id, intent)
+}
+
+// voided is what an intent's state says after it was to be cancelled: all but an end may still become a charge.
+func voided(id string, intent *api.PaymentIntent) models.Result {
+	result := found(id, intent)
+	if result.Outcome != models.Voided && result.Outcome != models.Succeeded {
+		result.Outcome, result.Reason = models.Unknown, "Stripe cannot cancel the payment now: "+word(string(intent.Status))
+	}
+	return result
+}
+
+// unexpected gives the intent that Stripe encloses when its state does not allow what was asked, or nil.
+func unexpected(err error) *api.PaymentIntent {
+	e, is := errors.AsType[*api.Error](err)
+	if !is || e.Code != api.ErrorCodePaymentIntentUnexpectedState {
+		return nil
+	}
+	return e.PaymentIntent
+}
+
+func withReference(r models.Result, id string) models.Result {
+	r.ProviderReference = id
+	return r
+}
+
+// unsure turns a question that was not answered into what it is: no knowledge of the charge.
+func unsure(r models.Result) models.Result {
+	if r.Outcome == models.Unavailable || r.Outcome == models.Declined {
+		r.Outcome = models.Unknown
+	}
+	return r
+}

@@ -1,0 +1,131 @@
+package stripe_test
+
+import (
+	"testing"
+	"time"
+
+	"quantix/internal/models"
+	"quantix/internal/payments"
+	"quantix/internal/payments/stripe"
+)
+
+// charged takes a charge's money.
+func charged(t *testing.T, g *stripe.Gateway) payments.ChargeRequest {
+	t.Helper()
+	request := prepared(t, g, "pm_card_visa")
+	wantOutcome(t, "charge", g.Charge(t.Context(), request), models.Succeeded)
+	return request
+}
+
+// refundOf asks for a charge's money back, as the engine does.
+func refundOf(request payments.ChargeRequest) payments.RefundRequest {
+	return payments.RefundRequest{
+		Key: "refund:" + request.Reference, Reference: request.Reference,
+		ProviderReference: request.ProviderReference, Amount: request.Amount,
+	}
+}
+
+func TestRefund_gives_back_once_after_the_key_is_forgotten(t *testing.T) {
+	t.Parallel()
+	f, g := setup(t)
+	refund := refundOf(charged(t, g))
+	first := g.Refund(t.Context(), refund)
+	f.forget()
+	again := g.Refund(t.Context(), refund)
+	if first.Outcome != models.Succeeded || again != first || f.count("POST /v1/refunds") != 1 {
+		t.Errorf("%+v, then %+v, after %d requests", first, again, f.count("POST /v1/refunds"))
+	}
+}
+
+// The list of refunds shows nothing, and Stripe refuses: whoever was faster, the money is back.
+func TestRefund_of_what_was_given_back_is_success(t *testing.T) {
+	t.Parallel()
+	f, g := setup(t)
+	refund := refundOf(charged(t, g))
+	f.fail("POST /v1/refunds", fault{status: 400, Type: "invalid_request_error", Code: "charge_already_refunded"})
+	wantOutcome(t, "refund", g.Refund(t.Context(), refund), models.Succeeded)
+}
+
+func TestRefund_tells_what_a_failure_means(t *testing.T) {
+	t.Parallel()
+	const look, give = "GET /v1/refunds", "POST /v1/refunds"
+	for name, test := range map[string]struct {
+		on    string
+		fault fault
+		want  models.Outcome
+	}{
+		"done, but cut":             {give, fault{effect: true, hijack: cut}, models.Unknown},
+		"done, but too late":        {give, fault{effect: true, hijack: hang}, models.Unknown},
+		"too many requests":         {give, fault{status: 429, Type: "invalid_request_error"}, models.Unavailable},
+		"a wrong key":               {give, fault{status: 401, Type: "invalid_request_error"}, models.Unavailable},
+		"disputed by the buyer":     {give, fault{status: 400, Type: "invalid_request_error", Code: "charge_disputed"}, models.Unavailable},
+		"more than is left":         {give, fault{status: 400, Type: "invalid_request_error", Param: "amount"}, models.Unavailable},
+		"no look at earlier ones":   {look, fault{hijack: cut}, models.Unknown},
+		"no look, by rate":          {look, fault{status: 429, Type: "invalid_request_error"}, models.Unknown},
+		"looked for, and not known": {look, fault{status: 404, Type: "invalid_request_error", Code: "resource_missing"}, models.Unknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFake(t)
+			g := open(t, f.server.URL, time.Second)
+			request := charged(t, g)
+			f.fail(test.on, test.fault)
+			wantOutcome(t, "refund", g.Refund(t.Context(), refundOf(request)), test.want)
+			wantOutcome(t, "refund again", g.Refund(t.Context(), refundOf(request)), models.Succeeded)
+			if f.given(request.Reference) != 1 {
+				t.Errorf("given back %d times", f.given(request.Reference))
+			}
+		})
+	}
+}
+
+// A refund that Stripe has not finished may still fail; then it is made again.
+func TestRefund_is_done_only_when_it_is(t *testing.T) {
+	t.Parallel()
+	f, g := setup(t)
+	request := charged(t, g)
+	set := func(status string) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.refunds[0].Status = status
+	}
+	f.refundStatus = "pending"
+	for range 2 {
+		wantOutcome(t, "pending", g.Refund(t.Context(), refundOf(request)), models.Unknown)
+	}
+	set("failed")
+	f.refundStatus = "succeeded"
+	again := g.Refund(t.Context(), refundOf(request))
+	wantOutcome(t, "again", again, models.Succeeded)
+	if again.ProviderReference != "re_2" || f.given(request.Reference) != 1 {
+		t.Errorf("%+v, given back %d times", again, f.given(request.Reference))
+	}
+}
+
+// What an organiser gives back by hand counts: all of it is all, and a part leaves the rest to a person.
+func TestRefund_sees_what_was_given_back_by_hand(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		parts []int64
+		want  models.Outcome
+	}{{[]int64{7550}, models.Succeeded}, {[]int64{7000, 550}, models.Succeeded}, {[]int64{500}, models.Unavailable}} {
+		f, g := setup(t)
+		request := charged(t, g)
+		for _, part := range test.parts {
+			f.refunds = append(f.refunds, &refund{ID: "re_hand", PaymentIntent: request.ProviderReference, Amount: part, Status: "succeeded"})
+		}
+		wantOutcome(t, "refund", g.Refund(t.Context(), refundOf(request)), test.want)
+		if len(f.refunds) != len(test.parts) {
+			t.Errorf("%v by hand: more was given back", test.parts)
+		}
+	}
+}
+
+func TestRefund_needs_a_charge(t *testing.T) {
+	t.Parallel()
+	f, g := setup(t)
+	wantOutcome(t, "refund", g.Refund(t.Context(), payments.RefundRequest{Key: "k", Amount: models.Money{Minor: 100, Currency: "USD"}}), models.Unavailable)
+	if f.count("") != 0 {
+		t.Error("Stripe was asked")
+	}
+}

@@ -1,0 +1,149 @@
+package repotest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"quantix/internal/models"
+	"quantix/internal/repository"
+)
+
+// simRules are the promises of SimLedger.
+var simRules = rules{
+	"a_record_is_read_as_it_was_written": func(t *testing.T, s *shop) {
+		want := models.SimCharge{
+			Reference: "qx_a_b_1", Booking: models.NewID[models.BookingID](), Amount: models.Money{Minor: 75505, Currency: "KWD"},
+			Method: models.SimSlow, Status: "pending", Calls: 3, Charges: 1, SettlesAt: noon.Add(time.Hour), RefundKey: "refund:x",
+			RefundedAt: noon.Add(time.Minute), CreatedAt: noon, UpdatedAt: noon.Add(time.Microsecond),
+		}
+		s.ledger([]string{want.Reference}, func(_ time.Time, records map[string]*models.SimCharge) {
+			record := want
+			records[want.Reference] = &record
+		})
+		got := s.record(want.Reference)
+		same(t, "the record", got, want)
+		isInstant(t, "settles_at", got.SettlesAt)
+		isInstant(t, "created_at", got.CreatedAt)
+	},
+
+	"unset_times_stay_unset": func(t *testing.T, s *shop) {
+		want := models.SimCharge{Reference: "r", Amount: models.Money{Minor: models.MaxAmount("USD"), Currency: "USD"}, Method: models.SimOK, Status: "charged", CreatedAt: noon, UpdatedAt: noon}
+		s.ledger([]string{"r"}, func(_ time.Time, records map[string]*models.SimCharge) {
+			record := want
+			records["r"] = &record
+		})
+		got := s.record("r")
+		same(t, "the record", got, want)
+		if got.SettlesAt != (time.Time{}) || got.RefundedAt != (time.Time{}) {
+			t.Errorf("times that were never set are %v and %v", got.SettlesAt, got.RefundedAt)
+		}
+	},
+
+	"only_the_records_asked_for_are_given_and_the_clock": func(t *testing.T, s *shop) {
+		for _, name := range []string{"a", "b"} {
+			s.call([]string{name})
+		}
+		s.clock.Pass(time.Minute)
+		s.ledger([]string{"b", "c", "b"}, func(now time.Time, records map[string]*models.SimCharge) {
+			if !now.Equal(noon.Add(time.Minute)) || len(records) != 1 || records["b"] == nil {
+				t.Errorf("at %v the ledger gives %v; want b alone", now, records)
+			}
+		})
+		s.ledger([]string{"c"}, func(_ time.Time, records map[string]*models.SimCharge) {
+			if len(records) != 0 {
+				t.Errorf("what was only asked for was written: %v", records)
+			}
+		})
+	},
+
+	"what_was_changed_is_written_and_what_was_not_stays": func(t *testing.T, s *shop) {
+		s.call([]string{"a", "b"})
+		s.ledger([]string{"a", "b", "c"}, func(now time.Time, records map[string]*models.SimCharge) {
+			records["a"].Status, records["a"].Charges = "charged", 1
+			records["c"] = &models.SimCharge{Reference: "c", Amount: models.Money{Minor: 1, Currency: "JPY"}, Method: models.SimOK, Status: "declined", CreatedAt: now, UpdatedAt: now}
+		})
+		if a, b, c := s.record("a"), s.record("b"), s.record("c"); a.Status != "charged" || a.Charges != 1 || b.Status != "pending" || c.Status != "declined" {
+			t.Errorf("the records are %+v, %+v, %+v", a, b, c)
+		}
+	},
+
+	"nothing_asked_is_decided_all_the_same_at_most_once": func(t *testing.T, s *shop) {
+		calls := 0
+		s.ledger(nil, func(_ time.Time, records map[string]*models.SimCharge) { calls += 1 + len(records) })
+		if calls > 1 {
+			t.Errorf("decide was called %d times, or was given records", calls)
+		}
+	},
+
+	"of_many_who_make_a_record_at_once_none_is_lost": func(t *testing.T, s *shop) {
+		crowd(16, func(int) { s.call([]string{"new"}) })
+		same(t, "the calls counted", s.record("new").Calls, 16)
+	},
+
+	"calls_are_counted_exactly_whatever_the_order_of_references": func(t *testing.T, s *shop) {
+		const callers, rounds = 8, 10
+		crowd(callers, func(caller int) {
+			for round := range rounds {
+				a, b, c := fmt.Sprint("r", (caller+round)%4), fmt.Sprint("r", (caller+round+1)%4), fmt.Sprint("r", (caller+round+2)%4)
+				if caller%2 == 0 {
+					a, c = c, a
+				}
+				s.call([]string{a, b, c})
+			}
+		})
+		sum := 0
+		for i := range 4 {
+			sum += s.record(fmt.Sprint("r", i)).Calls
+		}
+		same(t, "the calls counted", sum, callers*rounds*3)
+	},
+
+	"it_stands_apart_from_events_and_bookings": func(t *testing.T, s *shop) {
+		event, user := s.event(), s.user()
+		b := s.book(event, user, 1)
+		s.leavesNothing(func() { s.call([]string{models.FirstCharge(b.Ref()).Reference()}) })
+	},
+}
+
+// ledger uses the simulated gateway's memory, again if it lost against another.
+func (s *shop) ledger(references []string, decide func(time.Time, map[string]*models.SimCharge)) {
+	s.t.Helper()
+	err := repository.Retry(s.ctx(), func() error { return s.SimCharges(s.ctx(), references, decide) })
+	if err != nil {
+		s.t.Errorf("the simulated gateway's memory: %v", err)
+	}
+}
+
+// call counts one more call under each reference, making the records that are not there. Any goroutine may do so.
+func (s *shop) call(references []string) {
+	s.ledger(references, func(now time.Time, records map[string]*models.SimCharge) {
+		for _, name := range references {
+			r := records[name]
+			if r == nil {
+				r = &models.SimCharge{
+					Reference: name, Booking: models.NewID[models.BookingID](), Amount: models.Money{Minor: 2500, Currency: "USD"},
+					Method: models.SimOK, Status: "pending", CreatedAt: now,
+				}
+				records[name] = r
+			}
+			r.Calls++
+			r.UpdatedAt = now
+		}
+	})
+}
+
+func (s *shop) record(name string) models.SimCharge {
+	s.t.Helper()
+	var kept *models.SimCharge
+	s.ledger([]string{name}, func(_ time.Time, records map[string]*models.SimCharge) {
+		if records[name] != nil {
+			r := *records[name]
+			kept = &r
+		}
+	})
+	if kept == nil {
+		s.t.Fatalf("there is no record %q", name)
+	}
+	return *kept
+}

@@ -1,0 +1,38 @@
+package sqlite
+
+import (
+	"context"
+	"regexp"
+	"testing"
+)
+
+// scanOfATable matches a plan that reads a whole table that grows with the sale, under its name or its alias.
+var scanOfATable = regexp.MustCompile(`SCAN (bookings|b|payments|p|refunds|r|users|u|sim_charges)\b`)
+
+// Every statement that grows with the number of bookings finds its rows by an index.
+func TestNoStatementReadsAWholeTable(t *testing.T) {
+	t.Parallel()
+	store, _ := newStore(t, Options{})
+	for _, text := range []string{
+		selectUser, selectUsers, hasLiveBookings, updateUser,
+		selectEvent, selectEvents, selectEventIDs,
+		selectBooking, selectBookingByKey, selectBookingsOfUser, selectLiveBookings, selectExpiredBookings, selectUnpaidBookings,
+		selectAnyEvent, selectUsersOf, selectKeys, selectStates, selectChargesOf, selectRefundsOf,
+		updateCounters, updateEvent, updateBooking, updateCharge, updateRefund, deleteLetter,
+		selectStartable, selectDueCharges, selectDueRefunds, leaseCharge, leaseRefund, selectCharges, selectRefunds,
+		selectLetters, selectLetter, selectSimCharge, auditBookings, auditMoney,
+	} {
+		err := store.readers.do(t.Context(), func(c *conn) error {
+			return c.query(context.Background(), "EXPLAIN QUERY PLAN "+text, make(args, 32), func(r *row) error {
+				r.next = 3
+				if step := r.text(); scanOfATable.MatchString(step) {
+					t.Errorf("%s\n%s", step, text)
+				}
+				return nil
+			})
+		})
+		if err != nil {
+			t.Errorf("explaining %s: %v", text, err)
+		}
+	}
+}
