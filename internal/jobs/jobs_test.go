@@ -82,6 +82,13 @@ func (y *tally) Round(job string, items int, err error) {
 	}
 }
 
+// String shows all counts.
+func (y *tally) String() string {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	return fmt.Sprint(y.counts)
+}
+
 func (y *tally) of(what string) int {
 	y.mu.Lock()
 	defer y.mu.Unlock()
@@ -152,7 +159,7 @@ func (h *house) wait(state string, refs ...models.BookingRef) {
 				depth, _ := h.queue.Depth(h.t.Context())
 				rows, _ := h.Store.OutboxDepth(h.t.Context())
 				return fmt.Errorf("a booking is %s, want %s; its charge: %+v; %d outbox rows, %d messages; done: %v",
-					got, state, h.Charge(ref), rows, depth, h.tally.counts)
+					got, state, h.Charge(ref), rows, depth, h.tally)
 			}
 			return nil
 		})

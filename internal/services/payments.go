@@ -3,7 +3,6 @@ package services
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"time"
 
 	"quantix/internal/boxoffice"
@@ -50,7 +49,7 @@ type Payments struct {
 	// In hand are twice as many charges as may be at the gateway, so that it is kept busy while others are settled.
 	inHand *slots
 	asking *slots
-	busy   sync.WaitGroup
+	busy   work
 }
 
 // NewPayments works on a store, a box office and a gateway.
@@ -132,22 +131,19 @@ func (p *Payments) start(ctx context.Context, bookings []models.BookingRef) erro
 // message; the gateway's and the desk's timeouts bound it.
 func (p *Payments) inBackground(ctx context.Context, do func(context.Context)) {
 	ctx = context.WithoutCancel(ctx)
-	p.busy.Go(func() {
+	p.busy.begin()
+	go func() {
+		defer p.busy.end()
 		defer p.inHand.release(1)
 		do(ctx)
-	})
+	}()
 }
 
 // Drain waits until nothing is in hand any more, or the context ends; what is left then is resolved by Retry, here or
 // elsewhere.
 func (p *Payments) Drain(ctx context.Context) error {
-	done := make(chan struct{})
-	go func() {
-		p.busy.Wait()
-		close(done)
-	}()
 	select {
-	case <-done:
+	case <-p.busy.idle():
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
