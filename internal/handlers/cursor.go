@@ -45,8 +45,11 @@ func (l list) decode(cursor string) (*models.Position, error) {
 	if cursor == "" {
 		return nil, nil
 	}
+	if len(cursor) != base64.RawURLEncoding.EncodedLen(cursorSize) {
+		return nil, models.ErrInvalidCursor
+	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || len(raw) != cursorSize {
+	if err != nil || len(raw) != cursorSize { // the decoder steps over line breaks, so the length is looked at twice
 		return nil, models.ErrInvalidCursor
 	}
 	position, hash := raw[:cursorSize-cursorHash], raw[cursorSize-cursorHash:]

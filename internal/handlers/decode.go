@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"unicode/utf8"
@@ -14,7 +15,7 @@ const (
 
 // A member is one name of a JSON object with its value as it was sent.
 type member struct {
-	name string
+	name []byte // without quotes and escapes
 	raw  []byte // a valid JSON value without space around it
 	used bool   // somebody has read it
 }
@@ -117,7 +118,7 @@ func (s *scanner) object(depth int, members []member) ([]member, error) {
 			return nil, err
 		}
 		if names.seen(members, m.name) {
-			return nil, s.fault("the name %q comes twice", clip(m.name))
+			return nil, s.fault("the name %q comes twice", clip(string(m.name)))
 		}
 		members = append(members, m)
 		if s.accept('}') {
@@ -139,7 +140,10 @@ func (s *scanner) member(depth int) (m member, err error) {
 	if err != nil {
 		return m, err
 	}
-	m.name = unquote(s.data[start:s.pos], escaped)
+	m.name = s.data[start+1 : s.pos-1]
+	if escaped {
+		m.name = []byte(unquote(s.data[start:s.pos], escaped))
+	}
 	if !s.accept(':') {
 		return m, s.fault("a colon was expected")
 	}
@@ -153,11 +157,11 @@ func (s *scanner) member(depth int) (m member, err error) {
 // names tells names that came before; with a map once there are many, so that a body of thousands costs no square.
 type names struct{ known map[string]struct{} }
 
-func (n *names) seen(members []member, name string) bool {
+func (n *names) seen(members []member, name []byte) bool {
 	const few = 24
 	if len(members) < few {
 		for i := range members {
-			if members[i].name == name {
+			if bytes.Equal(members[i].name, name) {
 				return true
 			}
 		}
@@ -166,11 +170,11 @@ func (n *names) seen(members []member, name string) bool {
 	if n.known == nil {
 		n.known = make(map[string]struct{}, 2*few)
 		for i := range members {
-			n.known[members[i].name] = struct{}{}
+			n.known[string(members[i].name)] = struct{}{}
 		}
 	}
-	_, twice := n.known[name]
-	n.known[name] = struct{}{}
+	_, twice := n.known[string(name)]
+	n.known[string(name)] = struct{}{}
 	return twice
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -29,15 +30,29 @@ const (
 
 // decode reads a body strictly into a wire type. Errors: errMalformedJSON, models.ErrInvalid.
 func decode(data []byte, into interface{ read(*form) }) error {
-	var room [16]member
-	members, err := readObject(data, room[:0])
+	f := forms.Get().(*form)
+	defer f.release()
+	members, err := readObject(data, f.members)
 	if err != nil {
 		return errMalformedJSON.Say("The body is not JSON that can be read: %s.", err)
 	}
-	f := form{members: members}
-	into.read(&f)
+	f.members = members
+	into.read(f)
 	f.refuseUnknown()
 	return models.Invalid(f.fields)
+}
+
+// forms are kept for the next body: every booking needs one.
+var forms = sync.Pool{New: func() any { return new(form) }}
+
+// release forgets the body, and gives the form back unless a freak body has made it large.
+func (f *form) release() {
+	const usual = 64
+	clear(f.members)
+	f.members, f.fields = f.members[:0], nil
+	if cap(f.members) <= usual {
+		forms.Put(f)
+	}
 }
 
 // body lets huma read a request's body by decode, and documents it by the wire type T.
@@ -72,7 +87,7 @@ func (f *form) refuse(name, message string, value any) {
 func (f *form) refuseUnknown() {
 	for i := range f.members {
 		if !f.members[i].used {
-			f.refuse(clip(f.members[i].name), "is not a known field here", nil)
+			f.refuse(clip(string(f.members[i].name)), "is not a known field here", nil)
 		}
 	}
 }
@@ -86,7 +101,7 @@ func (f *form) ignore(names ...string) {
 
 func (f *form) find(name string) ([]byte, bool) {
 	for i := range f.members {
-		if m := &f.members[i]; m.name == name {
+		if m := &f.members[i]; string(m.name) == name {
 			m.used = true
 			return m.raw, true
 		}

@@ -34,7 +34,7 @@ func FuzzReadObject(f *testing.F) {
 			t.Fatalf("%q: %d members, want %d", data, len(members), len(want))
 		}
 		for _, m := range members {
-			if raw, ok := want[m.name]; !ok || !bytes.Equal(bytes.TrimSpace(raw), m.raw) {
+			if raw, ok := want[string(m.name)]; !ok || !bytes.Equal(bytes.TrimSpace(raw), m.raw) {
 				t.Errorf("%q: %s is %s, want %s", data, m.name, m.raw, raw)
 			}
 		}
