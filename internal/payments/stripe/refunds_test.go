@@ -91,10 +91,12 @@ func TestRefund_is_done_only_when_it_is(t *testing.T) {
 		wantOutcome(t, "pending", g.Refund(t.Context(), refundOf(request)), models.Unknown)
 	}
 	set("failed")
+	f.refundStatus = "failed"
+	wantOutcome(t, "failed", g.Refund(t.Context(), refundOf(request)), models.Unavailable)
 	f.refundStatus = "succeeded"
 	again := g.Refund(t.Context(), refundOf(request))
 	wantOutcome(t, "again", again, models.Succeeded)
-	if again.ProviderReference != "re_2" || f.given(request.Reference) != 1 {
+	if again.ProviderReference != "re_3" || f.given(request.Reference) != 1 {
 		t.Errorf("%+v, given back %d times", again, f.given(request.Reference))
 	}
 }
