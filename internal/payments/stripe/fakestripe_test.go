@@ -66,6 +66,7 @@ type fault struct {
 	effect bool                                         // the request is carried out all the same
 	keep   bool                                         // under its idempotency key
 	hijack func(w http.ResponseWriter, r *http.Request) // instead of an answer
+	late   bool                                         // the answer comes when nobody waits for it any more
 }
 
 // response is an answer that is kept under an idempotency key.

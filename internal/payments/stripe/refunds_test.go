@@ -2,7 +2,6 @@ package stripe_test
 
 import (
 	"testing"
-	"time"
 
 	"quantix/internal/models"
 	"quantix/internal/payments"
@@ -55,7 +54,7 @@ func TestRefund_tells_what_a_failure_means(t *testing.T) {
 		want  models.Outcome
 	}{
 		"done, but cut":             {give, fault{effect: true, hijack: cut}, models.Unknown},
-		"done, but too late":        {give, fault{effect: true, hijack: hang}, models.Unknown},
+		"done, but too late":        {give, fault{effect: true, late: true}, models.Unknown},
 		"too many requests":         {give, fault{status: 429, Type: "invalid_request_error"}, models.Unavailable},
 		"a wrong key":               {give, fault{status: 401, Type: "invalid_request_error"}, models.Unavailable},
 		"disputed by the buyer":     {give, fault{status: 400, Type: "invalid_request_error", Code: "charge_disputed"}, models.Unavailable},
@@ -66,11 +65,9 @@ func TestRefund_tells_what_a_failure_means(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := newFake(t)
-			g := open(t, f.server.URL, time.Second)
+			f, g := setup(t)
 			request := charged(t, g)
-			f.fail(test.on, test.fault)
-			wantOutcome(t, "refund", g.Refund(t.Context(), refundOf(request)), test.want)
+			wantOutcome(t, "refund", g.Refund(f.failing(t, test.on, test.fault), refundOf(request)), test.want)
 			wantOutcome(t, "refund again", g.Refund(t.Context(), refundOf(request)), models.Succeeded)
 			if f.given(request.Reference) != 1 {
 				t.Errorf("given back %d times", f.given(request.Reference))
@@ -94,10 +91,12 @@ func TestRefund_is_done_only_when_it_is(t *testing.T) {
 		wantOutcome(t, "pending", g.Refund(t.Context(), refundOf(request)), models.Unknown)
 	}
 	set("failed")
+	f.refundStatus = "failed"
+	wantOutcome(t, "failed", g.Refund(t.Context(), refundOf(request)), models.Unavailable)
 	f.refundStatus = "succeeded"
 	again := g.Refund(t.Context(), refundOf(request))
 	wantOutcome(t, "again", again, models.Succeeded)
-	if again.ProviderReference != "re_2" || f.given(request.Reference) != 1 {
+	if again.ProviderReference != "re_3" || f.given(request.Reference) != 1 {
 		t.Errorf("%+v, given back %d times", again, f.given(request.Reference))
 	}
 }
