@@ -42,6 +42,11 @@ test-race: ## run the tests under the race detector (needs a C compiler)
 	@echo '+ go test -race $(TAGS) -timeout $(TEST_TIMEOUT) $(RACE_PKGS)'
 	@CGO_ENABLED=1 go test -json -race $(TAGS) -timeout $(TEST_TIMEOUT) $(RACE_PKGS) | go run ./scripts/testsum
 
+.PHONY: mutants
+mutants: ## break each core rule on purpose, one at a time, and expect a test to fail
+	@scripts/need-servers.sh
+	@go run ./scripts/mutants
+
 .PHONY: fmt
 fmt: ## format all Go files
 	gofmt -w .

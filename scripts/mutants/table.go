@@ -12,6 +12,8 @@ type mutant struct {
 const (
 	models    = "./internal/models/"
 	boxoffice = "./internal/boxoffice/"
+	postgres  = "./internal/repository/postgres/"
+	sqlite    = "./internal/repository/sqlite/"
 )
 
 var mutants = []mutant{
@@ -87,5 +89,35 @@ var mutants = []mutant{
 		name: "the latch stands before an answered key", file: "internal/boxoffice/office.go",
 		old: "if c.Key != \"\" {", new: "if false {",
 		pkg: boxoffice, tests: "TestLatch",
+	},
+	// The walls in the stores.
+	{
+		name: "the event's row is not locked", file: "internal/repository/postgres/desk.go",
+		old: "FROM events WHERE id = $1 FOR NO KEY UPDATE`", new: "FROM events WHERE id = $1`",
+		pkg: postgres, tests: "TestStore/Reserve",
+	}, {
+		name: "a booking does not lock its user", file: "internal/repository/postgres/desk.go",
+		old: "WHERE u.id = k.id FOR KEY SHARE) u`", new: "WHERE u.id = k.id) u`",
+		pkg: postgres, tests: "TestUserDeleted|TestBookingWaits",
+	}, {
+		name: "no CHECK stands behind the counters (PostgreSQL)", file: "migrations/postgres/000001_initial_schema.up.sql",
+		old: "CHECK (available::bigint + held + sold = total_tickets)", new: "CHECK (true)",
+		pkg: postgres, tests: "TestCountersCannotBeForced",
+	}, {
+		name: "no CHECK stands behind the counters (SQLite)", file: "migrations/sqlite/000001_initial_schema.up.sql",
+		old: "CHECK (available + held + sold = total_tickets)", new: "CHECK (true)",
+		pkg: sqlite, tests: "TestStore",
+	}, {
+		name: "a charge is started after the deadline (SQLite)", file: "internal/repository/sqlite/payments.go",
+		old: "AND (b.total_amount = 0 OR b.payment_deadline > ?3)", new: "AND ?3 > 0",
+		pkg: sqlite, tests: "TestStore",
+	}, {
+		name: "a charge is started after the deadline (PostgreSQL)", file: "internal/repository/postgres/payments.go",
+		old: "AND b.total_amount > 0 AND b.payment_deadline > now\n", new: "AND b.total_amount > 0\n",
+		pkg: postgres, tests: "TestStore/Payments",
+	}, {
+		name: "a batch is answered before it is committed (SQLite)", file: "internal/repository/sqlite/writer.go",
+		old: "COMMIT", new: "ROLLBACK",
+		pkg: sqlite, tests: "TestStore/Desk",
 	},
 }
