@@ -3,6 +3,8 @@ package boxoffice
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"time"
 
 	"quantix/internal/models"
@@ -74,7 +76,9 @@ func (d *desk) transact(orders []*order, recheck bool) ([]models.Verdict, error)
 		event, published = s.Event, len(s.Changes().Publish) > 0
 	}
 	begun := time.Now()
-	err := d.office.store.AtDesk(ctx, d.event, models.NewID[models.BatchID](), models.Needs(commands, recheck), decide)
+	err := d.attempt(func() error {
+		return d.office.store.AtDesk(ctx, d.event, models.NewID[models.BatchID](), models.Needs(commands, recheck), decide)
+	})
 	d.office.options.Observer.Batch(len(orders), time.Since(begun), err)
 	if err == nil {
 		d.setLatch(event)
@@ -83,6 +87,18 @@ func (d *desk) transact(orders []*order, recheck bool) ([]models.Verdict, error)
 		d.office.options.Published()
 	}
 	return verdicts, err
+}
+
+// attempt turns a panic of a rule into a refusal of the batch, whose transaction the store has undone: the culprit is then
+// found like any other poison, and the process lives on.
+func (d *desk) attempt(transact func() error) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			d.office.options.Logger.Error("a rule panicked", "event_id", d.event, "panic", fault, "stack", string(debug.Stack()))
+			err = fmt.Errorf("%w: a rule panicked: %v", repository.ErrRejected, fault)
+		}
+	}()
+	return transact()
 }
 
 func answerAll(orders []*order, verdicts []models.Verdict, err error) {

@@ -19,7 +19,7 @@ import (
 // Store is what the box office needs of the database.
 type Store interface {
 	repository.Desk
-	BookingByKey(ctx context.Context, key models.ReplayKey) (models.Booking, error)
+	BookingByKey(ctx context.Context, event models.EventID, key models.ReplayKey) (models.Booking, error)
 }
 
 // Observer is told what desks do, for metrics. Its methods are called on the hot path: they must not block.
@@ -50,10 +50,13 @@ type Office struct {
 	store   Store
 	options Options
 
+	// gate guards that no desk begins work once the office is closed. It is taken with a desk's own lock held, and
+	// nothing is taken after it.
+	gate   sync.Mutex
 	closed atomic.Bool
 	busy   sync.WaitGroup // desks at work
 
-	mu    sync.Mutex // guards desks, and that none begins work once closed
+	mu    sync.Mutex // guards desks; taken before a desk's lock, never after
 	desks map[models.EventID]*desk
 }
 
@@ -101,19 +104,19 @@ func (noObserver) Refused(string)                  {}
 func (o *Office) Reserve(ctx context.Context, event models.EventID, c *models.Reserve) (models.Verdict, error) {
 	d := o.desk(event)
 	if refusal := d.latched(c.Quantity); refusal != nil {
-		return o.refuse(ctx, c, refusal)
+		return o.refuse(ctx, event, c, refusal)
 	}
 	orders := []*order{newOrder(c)}
 	if err := d.submit(orders, buyers); err != nil {
-		return o.refuse(ctx, c, err)
+		return o.refuse(ctx, event, c, err)
 	}
 	return orders[0].wait(ctx)
 }
 
 // refuse looks a keyed request up before it is refused without a transaction.
-func (o *Office) refuse(ctx context.Context, c *models.Reserve, refusal *models.Error) (models.Verdict, error) {
+func (o *Office) refuse(ctx context.Context, event models.EventID, c *models.Reserve, refusal *models.Error) (models.Verdict, error) {
 	if c.Key != "" {
-		earlier, err := o.store.BookingByKey(ctx, models.ReplayKey{User: c.User, Key: c.Key})
+		earlier, err := o.store.BookingByKey(ctx, event, models.ReplayKey{User: c.User, Key: c.Key})
 		switch {
 		case err == nil && earlier.RequestHash != c.Hash:
 			return models.Verdict{}, models.ErrKeyReused
@@ -176,9 +179,9 @@ func (o *Office) TellAll(ctx context.Context, event models.EventID, commands []m
 
 // Close refuses what comes from now on and waits until what was accepted is answered, or the context ends.
 func (o *Office) Close(ctx context.Context) error {
-	o.mu.Lock()
+	o.gate.Lock()
 	o.closed.Store(true)
-	o.mu.Unlock()
+	o.gate.Unlock()
 	done := make(chan struct{})
 	go func() {
 		o.busy.Wait()
@@ -217,8 +220,8 @@ func (o *Office) forgetIdle() {
 
 // begin counts a desk as at work, unless the office is closed.
 func (o *Office) begin() bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	o.gate.Lock()
+	defer o.gate.Unlock()
 	if o.closed.Load() {
 		return false
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -28,6 +29,7 @@ type scripted struct {
 	entered  chan struct{}                           // told when a transaction begins
 	gate     chan struct{}                           // each transaction waits for it
 	lookups  int
+	nothing  bool // no event is there
 }
 
 func newScripted(tickets int64) *scripted {
@@ -63,6 +65,9 @@ func (s *scripted) AtDesk(_ context.Context, _ models.EventID, _ models.BatchID,
 		Bookings: map[models.BookingID]*models.Booking{}, Charges: map[models.ChargeKey]*models.Charge{},
 		Refunds: map[models.ChargeKey]*models.Refund{},
 	}
+	if s.nothing {
+		state.Event = nil
+	}
 	for _, u := range need.Users {
 		state.Users[u] = true
 	}
@@ -78,6 +83,9 @@ func (s *scripted) AtDesk(_ context.Context, _ models.EventID, _ models.BatchID,
 		}
 	}
 	decide(state)
+	if s.nothing {
+		return nil
+	}
 	s.event = event
 	for _, b := range append(state.Changes().NewBookings, state.Changes().Bookings...) {
 		s.bookings[b.ID] = b
@@ -91,7 +99,7 @@ func (s *scripted) AtDesk(_ context.Context, _ models.EventID, _ models.BatchID,
 	return nil
 }
 
-func (s *scripted) BookingByKey(_ context.Context, key models.ReplayKey) (models.Booking, error) {
+func (s *scripted) BookingByKey(_ context.Context, _ models.EventID, key models.ReplayKey) (models.Booking, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lookups++
@@ -266,6 +274,25 @@ func TestDesk_lets_a_poisoned_command_fail_alone(t *testing.T) {
 	})
 }
 
+func TestDesk_lets_a_panicking_command_fail_alone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newScripted(1000)
+		poison := buy(1)
+		store.before = func(_ int, need models.Need) error {
+			if slices.Contains(need.Users, poison.User) {
+				panic("a fault in a rule")
+			}
+			return nil
+		}
+		commands := []models.Command{buy(1), poison, buy(1)}
+		outcomes := New(store, Options{}).TellAll(t.Context(), store.id, commands)
+		if outcomes[0].Err != nil || !errors.Is(outcomes[1].Err, models.ErrInternal) || outcomes[2].Err != nil || len(store.bookings) != 2 {
+			t.Errorf("%+v, %d bookings", outcomes, len(store.bookings))
+		}
+	})
+}
+
 func TestDesk_repeats_a_transaction_that_lost_against_another(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -410,6 +437,27 @@ func TestClose_answers_what_was_accepted_and_refuses_the_rest(t *testing.T) {
 		}
 		group.Wait()
 	})
+}
+
+// TestOffice_forgets_desks_while_others_begin: made-up events must not be able to stop the office, whatever desks do
+// at the moment when idle ones are forgotten.
+func TestOffice_forgets_desks_while_others_begin(t *testing.T) {
+	t.Parallel()
+	store := newScripted(1)
+	store.nothing = true
+	office := New(store, Options{})
+	var group sync.WaitGroup
+	for range 32 {
+		group.Go(func() {
+			for range manyDesks / 8 {
+				if _, err := office.Reserve(t.Context(), models.NewID[models.EventID](), buy(1)); !errors.Is(err, models.ErrEventNotFound) {
+					t.Errorf("an event that is not there: %v", err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
 }
 
 func TestOffice_forgets_idle_desks(t *testing.T) {

@@ -59,15 +59,23 @@ func open(ctx context.Context, p Program, c config.Config, access access) (*app,
 	return a, nil
 }
 
-// close stops the desks after they have answered, then lets go of the rest.
+// close stops the desks after they have answered, then lets go of the rest. A database that does not let go in time is
+// left to the end of the process.
 func (a *app) close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), a.config.ShutdownTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), a.config.ShutdownTimeout*3/10)
 	defer cancel()
 	err := a.office.Close(ctx)
 	if a.queue != nil {
 		err = errors.Join(err, a.queue.Close())
 	}
-	return errors.Join(err, a.store.Close())
+	closed := make(chan error, 1)
+	go func() { closed <- a.store.Close() }()
+	select {
+	case closeErr := <-closed:
+		return errors.Join(err, closeErr)
+	case <-ctx.Done():
+		return errors.Join(err, fmt.Errorf("close the store: %w", ctx.Err()))
+	}
 }
 
 // wakeRelay tells the relay that a row may be there; one token is enough for any number of rows.

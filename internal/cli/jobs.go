@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 
+	"quantix/internal/config"
 	"quantix/internal/jobs"
 	"quantix/internal/services"
 )
@@ -16,13 +17,17 @@ type workers struct {
 
 // workers puts the loops together. Any number of processes may run them all.
 func (a *app) workers() *workers {
-	settings := jobs.Settings{Observer: a.metrics, Logger: a.logger, Grace: a.config.ShutdownTimeout * 8 / 10}
+	settings := jobs.Settings{Observer: a.metrics, Logger: a.logger, Grace: a.config.ShutdownTimeout / 2}
 	upkeep := services.NewUpkeep(a.store, a.office)
+	var marks jobs.MarkStore = a.store
+	if a.config.Queue() == config.InProcess {
+		marks = &jobs.LocalMarks{MarkStore: a.store}
+	}
 	return &workers{group: jobs.Group{
-		Logger: a.logger, Grace: a.config.ShutdownTimeout * 9 / 10,
+		Logger: a.logger, Grace: a.config.ShutdownTimeout * 6 / 10,
 		Loops: []jobs.Loop{
-			&jobs.Reconciler{Settings: settings, Store: a.store, Queue: a.queue},
-			&jobs.Relay{Settings: settings, Store: a.store, Queue: a.queue, Wake: a.booked},
+			&jobs.Reconciler{Settings: settings, Store: marks, Queue: a.queue},
+			&jobs.Relay{Settings: settings, Store: marks, Queue: a.queue, Wake: a.booked},
 			&jobs.Worker{Settings: settings, Queue: a.queue, Payments: a.payments, Letters: a.store},
 			&jobs.Reclaimer{Settings: settings, Queue: a.queue, Payments: a.payments, Letters: a.store},
 			&jobs.Retrier{Settings: settings, Payments: a.payments},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"quantix/internal/config"
@@ -81,7 +82,11 @@ func openServer(ctx context.Context, p Program, c config.Config) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.queue, err = openQueue(c); err != nil {
+	installation, err := a.store.Installation(ctx)
+	if err == nil {
+		a.queue, err = openQueue(c, installation)
+	}
+	if err != nil {
 		return nil, errors.Join(err, a.close())
 	}
 	a.gauges()
@@ -111,13 +116,27 @@ func (a *app) serve(ctx context.Context, listener net.Listener, loops *workers) 
 	case <-ctx.Done():
 		a.logger.Info("stopping: finishing what is in hand")
 	}
-	stop, cancel := context.WithTimeout(context.Background(), a.config.ShutdownTimeout)
-	defer cancel()
-	err = errors.Join(err, server.Shutdown(stop))
+	return a.stopped(errors.Join(err, a.stop(server, loops)))
+}
+
+// stop ends everything within SHUTDOWN_TIMEOUT: requests and loops finish side by side, then the desks answer, then the
+// store closes. A client that never finishes its request is cut off; what it sent so far has done nothing.
+func (a *app) stop(server *http.Server, loops *workers) error {
+	var answering sync.WaitGroup
+	answering.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), a.config.ShutdownTimeout/2)
+		defer cancel()
+		if server.Shutdown(ctx) != nil {
+			a.logger.Warn("some clients did not finish their requests in time and are cut off")
+			_ = server.Close()
+		}
+	})
+	var err error
 	if loops != nil {
-		err = errors.Join(err, loops.end())
+		err = loops.end()
 	}
-	return a.stopped(errors.Join(err, a.close()))
+	answering.Wait()
+	return errors.Join(err, a.close())
 }
 
 // stopped says how the end went: cleanly, or not within its time.

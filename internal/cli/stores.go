@@ -99,11 +99,14 @@ func connectPostgres(ctx context.Context, c config.Config, logger *slog.Logger) 
 
 // openQueue opens the queue that the settings ask for. A Redis that does not answer is no reason not to start: bookings
 // wait in the outbox until it does.
-func openQueue(c config.Config) (queue.Queue, error) {
+//
+// Each installation has a stream of its own: the workers of another one on the same Redis would take messages that they
+// can do nothing with.
+func openQueue(c config.Config, installation string) (queue.Queue, error) {
 	if c.Queue() == config.InProcess {
 		return inprocess.New(inprocess.Options{}), nil
 	}
-	q, err := redis.New(c.RedisURL, redis.Options{})
+	q, err := redis.New(c.RedisURL, redis.Options{Stream: "payments:" + installation})
 	if err != nil {
 		return nil, fmt.Errorf("REDIS_URL: %w", err)
 	}

@@ -30,7 +30,7 @@ func (s *stubDesk) AtDesk(_ context.Context, _ models.EventID, _ models.BatchID,
 	return nil
 }
 
-func (s *stubDesk) BookingByKey(context.Context, models.ReplayKey) (models.Booking, error) {
+func (s *stubDesk) BookingByKey(context.Context, models.EventID, models.ReplayKey) (models.Booking, error) {
 	return models.Booking{}, models.ErrBookingNotFound
 }
 

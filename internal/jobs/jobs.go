@@ -36,6 +36,7 @@ type Settings struct {
 	Interval time.Duration // pause after a round that found nothing, half of it random; each loop has its default
 	Grace    time.Duration // how long a round may go on after the context's end; default 8 s
 	MostWait time.Duration // longest pause after errors; default 2 s
+	Timeout  time.Duration // of one round: a server that vanished must not hold a loop for good; default 30 s
 	Observer Observer
 	Logger   *slog.Logger
 }
@@ -44,6 +45,7 @@ func (s Settings) withDefaults(interval time.Duration) Settings {
 	setDefault(&s.Interval, interval)
 	setDefault(&s.Grace, 8*time.Second)
 	setDefault(&s.MostWait, 2*time.Second)
+	setDefault(&s.Timeout, 30*time.Second)
 	if s.Observer == nil {
 		s.Observer = noObserver{}
 	}
@@ -83,7 +85,7 @@ func (p *polling) run(ctx context.Context, do round) error {
 	defer cancel()
 	failures := 0
 	for ctx.Err() == nil {
-		items, more, err := do(work)
+		items, more, err := p.once(work, do)
 		if items > 0 || err != nil {
 			p.Observer.Round(p.name, items, err)
 		}
@@ -99,6 +101,13 @@ func (p *polling) run(ctx context.Context, do round) error {
 		return nil
 	}
 	return p.finish(work)
+}
+
+// once runs one round within its time.
+func (p *polling) once(ctx context.Context, do round) (items int, more bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
+	defer cancel()
+	return do(ctx)
 }
 
 // report counts failures in a row and logs them ever more rarely: a store that is down for an hour must not fill the log.

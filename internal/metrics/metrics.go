@@ -69,7 +69,7 @@ func (m *Metrics) Handler() http.Handler {
 }
 
 // Request counts an answered HTTP request.
-func (m *Metrics) Request(method, route string, status int, took time.Duration) {
+func (m *Metrics) Request(route, method string, status int, took time.Duration) {
 	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Observe(took.Seconds())
 }
 

@@ -12,7 +12,7 @@ import (
 func TestMetrics_are_shown_to_a_scrape(t *testing.T) {
 	t.Parallel()
 	m := New("v1")
-	m.Request("POST", "/api/v1/bookings", 201, 3*time.Millisecond)
+	m.Request("/api/v1/bookings", "POST", 201, 3*time.Millisecond)
 	m.Batch(12, time.Millisecond, nil)
 	m.Batch(1, time.Millisecond, errors.New("x"))
 	m.Refused("sold_out")

@@ -7,13 +7,21 @@ func (c *RetryLetter) decide(s *EventState) Verdict {
 		return s.retryRefund(c.Charge)
 	}
 	charge, b := s.Charges[c.Charge], s.Bookings[c.Charge.Booking]
+	if s.Recheck && charge != nil && charge.Status.Trying() {
+		return Verdict{Booking: copyOf(b)} // sent before with unknown outcome: what was asked for is so
+	}
 	if charge == nil || b == nil || charge.Status != ChargeFailed && charge.Status != ChargeUnknown {
 		return refuse(ErrLetterNotFound)
 	}
 	if charge.Status == ChargeFailed && (b.Status != Pending || !s.Now.Before(b.PaymentDeadline)) {
 		return refuse(ErrBookingNotPending)
 	}
-	charge.Status, charge.Attempts, charge.NextAttemptAt = ChargeStarted, 0, s.Now
+	if charge.Status == ChargeUnknown {
+		charge.Status = ChargeDoubtful
+	} else {
+		charge.Status = ChargeStarted
+	}
+	charge.Attempts, charge.NextAttemptAt = 0, s.Now
 	s.touchCharge(charge)
 	s.closeLetter(charge.LetterID(LetterCharge))
 	return Verdict{Booking: copyOf(b)}

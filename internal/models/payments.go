@@ -73,9 +73,10 @@ func ParseReference(reference string) (ChargeKey, error) {
 // ChargeStatus is where a charge stands.
 type ChargeStatus string
 
-// The statuses of a charge. Started, pending and unknown have no outcome yet; the reconciler ends them.
+// The statuses of a charge. Started, doubtful, pending and unknown have no outcome yet; the retrier ends them.
 const (
 	ChargeStarted   ChargeStatus = "started"   // committed before the gateway is asked
+	ChargeDoubtful  ChargeStatus = "doubtful"  // a try had no answer: it may still take the money, whatever later ones say
 	ChargePending   ChargeStatus = "pending"   // the gateway has not decided
 	ChargeUnknown   ChargeStatus = "unknown"   // given up without knowing; a dead letter tells of it
 	ChargeSucceeded ChargeStatus = "succeeded" // money was taken
@@ -86,8 +87,11 @@ const (
 
 // Open tells whether the outcome is still to come.
 func (s ChargeStatus) Open() bool {
-	return s == ChargeStarted || s == ChargePending || s == ChargeUnknown
+	return s.Trying() || s == ChargePending || s == ChargeUnknown
 }
+
+// Trying tells whether the next time that the charge is taken up counts as another try.
+func (s ChargeStatus) Trying() bool { return s == ChargeStarted || s == ChargeDoubtful }
 
 // Charge is one attempt to take a booking's money, with all its tries at the gateway.
 type Charge struct {

@@ -84,9 +84,9 @@ func (s *EventState) chargeNotSucceeded(charge *Charge, b *Booking, c *Settle) {
 }
 
 // chargeErred leaves a charge for its next try, or after the last one writes the dead letter. Unavailable and Absent mean
-// that it surely was not made so far. What was given up with unknown outcome stays open: the reconciler goes on asking.
+// that this try surely took nothing; after one without an answer that is not enough. What was given up in doubt stays
+// open, and is asked about until the gateway has never heard of it, long after any try could still be under way.
 func (s *EventState) chargeErred(charge *Charge, result Result) {
-	sure := result.Outcome == Unavailable || result.Outcome == Absent
 	if charge.Status == ChargeUnknown {
 		charge.NextAttemptAt = s.Now.Add(s.Rules.RetryLease)
 		if result.Outcome == Absent {
@@ -94,11 +94,15 @@ func (s *EventState) chargeErred(charge *Charge, result Result) {
 		}
 		return
 	}
-	if charge.Status == ChargePending || charge.Attempts < MaxAttempts {
-		return
+	if charge.Status == ChargeStarted && result.Outcome == Unknown {
+		charge.Status = ChargeDoubtful
 	}
-	charge.Status = ChargeUnknown
-	if sure {
+	switch {
+	case charge.Status == ChargePending || charge.Attempts < MaxAttempts:
+		return
+	case charge.Status == ChargeDoubtful:
+		charge.Status = ChargeUnknown
+	default:
 		charge.Status = ChargeFailed
 	}
 	charge.NextAttemptAt = s.Now.Add(s.Rules.RetryLease)

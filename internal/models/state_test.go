@@ -313,7 +313,7 @@ func TestSettle_after_a_refund_was_written_never_confirms(t *testing.T) {
 
 func TestSettle_gives_up_after_the_last_attempt_with_a_letter(t *testing.T) {
 	t.Parallel()
-	for outcome, want := range map[Outcome]ChargeStatus{Unavailable: ChargeFailed, Unknown: ChargeUnknown} {
+	for outcome, want := range map[Outcome][2]ChargeStatus{Unavailable: {ChargeStarted, ChargeFailed}, Unknown: {ChargeDoubtful, ChargeUnknown}} {
 		for attempts := 1; attempts <= MaxAttempts; attempts++ {
 			s, user := newState()
 			b := given(s, user, Pending, "")
@@ -321,18 +321,38 @@ func TestSettle_gives_up_after_the_last_attempt_with_a_letter(t *testing.T) {
 			s.Decide(&Settle{Charge: charge.ChargeKey, Result: Result{Outcome: outcome, Reason: "gateway down"}, Backoff: time.Second})
 			letters := s.Changes().Letters
 			if attempts < MaxAttempts {
-				if charge.Status != ChargeStarted || len(letters) != 0 || !charge.NextAttemptAt.Equal(noon.Add(time.Second)) {
+				if charge.Status != want[0] || len(letters) != 0 || !charge.NextAttemptAt.Equal(noon.Add(time.Second)) {
 					t.Errorf("attempt %d: charge %+v, letters %v", attempts, charge, letters)
 				}
 				continue
 			}
-			if charge.Status != want || len(letters) != 1 || letters[0].LastError != "gateway down" || letters[0].FailedAt != noon {
+			if charge.Status != want[1] || len(letters) != 1 || letters[0].LastError != "gateway down" || letters[0].FailedAt != noon {
 				t.Errorf("last attempt, %s: charge %+v, letters %+v", outcome, charge, letters)
 			}
 			if b.Status != Pending {
 				t.Errorf("the booking is %s; it waits for review until its deadline", b.Status)
 			}
 		}
+	}
+}
+
+func TestSettle_stays_in_doubt_after_any_try_without_an_answer(t *testing.T) {
+	t.Parallel()
+	s, user := newState()
+	charge := givenCharge(s, given(s, user, Pending, ""), ChargeStarted, 0)
+	for _, o := range []Outcome{Unknown, Unavailable, Unavailable, Unavailable, Unavailable} {
+		charge.Attempts++
+		s.Decide(&Settle{Charge: charge.ChargeKey, Result: Result{Outcome: o}})
+	}
+	if charge.Status != ChargeUnknown {
+		t.Fatalf("the first try may still take the money, but the charge is %s", charge.Status)
+	}
+	if got := s.Decide(&DiscardLetter{LetterCharge, charge.ChargeKey}).Err; !errors.Is(got, ErrLetterUnknown) {
+		t.Errorf("discard: %v", got)
+	}
+	s.Decide(&Settle{Charge: charge.ChargeKey, Result: Result{Outcome: Absent}})
+	if charge.Status != ChargeFailed {
+		t.Errorf("after the gateway has never heard of it: %+v", charge)
 	}
 }
 

@@ -99,15 +99,16 @@ type Users interface {
 type Bookings interface {
 	// Booking gives one booking. Error: models.ErrBookingNotFound.
 	Booking(ctx context.Context, id models.BookingID) (models.Booking, error)
-	// BookingByKey gives the booking that the user made under an Idempotency-Key, of any event.
+	// BookingByKey gives the booking that the user made under an Idempotency-Key: the event's, else one of any event.
 	// Error: models.ErrBookingNotFound.
-	BookingByKey(ctx context.Context, key models.ReplayKey) (models.Booking, error)
+	BookingByKey(ctx context.Context, event models.EventID, key models.ReplayKey) (models.Booking, error)
 	// BookingsOfUser lists a user's bookings, newest (highest id) first. page.After holds the id of the last one seen.
 	BookingsOfUser(ctx context.Context, user models.UserID, filter models.BookingFilter, page models.Page) ([]models.Booking, error)
 	// LiveBookings lists an event's PENDING and CONFIRMED bookings by id, after the given one.
 	LiveBookings(ctx context.Context, event models.EventID, after models.BookingID, limit int) ([]models.BookingID, error)
-	// ExpiredBookings lists PENDING bookings whose payment_deadline has come (<= now), oldest deadline first.
-	ExpiredBookings(ctx context.Context, limit int) ([]models.BookingRef, error)
+	// ExpiredBookings lists PENDING bookings whose payment_deadline has come (<= now), oldest deadline first, but for those
+	// of some events.
+	ExpiredBookings(ctx context.Context, limit int, except []models.EventID) ([]models.BookingRef, error)
 	// UnpaidBookings lists PENDING bookings before their deadline that no charge was started for, by deadline and id:
 	// what a queue that lost its messages must be given again. after is the last one's deadline and id.
 	UnpaidBookings(ctx context.Context, after *models.Position, limit int) ([]models.Booking, error)
@@ -139,8 +140,8 @@ type Payments interface {
 	// one of the bookings that is PENDING, before its deadline, not free and without any charge; and gives those, and
 	// the PENDING free ones without a charge. Whoever else starts the same booking gets nothing for it.
 	StartCharges(ctx context.Context, gateway string, bookings []models.BookingRef, lease time.Duration) ([]Start, error)
-	// DueCharges takes up to limit open charges (started, pending, unknown) whose next_attempt_at has come: sets it to
-	// now + lease and, for started ones, counts one more attempt; each charge goes to one caller only.
+	// DueCharges takes up to limit open charges (ChargeStatus.Open) whose next_attempt_at has come: sets it to now + lease
+	// and, for those that are being tried (ChargeStatus.Trying), counts one more attempt; each charge goes to one caller only.
 	DueCharges(ctx context.Context, limit int, lease time.Duration) ([]Due, error)
 	// DueRefunds takes up to limit pending refunds whose next_attempt_at has come, likewise.
 	DueRefunds(ctx context.Context, limit int, lease time.Duration) ([]DueRefund, error)
@@ -163,13 +164,15 @@ type Outbox interface {
 	// ClaimOutbox takes up to limit rows, oldest first, whose lease (if any) has run out, and leases them.
 	ClaimOutbox(ctx context.Context, limit int, lease time.Duration) ([]models.OutboxRow, error)
 	// DeleteOutbox removes rows that were published, and remembers the queue's mark in the same transaction; of two marks
-	// of one epoch the newer one stays.
+	// of one epoch the newer one stays. The zero mark leaves what is remembered.
 	DeleteOutbox(ctx context.Context, ids []models.BatchID, mark models.QueueMark) error
 	// QueueMark gives the mark remembered last; zero when there is none.
 	QueueMark(ctx context.Context) (models.QueueMark, error)
 	// Republish writes outbox rows for bookings that a queue has lost and remembers exactly the given mark, in one
-	// transaction.
+	// transaction. The zero mark leaves what is remembered.
 	Republish(ctx context.Context, rows []models.OutboxRow, mark models.QueueMark) error
+	// Installation names this database, for things outside it that several installations may share.
+	Installation(ctx context.Context) (string, error)
 	// OutboxDepth gives how many rows wait.
 	OutboxDepth(ctx context.Context) (int64, error)
 }

@@ -177,7 +177,7 @@ func (p *Payments) settle(ctx context.Context, c *models.Charge, result models.R
 		p.options.Logger.Warn("a charge is not settled yet", "reference", c.Reference(), "outcome", result.Outcome, "error", err)
 		return
 	}
-	if c.Status == models.ChargeStarted && c.Attempts >= models.MaxAttempts && failed(result.Outcome) {
+	if c.Status.Trying() && c.Attempts >= models.MaxAttempts && failed(result.Outcome) {
 		p.gaveUp("charge", c.Reference(), result)
 	}
 }

@@ -323,7 +323,7 @@ func TestRetry_finds_a_lost_answer(t *testing.T) {
 	ref := x.Book(x.Event(10).ID, 1, models.SimLost)
 	x.charge(ref)
 	x.wantState(ref, "PENDING")
-	x.wantCharge(ref, models.ChargeStarted, 1)
+	x.wantCharge(ref, models.ChargeDoubtful, 1)
 	x.retry(time.Second)
 	x.wantState(ref, "CONFIRMED")
 	if record := x.Record(ref); record.Charges != 1 || record.Calls != 1 {
@@ -611,7 +611,7 @@ func TestCharge_does_not_wait_for_a_gateway_that_hangs(t *testing.T) {
 	if took := time.Since(begun); took < time.Second || took > 10*time.Second {
 		t.Errorf("took %s, want the timeout of 1 s", took)
 	}
-	x.wantCharge(ref, models.ChargeStarted, 1)
+	x.wantCharge(ref, models.ChargeDoubtful, 1)
 }
 
 func TestRefund_goes_on_until_it_succeeds(t *testing.T) {

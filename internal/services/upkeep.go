@@ -2,7 +2,10 @@ package services
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
+	"time"
 
 	"quantix/internal/boxoffice"
 	"quantix/internal/models"
@@ -11,7 +14,7 @@ import (
 
 // UpkeepStore is what the upkeep of bookings reads.
 type UpkeepStore interface {
-	ExpiredBookings(ctx context.Context, limit int) ([]models.BookingRef, error)
+	ExpiredBookings(ctx context.Context, limit int, except []models.EventID) ([]models.BookingRef, error)
 	CancelledEvents(ctx context.Context, limit int) ([]models.EventID, error)
 	LiveBookings(ctx context.Context, event models.EventID, after models.BookingID, limit int) ([]models.BookingID, error)
 }
@@ -21,21 +24,81 @@ type UpkeepStore interface {
 type Upkeep struct {
 	store  UpkeepStore
 	office *boxoffice.Office
+
+	mu   sync.Mutex
+	slow map[models.EventID]bool // events whose desks have been told to expire bookings and have not answered yet
 }
 
 // NewUpkeep works on a store and a box office.
 func NewUpkeep(store UpkeepStore, office *boxoffice.Office) *Upkeep {
-	return &Upkeep{store: store, office: office}
+	return &Upkeep{store: store, office: office, slow: make(map[models.EventID]bool)}
 }
 
-// Expire ends up to limit PENDING bookings whose deadline has passed. It gives how many it ended; when some could not be,
-// also the first error.
+// expirePatience is how long Expire waits for desks. An event whose row somebody holds must not delay the others.
+const expirePatience = 500 * time.Millisecond
+
+// expireTimeout is how long a desk may take: longer than a lock is waited for.
+const expireTimeout = 15 * time.Second
+
+// Expire ends up to limit PENDING bookings whose deadline has passed. Events whose desks have not answered in time are
+// left to them, and passed over until they have. It gives how many bookings it ended; when some could not be, also the
+// first error.
 func (u *Upkeep) Expire(ctx context.Context, limit int) (int, error) {
-	refs, err := read(u.store.ExpiredBookings(ctx, limit))
-	if err != nil {
+	refs, err := read(u.store.ExpiredBookings(ctx, limit, u.slowEvents()))
+	if err != nil || len(refs) == 0 {
 		return 0, err
 	}
-	return tellEach(ctx, u.office, refs, func(b models.BookingID) models.Command { return &models.Expire{Booking: b} })
+	byEvent := groupByEvent(refs)
+	answers := make(chan boxoffice.Outcome, len(refs)) // room for all, so that late ones never wait
+	for event, ids := range byEvent {
+		u.setSlow(event, true)
+		go u.expire(context.WithoutCancel(ctx), event, ids, answers)
+	}
+	patience := time.NewTimer(expirePatience)
+	defer patience.Stop()
+	done := 0
+	for range refs {
+		select {
+		case answer := <-answers:
+			err = firstOf(err, answer.Err)
+			if answer.Err == nil {
+				done++
+			}
+		case <-patience.C:
+			return done, err
+		}
+	}
+	return done, err
+}
+
+func (u *Upkeep) expire(ctx context.Context, event models.EventID, ids []models.BookingID, answers chan<- boxoffice.Outcome) {
+	ctx, cancel := context.WithTimeout(ctx, expireTimeout)
+	defer cancel()
+	commands := make([]models.Command, len(ids))
+	for i, id := range ids {
+		commands[i] = &models.Expire{Booking: id}
+	}
+	outcomes := u.office.TellAll(ctx, event, commands)
+	u.setSlow(event, false)
+	for _, outcome := range outcomes {
+		answers <- outcome
+	}
+}
+
+func (u *Upkeep) setSlow(event models.EventID, slow bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if slow {
+		u.slow[event] = true
+	} else {
+		delete(u.slow, event)
+	}
+}
+
+func (u *Upkeep) slowEvents() []models.EventID {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return slices.Collect(maps.Keys(u.slow))
 }
 
 // mostEvents bounds how many cancelled events one call of CancelBookings deals with.
@@ -84,10 +147,7 @@ const desksAtOnce = 16
 // tellEach puts a command for each booking before its event's desk and waits for all. It gives how many came to pass;
 // when some did not, also the first error.
 func tellEach(ctx context.Context, office *boxoffice.Office, refs []models.BookingRef, command func(models.BookingID) models.Command) (done int, err error) {
-	byEvent := make(map[models.EventID][]models.BookingID)
-	for _, r := range refs {
-		byEvent[r.Event] = append(byEvent[r.Event], r.Booking)
-	}
+	byEvent := groupByEvent(refs)
 	var mu sync.Mutex
 	var group sync.WaitGroup
 	note := func(n int, noted error) {
@@ -108,6 +168,14 @@ func tellEach(ctx context.Context, office *boxoffice.Office, refs []models.Booki
 	}
 	group.Wait()
 	return done, err
+}
+
+func groupByEvent(refs []models.BookingRef) map[models.EventID][]models.BookingID {
+	byEvent := make(map[models.EventID][]models.BookingID)
+	for _, r := range refs {
+		byEvent[r.Event] = append(byEvent[r.Event], r.Booking)
+	}
+	return byEvent
 }
 
 // tell is tellEach for one event.

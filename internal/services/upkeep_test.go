@@ -1,6 +1,7 @@
 package services_test
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"quantix/internal/models"
 	"quantix/internal/repository"
 	"quantix/internal/services"
+	"quantix/internal/testkit"
 	"quantix/internal/testkit/shop"
 )
 
@@ -119,4 +121,46 @@ func TestUpkeep_reports_what_it_could_not_do(t *testing.T) {
 	if state := s.State(ref); state != "CANCELLED expired" {
 		t.Errorf("the booking is %s", state)
 	}
+}
+
+// stuckStore holds one event's row until it is told to let go, as somebody at the database's prompt may.
+type stuckStore struct {
+	repository.Store
+	event models.EventID
+	let   chan struct{}
+}
+
+func (s *stuckStore) AtDesk(ctx context.Context, event models.EventID, batch models.BatchID, need models.Need, decide func(*models.EventState)) error {
+	if event == s.event {
+		<-s.let
+	}
+	return s.Store.AtDesk(ctx, event, batch, need, decide)
+}
+
+// One event whose row is held must not delay the expiry of the others' bookings.
+func TestExpire_passes_over_an_event_whose_row_is_held(t *testing.T) {
+	t.Parallel()
+	s := shop.New(t)
+	held, other := s.Event(10).ID, s.Event(10).ID
+	stuck := s.BookMany(held, 3, models.SimOK)
+	s.Clock.Advance(time.Second)
+	free := s.BookMany(other, 2, models.SimOK)
+	s.Clock.Advance(shop.Deadline)
+	store := &stuckStore{Store: s.Store, event: held, let: make(chan struct{})}
+	upkeep := services.NewUpkeep(s.Store, shop.OpenOffice(t, store))
+	if n, err := upkeep.Expire(t.Context(), 3); n != 0 || err != nil { // the oldest are all the held event's
+		t.Fatalf("expired %d, %v", n, err)
+	}
+	if n, err := upkeep.Expire(t.Context(), 3); n != 2 || err != nil {
+		t.Fatalf("expired %d, %v; want the other event's", n, err)
+	}
+	close(store.let)
+	testkit.Eventually(t, 10*time.Second, func() error {
+		for _, ref := range append(stuck, free...) {
+			if state := s.State(ref); state != "CANCELLED expired" {
+				return errors.New("a booking is " + state)
+			}
+		}
+		return nil
+	})
 }

@@ -7,3 +7,4 @@ DROP TABLE payments;
 DROP TABLE bookings;
 DROP TABLE events;
 DROP TABLE users;
+DROP TABLE installation;

@@ -122,13 +122,13 @@ CREATE TABLE payments (
     CONSTRAINT payments_amount_check CHECK (amount > 0),
     CONSTRAINT payments_attempts_check CHECK (attempts >= 0),
     CONSTRAINT payments_status_check CHECK (
-        status IN ('started', 'pending', 'unknown', 'succeeded', 'declined', 'failed', 'voided')),
+        status IN ('started', 'doubtful', 'pending', 'unknown', 'succeeded', 'declined', 'failed', 'voided')),
     -- An open charge that nobody is ever to take up again would be money in between for good.
     CONSTRAINT payments_open_check CHECK (
-        next_attempt_at IS NOT NULL OR status NOT IN ('started', 'pending', 'unknown'))
+        next_attempt_at IS NOT NULL OR status NOT IN ('started', 'doubtful', 'pending', 'unknown'))
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX payments_open_idx ON payments (next_attempt_at) WHERE status IN ('started', 'pending', 'unknown');
+CREATE INDEX payments_open_idx ON payments (next_attempt_at) WHERE status IN ('started', 'doubtful', 'pending', 'unknown');
 
 CREATE TABLE refunds (
     event_id           BLOB    NOT NULL,
@@ -219,3 +219,10 @@ CREATE TABLE sim_charges (
     updated_at  INTEGER,
     CONSTRAINT sim_charges_pkey PRIMARY KEY (reference)
 ) STRICT, WITHOUT ROWID;
+
+-- One row: the name of this database, for what several installations may share, such as a Redis.
+CREATE TABLE installation (
+    id BLOB NOT NULL,
+    CONSTRAINT installation_pkey PRIMARY KEY (id)
+) STRICT;
+INSERT INTO installation (id) VALUES (randomblob(16));

@@ -54,7 +54,7 @@ func scanBookingOnly(row pgx.Row, b *models.Booking) error { return scanBooking(
 const (
 	selectBooking      = `SELECT ` + bookingColumns + ` FROM bookings b WHERE b.id = $1`
 	selectBookingByKey = `SELECT ` + bookingColumns + ` FROM bookings b
-		WHERE b.user_id = $1 AND b.idempotency_key = $2 ORDER BY b.id LIMIT 1`
+		WHERE b.user_id = $1 AND b.idempotency_key = $2 ORDER BY b.event_id <> $3, b.id LIMIT 1`
 )
 
 // Booking gives one booking. Error: models.ErrBookingNotFound.
@@ -62,9 +62,10 @@ func (s *Store) Booking(ctx context.Context, id models.BookingID) (models.Bookin
 	return s.oneBooking(ctx, selectBooking, uuid(id))
 }
 
-// BookingByKey gives the booking that the user made under an Idempotency-Key. Error: models.ErrBookingNotFound.
-func (s *Store) BookingByKey(ctx context.Context, key models.ReplayKey) (models.Booking, error) {
-	return s.oneBooking(ctx, selectBookingByKey, uuid(key.User), key.Key)
+// BookingByKey gives the booking that the user made under an Idempotency-Key: the event's, else one of any
+// event. Error: models.ErrBookingNotFound.
+func (s *Store) BookingByKey(ctx context.Context, event models.EventID, key models.ReplayKey) (models.Booking, error) {
+	return s.oneBooking(ctx, selectBookingByKey, uuid(key.User), key.Key, uuid(event))
 }
 
 func (s *Store) oneBooking(ctx context.Context, query string, args ...any) (models.Booking, error) {
@@ -95,18 +96,19 @@ const selectLiveBookings = `SELECT id FROM bookings
 
 // LiveBookings lists an event's PENDING and CONFIRMED bookings by id, after the given one.
 func (s *Store) LiveBookings(ctx context.Context, event models.EventID, after models.BookingID, limit int) ([]models.BookingID, error) {
-	rows, err := s.read.Query(ctx, selectLiveBookings, uuid(event), uuid(after), limit)
+	rows, err := s.desk.Query(ctx, selectLiveBookings, uuid(event), uuid(after), limit)
 	list, err := collect[models.BookingID](rows, err, scanID)
 	return list, wrap("list an event's live bookings", err)
 }
 
 const selectExpiredBookings = `SELECT event_id, id FROM bookings
 	WHERE status = 'PENDING' AND payment_deadline <= coalesce($1::timestamptz, now())
+		AND event_id <> ALL ($3)
 	ORDER BY payment_deadline, id LIMIT $2`
 
 // ExpiredBookings lists PENDING bookings whose payment_deadline has come, oldest deadline first.
-func (s *Store) ExpiredBookings(ctx context.Context, limit int) ([]models.BookingRef, error) {
-	rows, err := s.read.Query(ctx, selectExpiredBookings, s.now(), limit)
+func (s *Store) ExpiredBookings(ctx context.Context, limit int, except []models.EventID) ([]models.BookingRef, error) {
+	rows, err := s.desk.Query(ctx, selectExpiredBookings, s.now(), limit, uuids(except))
 	list, err := collect(rows, err, scanRef)
 	return list, wrap("list expired bookings", err)
 }
@@ -126,7 +128,7 @@ func (s *Store) UnpaidBookings(ctx context.Context, after *models.Position, limi
 	if after == nil {
 		after = &models.Position{}
 	}
-	rows, err := s.read.Query(ctx, selectUnpaidBookings, s.now(), timeOr(after.Time, pgtype.NegativeInfinity), uuid(after.ID), limit)
+	rows, err := s.desk.Query(ctx, selectUnpaidBookings, s.now(), timeOr(after.Time, pgtype.NegativeInfinity), uuid(after.ID), limit)
 	list, err := collect(rows, err, scanBookingOnly)
 	return list, wrap("list unpaid bookings", err)
 }

@@ -91,7 +91,7 @@ const selectCancelledEvents = `SELECT id FROM events
 
 // CancelledEvents lists events, deleted or not, that are cancelled and still have live bookings.
 func (s *Store) CancelledEvents(ctx context.Context, limit int) ([]models.EventID, error) {
-	rows, err := s.read.Query(ctx, selectCancelledEvents, limit)
+	rows, err := s.desk.Query(ctx, selectCancelledEvents, limit)
 	list, err := collect[models.EventID](rows, err, scanID)
 	return list, wrap("list cancelled events", err)
 }

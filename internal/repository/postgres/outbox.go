@@ -12,7 +12,7 @@ import (
 // The rows to lease are looked for without a lock. The UPDATE waits for whoever is at one of them and looks again at
 // its lease, so that each row goes to one caller.
 const claimOutbox = `
-	WITH due AS (
+	WITH due AS MATERIALIZED (
 		SELECT id FROM outbox WHERE leased_until IS NULL OR leased_until <= coalesce($1::timestamptz, now())
 		ORDER BY id LIMIT $2
 	), claimed AS (
@@ -24,7 +24,7 @@ const claimOutbox = `
 
 // ClaimOutbox takes up to limit rows, oldest first, whose lease (if any) has run out, and leases them.
 func (s *Store) ClaimOutbox(ctx context.Context, limit int, lease time.Duration) ([]models.OutboxRow, error) {
-	rows, err := s.read.Query(ctx, claimOutbox, s.now(), limit, lease)
+	rows, err := s.desk.Query(ctx, claimOutbox, s.now(), limit, lease)
 	list, err := collect(rows, err, scanOutbox)
 	return list, wrapWrite("claim outbox rows", err)
 }
@@ -60,7 +60,9 @@ const (
 func (s *Store) DeleteOutbox(ctx context.Context, ids []models.BatchID, mark models.QueueMark) error {
 	batch := &pgx.Batch{}
 	batch.Queue(deleteOutbox, uuids(ids))
-	batch.Queue(advanceMark, mark.Epoch, mark.LastID)
+	if mark != (models.QueueMark{}) {
+		batch.Queue(advanceMark, mark.Epoch, mark.LastID)
+	}
 	return s.inBatch(ctx, batch, "delete published outbox rows")
 }
 
@@ -79,7 +81,7 @@ const selectMark = `SELECT epoch, last_id FROM queue_state WHERE id = 1`
 // QueueMark gives the mark remembered last; zero when there is none.
 func (s *Store) QueueMark(ctx context.Context) (models.QueueMark, error) {
 	var mark models.QueueMark
-	err := s.read.QueryRow(ctx, selectMark).Scan(&mark.Epoch, &mark.LastID)
+	err := s.desk.QueryRow(ctx, selectMark).Scan(&mark.Epoch, &mark.LastID)
 	if noRows(err) {
 		return models.QueueMark{}, nil
 	}
@@ -95,8 +97,18 @@ func (s *Store) Republish(ctx context.Context, rows []models.OutboxRow, mark mod
 	for _, r := range rows {
 		batch.Queue(insertOutbox, uuid(r.ID), uuid(r.Event), uuids(r.Bookings), s.now())
 	}
-	batch.Queue(setMark, mark.Epoch, mark.LastID)
+	if mark != (models.QueueMark{}) {
+		batch.Queue(setMark, mark.Epoch, mark.LastID)
+	}
 	return s.inBatch(ctx, batch, "publish bookings again")
+}
+
+const selectInstallation = `SELECT id::text FROM installation`
+
+// Installation names this database.
+func (s *Store) Installation(ctx context.Context) (name string, err error) {
+	err = s.read.QueryRow(ctx, selectInstallation).Scan(&name)
+	return name, wrap("read the installation's id", err)
 }
 
 const countOutbox = `SELECT count(*) FROM outbox`

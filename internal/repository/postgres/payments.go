@@ -119,12 +119,12 @@ const (
 	claimCharges = `
 		WITH due AS MATERIALIZED (
 			SELECT event_id, booking_id, n FROM payments
-			WHERE status IN ('started', 'pending', 'unknown') AND next_attempt_at <= coalesce($1::timestamptz, now())
+			WHERE status IN ('started', 'doubtful', 'pending', 'unknown') AND next_attempt_at <= coalesce($1::timestamptz, now())
 			ORDER BY next_attempt_at LIMIT $2
 		), sorted AS MATERIALIZED (SELECT * FROM due ORDER BY event_id, booking_id, n
 		), claimed AS (
 			UPDATE payments p SET next_attempt_at = coalesce($1::timestamptz, now()) + $3::interval,
-				attempts = p.attempts + CASE p.status WHEN 'started' THEN 1 ELSE 0 END,
+				attempts = p.attempts + CASE WHEN p.status IN ('started', 'doubtful') THEN 1 ELSE 0 END,
 				updated_at = coalesce($1::timestamptz, now())
 			FROM sorted d WHERE p.event_id = d.event_id AND p.booking_id = d.booking_id AND p.n = d.n
 				AND p.status NOT IN ('succeeded', 'declined', 'failed', 'voided') AND p.next_attempt_at <= coalesce($1::timestamptz, now())
@@ -279,7 +279,7 @@ const (
 
 // AddMessageLetter keeps a queue message that cannot be read. A letter with its id that is there already stays.
 func (s *Store) AddMessageLetter(ctx context.Context, l models.DeadLetter) error {
-	_, err := s.read.Exec(ctx, insertMessageLetter, s.now(), uuid(l.ID), l.Attempts, clean(l.LastError), clean(l.Payload))
+	_, err := s.desk.Exec(ctx, insertMessageLetter, s.now(), uuid(l.ID), l.Attempts, clean(l.LastError), clean(l.Payload))
 	return wrapWrite("keep an unreadable message", err)
 }
 

@@ -21,16 +21,16 @@ var bookingRules = rules{
 		event, john, jane := s.event(), s.user(), s.user()
 		b := *s.done(event.ID, keyed(event, john, 1, "k")).Booking
 		s.done(event.ID, keyed(event, jane, 1, "other"))
-		got, err := s.BookingByKey(s.ctx(), models.ReplayKey{User: john.ID, Key: "k"})
+		got, err := s.BookingByKey(s.ctx(), models.EventID{}, models.ReplayKey{User: john.ID, Key: "k"})
 		s.ok("reading by key", err)
 		same(t, "the booking", got, b)
 		s.done(event.ID, &models.Cancel{Booking: b.ID})
-		got, err = s.BookingByKey(s.ctx(), models.ReplayKey{User: john.ID, Key: "k"})
+		got, err = s.BookingByKey(s.ctx(), models.EventID{}, models.ReplayKey{User: john.ID, Key: "k"})
 		s.ok("reading by key", err)
 		same(t, "the booking once cancelled", got, s.booking(b.ID))
 		s.book(event, john, 1) // without a key
 		for _, key := range []models.ReplayKey{{User: jane.ID, Key: "k"}, {User: john.ID, Key: "K"}, {User: john.ID, Key: "other"}, {User: john.ID}, {Key: "k"}} {
-			_, err := s.BookingByKey(s.ctx(), key)
+			_, err := s.BookingByKey(s.ctx(), models.EventID{}, key)
 			isError(t, "BookingByKey", err, models.ErrBookingNotFound)
 		}
 	},
@@ -115,12 +115,15 @@ var bookingRules = rules{
 			s.clock.Pass(time.Second)
 		}
 		s.expiredAre(10)
+		same(t, "nothing is expired, whatever is left out", len(s.expiredWithout(models.NewID[models.EventID]())), 0)
 		s.clock.set(noon.Add(theRules.PaymentDeadline - time.Microsecond))
 		s.expiredAre(10)
 		s.clock.set(noon.Add(theRules.PaymentDeadline))
 		s.expiredAre(10, want[0])
 		s.clock.Pass(time.Second)
 		s.expiredAre(10, want[:2]...)
+		same(t, "all but this event's", s.expiredWithout(models.NewID[models.EventID](), want[0].Event), want[1:2])
+		same(t, "all but another event's", s.expiredWithout(models.NewID[models.EventID]()), want[:2])
 		s.clock.Pass(time.Hour)
 		s.expiredAre(10, want...)
 		s.expiredAre(3, want[:3]...)
@@ -181,9 +184,17 @@ func (s *shop) bookingsOf(user models.User, status models.Status) []models.Booki
 	return list
 }
 
+// expiredWithout lists expired bookings of all but some events.
+func (s *shop) expiredWithout(except ...models.EventID) []models.BookingRef {
+	s.t.Helper()
+	got, err := s.ExpiredBookings(s.ctx(), all, except)
+	s.ok("listing expired bookings", err)
+	return got
+}
+
 func (s *shop) expiredAre(limit int, want ...models.BookingRef) {
 	s.t.Helper()
-	got, err := s.ExpiredBookings(s.ctx(), limit)
+	got, err := s.ExpiredBookings(s.ctx(), limit, nil)
 	s.ok("listing expired bookings", err)
 	same(s.t, "the expired bookings", append([]models.BookingRef{}, got...), append([]models.BookingRef{}, want...))
 }

@@ -10,6 +10,26 @@ import (
 
 // outboxRules are the promises of Outbox.
 var outboxRules = rules{
+	"a_database_keeps_its_name": func(t *testing.T, s *shop) {
+		first, err := s.Installation(s.ctx())
+		s.ok("reading the name", err)
+		again, err := s.Installation(s.ctx())
+		s.ok("reading the name again", err)
+		if first == "" || first != again {
+			t.Errorf("first %q, then %q", first, again)
+		}
+	},
+
+	"the_zero_mark_leaves_what_is_remembered": func(t *testing.T, s *shop) {
+		mark := models.QueueMark{Epoch: "e", LastID: "7-0"}
+		s.ok("remembering", s.Republish(s.ctx(), nil, mark))
+		s.ok("forgetting nothing", s.DeleteOutbox(s.ctx(), nil, models.QueueMark{}))
+		s.ok("forgetting nothing", s.Republish(s.ctx(), nil, models.QueueMark{}))
+		kept, err := s.QueueMark(s.ctx())
+		s.ok("reading the mark", err)
+		same(t, "the mark", kept, mark)
+	},
+
 	"rows_are_claimed_oldest_first_with_their_bookings_in_order": func(t *testing.T, s *shop) {
 		want := s.fill(5)
 		same(t, "the depth", s.depth(), 5)

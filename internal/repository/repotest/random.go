@@ -95,6 +95,8 @@ func (b *tally) settle(l *line, outcome models.Outcome) {
 		l.charge = models.ChargeVoided
 	case outcome == models.StillOpen && open:
 		l.charge = models.ChargePending
+	case outcome == models.Unknown && l.charge == models.ChargeStarted:
+		l.charge = models.ChargeDoubtful
 	}
 }
 

@@ -52,7 +52,7 @@ var settleRules = rules{
 	"an_answer_that_decides_nothing_keeps_the_booking_waiting": func(t *testing.T, s *shop) {
 		event, user := s.event(), s.user()
 		for outcome, status := range map[models.Outcome]models.ChargeStatus{
-			models.Unknown: models.ChargeStarted, models.Unavailable: models.ChargeStarted, models.Absent: models.ChargeStarted,
+			models.Unknown: models.ChargeDoubtful, models.Unavailable: models.ChargeStarted, models.Absent: models.ChargeStarted,
 			models.StillOpen: models.ChargePending, models.Voided: models.ChargeVoided,
 		} {
 			b := s.book(event, user, 1)

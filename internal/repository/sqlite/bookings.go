@@ -31,13 +31,13 @@ func (s *Store) Booking(ctx context.Context, id models.BookingID) (models.Bookin
 }
 
 const selectBookingByKey = `SELECT ` + bookingColumns + ` FROM bookings b
-	WHERE b.user_id = ? AND b.idempotency_key = ? ORDER BY b.id LIMIT 1`
+	WHERE b.user_id = ? AND b.idempotency_key = ? ORDER BY b.event_id <> ?, b.id LIMIT 1`
 
-// BookingByKey gives the booking that the user made under an Idempotency-Key, of any event.
-// Error: models.ErrBookingNotFound.
-func (s *Store) BookingByKey(ctx context.Context, key models.ReplayKey) (models.Booking, error) {
+// BookingByKey gives the booking that the user made under an Idempotency-Key: the event's, else one of
+// any event. Error: models.ErrBookingNotFound.
+func (s *Store) BookingByKey(ctx context.Context, event models.EventID, key models.ReplayKey) (models.Booking, error) {
 	return single(ctx, s, "look up an Idempotency-Key", models.ErrBookingNotFound, selectBookingByKey,
-		args{key.User[:], key.Key}, readBooking)
+		args{key.User[:], key.Key, event[:]}, readBooking)
 }
 
 const selectBookingsOfUser = `SELECT ` + bookingColumns + ` FROM bookings b
@@ -58,16 +58,18 @@ const selectLiveBookings = `SELECT id FROM bookings
 
 // LiveBookings lists an event's PENDING and CONFIRMED bookings by id, after the given one.
 func (s *Store) LiveBookings(ctx context.Context, event models.EventID, after models.BookingID, limit int) ([]models.BookingID, error) {
-	return list(ctx, s, "list an event's live bookings", selectLiveBookings,
+	return listForLoops(ctx, s, "list an event's live bookings", selectLiveBookings,
 		args{event[:], after[:], int64(limit)}, readID[models.BookingID])
 }
 
 const selectExpiredBookings = `SELECT event_id, id FROM bookings
-	WHERE status = 'PENDING' AND payment_deadline <= ? ORDER BY payment_deadline, id LIMIT ?`
+	WHERE status = 'PENDING' AND payment_deadline <= ?1
+		AND NOT EXISTS (SELECT 1 FROM json_each(?3) k WHERE unhex(k.value) = event_id)
+	ORDER BY payment_deadline, id LIMIT ?2`
 
 // ExpiredBookings lists PENDING bookings whose payment_deadline has come, oldest deadline first.
-func (s *Store) ExpiredBookings(ctx context.Context, limit int) ([]models.BookingRef, error) {
-	return list(ctx, s, "list expired bookings", selectExpiredBookings, args{micros(s.now()), int64(limit)}, readRef)
+func (s *Store) ExpiredBookings(ctx context.Context, limit int, except []models.EventID) ([]models.BookingRef, error) {
+	return listForLoops(ctx, s, "list expired bookings", selectExpiredBookings, args{micros(s.now()), int64(limit), idSet(except)}, readRef)
 }
 
 func readRef(r *row) models.BookingRef { return models.BookingRef{Event: r.id(), Booking: r.id()} }
@@ -80,6 +82,6 @@ const selectUnpaidBookings = `SELECT ` + bookingColumns + ` FROM bookings b
 // UnpaidBookings lists PENDING bookings before their deadline that no charge was started for, by deadline and id.
 func (s *Store) UnpaidBookings(ctx context.Context, after *models.Position, limit int) ([]models.Booking, error) {
 	from := position(models.Page{After: after})
-	return list(ctx, s, "list unpaid bookings", selectUnpaidBookings,
+	return listForLoops(ctx, s, "list unpaid bookings", selectUnpaidBookings,
 		args{micros(s.now()), microsOr(from.Time, first), from.ID[:], int64(limit)}, readBooking)
 }

@@ -99,7 +99,7 @@ const selectCancelledEvents = `SELECT id FROM events
 
 // CancelledEvents lists events, deleted or not, that are cancelled and still have live bookings.
 func (s *Store) CancelledEvents(ctx context.Context, limit int) ([]models.EventID, error) {
-	return list(ctx, s, "list cancelled events", selectCancelledEvents, args{int64(limit)}, readID[models.EventID])
+	return listForLoops(ctx, s, "list cancelled events", selectCancelledEvents, args{int64(limit)}, readID[models.EventID])
 }
 
 const selectEventIDs = `SELECT id FROM events WHERE id > ? ORDER BY id LIMIT ?`

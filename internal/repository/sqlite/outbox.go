@@ -62,6 +62,9 @@ func (s *Store) DeleteOutbox(ctx context.Context, ids []models.BatchID, mark mod
 				return err
 			}
 		}
+		if mark == (models.QueueMark{}) {
+			return nil
+		}
 		known, err := readMark(context.Background(), c)
 		// Of one epoch the newest mark stays: relays may finish out of order.
 		if err != nil || known.Epoch == mark.Epoch && !streamBefore(known.LastID, mark.LastID) {
@@ -101,7 +104,7 @@ func streamID(id string) (millis, number uint64) {
 
 // QueueMark gives the mark remembered last; zero when there is none.
 func (s *Store) QueueMark(ctx context.Context) (mark models.QueueMark, err error) {
-	err = s.readers.do(ctx, func(c *conn) error {
+	err = s.loops.do(ctx, func(c *conn) error {
 		mark, err = readMark(ctx, c)
 		return err
 	})
@@ -117,8 +120,18 @@ func (s *Store) Republish(ctx context.Context, rows []models.OutboxRow, mark mod
 				return err
 			}
 		}
+		if mark == (models.QueueMark{}) {
+			return nil
+		}
 		return c.one(setMark, mark.Epoch, mark.LastID)
 	})
+}
+
+const selectInstallation = `SELECT lower(hex(id)) FROM installation`
+
+// Installation names this database.
+func (s *Store) Installation(ctx context.Context) (string, error) {
+	return single(ctx, s, "read the installation's id", models.ErrInternal, selectInstallation, nil, func(r *row) string { return r.text() })
 }
 
 // OutboxDepth gives how many rows wait.

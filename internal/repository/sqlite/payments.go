@@ -101,7 +101,7 @@ func leaseEnd(now time.Time, lease time.Duration) time.Time {
 const (
 	selectDueCharges = `
 		WITH due AS MATERIALIZED (SELECT event_id, booking_id, n FROM payments
-			WHERE status IN ('started', 'pending', 'unknown') AND next_attempt_at <= ? ORDER BY next_attempt_at LIMIT ?)
+			WHERE status IN ('started', 'doubtful', 'pending', 'unknown') AND next_attempt_at <= ? ORDER BY next_attempt_at LIMIT ?)
 		SELECT ` + bookingColumns + `, ` + chargeColumns + ` FROM due d
 		CROSS JOIN payments p ON p.event_id = d.event_id AND p.booking_id = d.booking_id AND p.n = d.n
 		CROSS JOIN bookings b ON b.id = d.booking_id
@@ -130,7 +130,7 @@ func (s *Store) DueCharges(ctx context.Context, limit int, lease time.Duration) 
 		for i := range due {
 			d := &due[i]
 			d.Chargeable = d.Booking.Status == models.Pending && now.Before(d.Booking.PaymentDeadline)
-			if d.Charge.Status == models.ChargeStarted {
+			if d.Charge.Status.Trying() {
 				d.Charge.Attempts++
 			}
 			d.Charge.NextAttemptAt, d.Charge.UpdatedAt = leaseEnd(now, lease), now

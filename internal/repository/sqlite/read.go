@@ -7,8 +7,17 @@ import (
 )
 
 // list reads all rows of a statement, on a connection of the readers.
-func list[T any](ctx context.Context, s *Store, what, text string, values args, read func(*row) T) (items []T, err error) {
-	err = s.readers.do(ctx, func(c *conn) error {
+func list[T any](ctx context.Context, s *Store, what, text string, values args, read func(*row) T) ([]T, error) {
+	return listOn(ctx, s.readers, what, text, values, read)
+}
+
+// listForLoops does so on a connection of the background loops.
+func listForLoops[T any](ctx context.Context, s *Store, what, text string, values args, read func(*row) T) ([]T, error) {
+	return listOn(ctx, s.loops, what, text, values, read)
+}
+
+func listOn[T any](ctx context.Context, pool *readers, what, text string, values args, read func(*row) T) (items []T, err error) {
+	err = pool.do(ctx, func(c *conn) error {
 		items, err = collect(ctx, c, text, values, read)
 		return err
 	})

@@ -30,7 +30,8 @@ type Options struct {
 type Store struct {
 	clock   func() time.Time
 	readers *readers
-	writer  *writer // nil: the database was opened for reading only
+	loops   *readers // the background loops' own: a flood of lists must not delay payments and expiry
+	writer  *writer  // nil: the database was opened for reading only
 }
 
 // New opens the connections of a store on a database, which stays its caller's to close, after the store.
@@ -41,7 +42,7 @@ func New(ctx context.Context, db *database.SQLite, o Options) (*Store, error) {
 	if o.Readers == 0 {
 		o.Readers = 4
 	}
-	s := &Store{clock: o.Clock, readers: newReaders(db, o.Readers)}
+	s := &Store{clock: o.Clock, readers: newReaders(db, o.Readers), loops: newReaders(db, 2)}
 	if db.ReadOnly() {
 		return s, nil
 	}
@@ -55,7 +56,7 @@ func New(ctx context.Context, db *database.SQLite, o Options) (*Store, error) {
 
 // Close waits for what is in hand and closes the connections.
 func (s *Store) Close() error {
-	err := s.readers.close()
+	err := errors.Join(s.readers.close(), s.loops.close())
 	if s.writer != nil {
 		err = errors.Join(err, s.writer.close())
 	}
