@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"time"
 
 	"quantix/internal/jobs"
 	"quantix/internal/services"
@@ -18,6 +19,8 @@ type workers struct {
 func (a *app) workers() *workers {
 	settings := jobs.Settings{Observer: a.metrics, Logger: a.logger, Grace: a.config.ShutdownTimeout * 8 / 10}
 	upkeep := services.NewUpkeep(a.store, a.office)
+	auditor := &jobs.Auditor{Settings: settings, Store: a.store}
+	a.auditGauges(auditor)
 	return &workers{group: jobs.Group{
 		Logger: a.logger, Grace: a.config.ShutdownTimeout * 9 / 10,
 		Loops: []jobs.Loop{
@@ -29,8 +32,23 @@ func (a *app) workers() *workers {
 			&jobs.Refunder{Settings: settings, Payments: a.payments},
 			&jobs.Sweeper{Settings: settings, Upkeep: upkeep},
 			&jobs.Canceller{Settings: settings, Upkeep: upkeep},
+			auditor,
 		},
 	}}
+}
+
+// auditGauges shows what the audit has found; nothing before its first complete round.
+func (a *app) auditGauges(auditor *jobs.Auditor) {
+	a.metrics.Gauge("quantix_audit_differences", "Differences that the last complete round of the audit has found.",
+		func(context.Context) (float64, error) {
+			last, err := auditor.Last()
+			return float64(last.Differences), err
+		})
+	a.metrics.Gauge("quantix_audit_last_seconds", "Seconds since the last complete round of the audit.",
+		func(context.Context) (float64, error) {
+			last, err := auditor.Last()
+			return time.Since(last.At).Seconds(), err
+		})
 }
 
 // start lets the loops work.
