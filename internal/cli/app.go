@@ -10,7 +10,6 @@ import (
 	"quantix/internal/config"
 	"quantix/internal/metrics"
 	"quantix/internal/models"
-	"quantix/internal/payments/simulator"
 	"quantix/internal/queue"
 	"quantix/internal/repository"
 	"quantix/internal/services"
@@ -26,12 +25,14 @@ type app struct {
 	office   *boxoffice.Office
 	queue    queue.Queue   // nil for commands that only read or write
 	booked   chan struct{} // wakes the relay
+	gateway  *gateway
 
-	events   *services.Events
-	users    *services.Users
-	bookings *services.Bookings
-	letters  *services.Letters
-	payments *services.Payments
+	events    *services.Events
+	users     *services.Users
+	bookings  *services.Bookings
+	letters   *services.Letters
+	payments  *services.Payments
+	callbacks *services.Callbacks
 }
 
 // open puts the program together on the store that the settings ask for.
@@ -44,16 +45,19 @@ func open(ctx context.Context, p Program, c config.Config, access access) (*app,
 	if a.store, err = openStore(ctx, p, c, access); err != nil {
 		return nil, err
 	}
+	if a.gateway, err = openGateway(c, a.store, a.logger); err != nil {
+		return nil, errors.Join(err, a.store.Close())
+	}
 	rules := models.Rules{PaymentDeadline: c.PaymentDeadline}
 	a.office = boxoffice.New(a.store, boxoffice.Options{
 		Rules: rules, MaxInbox: c.MaxInbox, Observer: a.metrics, Logger: a.logger, Published: a.wakeRelay,
 	})
 	a.events = services.NewEvents(a.store, a.office)
 	a.users = services.NewUsers(a.store)
-	a.bookings = services.NewBookings(a.store, a.office, int64(c.MaxTicketsPerBooking))
+	a.bookings = services.NewBookings(a.store, a.office, int64(c.MaxTicketsPerBooking)).PaidWith(a.gateway.methods)
 	a.letters = services.NewLetters(a.store, a.office)
-	gateway := simulator.New(a.store, simulator.Options{Latency: c.PaymentSimLatency, FailureRate: c.PaymentSimFailureRate})
-	a.payments = services.NewPayments(a.store, a.office, gateway, services.PaymentOptions{
+	a.callbacks = services.NewCallbacks(a.office, a.gateway.notifiers, nil)
+	a.payments = services.NewPayments(a.store, a.office, a.gateway.port, services.PaymentOptions{
 		Concurrency: c.PaymentConcurrency, RetryBase: c.PaymentRetryBase, Observer: a.metrics, Logger: a.logger,
 	})
 	return a, nil
@@ -65,6 +69,7 @@ func (a *app) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), a.config.ShutdownTimeout*3/10)
 	defer cancel()
 	err := a.office.Close(ctx)
+	a.gateway.close()
 	if a.queue != nil {
 		err = errors.Join(err, a.queue.Close())
 	}

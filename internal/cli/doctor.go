@@ -18,8 +18,9 @@ func runDoctor(ctx context.Context, p Program, args []string) error {
 	}
 	_ = runVersion(ctx, p, nil)
 	showSettings(p, c)
-	fmt.Fprintf(p.Stdout, "\nstore: %s, queue: %s\n", c.Store(), c.Queue())
-	sound := examineStore(ctx, p, c)
+	fmt.Fprintf(p.Stdout, "\nstore: %s, queue: %s, payments: %s\n", c.Store(), c.Queue(), c.PaymentGateway)
+	sound := finding(p, "payment gateway's settings", c.Validate("doctor"), "quantix help lists the settings")
+	sound = examineStore(ctx, p, c) && sound
 	sound = examineQueue(ctx, p, c) && sound
 	if !sound {
 		return exitError(1)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"time"
 
 	"quantix/internal/config"
 	"quantix/internal/jobs"
@@ -23,6 +24,8 @@ func (a *app) workers() *workers {
 	if a.config.Queue() == config.InProcess {
 		marks = &jobs.LocalMarks{MarkStore: a.store}
 	}
+	auditor := &jobs.Auditor{Settings: settings, Store: a.store}
+	a.auditGauges(auditor)
 	return &workers{group: jobs.Group{
 		Logger: a.logger, Grace: a.config.ShutdownTimeout * 6 / 10,
 		Loops: []jobs.Loop{
@@ -34,8 +37,23 @@ func (a *app) workers() *workers {
 			&jobs.Refunder{Settings: settings, Payments: a.payments},
 			&jobs.Sweeper{Settings: settings, Upkeep: upkeep},
 			&jobs.Canceller{Settings: settings, Upkeep: upkeep},
+			auditor,
 		},
 	}}
+}
+
+// auditGauges shows what the audit has found; nothing before its first complete round.
+func (a *app) auditGauges(auditor *jobs.Auditor) {
+	a.metrics.Gauge("quantix_audit_differences", "Differences that the last complete round of the audit has found.",
+		func(context.Context) (float64, error) {
+			last, err := auditor.Last()
+			return float64(last.Differences), err
+		})
+	a.metrics.Gauge("quantix_audit_last_seconds", "Seconds since the last complete round of the audit.",
+		func(context.Context) (float64, error) {
+			last, err := auditor.Last()
+			return time.Since(last.At).Seconds(), err
+		})
 }
 
 // start lets the loops work.

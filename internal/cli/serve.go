@@ -158,7 +158,7 @@ func readable(address net.Addr) string {
 
 func (a *app) handler() (http.Handler, error) {
 	return handlers.New(handlers.Deps{
-		Events: a.events, Users: a.users, Bookings: a.bookings, Letters: a.letters,
+		Events: a.events, Users: a.users, Bookings: a.bookings, Letters: a.letters, Callbacks: a.callbacks,
 		Currency: a.currency, Logger: a.logger, Ready: a.ready, Metrics: a.metrics.Handler(), Observer: a.metrics,
 		Version: version, TrustedProxies: a.config.TrustedProxies,
 	})
@@ -184,6 +184,10 @@ func (a *app) ready(ctx context.Context) handlers.Readiness {
 func (a *app) gauges() {
 	a.metrics.Gauge("quantix_outbox_rows", "Rows of the outbox that wait to be published.", func(ctx context.Context) (float64, error) {
 		n, err := a.store.OutboxDepth(ctx)
+		return float64(n), err
+	})
+	a.metrics.Gauge("quantix_dead_letters", "Dead letters: payments that need a person's look.", func(ctx context.Context) (float64, error) {
+		n, err := a.store.CountDeadLetters(ctx)
 		return float64(n), err
 	})
 	a.metrics.Gauge("quantix_queue_messages", "Messages in the payment queue, those in hand included.", func(ctx context.Context) (float64, error) {

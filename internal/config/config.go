@@ -43,6 +43,9 @@ type Config struct {
 	StripeWebhookSecret string  // "whsec_…"; empty unless the gateway is Stripe
 	StripeAPIURL        string  // empty means Stripe's own address
 
+	PaymentCallbackSecret string // signs the simulator's callbacks; empty: none are taken
+	PaymentSimCallbackURL string // where the simulator posts callbacks; empty: nowhere
+
 	MaxTicketsPerBooking int
 	MaxInbox             int    // buyers that may wait for one event
 	Currency             string // ISO 4217 code for events that name none

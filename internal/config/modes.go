@@ -84,6 +84,8 @@ func (c Config) Validate(command string) error {
 // validateGateway sees that Stripe has what it needs, and that nobody who gave a key for it sells for simulated money.
 func (c Config) validateGateway() error {
 	switch {
+	case c.PaymentGateway != Stripe && c.PaymentSimCallbackURL != "" && c.PaymentCallbackSecret == "":
+		return errors.New("PAYMENT_SIM_CALLBACK_URL is set, but not PAYMENT_CALLBACK_SECRET, which signs the callbacks: set both")
 	case c.PaymentGateway != Stripe && c.StripeSecretKey != "":
 		return errors.New("STRIPE_SECRET_KEY is set, but PAYMENT_GATEWAY is simulator, which takes no money: " +
 			"set PAYMENT_GATEWAY=stripe, or take the key away")

@@ -124,6 +124,14 @@ var options = []Option{
 		Accepts: "a number from 0 (none) to 1 (all)",
 		set:     func(c *Config, v string) error { return share(&c.PaymentSimFailureRate, v) },
 	}, {
+		Name: "PAYMENT_CALLBACK_SECRET", Help: "simulated gateway: signs its callbacks; without it, none are taken", Secret: true,
+		Accepts: "a secret of 16 characters or more, on one line",
+		set:     func(c *Config, v string) error { return secret(&c.PaymentCallbackSecret, v) },
+	}, {
+		Name: "PAYMENT_SIM_CALLBACK_URL", Help: "simulated gateway: where it posts a callback for every charge that is decided; without it, nowhere",
+		Accepts: "an address such as http://localhost:8080/api/v1/payments/callbacks/simulator, without user or password",
+		set:     func(c *Config, v string) error { return webAddress(&c.PaymentSimCallbackURL, v) },
+	}, {
 		Name: "MAX_TICKETS_PER_BOOKING", Default: "100", Help: "tickets that one booking may take",
 		Accepts: "a whole number, 1 to 1000000",
 		set:     func(c *Config, v string) error { return integer(&c.MaxTicketsPerBooking, v, 1, 1_000_000) },

@@ -17,6 +17,7 @@ func TestRedactedShowsNoSecret(t *testing.T) {
 		"REDIS_URL":    ":s3cret@cache:6379",
 
 		"STRIPE_SECRET_KEY": "sk_live_s3cret", "STRIPE_WEBHOOK_SECRET": "whsec_s3cret",
+		"PAYMENT_CALLBACK_SECRET": "s3cret-s3cret-s3cret",
 	}, "--port", "99")
 	settings := c.Redacted()
 	if len(settings) != len(Options()) {

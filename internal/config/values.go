@@ -132,6 +132,17 @@ func notInToken(r rune) bool {
 	return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_-+/=", r)
 }
 
+// leastSecret is how many bytes a secret that signs must have, so that it cannot be guessed.
+const leastSecret = 16
+
+// secret takes any single line that is long enough.
+func secret(to *string, v string) error {
+	if len(v) < leastSecret {
+		return errWrong
+	}
+	return text(to, v)
+}
+
 // webAddress takes the URL of an HTTP service, without credentials: it is shown as it is.
 func webAddress(to *string, v string) error {
 	u, err := url.Parse(v)

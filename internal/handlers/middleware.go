@@ -38,7 +38,7 @@ func (s *server) around(c *gin.Context) {
 	header["Referrer-Policy"] = noReferrer
 	header["Content-Security-Policy"] = nothingAllowed
 	defer s.done(c, start, id)
-	if refusal := checkBody(c.Request); refusal != nil {
+	if refusal := checkBody(c.Request); refusal != nil && c.FullPath() != callbackRoute {
 		writeProblem(c, refusal)
 		c.Abort()
 		return

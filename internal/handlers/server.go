@@ -38,6 +38,8 @@ type Deps struct {
 	Bookings *services.Bookings
 	Letters  *services.Letters
 
+	Callbacks *services.Callbacks // nil: no gateway sends any
+
 	Currency models.Currency // of events that name none; default USD
 	Version  string          // of the program; default "dev"
 
@@ -115,6 +117,7 @@ func (s *server) register(a *api, d Deps) {
 	(&users{users: d.Users}).register(a)
 	(&bookings{bookings: d.Bookings, timeout: s.timeout}).register(a)
 	(&letters{letters: d.Letters}).register(a)
+	(&callbacks{callbacks: cmp.Or(d.Callbacks, services.NewCallbacks(nil, nil, nil)), timeout: s.timeout}).register(a)
 	(&health{ready: d.Ready, version: cmp.Or(d.Version, "dev")}).register(a)
 }
 

@@ -13,6 +13,7 @@ type Command interface {
 // Verdict is a command's outcome. Exactly one of Err and the rest is set.
 type Verdict struct {
 	Booking  *Booking // as the command left it; of Reserve, Cancel, Settle
+	Charge   *Charge  // as the command left it; of Settle
 	Event    *Event   // of EditEvent, DeleteEvent, CancelEvent
 	Replayed bool     // an Idempotency-Key's first answer, given again
 	Err      *Error   // why not

@@ -40,8 +40,18 @@ func (c *Reserve) refusal(s *EventState, event *Event) *Error {
 	if closed := event.SalesClosed(s.Now); closed != nil {
 		return closed
 	}
+	if c.Method == "" && event.TicketPrice.Minor > 0 {
+		return errMethodRequired
+	}
 	return OutOfStock(c.Quantity, event.Stock.Available)
 }
+
+// errMethodRequired is for gateways without a default method: only a free booking needs none.
+var errMethodRequired = func() *Error {
+	e := *ErrInvalid
+	e.Fields = []FieldError{{Location: "body.payment_method", Message: "is required for tickets that are not free"}}
+	return &e
+}()
 
 // OutOfStock gives the refusal of a quantity that is not available, or nil.
 func OutOfStock(quantity, available int64) *Error {

@@ -10,10 +10,16 @@ func (c *Settle) decide(s *EventState) Verdict {
 	}
 	if c.Result.Outcome == Succeeded {
 		s.chargeSucceeded(charge, b, c.Result)
-	} else if charge.Status.Open() {
+	} else if charge.Status.Open() && !charge.foreign(c.Result) {
 		s.chargeNotSucceeded(charge, b, c)
 	}
-	return Verdict{Booking: copyOf(b)}
+	return Verdict{Booking: copyOf(b), Charge: copyOf(charge)}
+}
+
+// foreign tells of an answer about another one of the provider's references than the charge has: one that was prepared in
+// vain, and never charged. Whatever becomes of it is no news of the charge.
+func (c *Charge) foreign(r Result) bool {
+	return r.ProviderReference != "" && c.ProviderReference != "" && r.ProviderReference != c.ProviderReference
 }
 
 func (s *EventState) chargeSucceeded(charge *Charge, b *Booking, result Result) {
@@ -23,7 +29,10 @@ func (s *EventState) chargeSucceeded(charge *Charge, b *Booking, result Result) 
 	if charge.Status == ChargeUnknown || charge.Status == ChargeFailed {
 		s.closeLetter(charge.LetterID(LetterCharge))
 	}
-	charge.Status, charge.LastError, charge.ProviderReference = ChargeSucceeded, "", result.ProviderReference
+	charge.Status, charge.LastError = ChargeSucceeded, ""
+	if result.ProviderReference != "" {
+		charge.ProviderReference = result.ProviderReference
+	}
 	s.touchCharge(charge)
 	if s.earnsTicket(b) {
 		s.confirm(b)

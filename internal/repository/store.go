@@ -150,6 +150,8 @@ type Payments interface {
 
 	// DeadLetters lists dead letters by failed_at and id, oldest first. page.After holds the last one's.
 	DeadLetters(ctx context.Context, page models.Page) ([]models.DeadLetter, error)
+	// CountDeadLetters tells how many dead letters there are.
+	CountDeadLetters(ctx context.Context) (int64, error)
 	// DeadLetter gives one. Error: models.ErrLetterNotFound.
 	DeadLetter(ctx context.Context, id models.LetterID) (models.DeadLetter, error)
 	// AddMessageLetter keeps a queue message that cannot be read, with the store's clock as FailedAt. A letter with its id

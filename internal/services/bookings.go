@@ -22,11 +22,32 @@ type Bookings struct {
 	store      BookingStore
 	office     *boxoffice.Office
 	maxTickets int64
+	methods    Methods
 }
 
-// NewBookings works on a store and a box office; one booking may take at most maxTickets.
+// Methods is how buyers may pay with the gateway in use.
+type Methods struct {
+	Default models.PaymentMethod            // of a booking that names none; empty: only free ones may leave it out
+	Accept  func(models.PaymentMethod) bool // whether the gateway may know a method that was named
+}
+
+// SimulatedMethods are those of the simulated gateway.
+var SimulatedMethods = Methods{
+	Default: models.SimOK,
+	Accept:  func(m models.PaymentMethod) bool { return slices.Contains(models.PaymentMethods, m) },
+}
+
+// NewBookings works on a store and a box office; one booking may take at most maxTickets. Buyers pay with
+// SimulatedMethods, see PaidWith.
 func NewBookings(store BookingStore, office *boxoffice.Office, maxTickets int64) *Bookings {
-	return &Bookings{store: store, office: office, maxTickets: maxTickets}
+	return &Bookings{store: store, office: office, maxTickets: maxTickets, methods: SimulatedMethods}
+}
+
+// PaidWith gives the same use cases for another gateway's methods.
+func (b *Bookings) PaidWith(m Methods) *Bookings {
+	other := *b
+	other.methods = m
+	return &other
 }
 
 // BookingRequest is what a buyer asks for.
@@ -34,7 +55,7 @@ type BookingRequest struct {
 	User     models.UserID
 	Event    models.EventID
 	Quantity int64
-	Method   models.PaymentMethod // empty: models.SimOK
+	Method   models.PaymentMethod // empty: the default of Methods
 	Key      string               // the Idempotency-Key; empty: none
 }
 
@@ -48,7 +69,7 @@ func (b *Bookings) Create(ctx context.Context, r BookingRequest) (booking models
 		return models.Booking{}, false, err
 	}
 	if r.Method == "" {
-		r.Method = models.SimOK
+		r.Method = b.methods.Default
 	}
 	command := &models.Reserve{
 		Booking: models.NewID[models.BookingID](), User: r.User, Quantity: r.Quantity, Method: r.Method, Key: r.Key,
@@ -72,7 +93,7 @@ func (b *Bookings) check(r BookingRequest) error {
 		message := "must be between 1 and " + strconv.FormatInt(b.maxTickets, 10)
 		fields = append(fields, models.FieldError{Location: "body.quantity", Message: message, Value: r.Quantity})
 	}
-	if r.Method != "" && !slices.Contains(models.PaymentMethods, r.Method) {
+	if r.Method != "" && !b.methods.Accept(r.Method) {
 		fields = append(fields, models.FieldError{Location: "body.payment_method", Message: "is not a payment method of the gateway in use"})
 	}
 	return models.Invalid(fields)

@@ -28,7 +28,7 @@ type PaymentObserver interface {
 type PaymentOptions struct {
 	Concurrency int           // gateway calls under way at once; default 256
 	Timeout     time.Duration // of one gateway call; default 5 s
-	Lease       time.Duration // how long a charge in hand is left to its process; default 30 s, well above Timeout
+	Lease       time.Duration // how long a charge in hand is left to its process; default 30 s, never less than all calls of one try
 	RetryBase   time.Duration // pause after the first error, doubled with each further one; default 1 s
 	RetryMost   time.Duration // longest pause; default 30 s
 	Observer    PaymentObserver
@@ -37,6 +37,9 @@ type PaymentOptions struct {
 
 // settleTimeout is how long an outcome may wait for its desk. What is not settled by then is asked again by Retry.
 const settleTimeout = 10 * time.Second
+
+// callsOfATry is how many calls a gateway gets at most under one lease: Find, Prepare (which renews the lease) and Charge.
+const callsOfATry = 3
 
 // Payments takes bookings' money and gives it back. Every charge is on disk before the gateway is asked, and stays
 // open there, under a lease, until its outcome is on disk too: whatever breaks in between, Retry resolves it.
@@ -57,6 +60,7 @@ func NewPayments(store PaymentStore, office *boxoffice.Office, gateway payments.
 	setDefault(&o.Concurrency, 256)
 	setDefault(&o.Timeout, 5*time.Second)
 	setDefault(&o.Lease, 30*time.Second)
+	o.Lease = max(o.Lease, callsOfATry*o.Timeout+settleTimeout)
 	setDefault(&o.RetryBase, time.Second)
 	setDefault(&o.RetryMost, 30*time.Second)
 	if o.Logger == nil {
@@ -152,11 +156,50 @@ func (p *Payments) Drain(ctx context.Context) error {
 
 // first asks the gateway for a charge that has never been asked for.
 func (p *Payments) first(ctx context.Context, start *repository.Start) {
-	request := chargeRequest(&start.Booking, start.Charge)
-	result := p.ask(ctx, start.Charge.Reference(), func(ctx context.Context) models.Result {
-		return p.gateway.Charge(ctx, request)
-	})
-	p.settle(ctx, start.Charge, result)
+	if result, mine := p.take(ctx, &start.Booking, start.Charge); mine {
+		p.settle(ctx, start.Charge, result)
+	}
+}
+
+// take asks for the money. A gateway that makes references of its own has to make one first, which must be on disk before
+// any money moves, or a lost answer could never be asked for. mine is false when the charge is not this process's to settle
+// any more, or cannot be now.
+func (p *Payments) take(ctx context.Context, b *models.Booking, c *models.Charge) (result models.Result, mine bool) {
+	request := chargeRequest(b, c)
+	if preparer, is := p.gateway.(payments.Preparer); is && request.ProviderReference == "" {
+		prepared := p.call(ctx, request, preparer.Prepare)
+		if prepared.Outcome != models.Prepared {
+			return nothingMoved(prepared), true
+		}
+		request.ProviderReference = prepared.ProviderReference
+		verdict, err := p.tellSettle(ctx, c, prepared, p.options.Lease)
+		if err != nil || !stillMine(verdict.Charge, prepared) {
+			return models.Result{}, false
+		}
+		if verdict.Booking.Status != models.Pending { // it ended meanwhile: nobody wants to be charged for it
+			return unsure(p.call(ctx, request, p.gateway.Void)), true
+		}
+	}
+	return p.call(ctx, request, p.gateway.Charge), true
+}
+
+// stillMine tells whether a charge waits for just the reference that was prepared here. If not, another process has it in
+// hand under a reference of its own, or it has ended; what was prepared here in vain is never charged.
+func stillMine(c *models.Charge, prepared models.Result) bool {
+	return c.Status.Open() && c.ProviderReference == prepared.ProviderReference
+}
+
+// nothingMoved says of a preparation that failed what is certain: no money was taken.
+func nothingMoved(r models.Result) models.Result {
+	if r.Outcome != models.Declined {
+		r.Outcome = models.Unavailable
+	}
+	return r
+}
+
+// call asks one of the gateway's questions about a charge.
+func (p *Payments) call(ctx context.Context, r payments.ChargeRequest, do func(context.Context, payments.ChargeRequest) models.Result) models.Result {
+	return p.ask(ctx, r.Reference, func(ctx context.Context) models.Result { return do(ctx, r) })
 }
 
 func chargeRequest(b *models.Booking, c *models.Charge) payments.ChargeRequest {
@@ -169,17 +212,23 @@ func chargeRequest(b *models.Booking, c *models.Charge) payments.ChargeRequest {
 // settle puts an outcome before the event's desk. One that the store cannot take now is dropped: the charge is still
 // open there, and Retry asks the gateway again when its lease has run out.
 func (p *Payments) settle(ctx context.Context, c *models.Charge, result models.Result) {
-	p.options.Observer.Payment("charge", string(result.Outcome))
-	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
-	defer cancel()
-	command := &models.Settle{Charge: c.ChargeKey, Result: result, Backoff: p.pause(c, result)}
-	if _, err := p.office.Tell(ctx, c.Event, command); err != nil {
-		p.options.Logger.Warn("a charge is not settled yet", "reference", c.Reference(), "outcome", result.Outcome, "error", err)
+	if _, err := p.tellSettle(ctx, c, result, p.pause(c, result)); err != nil {
 		return
 	}
 	if c.Status.Trying() && c.Attempts >= models.MaxAttempts && failed(result.Outcome) {
 		p.gaveUp("charge", c.Reference(), result)
 	}
+}
+
+func (p *Payments) tellSettle(ctx context.Context, c *models.Charge, result models.Result, backoff time.Duration) (models.Verdict, error) {
+	p.options.Observer.Payment("charge", string(result.Outcome))
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	verdict, err := p.office.Tell(ctx, c.Event, &models.Settle{Charge: c.ChargeKey, Result: result, Backoff: backoff})
+	if err != nil {
+		p.options.Logger.Warn("a charge is not settled yet", "reference", c.Reference(), "outcome", result.Outcome, "error", err)
+	}
+	return verdict, err
 }
 
 // failed tells whether an outcome is no outcome: something to try again.

@@ -47,7 +47,9 @@ func (p *Payments) retry(ctx context.Context, d *repository.Due) {
 		p.settle(ctx, &d.Charge, otherGateway(d.Charge.Gateway))
 		return
 	}
-	p.settle(ctx, &d.Charge, p.resolve(ctx, d))
+	if result, mine := p.resolve(ctx, d); mine {
+		p.settle(ctx, &d.Charge, result)
+	}
 }
 
 // otherGateway is the answer of a gateway that is not there to be asked.
@@ -56,22 +58,19 @@ func otherGateway(name string) models.Result {
 }
 
 // resolve finds out what became of an open charge, and moves it on. It always asks before it charges: any earlier try may
-// have taken the money. Once this is asked, "unavailable" no longer says that nothing was taken.
-func (p *Payments) resolve(ctx context.Context, d *repository.Due) models.Result {
+// have taken the money. Once this is asked, "unavailable" no longer says that nothing was taken. mine is as take gives it.
+func (p *Payments) resolve(ctx context.Context, d *repository.Due) (result models.Result, mine bool) {
 	request := chargeRequest(&d.Booking, &d.Charge)
-	call := func(do func(context.Context, payments.ChargeRequest) models.Result) models.Result {
-		return p.ask(ctx, request.Reference, func(ctx context.Context) models.Result { return do(ctx, request) })
-	}
-	found := call(p.gateway.Find)
+	found := p.call(ctx, request, p.gateway.Find)
 	switch {
 	case found.Outcome == models.Absent && d.Chargeable && d.Charge.Status == models.ChargeUnknown:
-		return found // given up, and now surely not made: a person may retry or discard its letter
+		return found, true // given up, and now surely not made: a person may retry or discard its letter
 	case found.Outcome == models.Absent && d.Chargeable:
-		return call(p.gateway.Charge)
+		return p.take(ctx, &d.Booking, &d.Charge)
 	case found.Outcome == models.Absent, found.Outcome == models.StillOpen && endedForGood(&d.Booking):
-		return unsure(call(p.gateway.Void))
+		return unsure(p.call(ctx, request, p.gateway.Void)), true
 	}
-	return unsure(found)
+	return unsure(found), true
 }
 
 // endedForGood tells whether a payment can no longer confirm a booking. One that has expired it still can.

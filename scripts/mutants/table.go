@@ -14,6 +14,7 @@ const (
 	boxoffice = "./internal/boxoffice/"
 	postgres  = "./internal/repository/postgres/"
 	sqlite    = "./internal/repository/sqlite/"
+	services  = "./internal/services/"
 )
 
 var mutants = []mutant{
@@ -89,6 +90,22 @@ var mutants = []mutant{
 		name: "the latch stands before an answered key", file: "internal/boxoffice/office.go",
 		old: "if c.Key != \"\" {", new: "if false {",
 		pkg: boxoffice, tests: "TestLatch",
+	}, {
+		name: "a word on another reference is taken for the charge's", file: "internal/models/settle.go",
+		old: " && !charge.foreign(c.Result)", new: "",
+		pkg: services, tests: "TestSettle_drops",
+	}, {
+		name: "two processes charge under a reference each", file: "internal/services/payments.go",
+		old: "err != nil || !stillMine(verdict.Charge, prepared)", new: "err != nil",
+		pkg: services, tests: "TestPrepare_twice",
+	}, {
+		name: "a booking that ended while prepared is charged", file: "internal/services/payments.go",
+		old: "verdict.Booking.Status != models.Pending", new: "false",
+		pkg: services, tests: "TestPrepare_of_a_booking",
+	}, {
+		name: "a callback's age does not count", file: "internal/payments/signature.go",
+		old: "age > SignatureTolerance || age < -SignatureTolerance", new: "age > 1000*SignatureTolerance",
+		pkg: services, tests: "TestCallback_refusals",
 	},
 	// The walls in the stores.
 	{

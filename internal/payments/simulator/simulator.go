@@ -6,6 +6,7 @@ package simulator
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"time"
 
@@ -20,19 +21,29 @@ type Options struct {
 	FailureRate float64        // share of calls that fail, 0 to 1, whatever the payment method says
 	Random      func() float64 // in [0, 1), safe for concurrent use; default math/rand
 	Timeout     time.Duration  // of one transaction of the ledger; default 5 s
+
+	Secret      string       // signs callbacks, both those that are read and those that are sent; empty: none are believed
+	CallbackURL string       // where to post a callback for every charge that is decided; empty: nowhere
+	Logger      *slog.Logger // default: none
 }
 
-// Gateway implements payments.Gateway.
+// Gateway implements payments.Gateway and payments.Notifier.
 type Gateway struct {
 	ledger  repository.SimLedger
 	options Options
 	entries batcher[*entry]
+	sender  *sender // nil: no callbacks are sent
 }
+
+var (
+	_ payments.Gateway  = (*Gateway)(nil)
+	_ payments.Notifier = (*Gateway)(nil)
+)
 
 // mostEntries bounds one transaction of the ledger.
 const mostEntries = 512
 
-// New makes a gateway on its ledger.
+// New makes a gateway on its ledger. Close ends the sending of callbacks.
 func New(ledger repository.SimLedger, o Options) *Gateway {
 	if o.Random == nil {
 		o.Random = rand.Float64
@@ -40,9 +51,22 @@ func New(ledger repository.SimLedger, o Options) *Gateway {
 	if o.Timeout <= 0 {
 		o.Timeout = 5 * time.Second
 	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	g := &Gateway{ledger: ledger, options: o}
 	g.entries = batcher[*entry]{run: g.write, most: mostEntries}
+	if o.CallbackURL != "" {
+		g.sender = newSender(g, o)
+	}
 	return g
+}
+
+// Close stops sending callbacks. What was not sent is found by whoever asks.
+func (g *Gateway) Close() {
+	if g.sender != nil {
+		g.sender.close()
+	}
 }
 
 // Name is "simulated".
@@ -50,42 +74,43 @@ func (g *Gateway) Name() string { return "simulated" }
 
 // Charge takes the money as the payment method scripts; see models.PaymentMethods.
 func (g *Gateway) Charge(ctx context.Context, request payments.ChargeRequest) models.Result {
-	return g.ask(ctx, models.Unavailable, request.Reference, func(now time.Time, r records) models.Result {
-		return r.charge(now, request)
-	})
+	e := newEntry(request.Reference, func(now time.Time, r records) models.Result { return r.charge(now, request) })
+	if g.sender != nil {
+		e.tell = g.sender.charged
+	}
+	return g.ask(ctx, models.Unavailable, e)
 }
 
 // Find tells what became of a charge.
 func (g *Gateway) Find(ctx context.Context, request payments.ChargeRequest) models.Result {
-	return g.ask(ctx, models.Unknown, request.Reference, func(now time.Time, r records) models.Result {
+	return g.ask(ctx, models.Unknown, newEntry(request.Reference, func(now time.Time, r records) models.Result {
 		return r.find(now, request)
-	})
+	}))
 }
 
 // Void makes sure that a charge is not made any more, unless it was made already.
 func (g *Gateway) Void(ctx context.Context, request payments.ChargeRequest) models.Result {
-	return g.ask(ctx, models.Unknown, request.Reference, func(now time.Time, r records) models.Result {
+	return g.ask(ctx, models.Unknown, newEntry(request.Reference, func(now time.Time, r records) models.Result {
 		return r.void(now, request)
-	})
+	}))
 }
 
 // Refund gives a charge back, once.
 func (g *Gateway) Refund(ctx context.Context, request payments.RefundRequest) models.Result {
-	return g.ask(ctx, models.Unavailable, request.Reference, func(now time.Time, r records) models.Result {
+	return g.ask(ctx, models.Unavailable, newEntry(request.Reference, func(now time.Time, r records) models.Result {
 		return r.refund(now, request)
-	})
+	}))
 }
 
 // ask takes its time, fails as often as it is set to, and else lets the ledger decide. The fault is the outcome of a
 // call that surely did nothing: models.Unavailable for those that would have done something.
-func (g *Gateway) ask(ctx context.Context, fault models.Outcome, reference string, decide decision) models.Result {
+func (g *Gateway) ask(ctx context.Context, fault models.Outcome, e *entry) models.Result {
 	if g.options.Latency > 0 && !repository.Pause(ctx, g.options.Latency) {
 		return models.Result{Outcome: models.Unknown, Reason: "the gateway did not answer in time"}
 	}
 	if g.options.FailureRate > 0 && g.options.Random() < g.options.FailureRate {
 		return models.Result{Outcome: fault, Reason: "the gateway answered with an error"}
 	}
-	e := &entry{reference: reference, decide: decide, done: make(chan struct{})}
 	g.entries.do(e)
 	select {
 	case <-e.done:
@@ -115,9 +140,14 @@ type decision func(now time.Time, r records) models.Result
 type entry struct {
 	reference string
 	decide    decision
-	done      chan struct{} // closed after result or err was set
+	tell      func(now time.Time, c models.SimCharge) // what became of the record, once that is on disk; nil: nobody
+	done      chan struct{}                           // closed after result or err was set
 	result    models.Result
 	err       error
+}
+
+func newEntry(reference string, decide decision) *entry {
+	return &entry{reference: reference, decide: decide, done: make(chan struct{})}
 }
 
 // write decides entries in one transaction, in the order of their arrival, so that two calls for one reference see each
@@ -129,15 +159,24 @@ func (g *Gateway) write(entries []*entry) {
 	for i, e := range entries {
 		references[i] = e.reference
 	}
+	var decided time.Time
+	written := make([]models.SimCharge, len(entries))
 	err := repository.Retry(ctx, func() error {
 		return g.ledger.SimCharges(ctx, references, func(now time.Time, found map[string]*models.SimCharge) {
-			for _, e := range entries {
+			decided = now
+			for i, e := range entries {
 				e.result = e.decide(now, found)
+				if c := found[e.reference]; c != nil {
+					written[i] = *c
+				}
 			}
 		})
 	})
-	for _, e := range entries {
+	for i, e := range entries {
 		e.err = err
 		close(e.done)
+		if e.tell != nil && err == nil {
+			e.tell(decided, written[i])
+		}
 	}
 }

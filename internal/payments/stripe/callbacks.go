@@ -1,12 +1,7 @@
 package stripe
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"strconv"
-	"strings"
 	"time"
 
 	api "github.com/stripe/stripe-go/v85"
@@ -17,9 +12,6 @@ import (
 
 // SignatureHeader is the header in which Stripe signs a callback.
 const SignatureHeader = "Stripe-Signature"
-
-// tolerance is how far a callback's time may be from ours, either way; Stripe signs each delivery anew.
-const tolerance = 5 * time.Minute
 
 // event is as much of a callback as we need. The library's own type is bound to one version of Stripe's API, and an
 // organiser's endpoint may have been set up with another.
@@ -42,7 +34,7 @@ type event struct {
 // ReadCallback checks and reads an event that Stripe has sent. Events come late, twice and out of order; settling a
 // charge allows for that.
 func (g *Gateway) ReadCallback(header func(name string) string, body []byte, now time.Time) (payments.Notice, error) {
-	if err := g.authenticate(header(SignatureHeader), body, now); err != nil {
+	if err := payments.CheckSignature(g.webhookSecret, header(SignatureHeader), body, now); err != nil {
 		return payments.Notice{}, err
 	}
 	var e event
@@ -50,49 +42,6 @@ func (g *Gateway) ReadCallback(header func(name string) string, body []byte, now
 		return payments.Notice{}, payments.ErrUnreadable
 	}
 	return e.notice()
-}
-
-// authenticate checks a signature "t=<seconds>,v1=<hex>[,v1=<hex>…]" over "<seconds>.<body>". There are several while
-// the endpoint's secret is being changed. The time is checked after the signature, which covers it.
-func (g *Gateway) authenticate(signature string, body []byte, now time.Time) error {
-	var at string
-	var given [][]byte
-	for part := range strings.SplitSeq(signature, ",") {
-		name, value, _ := strings.Cut(part, "=")
-		switch strings.TrimSpace(name) {
-		case "t":
-			at = value
-		case "v1":
-			if sum, err := hex.DecodeString(value); err == nil {
-				given = append(given, sum)
-			}
-		}
-	}
-	seconds, err := strconv.ParseInt(at, 10, 64)
-	if err != nil || !anyEqual(given, sign(g.webhookSecret, at, body)) {
-		return payments.ErrForged
-	}
-	if age := now.Sub(time.Unix(seconds, 0)); age > tolerance || age < -tolerance {
-		return payments.ErrStale
-	}
-	return nil
-}
-
-func sign(secret []byte, at string, body []byte) []byte {
-	mac := hmac.New(sha256.New, secret)
-	mac.Write([]byte(at + "."))
-	mac.Write(body)
-	return mac.Sum(nil)
-}
-
-// anyEqual compares in constant time.
-func anyEqual(given [][]byte, want []byte) bool {
-	for _, sum := range given {
-		if hmac.Equal(sum, want) {
-			return true
-		}
-	}
-	return false
 }
 
 // notice gives the outcome that an event reports. Intents without a reference of ours are another system's, in the same

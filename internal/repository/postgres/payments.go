@@ -260,6 +260,12 @@ func (s *Store) DeadLetters(ctx context.Context, page models.Page) ([]models.Dea
 	return list, wrap("list dead letters", err)
 }
 
+// CountDeadLetters tells how many dead letters there are.
+func (s *Store) CountDeadLetters(ctx context.Context) (n int64, err error) {
+	err = s.read.QueryRow(ctx, "SELECT count(*) FROM dead_letters").Scan(&n)
+	return n, wrap("count dead letters", err)
+}
+
 // DeadLetter gives one. Error: models.ErrLetterNotFound.
 func (s *Store) DeadLetter(ctx context.Context, id models.LetterID) (models.DeadLetter, error) {
 	var letter models.DeadLetter

@@ -327,6 +327,9 @@ func (s *shop) letters() []models.DeadLetter {
 	s.t.Helper()
 	letters, err := s.DeadLetters(s.ctx(), models.Page{Limit: all})
 	s.ok("listing dead letters", err)
+	count, err := s.CountDeadLetters(s.ctx())
+	s.ok("counting dead letters", err)
+	same(s.t, "the number of dead letters", count, int64(len(letters)))
 	return slices.DeleteFunc(letters, func(l models.DeadLetter) bool {
 		return s.shared && !slices.Contains(s.events, l.Event)
 	})

@@ -25,6 +25,15 @@ func (s *Store) DeadLetters(ctx context.Context, page models.Page) ([]models.Dea
 		args{microsOr(after.Time, first), after.ID[:], int64(page.Limit)}, readLetter)
 }
 
+// CountDeadLetters tells how many dead letters there are.
+func (s *Store) CountDeadLetters(ctx context.Context) (n int64, err error) {
+	err = s.readers.do(ctx, func(c *conn) error {
+		n, err = c.number(ctx, "SELECT count(*) FROM dead_letters")
+		return err
+	})
+	return n, wrap("count dead letters", err)
+}
+
 // DeadLetter gives one. Error: models.ErrLetterNotFound.
 func (s *Store) DeadLetter(ctx context.Context, id models.LetterID) (models.DeadLetter, error) {
 	return single(ctx, s, "read a dead letter", models.ErrLetterNotFound, selectLetter, args{id[:]}, readLetter)

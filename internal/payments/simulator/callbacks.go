@@ -1,0 +1,59 @@
+package simulator
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+	"unicode"
+
+	"quantix/internal/models"
+	"quantix/internal/payments"
+)
+
+// SignatureHeader is the header in which callbacks are signed: "t=<unix seconds>,v1=<hex>".
+const SignatureHeader = "Quantix-Signature"
+
+// Sign gives the value of SignatureHeader for a callback that is sent now.
+func Sign(secret string, now time.Time, body []byte) string {
+	return payments.Sign([]byte(secret), now, body)
+}
+
+// notice is a callback's body.
+type notice struct {
+	Reference         string         `json:"reference"`
+	Outcome           models.Outcome `json:"outcome"`
+	ProviderReference string         `json:"provider_reference,omitempty"`
+	Reason            string         `json:"reason,omitempty"`
+}
+
+// ReadCallback checks and reads a callback. Its errors are those of payments.Notifier.
+func (g *Gateway) ReadCallback(header func(name string) string, body []byte, now time.Time) (payments.Notice, error) {
+	if err := payments.CheckSignature([]byte(g.options.Secret), header(SignatureHeader), body, now); err != nil {
+		return payments.Notice{}, err
+	}
+	var n notice
+	if err := json.Unmarshal(body, &n); err != nil || !n.sensible() {
+		return payments.Notice{}, payments.ErrUnreadable
+	}
+	return payments.Notice{Reference: n.Reference, Result: models.Result{
+		Outcome: n.Outcome, ProviderReference: n.ProviderReference, Reason: n.Reason,
+	}}, nil
+}
+
+// The longest texts of a callback that are kept, in bytes.
+const (
+	mostProviderReference = 255
+	mostReason            = 500
+)
+
+// sensible tells whether a notice has an outcome that can be reported, and texts that can be stored.
+func (n *notice) sensible() bool {
+	switch n.Outcome {
+	case models.Succeeded, models.Declined, models.StillOpen, models.Voided:
+	default:
+		return false
+	}
+	_, err := models.ParseReference(n.Reference)
+	return err == nil && len(n.ProviderReference) <= mostProviderReference && len(n.Reason) <= mostReason &&
+		!strings.ContainsFunc(n.ProviderReference+n.Reason, unicode.IsControl)
+}
