@@ -153,6 +153,11 @@ func (b *bars) add(k onsale.Key, figure float64) {
 // addResult notes a figure of a result that must have been proven.
 func (b *bars) addResult(k onsale.Key, r onsale.Result, figure float64) {
 	b.say("  %s %.4g", k, figure)
+	for _, a := range r.Answers {
+		if a.Class == onsale.Failed || a.Class == onsale.Overloaded {
+			b.say("  %s: %d answers with status %d %s", a.Class, a.Count, a.Status, a.Code)
+		}
+	}
 	for _, v := range r.Violations {
 		b.say("  VIOLATION: %s", v)
 	}

@@ -100,9 +100,9 @@ func (c PostgresCounters) Minus(before PostgresCounters) PostgresCounters {
 const (
 	sqlFillEvent = `
 INSERT INTO events (id, name, date_time, total_tickets, ticket_price, currency, available, sold, confirmed_count, created_at, updated_at)
-VALUES ($1, 'Filled', now() + interval '30 days', $2 + 1000, 0, 'USD', 1000, $2, $2, now(), now())`
+VALUES ($1::uuid, 'Filled', now() + interval '30 days', $2::int + 1000, 0, 'USD', 1000, $2::int, $2::int, now(), now())`
 
-	sqlFillUser = `INSERT INTO users (id, name, email, created_at, updated_at) VALUES ($1, 'Filler', $1::text || '@example.test', now(), now())`
+	sqlFillUser = `INSERT INTO users (id, name, email, created_at, updated_at) VALUES ($1::uuid, 'Filler', $1::uuid::text || '@example.test', now(), now())`
 
 	sqlFillBookings = `
 INSERT INTO bookings (id, user_id, event_id, quantity, status, unit_price, total_amount, currency, payment_method,
