@@ -74,5 +74,5 @@ verify: fmt-check vet generate ## fail if generated files or go.mod are out of d
 	@changed=$$(git status --porcelain); [ -z "$$changed" ] || { echo "make generate changes these files; commit them:"; echo "$$changed"; exit 1; } >&2
 
 .PHONY: bench
-bench: build ## measure bookings a second on this machine
-	./bin/quantix bench
+bench: build ## measure every promise of speed on private servers (BENCH="--runs 1 --quick" for a first look)
+	scripts/with-servers.sh bin/quantix bench bars $(BENCH)

@@ -32,6 +32,10 @@ as "$bin/pg_ctl" -D "$dir/pg" -w -l "$dir/pg/log" \
 	-o "-h 127.0.0.1 -p $pg_port -k $dir/pg -c max_connections=200 -c shared_buffers=256MB -c max_wal_size=4GB ${PG_OPTIONS:-}" start >/dev/null
 "$redis" --bind 127.0.0.1 --port "$redis_port" --save '' --dir "$dir/redis" --logfile "$dir/redis/log" --daemonize no &
 redis_pid=$!
+until (exec 3<>"/dev/tcp/127.0.0.1/$redis_port") 2>/dev/null; do
+	kill -0 "$redis_pid" || exit 1
+	sleep 0.05
+done
 
 export DATABASE_URL="postgres://postgres@127.0.0.1:$pg_port/quantix" REDIS_URL="127.0.0.1:$redis_port"
 "$@"

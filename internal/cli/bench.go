@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
 
 	"quantix/internal/config"
 	"quantix/internal/onsale"
@@ -38,6 +37,9 @@ func benchFlags(fs *flag.FlagSet, s *onsale.Scenario) {
 
 // runBench simulates an on-sale and audits what it has left. Status 1 when a promise was broken.
 func runBench(ctx context.Context, p Program, args []string) error {
+	if len(args) > 0 && args[0] == "bars" {
+		return runBars(ctx, p, args[1:])
+	}
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	var s onsale.Scenario
 	benchFlags(fs, &s)
@@ -53,7 +55,7 @@ func runBench(ctx context.Context, p Program, args []string) error {
 		return err
 	}
 	if fs.NArg() > 0 {
-		return usageError("bench takes flags, not %q", fs.Arg(0))
+		return usageError("bench takes flags, or the word bars before them, not %q", fs.Arg(0))
 	}
 	if s.Target == "" {
 		private, err := startPrivate(ctx, p, c)
@@ -90,29 +92,4 @@ func showResult(p Program, result onsale.Result, asJSON bool, save string) error
 		return exitError(1)
 	}
 	return nil
-}
-
-// private is a server of the bench's own: a process, so that its memory and its processor time are its own.
-type private struct {
-	url  string
-	pid  int
-	stop func()
-}
-
-// startPrivate starts this program as a server on a free port with the settings in force, in an empty data directory.
-func startPrivate(ctx context.Context, p Program, c config.Config) (*private, error) {
-	dir, err := os.MkdirTemp("", "quantix-bench")
-	if err != nil {
-		return nil, err
-	}
-	server, err := launch(ctx, p, c, dir)
-	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	stop := server.stop
-	server.stop = func() {
-		stop()
-		_ = os.RemoveAll(dir)
-	}
-	return server, nil
 }

@@ -33,7 +33,7 @@ func commands() []command {
 		{"worker", "", "run the workers alone, beside any number of serve --api", runWorker},
 		{"migrate", "up|down [n]|status|repair", "bring the database's schema up to date, or back by n migrations", runMigrate},
 		{"seed", "[--events n] [--users n]", "create sample events and users to play with", runSeed},
-		{"bench", "[flags]", "simulate an on-sale against a server of yours, or a private one; bench --help lists its flags", runBench},
+		{"bench", "[bars] [flags]", "simulate an on-sale against a server of yours, or a private one; bars: measure every promise of speed; bench --help and bench bars --help list the flags", runBench},
 		{"audit", "[--event id]", "recompute every counter and every payment, and say what differs", runAudit},
 		{"doctor", "", "show the settings, versions and connections, and what to do about each fault", runDoctor},
 		{"healthcheck", "", "ask the server on this machine whether it is ready, for containers", runHealthcheck},

@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -14,8 +15,35 @@ import (
 	"quantix/internal/config"
 )
 
+// private is a server of the bench's own: a process, so that its memory and its processor time are its own.
+type private struct {
+	url     string
+	pid     int
+	started time.Time // of the process
+	stop    func()
+}
+
+// startPrivate starts this program as a server on a free port with the settings in force, in an empty data directory.
+// More settings are NAME=value.
+func startPrivate(ctx context.Context, p Program, c config.Config, settings ...string) (*private, error) {
+	dir, err := os.MkdirTemp("", "quantix-bench")
+	if err != nil {
+		return nil, err
+	}
+	server, err := launch(ctx, p, c, dir, settings...)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	stop := server.stop
+	server.stop = func() {
+		stop()
+		_ = os.RemoveAll(dir)
+	}
+	return server, nil
+}
+
 // launch starts this program's serve as a process of its own, and waits until it is ready.
-func launch(ctx context.Context, p Program, c config.Config, dir string) (*private, error) {
+func launch(ctx context.Context, p Program, c config.Config, dir string, settings ...string) (*private, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -28,17 +56,19 @@ func launch(ctx context.Context, p Program, c config.Config, dir string) (*priva
 	command := exec.CommandContext(ctx, program, "serve")
 	command.Dir = dir
 	command.Env = append(serveEnv(c), "HOST="+host, "PORT="+port, "DATA_DIR="+dir+"/data", "LOG_LEVEL=warn")
+	command.Env = append(command.Env, settings...)
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
 	command.WaitDelay = 15 * time.Second
 	output, err := command.StderrPipe()
 	if err != nil {
 		return nil, err
 	}
+	started := time.Now()
 	if err := command.Start(); err != nil {
 		return nil, fmt.Errorf("start a private server: %w", err)
 	}
 	go repeat(p, bufio.NewScanner(output))
-	server := &private{url: "http://" + address, pid: command.Process.Pid}
+	server := &private{url: "http://" + address, pid: command.Process.Pid, started: started}
 	server.stop = func() {
 		_ = command.Process.Signal(syscall.SIGTERM)
 		_ = command.Wait()
@@ -50,16 +80,19 @@ func launch(ctx context.Context, p Program, c config.Config, dir string) (*priva
 	return server, nil
 }
 
-// serveEnv hands the settings in force on to a process of ours.
+// storeVariables choose a store and a queue.
+var storeVariables = []string{
+	"DB_HOST", "DB_PORT", "DB_USER", "DB_PASSWORD", "DB_PASSWORD_FILE", "DB_NAME", "DATABASE_URL", "DATABASE_URL_FILE",
+	"REDIS_URL", "REDIS_URL_FILE",
+}
+
+// serveEnv hands the settings in force on to a process of ours: the environment, but the store and the queue of c.
 func serveEnv(c config.Config) []string {
 	env := os.Environ()
-	if c.DatabaseURL != "" {
-		env = append(env, "DATABASE_URL="+c.DatabaseURL)
+	for _, name := range storeVariables {
+		env = append(env, name+"=") // an empty one counts as unset, and the last of a name counts
 	}
-	if c.RedisURL != "" {
-		env = append(env, "REDIS_URL="+c.RedisURL)
-	}
-	return env
+	return append(env, "DATABASE_URL="+c.DatabaseURL, "REDIS_URL="+c.RedisURL)
 }
 
 // repeat shows what the private server has to say.
@@ -91,7 +124,7 @@ func awaitServer(ctx context.Context, address string) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(5 * time.Millisecond):
+		case <-time.After(time.Millisecond):
 		}
 	}
 	return fmt.Errorf("the private server did not start: %w", err)

@@ -239,7 +239,8 @@ func announce(c *gin.Context, p *Problem) {
 		seconds := int64((p.err.RetryAfter + time.Second - 1) / time.Second)
 		c.Writer.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
 	}
-	if p.status >= http.StatusInternalServerError {
+	// Refusals for load are counted by the metrics; a warning for each would be one more load.
+	if p.status >= http.StatusInternalServerError && !models.ErrBusy.Is(p.err) {
 		_ = c.Error(p)
 	}
 }

@@ -17,7 +17,7 @@ type Relay struct {
 	Store    repository.Outbox
 	Queue    queue.Queue
 	Wake     <-chan struct{} // optional: a row may have been written just now
-	Gather   time.Duration   // pause after a wake, so that one round carries the rows of many; default 5 ms
+	Gather   time.Duration   // pause after a wake, so that one round carries the rows of many; default 25 ms
 	Lease    time.Duration   // how long claimed rows are left to this process; default 10 s
 	Rows     int             // rows of one round; default 64
 	Bookings int             // bookings of one Publish; default 1,000
@@ -31,7 +31,7 @@ func (r *Relay) Name() string { return "relay" }
 
 // Run carries rows until the context ends.
 func (r *Relay) Run(ctx context.Context) error {
-	setDefault(&r.Gather, 5*time.Millisecond)
+	setDefault(&r.Gather, 25*time.Millisecond)
 	setDefault(&r.Lease, 10*time.Second)
 	setDefault(&r.Rows, 64)
 	setDefault(&r.Bookings, 1000)

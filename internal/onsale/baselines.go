@@ -133,12 +133,27 @@ func (m *measuring) all(ctx context.Context, f *BaselineFigures) error {
 		}
 		p := pgbench{m.b.PGBench, m.config, run.script, run.clients, m.b.Duration, run.logged}
 		var err error
-		if *run.into, err = p.run(ctx); err != nil {
+		if *run.into, err = m.logged(ctx, p); err != nil {
 			return fmt.Errorf("%s: %w", run.name, err)
 		}
 		m.report.say("%-40s %8.0f a second, mean %s", run.name, run.into.TPS, short(run.into.Mean))
 	}
 	return m.copyRows(ctx, f)
+}
+
+// logged runs pgbench and weighs what it wrote to the server's log.
+func (m *measuring) logged(ctx context.Context, p pgbench) (PGBenchResult, error) {
+	var before, after int64
+	if err := m.db.QueryRow(ctx, sqlWALPosition).Scan(&before); err != nil {
+		return PGBenchResult{}, err
+	}
+	result, err := p.run(ctx)
+	if err != nil {
+		return result, err
+	}
+	err = m.db.QueryRow(ctx, sqlWALPosition).Scan(&after)
+	result.WALBytes = float64(after-before) / float64(result.Transactions)
+	return result, err
 }
 
 // reset gives every run the same small tables, analysed, and no checkpoint left over from the one before.

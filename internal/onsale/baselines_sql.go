@@ -28,6 +28,8 @@ const (
 	sqlDurable = `SELECT current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on'
   AND current_setting('synchronous_commit') <> 'off'`
 
+	sqlWALPosition = `SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint`
+
 	// Children of these tables (payments, refunds, ...) are emptied with them: the database is scratch.
 	sqlEmpty = `TRUNCATE events, users, bookings, outbox CASCADE`
 

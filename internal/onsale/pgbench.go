@@ -56,6 +56,8 @@ type PGBenchResult struct {
 	// P50 and P99 are there when the run was logged.
 	P50 time.Duration `json:"p50_ns,omitempty"`
 	P99 time.Duration `json:"p99_ns,omitempty"`
+	// WALBytes is what one transaction wrote to PostgreSQL's log, on average.
+	WALBytes float64 `json:"wal_bytes,omitempty"`
 }
 
 // pgbench is one run of the program.
@@ -103,7 +105,10 @@ func (p pgbench) arguments(script string) []string {
 // pgEnvironment hands the connection over in the environment: arguments would show the password to every user.
 func pgEnvironment(c *pgconn.Config) []string {
 	mode := "disable"
-	if c.TLSConfig != nil {
+	switch {
+	case c.TLSConfig != nil && slices.ContainsFunc(c.Fallbacks, func(f *pgconn.FallbackConfig) bool { return f.TLSConfig == nil }):
+		mode = "prefer"
+	case c.TLSConfig != nil:
 		mode = "require"
 	}
 	return []string{

@@ -47,13 +47,29 @@ func (p *play) prepare(ctx context.Context) (err error) {
 	if p.events, err = createEvents(ctx, p.to, p.s, "On-sale "+p.id, p.s.Events, p.s.TicketsPerEvent); err != nil {
 		return err
 	}
-	for range p.s.Connections {
-		p.conns = append(p.conns, newConn(p.to))
+	if err := p.makeConns(); err != nil {
+		return err
 	}
 	if err := dialAll(ctx, p.conns); err != nil {
 		return fmt.Errorf("open %d connections: %w", len(p.conns), err)
 	}
 	return p.warmUp(ctx)
+}
+
+// makeConns spreads the connections over the target and its replicas.
+func (p *play) makeConns() error {
+	targets := []target{p.to}
+	for _, url := range p.s.Replicas {
+		to, err := parseTarget(url, p.s.AllowRemote)
+		if err != nil {
+			return err
+		}
+		targets = append(targets, to)
+	}
+	for i := range p.s.Connections {
+		p.conns = append(p.conns, newConn(targets[i%len(targets)]))
+	}
+	return nil
 }
 
 // warmUp books on an event of its own: the measured events stay whole, while pools, caches and code get warm.

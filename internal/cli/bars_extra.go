@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"context"
+	"time"
+
+	"quantix/internal/onsale"
+)
+
+// overload measures a peak, then sends five times as many buyers, who wait two seconds at most and come once. The inbox
+// is kept shorter than the crowd, so that the server has to refuse.
+func (b *bars) overload(ctx context.Context) error {
+	return b.onServer(ctx, func(_ scratch, server *private) error {
+		peak, err := b.play(ctx, server, onsale.Scenario{Connections: crowd, Warmup: b.warmup})
+		if err != nil {
+			return err
+		}
+		b.addResult(onsale.OverloadPeak, peak, peak.PerSecond(onsale.Accepted))
+		r, err := b.play(ctx, server, onsale.Scenario{
+			Model: onsale.Open, Rate: max(5*peak.PerSecond(onsale.Accepted), 100), Connections: 2 * crowd, GiveUp: 2 * time.Second,
+		})
+		if err != nil {
+			return err
+		}
+		b.addResult(onsale.Overload, r, r.PerSecond(onsale.Accepted))
+		b.addResult(onsale.OverloadP99, r, milliseconds(r.Latency[onsale.Overloaded].P99))
+		return nil
+	}, "MAX_INBOX=1000")
+}
+
+// replicas measures two and three servers on one database and one event.
+func (b *bars) replicas(ctx context.Context) error {
+	for n, k := range map[int]onsale.Key{2: onsale.Replicas2, 3: onsale.Replicas3} {
+		err := b.onServer(ctx, func(s scratch, first *private) error {
+			scenario := onsale.Scenario{Connections: crowd, Warmup: b.warmup}
+			for range n - 1 {
+				another, err := startPrivate(ctx, b.program, s.config)
+				if err != nil {
+					return err
+				}
+				defer another.stop()
+				scenario.Replicas = append(scenario.Replicas, another.url)
+			}
+			r, err := b.play(ctx, first, scenario)
+			if err == nil {
+				b.addResult(k, r, r.PerSecond(onsale.Accepted))
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// flat measures one event in a table that is already large.
+func (b *bars) flat(ctx context.Context) error {
+	return b.onServer(ctx, func(s scratch, server *private) error {
+		if _, err := onsale.Fill(ctx, s.config.DatabaseURL, 2_000_000/b.small); err != nil {
+			return err
+		}
+		r, err := b.play(ctx, server, onsale.Scenario{Connections: crowd, Warmup: b.warmup})
+		if err == nil {
+			b.addResult(onsale.Flat, r, r.PerSecond(onsale.Accepted))
+		}
+		return err
+	})
+}

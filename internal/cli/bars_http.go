@@ -1,0 +1,239 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"quantix/internal/onsale"
+)
+
+// crowd is the number of connections of the bars that name none.
+const crowd = 1000
+
+// nothing measures B7: the server's own router, middleware and connections around a handler that does nothing.
+func (b *bars) nothing(ctx context.Context) error {
+	return b.onServer(ctx, func(_ scratch, server *private) error {
+		r, err := onsale.Ping(ctx, onsale.Probe{Target: server.url, Path: "/healthz", Connections: crowd, Duration: b.load, Warmup: b.warmup})
+		if err == nil {
+			b.add(onsale.B7, r.PerSecond)
+		}
+		return err
+	})
+}
+
+// one measures the great figure, and what it costs.
+func (b *bars) one(ctx context.Context) error {
+	return b.onServer(ctx, func(s scratch, server *private) error {
+		before, err := b.count(ctx, s)
+		if err != nil {
+			return err
+		}
+		r, err := b.play(ctx, server, onsale.Scenario{Connections: crowd, Warmup: b.warmup})
+		if err != nil {
+			return err
+		}
+		b.addResult(onsale.OneEvent, r, r.PerSecond(onsale.Accepted))
+		after, err := b.count(ctx, s)
+		if err != nil {
+			return err
+		}
+		bookings := float64(max(after.postgres.Bookings-before.postgres.Bookings, 1))
+		b.addResult(onsale.Syncs, r, float64(after.postgres.Syncs-before.postgres.Syncs)/bookings)
+		b.addResult(onsale.RedisTrips, r, float64(after.trips-before.trips)/bookings)
+		peak, err := peakMemory(server.pid)
+		if err == nil {
+			b.addResult(onsale.Memory, r, peak)
+		}
+		return err
+	})
+}
+
+// counters are what the servers behind ours have counted.
+type counters struct {
+	postgres onsale.PostgresCounters
+	trips    int64
+}
+
+func (b *bars) count(ctx context.Context, s scratch) (c counters, err error) {
+	if c.postgres, err = onsale.CountPostgres(ctx, s.config.DatabaseURL); err != nil {
+		return c, err
+	}
+	c.trips, err = s.redis.Trips()
+	return c, err
+}
+
+// peakMemory gives the most memory that a process ever had, in megabytes.
+func peakMemory(pid int) (float64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, fmt.Errorf("memory of the server: %w", err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == "VmHWM:" {
+			kilobytes, err := strconv.ParseFloat(fields[1], 64)
+			return kilobytes * 1024 / 1e6, err
+		}
+	}
+	return 0, fmt.Errorf("memory of the server: no VmHWM in its status")
+}
+
+// accepted measures bookings a second of one scenario.
+func (b *bars) accepted(ctx context.Context, k onsale.Key, s onsale.Scenario) error {
+	return b.onServer(ctx, func(_ scratch, server *private) error {
+		r, err := b.play(ctx, server, s)
+		if err == nil {
+			b.addResult(k, r, r.PerSecond(onsale.Accepted))
+		}
+		return err
+	})
+}
+
+func (b *bars) one64(ctx context.Context) error {
+	return b.accepted(ctx, onsale.OneEvent64, onsale.Scenario{Connections: 64, Warmup: b.warmup})
+}
+
+func (b *bars) many(ctx context.Context) error {
+	return b.accepted(ctx, onsale.ManyEvents, onsale.Scenario{Connections: 64, Events: max(1000/b.small, 2), Warmup: b.warmup})
+}
+
+func (b *bars) idle(ctx context.Context) error {
+	return b.onServer(ctx, func(_ scratch, server *private) error {
+		r, err := b.play(ctx, server, onsale.Scenario{Connections: 1, Warmup: b.warmup})
+		if err == nil {
+			b.addResult(onsale.IdleP50, r, milliseconds(r.Latency[onsale.Accepted].P50))
+		}
+		return err
+	})
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// refusals has a crowd ask for the one ticket of an event. Its background's queries are those of a server at rest, and
+// are taken off.
+func (b *bars) refusals(ctx context.Context) error {
+	return b.onServer(ctx, func(s scratch, server *private) error {
+		atRest, err := b.transactions(ctx, s, func() error { return pause(ctx, b.load) })
+		if err != nil {
+			return err
+		}
+		var r onsale.Result
+		busy, err := b.transactions(ctx, s, func() (err error) {
+			r, err = b.play(ctx, server, onsale.Scenario{Connections: crowd, TicketsPerEvent: 1, Users: 10})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		b.addResult(onsale.Refusals, r, r.PerSecond(onsale.Refused))
+		b.addResult(onsale.RefusalReads, r, max(busy-atRest-refusalsApart, 0)/b.load.Seconds())
+		return nil
+	})
+}
+
+// refusalsApart are the transactions of a play that are no refusals: 10 users, an event, its audit and statistics.
+const refusalsApart = 13
+
+// transactions counts those of the server's database while do runs.
+func (b *bars) transactions(ctx context.Context, s scratch, do func() error) (float64, error) {
+	before, err := b.count(ctx, s)
+	if err != nil {
+		return 0, err
+	}
+	if err := do(); err != nil {
+		return 0, err
+	}
+	after, err := b.count(ctx, s)
+	return float64(after.postgres.Transactions - before.postgres.Transactions), err
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// confirmed measures the whole pipeline, until the last booking is paid.
+func (b *bars) confirmed(ctx context.Context) error {
+	return b.onServer(ctx, func(_ scratch, server *private) error {
+		r, err := b.play(ctx, server, onsale.Scenario{Connections: 64, WatchConfirmations: true, Drain: 5 * time.Minute})
+		if err != nil {
+			return err
+		}
+		if r.Valid() && !r.Confirmations.Drained {
+			r.Violations = append(r.Violations, "bookings are pending after five minutes")
+		}
+		b.addResult(onsale.Confirmed, r, r.Confirmations.PerSecond)
+		return nil
+	})
+}
+
+// burst is the on-sale that everybody fears.
+func (b *bars) burst(ctx context.Context) error {
+	return b.onServer(ctx, func(_ scratch, server *private) error {
+		r, err := b.play(ctx, server, onsale.Scenario{
+			Model: onsale.Open, Burst: 100_000 / b.small, Duration: 5 * time.Second, TicketsPerEvent: 10_000 / b.small, Connections: crowd,
+		})
+		if err != nil {
+			return err
+		}
+		if r.Valid() && !r.SoldOut {
+			r.Violations = append(r.Violations, fmt.Sprintf("only %d tickets were sold", r.TicketsSold))
+		}
+		b.addResult(onsale.BurstLast, r, milliseconds(r.LastTicketSold))
+		b.addResult(onsale.BurstErrors, r, float64(r.Buyers[onsale.Overloaded]+r.Buyers[onsale.Failed]))
+		return nil
+	})
+}
+
+func (b *bars) embedded(ctx context.Context) error {
+	return b.onEmbedded(ctx, func(server *private) error {
+		r, err := b.play(ctx, server, onsale.Scenario{Connections: crowd, Warmup: b.warmup})
+		if err == nil {
+			b.addResult(onsale.Embedded, r, r.PerSecond(onsale.Accepted))
+		}
+		return err
+	})
+}
+
+// start measures a first start: the data directory is made, too.
+func (b *bars) start(ctx context.Context) error {
+	return b.onEmbedded(ctx, func(server *private) error {
+		r, err := onsale.Ping(ctx, onsale.Probe{Target: server.url, Path: "/healthz", Connections: 1, Duration: time.Millisecond})
+		if err != nil {
+			return err
+		}
+		if r.PerSecond == 0 {
+			return fmt.Errorf("no answer: %v", r.Answers)
+		}
+		// The probe's millisecond is too long by what it took after its first answer.
+		b.add(onsale.Start, milliseconds(time.Since(server.started)-time.Millisecond))
+		return nil
+	})
+}
+
+func (b *bars) statistics(ctx context.Context) error {
+	return b.onServer(ctx, func(s scratch, server *private) error {
+		event, err := onsale.Fill(ctx, s.config.DatabaseURL, 1_000_000/b.small)
+		if err != nil {
+			return err
+		}
+		r, err := onsale.Ping(ctx, onsale.Probe{
+			Target: server.url, Path: "/api/v1/events/" + event + "/statistics", Connections: 1, Duration: b.load, Warmup: b.warmup,
+		})
+		if err != nil {
+			return err
+		}
+		b.add(onsale.StatisticsP50, milliseconds(r.Latency[onsale.Accepted].P50))
+		if err := onsale.AuditEvent(ctx, server.url, event); err != nil {
+			b.sheet.Void(onsale.StatisticsP50, err.Error())
+		}
+		return nil
+	})
+}
