@@ -73,7 +73,7 @@ func ParseReference(reference string) (ChargeKey, error) {
 // ChargeStatus is where a charge stands.
 type ChargeStatus string
 
-// The statuses of a charge. Started, pending and unknown have no outcome yet; the reconciler ends them.
+// The statuses of a charge. Started, pending and unknown have no outcome yet; the retrier ends them.
 const (
 	ChargeStarted   ChargeStatus = "started"   // committed before the gateway is asked
 	ChargePending   ChargeStatus = "pending"   // the gateway has not decided

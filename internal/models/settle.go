@@ -84,7 +84,7 @@ func (s *EventState) chargeNotSucceeded(charge *Charge, b *Booking, c *Settle) {
 }
 
 // chargeErred leaves a charge for its next try, or after the last one writes the dead letter. Unavailable and Absent mean
-// that it surely was not made so far. What was given up with unknown outcome stays open: the reconciler goes on asking.
+// that it surely was not made so far. What was given up with unknown outcome stays open: the retrier goes on asking.
 func (s *EventState) chargeErred(charge *Charge, result Result) {
 	sure := result.Outcome == Unavailable || result.Outcome == Absent
 	if charge.Status == ChargeUnknown {
