@@ -162,7 +162,7 @@ func readBody(r *http.Request, buffer *bytes.Buffer) error {
 	case errors.As(err, &slow) && slow.Timeout():
 		return errRequestTimeout
 	case err != nil:
-		return errMalformedJSON.Say("The body ended before it was complete.")
+		return errBodyCutOff
 	case read == 0:
 		return errMalformedJSON.Say("A JSON object is required as the body.")
 	}

@@ -2,15 +2,19 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"mime"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 	"github.com/gin-gonic/gin"
 
 	"quantix/internal/models"
@@ -140,6 +144,26 @@ func isJSON(contentType string) bool {
 	}
 	charset, given := params["charset"]
 	return !given || strings.EqualFold(charset, "utf-8")
+}
+
+// A sentBody is a request's body whose faults are the client's: cut off, or chunks that are none. huma takes them for ours.
+type sentBody struct{ io.ReadCloser }
+
+// Read says malformed_json when the body cannot be read to its end. Being late is told apart by what reads.
+func (b sentBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	var slow net.Error
+	if err == nil || err == io.EOF || errors.As(err, &slow) && slow.Timeout() {
+		return n, err
+	}
+	return n, errBodyCutOff.With(err)
+}
+
+// readable has the operation read the body as what a client sent.
+func readable(ctx huma.Context, next func(huma.Context)) {
+	r := humagin.Unwrap(ctx).Request
+	r.Body = sentBody{r.Body}
+	next(ctx)
 }
 
 // deadline bounds every operation, so that nothing hangs whatever the store does.

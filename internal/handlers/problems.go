@@ -46,6 +46,9 @@ var (
 	errRequestTimeout   = httpError("request_timeout", "The body did not arrive in time; send it again.")
 )
 
+// errBodyCutOff is a malformed_json that tells what is wrong with it.
+var errBodyCutOff = errMalformedJSON.Say("The body ended before it was complete.")
+
 var httpStatuses = map[string]int{
 	errMalformedJSON.Code:    http.StatusBadRequest,
 	errBodyTooLarge.Code:     http.StatusRequestEntityTooLarge,

@@ -89,7 +89,7 @@ func newServer(d Deps) (*server, error) {
 		return nil, err
 	}
 	a := &api{API: humagin.New(s.router, newConfig(cmp.Or(d.Version, "dev"))), router: s.router}
-	a.UseMiddleware(s.deadline)
+	a.UseMiddleware(s.deadline, readable)
 	s.register(a, d)
 	if err := s.servePages(a.OpenAPI(), d.Metrics); err != nil {
 		return nil, err
