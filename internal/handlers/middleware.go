@@ -61,12 +61,23 @@ func (s *server) done(c *gin.Context, start time.Time, id string) {
 		route = "none" // unknown addresses must not become labels without number
 	}
 	if s.observer != nil {
-		s.observer.Request(route, c.Request.Method, c.Writer.Status(), took)
+		s.observer.Request(route, methodName(c.Request.Method), c.Writer.Status(), took)
 	}
 	s.log(c, route, id, took)
 }
 
-// log writes the request's line. Nothing that a client wrote goes into it, but for the checked request id.
+// methodName is the method, or "other": clients may invent as many as they like, and labels must stay few.
+func methodName(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodOptions, http.MethodConnect, http.MethodTrace:
+		return method
+	}
+	return "other"
+}
+
+// log writes the request's line. Nothing that a client wrote goes into it, but for the checked request id and, from a
+// trusted proxy, the client's address.
 func (s *server) log(c *gin.Context, route, id string, took time.Duration) {
 	ctx, level := c.Request.Context(), slog.LevelInfo
 	if len(c.Errors) > 0 {
@@ -79,7 +90,8 @@ func (s *server) log(c *gin.Context, route, id string, took time.Duration) {
 		return
 	}
 	attrs := [...]slog.Attr{
-		slog.String("method", c.Request.Method), slog.String("route", route), slog.Int("status", c.Writer.Status()),
+		slog.String("method", methodName(c.Request.Method)), slog.String("route", route), slog.Int("status", c.Writer.Status()),
+		slog.String("client", c.ClientIP()),
 		slog.Duration("took", took), slog.Int("bytes", max(c.Writer.Size(), 0)), slog.String("request_id", id),
 	}
 	if len(c.Errors) == 0 {

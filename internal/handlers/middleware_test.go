@@ -206,6 +206,26 @@ func TestLog_has_no_secrets(t *testing.T) {
 	}
 }
 
+// What a client invents must not become a line or a label of its own; where it comes from is told.
+func TestLog_names_the_client_and_known_methods(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		proxies []string
+		want    string
+	}{
+		{nil, "client=192.0.2.1"}, // where httptest says that requests come from
+		{[]string{"192.0.2.0/24"}, "client=203.0.113.7"},
+		{[]string{"10.0.0.0/8"}, "client=192.0.2.1"},
+	} {
+		log := &lines{}
+		s := newTestServer(t, Deps{TrustedProxies: test.proxies, Logger: slog.New(slog.NewTextHandler(log, nil))})
+		send(t, s, "BREW", "/healthz", "", "X-Forwarded-For", "203.0.113.7")
+		if text := log.String(); !strings.Contains(text, test.want+" ") || !strings.Contains(text, "method=other") {
+			t.Errorf("%v: %s; want %s", test.proxies, text, test.want)
+		}
+	}
+}
+
 // seen collects what an observer is told.
 type seen struct {
 	mu  sync.Mutex
@@ -225,7 +245,8 @@ func TestObserver_hears_patterns(t *testing.T) {
 	b.do("GET", eventsPath+"/0190a000-0000-7000-8000-000000000000", "")
 	b.do("GET", "/no/such/thing", "")
 	b.do("POST", bookingsPath, `{}`)
-	want := "[GET /api/v1/events/:id 404 GET none 404 POST /api/v1/bookings 400]"
+	b.do("BREW", bookingsPath, "")
+	want := "[GET /api/v1/events/:id 404 GET none 404 POST /api/v1/bookings 400 other none 405]"
 	if got := fmt.Sprint(observer.all); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

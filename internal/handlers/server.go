@@ -27,7 +27,8 @@ const DefaultTimeout = 15 * time.Second
 
 // Observer is told of every request, for metrics. It is called on the hot path: it must not block.
 type Observer interface {
-	// Request: one was answered. route is the pattern, such as "/api/v1/events/:id", or "none".
+	// Request: one was answered. route is the pattern, such as "/api/v1/events/:id", or "none"; method is one of
+	// HTTP's own, or "other".
 	Request(route, method string, status int, took time.Duration)
 }
 
@@ -46,7 +47,8 @@ type Deps struct {
 	Observer Observer                            // nil: none
 	Logger   *slog.Logger                        // nil: none
 
-	// TrustedProxies are the addresses or CIDRs whose X-Forwarded-For is believed; none by default.
+	// TrustedProxies are the addresses or CIDRs whose X-Forwarded-For is believed for the client's address in the
+	// log; none by default.
 	TrustedProxies []string
 	RequestTimeout time.Duration // default DefaultTimeout
 }
