@@ -92,8 +92,18 @@ func TestAddresses(t *testing.T) {
 			t.Errorf("%s: OPTIONS: Allow: %s", path, o.header.Get("Allow"))
 		}
 	}
-	for _, path := range []string{"/", "/api", "/api/v1", "/api/v2/events", eventsPath + "/", "/docs/x", "/metrics", "/..%2f..%2fetc/passwd"} {
+	for _, path := range []string{"/api", "/api/v1", "/api/v2/events", eventsPath + "/", "/docs/x", "/metrics", "/..%2f..%2fetc/passwd"} {
 		b.do("GET", path, "").refused(http.StatusNotFound, "route_not_found")
+	}
+}
+
+func TestRoot_leads_to_the_docs(t *testing.T) {
+	t.Parallel()
+	s := newTestServer(t, Deps{})
+	for _, method := range []string{"GET", "HEAD"} {
+		if a := send(t, s, method, "/", "").want(http.StatusFound); a.header.Get("Location") != "/docs" {
+			t.Errorf("%s leads to %s", a.request, a.header.Get("Location"))
+		}
 	}
 }
 

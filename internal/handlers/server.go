@@ -127,6 +127,7 @@ func (s *server) servePages(document *huma.OpenAPI, metrics http.Handler) error 
 		return fmt.Errorf("write the OpenAPI document: %w", err)
 	}
 	s.router.GET("/openapi.json", func(c *gin.Context) { c.Data(http.StatusOK, "application/json", text) })
+	s.router.GET("/", func(c *gin.Context) { c.Redirect(http.StatusFound, "/docs") }) // where people look first
 	s.router.GET("/problems", explainProblems)
 	s.router.GET(problemPath+":code", explainProblem)
 	if metrics != nil {
