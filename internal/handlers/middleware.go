@@ -42,7 +42,7 @@ func (s *server) around(c *gin.Context) {
 	header["Referrer-Policy"] = noReferrer
 	header["Content-Security-Policy"] = nothingAllowed
 	defer s.done(c, start, id)
-	if refusal := checkBody(c.Request); refusal != nil {
+	if refusal := s.check(c.Request); refusal != nil {
 		writeProblem(c, refusal)
 		c.Abort()
 		return
@@ -132,6 +132,15 @@ func isRequestID(id string) bool {
 		}
 	}
 	return true
+}
+
+// check refuses what no handler needs to see. There is no login yet that a foreign page could ride on, but a server on
+// somebody's own machine is open to every page in their browser: only pages of its own may change anything.
+func (s *server) check(r *http.Request) error {
+	if s.origins.Check(r) != nil {
+		return errCrossOrigin
+	}
+	return checkBody(r)
 }
 
 // checkBody refuses a body that is too large or not JSON before anybody reads it.

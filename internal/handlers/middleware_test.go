@@ -97,6 +97,40 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
+// A page of another site must not book on somebody's own machine; programs and our own pages must.
+func TestCrossOrigin(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	event, user := b.event(50), b.user("john@example.com")
+	text := b.bookText(event.ID, user.ID, 1)
+	for name, headers := range map[string][]string{
+		"another site":         {"Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"},
+		"another port":         {"Sec-Fetch-Site", "same-site", "Origin", "http://localhost:3000"},
+		"an old browser":       {"Origin", "https://evil.example"},
+		"a sandboxed frame":    {"Origin", "null"},
+		"a form without a key": {"Sec-Fetch-Site", "cross-site", "Content-Type", "text/plain"},
+	} {
+		for _, request := range []string{
+			"POST " + bookingsPath, "POST " + usersPath, "PUT " + eventsPath + "/" + event.ID, "DELETE " + eventsPath + "/" + event.ID,
+			"DELETE " + usersPath + "/" + user.ID, "POST " + eventsPath + "/" + event.ID + "/cancel",
+		} {
+			method, path, _ := strings.Cut(request, " ")
+			if p := b.do(method, path, text, headers...).refused(http.StatusForbidden, "cross_origin"); p.Detail == "" {
+				t.Errorf("%s, %s: no detail", name, request)
+			}
+		}
+		b.do("GET", eventsPath+"/"+event.ID, "", headers[:2]...).want(http.StatusOK)
+	}
+	for _, headers := range [][]string{ // curl; our /docs; an address typed in; /docs in an old browser
+		nil, {"Sec-Fetch-Site", "same-origin", "Origin", "http://example.com"}, {"Sec-Fetch-Site", "none"}, {"Origin", "http://example.com"},
+	} {
+		b.do("POST", bookingsPath, text, headers...).want(http.StatusCreated)
+	}
+	if left := read[eventJSON](b.do("GET", eventsPath+"/"+event.ID, "")).Available; left != 46 {
+		t.Errorf("%d tickets are left, want 46", left)
+	}
+}
+
 func TestRoot_leads_to_the_docs(t *testing.T) {
 	t.Parallel()
 	s := newTestServer(t, Deps{})

@@ -59,6 +59,7 @@ type server struct {
 	logger   *slog.Logger
 	observer Observer
 	timeout  time.Duration
+	origins  http.CrossOriginProtection // trusts no other origin
 }
 
 // api is where operations are registered: huma's, and the router for what is not an operation.
