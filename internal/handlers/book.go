@@ -61,7 +61,7 @@ func describeCreate(registry huma.Registry) *huma.Operation {
 		},
 	}.describe(registry, true)
 	text := &huma.Schema{Type: huma.TypeString}
-	key := &huma.Schema{Type: huma.TypeString, MaxLength: new(models.MaxKeyLength)}
+	key := &huma.Schema{Type: huma.TypeString, MinLength: new(1), MaxLength: new(models.MaxKeyLength)}
 	op.Parameters = []*huma.Param{{
 		Name: keyHeader, In: "header", Schema: key,
 		Description: "Your name for this request, printable ASCII; sent again with the same key, it is answered as before.",
@@ -148,6 +148,9 @@ func idempotencyKey(header http.Header) (string, error) {
 	if len(keys) == 0 {
 		return "", nil
 	}
+	if keys[0] == "" { // who sends the header counts on it
+		return "", models.Invalid([]models.FieldError{{Location: "header." + keyHeader, Message: "must not be empty"}})
+	}
 	return keys[0], nil
 }
 
@@ -162,7 +165,7 @@ func readBody(r *http.Request, buffer *bytes.Buffer) error {
 	case errors.As(err, &slow) && slow.Timeout():
 		return errRequestTimeout
 	case err != nil:
-		return errMalformedJSON.Say("The body ended before it was complete.")
+		return errBodyCutOff
 	case read == 0:
 		return errMalformedJSON.Say("A JSON object is required as the body.")
 	}

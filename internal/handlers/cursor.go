@@ -58,6 +58,9 @@ func (l list) decode(cursor string) (*models.Position, error) {
 	}
 	p := &models.Position{Time: time.UnixMicro(int64(binary.BigEndian.Uint64(position))).UTC()}
 	copy(p.ID[:], position[8:])
+	if year := p.Time.Year(); year < 1 || year > 9999 { // we make no such cursor, and no database could compare it
+		return nil, models.ErrInvalidCursor
+	}
 	return p, nil
 }
 

@@ -2,15 +2,19 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"mime"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 	"github.com/gin-gonic/gin"
 
 	"quantix/internal/models"
@@ -38,7 +42,7 @@ func (s *server) around(c *gin.Context) {
 	header["Referrer-Policy"] = noReferrer
 	header["Content-Security-Policy"] = nothingAllowed
 	defer s.done(c, start, id)
-	if refusal := checkBody(c.Request); refusal != nil && c.FullPath() != callbackRoute {
+	if refusal := s.check(c.Request, c.FullPath()); refusal != nil {
 		writeProblem(c, refusal)
 		c.Abort()
 		return
@@ -57,12 +61,23 @@ func (s *server) done(c *gin.Context, start time.Time, id string) {
 		route = "none" // unknown addresses must not become labels without number
 	}
 	if s.observer != nil {
-		s.observer.Request(route, c.Request.Method, c.Writer.Status(), took)
+		s.observer.Request(route, methodName(c.Request.Method), c.Writer.Status(), took)
 	}
 	s.log(c, route, id, took)
 }
 
-// log writes the request's line. Nothing that a client wrote goes into it, but for the checked request id.
+// methodName is the method, or "other": clients may invent as many as they like, and labels must stay few.
+func methodName(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodOptions, http.MethodConnect, http.MethodTrace:
+		return method
+	}
+	return "other"
+}
+
+// log writes the request's line. Nothing that a client wrote goes into it, but for the checked request id and, from a
+// trusted proxy, the client's address.
 func (s *server) log(c *gin.Context, route, id string, took time.Duration) {
 	ctx, level := c.Request.Context(), slog.LevelInfo
 	if len(c.Errors) > 0 {
@@ -75,7 +90,8 @@ func (s *server) log(c *gin.Context, route, id string, took time.Duration) {
 		return
 	}
 	attrs := [...]slog.Attr{
-		slog.String("method", c.Request.Method), slog.String("route", route), slog.Int("status", c.Writer.Status()),
+		slog.String("method", methodName(c.Request.Method)), slog.String("route", route), slog.Int("status", c.Writer.Status()),
+		slog.String("client", c.ClientIP()),
 		slog.Duration("took", took), slog.Int("bytes", max(c.Writer.Size(), 0)), slog.String("request_id", id),
 	}
 	if len(c.Errors) == 0 {
@@ -118,6 +134,18 @@ func isRequestID(id string) bool {
 	return true
 }
 
+// check refuses what no handler needs to see. There is no login yet that a foreign page could ride on, but a server on
+// somebody's own machine is open to every page in their browser: only pages of its own may change anything.
+func (s *server) check(r *http.Request, route string) error {
+	if s.origins.Check(r) != nil {
+		return errCrossOrigin
+	}
+	if route == callbackRoute {
+		return nil // gateways send what they like, and its reader has bounds of its own
+	}
+	return checkBody(r)
+}
+
 // checkBody refuses a body that is too large or not JSON before anybody reads it.
 func checkBody(r *http.Request) error {
 	if r.Method != http.MethodPost && r.Method != http.MethodPut || r.ContentLength == 0 {
@@ -140,6 +168,26 @@ func isJSON(contentType string) bool {
 	}
 	charset, given := params["charset"]
 	return !given || strings.EqualFold(charset, "utf-8")
+}
+
+// A sentBody is a request's body whose faults are the client's: cut off, or chunks that are none. huma takes them for ours.
+type sentBody struct{ io.ReadCloser }
+
+// Read says malformed_json when the body cannot be read to its end. Being late is told apart by what reads.
+func (b sentBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	var slow net.Error
+	if err == nil || err == io.EOF || errors.As(err, &slow) && slow.Timeout() {
+		return n, err
+	}
+	return n, errBodyCutOff.With(err)
+}
+
+// readable has the operation read the body as what a client sent.
+func readable(ctx huma.Context, next func(huma.Context)) {
+	r := humagin.Unwrap(ctx).Request
+	r.Body = sentBody{r.Body}
+	next(ctx)
 }
 
 // deadline bounds every operation, so that nothing hangs whatever the store does.

@@ -92,8 +92,52 @@ func TestAddresses(t *testing.T) {
 			t.Errorf("%s: OPTIONS: Allow: %s", path, o.header.Get("Allow"))
 		}
 	}
-	for _, path := range []string{"/", "/api", "/api/v1", "/api/v2/events", eventsPath + "/", "/docs/x", "/metrics", "/..%2f..%2fetc/passwd"} {
+	for _, path := range []string{"/api", "/api/v1", "/api/v2/events", eventsPath + "/", "/docs/x", "/metrics", "/..%2f..%2fetc/passwd"} {
 		b.do("GET", path, "").refused(http.StatusNotFound, "route_not_found")
+	}
+}
+
+// A page of another site must not book on somebody's own machine; programs and our own pages must.
+func TestCrossOrigin(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	event, user := b.event(50), b.user("john@example.com")
+	text := b.bookText(event.ID, user.ID, 1)
+	for name, headers := range map[string][]string{
+		"another site":         {"Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"},
+		"another port":         {"Sec-Fetch-Site", "same-site", "Origin", "http://localhost:3000"},
+		"an old browser":       {"Origin", "https://evil.example"},
+		"a sandboxed frame":    {"Origin", "null"},
+		"a form without a key": {"Sec-Fetch-Site", "cross-site", "Content-Type", "text/plain"},
+	} {
+		for _, request := range []string{
+			"POST " + bookingsPath, "POST " + usersPath, "PUT " + eventsPath + "/" + event.ID, "DELETE " + eventsPath + "/" + event.ID,
+			"DELETE " + usersPath + "/" + user.ID, "POST " + eventsPath + "/" + event.ID + "/cancel",
+		} {
+			method, path, _ := strings.Cut(request, " ")
+			if p := b.do(method, path, text, headers...).refused(http.StatusForbidden, "cross_origin"); p.Detail == "" {
+				t.Errorf("%s, %s: no detail", name, request)
+			}
+		}
+		b.do("GET", eventsPath+"/"+event.ID, "", headers[:2]...).want(http.StatusOK)
+	}
+	for _, headers := range [][]string{ // curl; our /docs; an address typed in; /docs in an old browser
+		nil, {"Sec-Fetch-Site", "same-origin", "Origin", "http://example.com"}, {"Sec-Fetch-Site", "none"}, {"Origin", "http://example.com"},
+	} {
+		b.do("POST", bookingsPath, text, headers...).want(http.StatusCreated)
+	}
+	if left := read[eventJSON](b.do("GET", eventsPath+"/"+event.ID, "")).Available; left != 46 {
+		t.Errorf("%d tickets are left, want 46", left)
+	}
+}
+
+func TestRoot_leads_to_the_docs(t *testing.T) {
+	t.Parallel()
+	s := newTestServer(t, Deps{})
+	for _, method := range []string{"GET", "HEAD"} {
+		if a := send(t, s, method, "/", "").want(http.StatusFound); a.header.Get("Location") != "/docs" {
+			t.Errorf("%s leads to %s", a.request, a.header.Get("Location"))
+		}
 	}
 }
 
@@ -206,6 +250,26 @@ func TestLog_has_no_secrets(t *testing.T) {
 	}
 }
 
+// What a client invents must not become a line or a label of its own; where it comes from is told.
+func TestLog_names_the_client_and_known_methods(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		proxies []string
+		want    string
+	}{
+		{nil, "client=192.0.2.1"}, // where httptest says that requests come from
+		{[]string{"192.0.2.0/24"}, "client=203.0.113.7"},
+		{[]string{"10.0.0.0/8"}, "client=192.0.2.1"},
+	} {
+		log := &lines{}
+		s := newTestServer(t, Deps{TrustedProxies: test.proxies, Logger: slog.New(slog.NewTextHandler(log, nil))})
+		send(t, s, "BREW", "/healthz", "", "X-Forwarded-For", "203.0.113.7")
+		if text := log.String(); !strings.Contains(text, test.want+" ") || !strings.Contains(text, "method=other") {
+			t.Errorf("%v: %s; want %s", test.proxies, text, test.want)
+		}
+	}
+}
+
 // seen collects what an observer is told.
 type seen struct {
 	mu  sync.Mutex
@@ -225,7 +289,8 @@ func TestObserver_hears_patterns(t *testing.T) {
 	b.do("GET", eventsPath+"/0190a000-0000-7000-8000-000000000000", "")
 	b.do("GET", "/no/such/thing", "")
 	b.do("POST", bookingsPath, `{}`)
-	want := "[GET /api/v1/events/:id 404 GET none 404 POST /api/v1/bookings 400]"
+	b.do("BREW", bookingsPath, "")
+	want := "[GET /api/v1/events/:id 404 GET none 404 POST /api/v1/bookings 400 other none 405]"
 	if got := fmt.Sprint(observer.all); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

@@ -96,9 +96,13 @@ type operation struct {
 	errors  []*models.Error // what may be answered instead, besides what every operation may answer
 }
 
-// describe turns it into huma's form. Every operation may fail with 500 and 503; those with parameters or a body, with 400.
+// describe turns it into huma's form. Every operation may fail with 500 and 503; those with parameters or a body, with 400;
+// those that change something, with 403.
 func (o operation) describe(registry huma.Registry, takesBody bool) huma.Operation {
 	possible := slices.Concat([]*models.Error{models.ErrInvalid}, o.errors, []*models.Error{models.ErrInternal, models.ErrUnavailable})
+	if o.method != http.MethodGet {
+		possible = append(possible, errCrossOrigin)
+	}
 	if takesBody {
 		possible = append(possible, errMalformedJSON, errBodyTooLarge, errMediaType, errRequestTimeout)
 	}

@@ -44,7 +44,11 @@ var (
 	errMethodNotAllowed = httpError("method_not_allowed", "This address does not know the method; the Allow header lists those that it knows.")
 	errRouteNotFound    = httpError("route_not_found", "There is nothing at this address; /docs shows what there is.")
 	errRequestTimeout   = httpError("request_timeout", "The body did not arrive in time; send it again.")
+	errCrossOrigin      = httpError("cross_origin", "A page of another site may not change anything here; send the request from this address, or from a program.")
 )
+
+// errBodyCutOff is a malformed_json that tells what is wrong with it.
+var errBodyCutOff = errMalformedJSON.Say("The body ended before it was complete.")
 
 var httpStatuses = map[string]int{
 	errMalformedJSON.Code:    http.StatusBadRequest,
@@ -53,6 +57,7 @@ var httpStatuses = map[string]int{
 	errMethodNotAllowed.Code: http.StatusMethodNotAllowed,
 	errRouteNotFound.Code:    http.StatusNotFound,
 	errRequestTimeout.Code:   http.StatusRequestTimeout,
+	errCrossOrigin.Code:      http.StatusForbidden,
 }
 
 func httpError(code, detail string) *models.Error {
@@ -62,7 +67,7 @@ func httpError(code, detail string) *models.Error {
 // problemTypes is every code that an answer may carry.
 var problemTypes = []*models.Error{
 	models.ErrInvalid, models.ErrInvalidCursor, errMalformedJSON, errBodyTooLarge, errMediaType, errMethodNotAllowed,
-	errRouteNotFound, errRequestTimeout,
+	errRouteNotFound, errRequestTimeout, errCrossOrigin,
 	models.ErrEventNotFound, models.ErrUserNotFound, models.ErrBookingNotFound, models.ErrLetterNotFound,
 	models.ErrSoldOut, models.ErrInsufficientTickets, models.ErrEventStarted, models.ErrSalesEnded,
 	models.ErrEventCancelled, models.ErrEventOver, models.ErrAlreadyCancelled, models.ErrCapacityBelowTaken,

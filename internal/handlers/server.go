@@ -27,7 +27,8 @@ const DefaultTimeout = 15 * time.Second
 
 // Observer is told of every request, for metrics. It is called on the hot path: it must not block.
 type Observer interface {
-	// Request: one was answered. route is the pattern, such as "/api/v1/events/:id", or "none".
+	// Request: one was answered. route is the pattern, such as "/api/v1/events/:id", or "none"; method is one of
+	// HTTP's own, or "other".
 	Request(route, method string, status int, took time.Duration)
 }
 
@@ -48,7 +49,8 @@ type Deps struct {
 	Observer Observer                            // nil: none
 	Logger   *slog.Logger                        // nil: none
 
-	// TrustedProxies are the addresses or CIDRs whose X-Forwarded-For is believed; none by default.
+	// TrustedProxies are the addresses or CIDRs whose X-Forwarded-For is believed for the client's address in the
+	// log; none by default.
 	TrustedProxies []string
 	RequestTimeout time.Duration // default DefaultTimeout
 }
@@ -59,6 +61,7 @@ type server struct {
 	logger   *slog.Logger
 	observer Observer
 	timeout  time.Duration
+	origins  http.CrossOriginProtection // trusts no other origin
 }
 
 // api is where operations are registered: huma's, and the router for what is not an operation.
@@ -91,7 +94,7 @@ func newServer(d Deps) (*server, error) {
 		return nil, err
 	}
 	a := &api{API: humagin.New(s.router, newConfig(cmp.Or(d.Version, "dev"))), router: s.router}
-	a.UseMiddleware(s.deadline)
+	a.UseMiddleware(s.deadline, readable)
 	s.register(a, d)
 	if err := s.servePages(a.OpenAPI(), d.Metrics); err != nil {
 		return nil, err
@@ -128,6 +131,7 @@ func (s *server) servePages(document *huma.OpenAPI, metrics http.Handler) error 
 		return fmt.Errorf("write the OpenAPI document: %w", err)
 	}
 	s.router.GET("/openapi.json", func(c *gin.Context) { c.Data(http.StatusOK, "application/json", text) })
+	s.router.GET("/", func(c *gin.Context) { c.Redirect(http.StatusFound, "/docs") }) // where people look first
 	s.router.GET("/problems", explainProblems)
 	s.router.GET(problemPath+":code", explainProblem)
 	if metrics != nil {

@@ -102,7 +102,7 @@ func (h *users) register(a *api) {
 	}, h.update)
 	register(a, operation{
 		id: "delete-user", method: http.MethodDelete, path: usersPath + "/{id}", tag: "users", summary: "Delete a user",
-		detail: "Only a user without live bookings.", status: http.StatusNoContent,
+		detail: "Only a user without live bookings. Name and e-mail are overwritten; the bookings stay, and keep the id.", status: http.StatusNoContent,
 		errors: []*models.Error{notFound, stale, models.ErrUserHasBookings},
 	}, h.delete)
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -132,6 +134,20 @@ func TestCursor(t *testing.T) {
 }
 
 // A cursor has one form, and no other text is one.
+// The hash is no secret: a forged position must not reach a database that cannot hold it.
+func TestCursor_of_an_impossible_time(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	l := list{path: eventsPath}
+	for _, at := range []int64{math.MinInt64, math.MaxInt64, time.Date(0, 12, 31, 23, 59, 59, 0, time.UTC).UnixMicro(), time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()} {
+		forged := l.encode(models.Position{Time: time.UnixMicro(at), ID: models.NewID[models.EventID]()})
+		b.do("GET", eventsPath+"?cursor="+forged, "").refused(http.StatusBadRequest, "invalid_cursor")
+	}
+	for _, at := range []time.Time{{}, time.Date(9999, 12, 31, 23, 59, 59, 999999000, time.UTC)} {
+		b.do("GET", eventsPath+"?cursor="+l.encode(models.Position{Time: at}), "").want(http.StatusOK)
+	}
+}
+
 func FuzzCursor(f *testing.F) {
 	l := list{path: usersPath}
 	f.Add(l.encode(models.Position{ID: models.NewID[models.UserID]()}))

@@ -8,7 +8,7 @@ import (
 // Rules are the settings that decisions depend on.
 type Rules struct {
 	PaymentDeadline time.Duration // how long a booking may wait for its payment
-	RetryLease      time.Duration // how long a given-up charge rests before the reconciler asks again
+	RetryLease      time.Duration // how long a given-up charge rests before the retrier asks again
 }
 
 // EventState is what a desk reads of one event under its row's lock. Decide changes it command by command; what has

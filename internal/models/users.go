@@ -13,7 +13,8 @@ const (
 	MaxEmailLength = 254
 )
 
-// User is somebody who books. Deleted ones are kept, for their bookings' sake, and answered as unknown.
+// User is somebody who books. Deleted ones are kept, for their bookings' sake, without name and e-mail (Erase), and
+// answered as unknown.
 type User struct {
 	ID        UserID
 	Name      string
@@ -52,6 +53,12 @@ func (u *User) Apply(patch UserPatch, ifVersion *int64, now time.Time) (changed 
 	next.UpdatedAt = now
 	*u = next
 	return true, nil
+}
+
+// Erase deletes a user for good: their bookings keep the id, and nothing else tells who it was.
+func (u *User) Erase(now time.Time) {
+	u.Name, u.Email = "erased", u.ID.String()+"@erased.invalid"
+	u.DeletedAt, u.UpdatedAt = now, now
 }
 
 func (u *User) check() error {

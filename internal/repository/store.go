@@ -88,7 +88,7 @@ type Users interface {
 	// UpdateUser locks the user, applies the patch by User.Apply and writes it. Errors: models.ErrUserNotFound,
 	// models.ErrEmailTaken, those of User.Apply.
 	UpdateUser(ctx context.Context, id models.UserID, patch models.UserPatch, ifVersion *int64) (models.User, error)
-	// DeleteUser hides a user without live bookings (PENDING, or CONFIRMED and the event not over, that is date_time
+	// DeleteUser erases (User.Erase) a user without live bookings (PENDING, or CONFIRMED and the event not over, that is date_time
 	// and sales_end both in the past). It excludes a booking that is being made for the user meanwhile: it locks the
 	// user's row against the FOR KEY SHARE of AtDesk, then looks. Errors: models.ErrUserNotFound,
 	// models.ErrUserHasBookings, models.ErrVersionMismatch.

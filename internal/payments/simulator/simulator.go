@@ -105,6 +105,9 @@ func (g *Gateway) Refund(ctx context.Context, request payments.RefundRequest) mo
 // ask takes its time, fails as often as it is set to, and else lets the ledger decide. The fault is the outcome of a
 // call that surely did nothing: models.Unavailable for those that would have done something.
 func (g *Gateway) ask(ctx context.Context, fault models.Outcome, e *entry) models.Result {
+	if ctx.Err() != nil { // nothing was sent; a ledger that is quick would else do it all the same
+		return models.Result{Outcome: fault, Reason: "the call had no time left"}
+	}
 	if g.options.Latency > 0 && !repository.Pause(ctx, g.options.Latency) {
 		return models.Result{Outcome: models.Unknown, Reason: "the gateway did not answer in time"}
 	}

@@ -199,3 +199,21 @@ func BenchmarkCharge(b *testing.B) {
 		}
 	})
 }
+
+// A caller without time left must not learn of a success by luck, and a call that was never sent has no effect.
+func TestGateway_does_nothing_for_a_context_that_has_ended(t *testing.T) {
+	t.Parallel()
+	s := shop.New(t)
+	g := simulator.New(s.Store, simulator.Options{})
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 100 {
+		r := request(models.SimOK)
+		want(t, "charge", g.Charge(ended, r), models.Unavailable)
+		want(t, "find", g.Find(ended, r), models.Unknown)
+		want(t, "void", g.Void(ended, r), models.Unknown)
+		refund := payments.RefundRequest{Key: "refund:" + r.Reference, Reference: r.Reference, Amount: r.Amount}
+		want(t, "refund", g.Refund(ended, refund), models.Unavailable)
+		want(t, "find it with time", g.Find(t.Context(), r), models.Absent)
+	}
+}

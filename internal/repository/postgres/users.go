@@ -82,7 +82,7 @@ const hasLiveBookings = `
 		WHERE b.user_id = $1 AND (b.status = 'PENDING'
 			OR b.status = 'CONFIRMED' AND (e.date_time > $2 OR e.sales_end > $2)))`
 
-// DeleteUser hides a user without live bookings. The lock waits for bookings that are being made for the user, and
+// DeleteUser erases a user without live bookings. The lock waits for bookings that are being made for the user, and
 // the look that follows sees them; bookings that come later find the user deleted.
 func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int64) error {
 	return wrap("delete a user", s.changeUser(ctx, lockUserToDelete, id, func(tx pgx.Tx, u *models.User, now time.Time) (bool, error) {
@@ -96,7 +96,7 @@ func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int
 		if live {
 			return false, models.ErrUserHasBookings
 		}
-		u.DeletedAt, u.UpdatedAt = now, now
+		u.Erase(now)
 		return true, nil
 	}))
 }

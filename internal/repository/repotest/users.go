@@ -80,6 +80,18 @@ var userRules = rules{
 		}
 	},
 
+	"deleting_one_erases_name_and_address": func(t *testing.T, s *shop) {
+		user, other := s.userNamed("John Doe", "John@Example.com"), s.user()
+		s.clock.Pass(time.Hour)
+		s.ok("deleting", s.DeleteUser(s.ctx(), user.ID, nil))
+		s.ok("bringing the row back", s.Exec(s.ctx(), "UPDATE users SET deleted_at = NULL"))
+		want := user
+		want.Name, want.Email, want.UpdatedAt = "erased", user.ID.String()+"@erased.invalid", noon.Add(time.Hour)
+		same(t, "the row of the deleted user", s.readUser(user.ID), want)
+		same(t, "the other user", s.readUser(other.ID), other)
+		s.userNamed("John Doe", "john@example.com")
+	},
+
 	"the_address_of_a_deleted_user_is_free_again": func(t *testing.T, s *shop) {
 		for range 3 {
 			user := s.userNamed("John", "john@example.com")

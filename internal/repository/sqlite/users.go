@@ -66,7 +66,7 @@ const hasLiveBookings = `
 		WHERE b.user_id = ?1 AND (b.status = 'PENDING'
 			OR b.status = 'CONFIRMED' AND (e.date_time > ?2 OR e.sales_end > ?2)))`
 
-// DeleteUser hides a user without live bookings. There is one writer: no booking can come in between.
+// DeleteUser erases a user without live bookings. There is one writer: no booking can come in between.
 func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int64) error {
 	return s.changeUser(ctx, "delete a user", id, func(c *conn, u *models.User, now time.Time) (bool, error) {
 		if ifVersion != nil && *ifVersion != u.Version {
@@ -79,7 +79,7 @@ func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int
 		if live != 0 {
 			return false, models.ErrUserHasBookings
 		}
-		u.DeletedAt, u.UpdatedAt = now, now
+		u.Erase(now)
 		return true, nil
 	})
 }

@@ -1,0 +1,63 @@
+package handlers
+
+import (
+	"bufio"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A body that ends too early, or whose chunks are none, is the client's fault on every route: 400, and no error in the log.
+func TestBodies_cut_off(t *testing.T) {
+	t.Parallel()
+	log := &lines{}
+	b := setup(t, func(d *Deps) { d.Logger = slog.New(slog.NewTextHandler(log, nil)) })
+	web := httptest.NewServer(b.server.router)
+	t.Cleanup(web.Close)
+	event, user := b.event(5), b.user("john@example.com")
+	for _, route := range []string{"POST " + eventsPath, "PUT " + eventsPath + "/" + event.ID, "POST " + usersPath, "PUT " + usersPath + "/" + user.ID, "POST " + bookingsPath} {
+		for name, rest := range map[string]string{
+			"shorter than announced":  "Content-Length: 100\r\n\r\n{\"name\":",
+			"a chunk that is none":    "Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
+			"a chunk that is cut off": "Transfer-Encoding: chunked\r\n\r\n50\r\n{\"name\"",
+		} {
+			response := sendRaw(t, web, route+" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+rest)
+			if !strings.Contains(response, "HTTP/1.1 400 ") || !strings.Contains(response, `"malformed_json"`) {
+				t.Errorf("%s, %s: %s", route, name, response)
+			}
+		}
+	}
+	if strings.Contains(log.String(), "level=ERROR") {
+		t.Errorf("the log: %s", log)
+	}
+}
+
+// sendRaw sends bytes, hangs up its half of the connection, and gives what comes back.
+func sendRaw(tb testing.TB, web *httptest.Server, text string) string {
+	tb.Helper()
+	conn, err := net.DialTimeout("tcp", web.Listener.Addr().String(), 5*time.Second)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := fmt.Fprint(conn, text); err != nil {
+		tb.Fatal(err)
+	}
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		tb.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer response.Body.Close()
+	var all strings.Builder
+	_ = response.Write(&all)
+	return all.String()
+}
