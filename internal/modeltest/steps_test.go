@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"quantix/internal/models"
+	"quantix/internal/payments"
 	"quantix/internal/queue/inprocess"
 	"quantix/internal/services"
 )
@@ -356,13 +357,17 @@ func (l *life) callback() {
 		return
 	}
 	outcome := a.says()
+	reference := models.FirstCharge(l.ref(id)).Reference()
+	if said := l.inner.Find(context.Background(), payments.ChargeRequest{Reference: reference}); said.Outcome != outcome {
+		l.fail("the gateway says %s of %s, the model's %s", said.Outcome, l.name(id), outcome)
+	}
 	if b.method == models.SimSlow && a.state != "voided" && l.chance(3) {
 		outcome = models.StillOpen
 	}
 	for range 1 + l.random.IntN(3) {
 		l.plan.desk = l.lostCommit()
 		l.note("callback for %s: %s", l.name(id), outcome)
-		body := models.FirstCharge(l.ref(id)).Reference() + " " + string(outcome)
+		body := reference + " " + string(outcome)
 		l.must(l.one().calls.Receive(context.Background(), "simulated", nil, []byte(body)))
 		l.model.settle(b, outcome, 30*time.Second)
 	}
