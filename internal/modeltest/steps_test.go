@@ -422,7 +422,9 @@ func (l *life) letter() {
 	}
 	letterID, ctx := models.FirstCharge(l.ref(id)).LetterID(kind), context.Background()
 	if l.chance(2) {
-		l.plan.desk = l.lostCommit()
+		if l.chance(4) {
+			l.plan.desk = commitUnknown
+		}
 		l.same(fmt.Sprintf("retry the %s letter of %s", kind, l.name(id)), l.one().letters.Retry(ctx, letterID), l.retriesLetter(b, kind))
 	} else {
 		l.same(fmt.Sprintf("discard the %s letter of %s", kind, l.name(id)), l.one().letters.Discard(ctx, letterID), l.discardsLetter(b, kind))
