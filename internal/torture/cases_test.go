@@ -159,14 +159,15 @@ func TestCase17_18_38_sweepers_and_cancellations(t *testing.T) {
 	var cancelled, refused atomic.Int64
 	var group sync.WaitGroup
 	stopped, stop := context.WithCancel(t.Context())
+	defer stop()
 	for i := range 2 {
 		upkeep := services.NewUpkeep(h.Store, shop.OpenOffice(t, h.Store))
 		group.Go(func() {
 			for n := 1; n > 0; {
 				var err error
 				if i == 1 {
+					go stop()
 					_, _ = upkeep.Expire(stopped, 50) // this one dies
-					stop()
 					return
 				}
 				if n, err = upkeep.Expire(t.Context(), 50); err != nil {
@@ -328,9 +329,11 @@ func TestCase58_only_the_databases_clock_counts(t *testing.T) {
 			}
 			defer db.Close(context.Background())
 			set := func(by string) {
-				if _, err := db.Exec(t.Context(), `CREATE OR REPLACE FUNCTION skew.clock_timestamp() RETURNS timestamptz LANGUAGE sql
-					AS $$ SELECT pg_catalog.clock_timestamp() + interval '`+by+`' $$`); err != nil {
-					t.Fatal(err)
+				for _, clock := range []string{"clock_timestamp", "now"} {
+					if _, err := db.Exec(t.Context(), fmt.Sprintf(`CREATE OR REPLACE FUNCTION skew.%s() RETURNS timestamptz
+						LANGUAGE sql AS $$ SELECT pg_catalog.%[1]s() + interval '%s' $$`, clock, by)); err != nil {
+						t.Fatal(err)
+					}
 				}
 			}
 			if _, err := db.Exec(t.Context(), `CREATE SCHEMA skew`); err != nil {
