@@ -19,7 +19,7 @@ export CGO_ENABLED ?= 0
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build bin/quantix, static
@@ -72,6 +72,17 @@ generate: ## write again what is generated from the sources
 verify: fmt-check vet generate ## fail if generated files or go.mod are out of date
 	go mod tidy -diff
 	@changed=$$(git status --porcelain); [ -z "$$changed" ] || { echo "make generate changes these files; commit them:"; echo "$$changed"; exit 1; } >&2
+
+SEEDS ?= 10000
+.PHONY: model
+model: ## compare the program with the naive model over SEEDS random lives (make model SEEDS=10000)
+	go test $(TAGS) -count 1 -timeout 60m ./internal/modeltest -run '^TestModel$$' -v -model.seeds $(SEEDS) $(if $(SEED),-model.seed $(SEED))
+
+BOOKINGS ?= 100000
+.PHONY: payments-torture
+payments-torture: ## take BOOKINGS payments while workers are killed and Redis is flushed; fail if one is lost
+	@scripts/need-servers.sh
+	go test $(TAGS) -count 1 -timeout 30m ./internal/torture -v -torture.bookings $(BOOKINGS) -torture.kills 100000
 
 .PHONY: bench
 bench: build ## measure every promise of speed on private servers (BENCH="--runs 1 --quick" for a first look)

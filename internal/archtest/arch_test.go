@@ -63,6 +63,10 @@ var places = map[string]place{
 	"internal/testkit":             {tests: true},
 	"internal/testkit/shop":        {imports: []string{"*", "internal/testkit"}, tests: true}, // a whole shop on the embedded store
 
+	// Tests of the whole: they have no code that ships.
+	"internal/modeltest": {tests: true},
+	"internal/torture":   {tests: true},
+
 	"internal/payments/paymentstest": {imports: []string{"internal/models", "internal/payments"}, tests: true},
 }
 
@@ -77,9 +81,9 @@ type home struct {
 var homes = map[string]home{
 	"github.com/gin-gonic/gin":                {packages: []string{"internal/handlers"}},
 	"github.com/danielgtaylor/huma/v2":        {packages: []string{"internal/handlers"}},
-	"github.com/jackc/pgx/v5":                 {packages: []string{"internal/repository/postgres", "internal/database", "internal/testkit", "internal/onsale"}, tests: []string{"internal/cli"}},
+	"github.com/jackc/pgx/v5":                 {packages: []string{"internal/repository/postgres", "internal/database", "internal/testkit", "internal/onsale"}, tests: []string{"internal/cli", "internal/torture"}},
 	"modernc.org/sqlite":                      {packages: []string{"internal/repository/sqlite", "internal/database"}, tests: []string{"internal/cli"}},
-	"github.com/redis/go-redis/v9":            {packages: []string{"internal/queue/redis", "internal/testkit"}, tests: []string{"internal/cli", "internal/jobs"}},
+	"github.com/redis/go-redis/v9":            {packages: []string{"internal/queue/redis", "internal/testkit"}, tests: []string{"internal/cli", "internal/jobs", "internal/torture"}},
 	"github.com/golang-migrate/migrate/v4":    {packages: []string{"internal/database"}},
 	"github.com/prometheus/client_golang":     {packages: []string{"internal/metrics", "internal/handlers"}},
 	"github.com/HdrHistogram/hdrhistogram-go": {packages: []string{"internal/onsale"}},

@@ -15,6 +15,7 @@ import (
 	"quantix/internal/payments/simulator"
 	"quantix/internal/queue"
 	"quantix/internal/queue/inprocess"
+	"quantix/internal/queue/redis"
 	"quantix/internal/repository"
 	"quantix/internal/services"
 	"quantix/internal/testkit"
@@ -49,10 +50,16 @@ type house struct {
 	logger  *slog.Logger // of the loops
 }
 
+// newHouse builds one of the two modes: with a queue on Redis the store is PostgreSQL, else the embedded one.
 func newHouse(t *testing.T, q queue.Queue, o simulator.Options) *house {
 	t.Helper()
 	clock := newRunningClock()
-	s := shop.NewOn(t, clock.now)
+	var s *shop.Shop
+	if _, onServers := q.(*redis.Queue); onServers {
+		s = shop.On(t, shop.OpenPostgres(t, shop.Postgres(t), clock.now))
+	} else {
+		s = shop.NewOn(t, clock.now)
+	}
 	return &house{Shop: s, t: t, clock: clock, queue: q, gateway: simulator.New(s.Store, o), tally: &tally{counts: map[string]int{}}, logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
 }
 
@@ -188,42 +195,59 @@ func (h *house) chargedOnce(refs ...models.BookingRef) {
 
 func embedded() queue.Queue { return inprocess.New(inprocess.Options{}) }
 
+// inBothModes runs a test embedded, and on PostgreSQL and Redis.
+func inBothModes(t *testing.T, test func(*testing.T, queue.Queue)) {
+	t.Helper()
+	t.Run("embedded", func(t *testing.T) {
+		t.Parallel()
+		test(t, embedded())
+	})
+	t.Run("servers", func(t *testing.T) {
+		t.Parallel()
+		test(t, onRedis(t, testkit.Redis(t).Database(t)))
+	})
+}
+
 // A whole process, from the booking to whatever its payment method scripts.
 func TestLoops_bring_every_payment_to_its_end(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, embedded(), simulator.Options{Latency: time.Millisecond})
-	h.start(h.loops())
-	event, free := h.Event(1000).ID, h.Event(10, shop.Free).ID
-	paid := h.BookMany(event, 50, models.SimOK)
-	flaky, lost := h.Book(event, 1, models.SimFlaky), h.Book(event, 2, models.SimLost)
-	declined, broken := h.Book(event, 3, models.SimDecline), h.Book(event, 4, models.SimError)
-	slow, gift := h.Book(event, 5, models.SimSlow), h.Book(free, 1, models.SimOK)
-	h.wait("CONFIRMED", append(paid, flaky, lost, gift)...)
-	h.wait("CANCELLED payment_declined", declined)
-	h.until("no dead letter of the broken payment", func() bool { return len(h.Letters()) == 1 })
-	h.until("the slow payment is not asked for", func() bool { c := h.Charge(slow); return c != nil && c.Status == models.ChargePending })
-	h.clock.skip(shop.Deadline + time.Minute)
-	h.wait("CANCELLED expired", broken)
-	h.wait("CONFIRMED", slow)
-	h.Cancel(slow)
-	h.until("no refund", func() bool { return !h.Record(slow).RefundedAt.IsZero() })
-	h.chargedOnce(append(paid, flaky, lost, slow)...)
-	if _, err := services.NewEvents(h.Store, h.Office).Cancel(t.Context(), event); err != nil {
-		t.Fatal(err)
-	}
-	h.wait("CANCELLED event_cancelled", append(paid, flaky, lost)...)
-	h.until("not all is refunded", func() bool { return !h.Record(paid[49]).RefundedAt.IsZero() && !h.Record(lost).RefundedAt.IsZero() })
+	inBothModes(t, func(t *testing.T, q queue.Queue) {
+		h := newHouse(t, q, simulator.Options{Latency: time.Millisecond})
+		h.start(h.loops())
+		event, free := h.Event(1000).ID, h.Event(10, shop.Free).ID
+		paid := h.BookMany(event, 50, models.SimOK)
+		flaky, lost := h.Book(event, 1, models.SimFlaky), h.Book(event, 2, models.SimLost)
+		declined, broken := h.Book(event, 3, models.SimDecline), h.Book(event, 4, models.SimError)
+		slow, gift := h.Book(event, 5, models.SimSlow), h.Book(free, 1, models.SimOK)
+		h.wait("CONFIRMED", append(paid, flaky, lost, gift)...)
+		h.wait("CANCELLED payment_declined", declined)
+		h.until("no dead letter of the broken payment", func() bool { return len(h.Letters()) == 1 })
+		h.until("the slow payment is not asked for", func() bool { c := h.Charge(slow); return c != nil && c.Status == models.ChargePending })
+		h.clock.skip(shop.Deadline + time.Minute)
+		h.wait("CANCELLED expired", broken)
+		h.wait("CONFIRMED", slow)
+		h.Cancel(slow)
+		h.until("no refund", func() bool { return !h.Record(slow).RefundedAt.IsZero() })
+		h.chargedOnce(append(paid, flaky, lost, slow)...)
+		if _, err := services.NewEvents(h.Store, h.Office).Cancel(t.Context(), event); err != nil {
+			t.Fatal(err)
+		}
+		h.wait("CANCELLED event_cancelled", append(paid, flaky, lost)...)
+		h.until("not all is refunded", func() bool { return !h.Record(paid[49]).RefundedAt.IsZero() && !h.Record(lost).RefundedAt.IsZero() })
+	})
 }
 
 // Two whole processes on one store and one queue: every booking is charged once.
 func TestLoops_of_two_replicas(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, embedded(), simulator.Options{Latency: time.Millisecond})
-	h.start(h.loops())
-	h.start(h.loops())
-	refs := h.BookMany(h.Event(1000).ID, 300, models.SimOK)
-	h.wait("CONFIRMED", refs...)
-	h.chargedOnce(refs...)
+	inBothModes(t, func(t *testing.T, q queue.Queue) {
+		h := newHouse(t, q, simulator.Options{Latency: time.Millisecond})
+		h.start(h.loops())
+		h.start(h.loops())
+		refs := h.BookMany(h.Event(1000).ID, 300, models.SimOK)
+		h.wait("CONFIRMED", refs...)
+		h.chargedOnce(refs...)
+	})
 }
 
 // A process dies between any two steps; another one, or the same after its restart, goes on. Cases 27 to 30.
@@ -288,6 +312,18 @@ func TestLoops_after_a_crash(t *testing.T) {
 					h.until("messages are left", func() bool { n, err := h.queue.Depth(t.Context()); return n == 0 && err == nil })
 				})
 			}
+			t.Run("on servers", func(t *testing.T) {
+				t.Parallel()
+				h := newHouse(t, onRedis(t, testkit.Redis(t).Database(t)), simulator.Options{})
+				refs := h.BookMany(h.Event(100).ID, 20, models.SimOK)
+				crash(h, refs)
+				h.logger = nil
+				h.clock.skip(40 * time.Second)
+				h.start(h.loops())
+				h.wait("CONFIRMED", refs...)
+				h.chargedOnce(refs...)
+				h.until("messages are left", func() bool { n, err := h.queue.Depth(t.Context()); return n == 0 && err == nil })
+			})
 		})
 	}
 }
@@ -348,57 +384,61 @@ func (h *house) takeMoney(refs []models.BookingRef) {
 // SIGTERM in the middle of payments: what is at the gateway is finished, the rest is left whole. Case 39.
 func TestLoops_stop_in_the_middle_of_payments(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, embedded(), simulator.Options{Latency: 100 * time.Millisecond})
-	refs := h.BookMany(h.Event(1000).ID, 400, models.SimOK)
-	stop := h.start(h.loops())
-	h.until("no payment was begun", func() bool { return h.Charge(refs[0]) != nil })
-	begun := time.Now()
-	stop()
-	if took := time.Since(begun); took > 9*time.Second {
-		t.Errorf("stopping took %s", took)
-	}
-	for _, ref := range refs {
-		if c := h.Charge(ref); c != nil && c.Status.Open() {
-			t.Fatalf("a charge was left open: %+v", c)
+	inBothModes(t, func(t *testing.T, q queue.Queue) {
+		h := newHouse(t, q, simulator.Options{Latency: 100 * time.Millisecond})
+		refs := h.BookMany(h.Event(1000).ID, 400, models.SimOK)
+		stop := h.start(h.loops())
+		h.until("no payment was begun", func() bool { return h.Charge(refs[0]) != nil })
+		begun := time.Now()
+		stop()
+		if took := time.Since(begun); took > 9*time.Second {
+			t.Errorf("stopping took %s", took)
 		}
-	}
-	h.start(h.loops())
-	h.wait("CONFIRMED", refs...)
-	h.chargedOnce(refs...)
+		for _, ref := range refs {
+			if c := h.Charge(ref); c != nil && c.Status.Open() {
+				t.Fatalf("a charge was left open: %+v", c)
+			}
+		}
+		h.start(h.loops())
+		h.wait("CONFIRMED", refs...)
+		h.chargedOnce(refs...)
+	})
 }
 
 // A gateway that fails for a while: bounded tries, expiry on time, and afterwards everything works again. Case 36.
 func TestLoops_through_a_gateway_that_fails(t *testing.T) {
 	t.Parallel()
-	var broken atomic.Bool
-	broken.Store(true)
-	h := newHouse(t, embedded(), simulator.Options{FailureRate: 0.5, Random: func() float64 {
-		if broken.Load() {
-			return 0
-		}
-		return 1
-	}})
-	event := h.Event(1000).ID
-	before := h.BookMany(event, 30, models.SimOK)
-	h.start(h.loops())
-	h.until("not all were given up", func() bool { return len(h.Letters()) == 30 })
-	for _, ref := range before {
-		if c := h.Charge(ref); c.Attempts != models.MaxAttempts {
-			t.Errorf("charge %+v", c)
-		}
-	}
-	broken.Store(false)
-	after := h.BookMany(event, 30, models.SimOK)
-	h.wait("CONFIRMED", after...)
-	h.clock.skip(shop.Deadline)
-	h.wait("CANCELLED expired", before...)
-	h.until("letters are left though nothing can be done about them", func() bool {
-		for _, l := range h.Letters() {
-			if h.Charge(models.BookingRef{Event: l.Event, Booking: l.Booking}).Status.Open() {
-				return false
+	inBothModes(t, func(t *testing.T, q queue.Queue) {
+		var broken atomic.Bool
+		broken.Store(true)
+		h := newHouse(t, q, simulator.Options{FailureRate: 0.5, Random: func() float64 {
+			if broken.Load() {
+				return 0
+			}
+			return 1
+		}})
+		event := h.Event(1000).ID
+		before := h.BookMany(event, 30, models.SimOK)
+		h.start(h.loops())
+		h.until("not all were given up", func() bool { return len(h.Letters()) == 30 })
+		for _, ref := range before {
+			if c := h.Charge(ref); c.Attempts != models.MaxAttempts {
+				t.Errorf("charge %+v", c)
 			}
 		}
-		return true
+		broken.Store(false)
+		after := h.BookMany(event, 30, models.SimOK)
+		h.wait("CONFIRMED", after...)
+		h.clock.skip(shop.Deadline)
+		h.wait("CANCELLED expired", before...)
+		h.until("letters are left though nothing can be done about them", func() bool {
+			for _, l := range h.Letters() {
+				if h.Charge(models.BookingRef{Event: l.Event, Booking: l.Booking}).Status.Open() {
+					return false
+				}
+			}
+			return true
+		})
 	})
 }
 

@@ -7,7 +7,7 @@ func (c *RetryLetter) decide(s *EventState) Verdict {
 		return s.retryRefund(c.Charge)
 	}
 	charge, b := s.Charges[c.Charge], s.Bookings[c.Charge.Booking]
-	if s.Recheck && charge != nil && charge.Status.Trying() {
+	if s.Recheck && charge != nil && b != nil && charge.Status.Trying() && charge.Attempts == 0 {
 		return Verdict{Booking: copyOf(b)} // sent before with unknown outcome: what was asked for is so
 	}
 	if charge == nil || b == nil || charge.Status != ChargeFailed && charge.Status != ChargeUnknown {

@@ -695,6 +695,29 @@ func TestCharge_settles_once_when_the_commits_answer_is_lost(t *testing.T) {
 	}
 }
 
+// So is the retry of a dead letter: it was done, and is answered so.
+func TestRetry_of_a_letter_whose_commits_answer_is_lost(t *testing.T) {
+	t.Parallel()
+	s := shop.New(t)
+	store := &brokenDesk{Store: s.Store}
+	x := newTillOn(t, s, store, simulator.New(s.Store, simulator.Options{}))
+	ref := x.Book(x.Event(10).ID, 1, models.SimError)
+	x.charge(ref)
+	for range models.MaxAttempts - 1 {
+		x.retry(30 * time.Second)
+	}
+	x.wantCharge(ref, models.ChargeFailed, models.MaxAttempts)
+	store.after.Store(new(repository.ErrCommitUnknown))
+	letters := services.NewLetters(store, shop.OpenOffice(t, store))
+	if err := letters.Retry(t.Context(), x.Letters()[0].ID); err != nil {
+		t.Errorf("the retry that was done is answered: %v", err)
+	}
+	x.wantCharge(ref, models.ChargeStarted, 0)
+	if left := x.Letters(); len(left) != 0 {
+		t.Errorf("left are %+v", left)
+	}
+}
+
 // Settling again, in any order, changes nothing: cases 20 and 21.
 func TestSettle_again_and_out_of_order(t *testing.T) {
 	t.Parallel()

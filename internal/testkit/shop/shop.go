@@ -45,7 +45,13 @@ func New(tb testing.TB) *Shop {
 // NewOn opens a shop on another clock.
 func NewOn(tb testing.TB, clock func() time.Time) *Shop {
 	tb.Helper()
-	s := &Shop{Store: openStore(tb, clock), tb: tb}
+	return On(tb, openStore(tb, clock))
+}
+
+// On opens a shop on a store of the test's own, such as one of OpenPostgres.
+func On(tb testing.TB, store repository.Store) *Shop {
+	tb.Helper()
+	s := &Shop{Store: store, tb: tb}
 	s.Office = OpenOffice(tb, s.Store)
 	tb.Cleanup(s.auditAll)
 	return s

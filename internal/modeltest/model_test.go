@@ -1,0 +1,233 @@
+// Package modeltest holds a random test: one step at a time, on a clock that stands still in between, the program lives
+// through bookings, payments, faults and crashes, and after each step it must agree with a naive model of itself. The
+// model knows nothing of models.EventState: it is the promises of docs/states.md, written down a second time.
+package modeltest
+
+import (
+	"time"
+
+	"quantix/internal/models"
+)
+
+// The program's settings in this test. Tests move the clock by more than mostBackoff or by almost nothing, so that the
+// jitter of a backoff never decides anything.
+const (
+	paymentDeadline = 15 * time.Minute
+	lease           = 30 * time.Second
+	firstBackoff    = time.Second
+	mostBackoff     = 16 * time.Second
+)
+
+// charge is a booking's one charge; due is when it may be taken up (again), if it is open.
+type charge struct {
+	status   string
+	attempts int
+	due      time.Time
+	created  time.Time
+	letter   bool
+}
+
+func (c *charge) open() bool {
+	return c != nil && (c.status == "started" || c.status == "pending" || c.status == "unknown")
+}
+
+type refund struct {
+	done     bool
+	attempts int
+	due      time.Time
+	letter   bool
+}
+
+type booking struct {
+	quantity, amount int64
+	method           models.PaymentMethod
+	deadline         time.Time
+	status, reason   string
+	charge           *charge
+	refund           *refund
+}
+
+func (b *booking) live() bool { return b.status != "CANCELLED" }
+
+// model is one event with its bookings.
+type model struct {
+	now              time.Time
+	total, price     int64
+	date             time.Time
+	cancelled, erase bool // erase: deleted
+	version          int64
+	bookings         map[models.BookingID]*booking
+}
+
+// taken is how many tickets live bookings hold; counted, not kept.
+func (m *model) taken() (n int64) {
+	for _, b := range m.bookings {
+		if b.live() {
+			n += b.quantity
+		}
+	}
+	return n
+}
+
+func (m *model) count(status string) (n int) {
+	for _, b := range m.bookings {
+		if b.status == status {
+			n++
+		}
+	}
+	return n
+}
+
+func (m *model) begun() bool { return !m.now.Before(m.date) }
+
+// book gives the code of the refusal, or nothing and the booking is made.
+func (m *model) book(id models.BookingID, quantity int64, method models.PaymentMethod) string {
+	if code := m.refusesBooking(quantity); code != "" {
+		return code
+	}
+	m.bookings[id] = &booking{
+		quantity: quantity, amount: quantity * m.price, method: method, deadline: m.now.Add(paymentDeadline), status: "PENDING",
+	}
+	return ""
+}
+
+func (m *model) refusesBooking(quantity int64) string {
+	switch free := m.total - m.taken(); {
+	case m.erase:
+		return "event_not_found"
+	case m.cancelled:
+		return "event_cancelled"
+	case m.begun():
+		return "event_started"
+	case free == 0:
+		return "sold_out"
+	case quantity > free:
+		return "insufficient_tickets"
+	}
+	return ""
+}
+
+// end cancels a live booking; what was paid is owed back.
+func (m *model) end(b *booking, reason string) {
+	b.status, b.reason = "CANCELLED", reason
+	if b.charge != nil && b.charge.status == "succeeded" {
+		m.owe(b)
+	}
+}
+
+func (m *model) owe(b *booking) {
+	if b.refund == nil {
+		b.refund = &refund{due: m.now}
+	}
+}
+
+// cancel is the user's wish.
+func (m *model) cancel(b *booking) string {
+	switch {
+	case !b.live():
+		return "already_cancelled"
+	case m.begun():
+		return "event_over"
+	}
+	m.end(b, "user")
+	return ""
+}
+
+// sweep expires what is past its deadline.
+func (m *model) sweep() {
+	for _, b := range m.bookings {
+		if b.status == "PENDING" && !m.now.Before(b.deadline) {
+			m.end(b, "expired")
+		}
+	}
+}
+
+// cancelBookings ends the bookings of a cancelled event.
+func (m *model) cancelBookings() {
+	for _, b := range m.bookings {
+		if m.cancelled && b.live() {
+			m.end(b, "event_cancelled")
+		}
+	}
+}
+
+func (m *model) cancelEvent() string {
+	switch {
+	case m.erase:
+		return "event_not_found"
+	case m.cancelled:
+		return ""
+	case m.begun():
+		return "event_over"
+	}
+	m.cancelled = true
+	m.version++
+	return ""
+}
+
+func (m *model) deleteEvent() string {
+	switch {
+	case m.erase:
+		return "event_not_found"
+	case m.count("PENDING") > 0, m.count("CONFIRMED") > 0 && !m.begun():
+		return "event_has_live_bookings"
+	}
+	m.erase = true
+	return ""
+}
+
+// edit changes what is given: 0 tickets, a negative price and the zero date mean no change.
+func (m *model) edit(total, price int64, date time.Time, version *int64) string {
+	switch {
+	case m.erase:
+		return "event_not_found"
+	case version != nil && *version != m.version:
+		return "version_mismatch"
+	case total > 0 && total < m.taken():
+		return "capacity_below_taken"
+	}
+	before := [3]any{m.total, m.price, m.date}
+	if total > 0 {
+		m.total = total
+	}
+	if price >= 0 {
+		m.price = price
+	}
+	if !date.IsZero() {
+		m.date = date
+	}
+	if before != [3]any{m.total, m.price, m.date} {
+		m.version++
+	}
+	return ""
+}
+
+// startsCharge tells whether a worker that receives the booking may do something for it, and does it.
+func (m *model) startsCharge(b *booking) (charged, confirmed bool) {
+	switch {
+	case b == nil || b.status != "PENDING" || b.charge != nil:
+		return false, false
+	case b.amount == 0:
+		return false, true
+	case !m.now.Before(b.deadline):
+		return false, false
+	}
+	b.charge = &charge{status: "started", attempts: 1, due: m.now.Add(lease), created: m.now}
+	return true, false
+}
+
+// takeUp is a retrier that takes a due charge. It tells whether the booking may still be charged.
+func (m *model) takeUp(b *booking) (chargeable bool) {
+	if b.charge.status == "started" {
+		b.charge.attempts++
+	}
+	b.charge.due = m.now.Add(lease)
+	return b.status == "PENDING" && m.now.Before(b.deadline)
+}
+
+// dueCharge tells whether a retrier may take the booking's charge up now.
+func (m *model) dueCharge(b *booking) bool { return b.charge.open() && !m.now.Before(b.charge.due) }
+
+func (m *model) dueRefund(b *booking) bool {
+	return b.refund != nil && !b.refund.done && !m.now.Before(b.refund.due)
+}

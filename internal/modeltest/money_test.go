@@ -1,0 +1,179 @@
+package modeltest
+
+import (
+	"time"
+
+	"quantix/internal/models"
+)
+
+// settle is what a gateway's word does to a charge and its booking. pause is how long an undecided charge is left alone.
+func (m *model) settle(b *booking, outcome models.Outcome, pause time.Duration) {
+	c := b.charge
+	switch {
+	case c == nil:
+	case outcome == models.Succeeded:
+		m.succeeded(b)
+	case !c.open():
+	case outcome == models.Declined:
+		c.status, c.letter = "declined", false
+		if b.status == "PENDING" {
+			m.end(b, "payment_declined")
+		}
+	case outcome == models.Voided:
+		c.status, c.letter = "voided", false
+	case outcome == models.StillOpen:
+		c.status, c.letter, c.due = "pending", false, m.now.Add(pause).Truncate(time.Microsecond)
+	default:
+		m.erred(c, outcome)
+	}
+}
+
+// succeeded: a success is never forgotten, and ends in a ticket or in a refund.
+func (m *model) succeeded(b *booking) {
+	if b.charge.status == "succeeded" {
+		return
+	}
+	b.charge.status, b.charge.letter = "succeeded", false
+	late := b.status == "CANCELLED" && b.reason == "expired" && b.refund == nil
+	fits := !m.erase && !m.cancelled && !m.begun() && m.total-m.taken() >= b.quantity
+	if b.status == "PENDING" || late && fits {
+		b.status, b.reason = "CONFIRMED", ""
+		return
+	}
+	m.owe(b)
+}
+
+// erred: a try without an outcome. Five of them make a dead letter.
+func (m *model) erred(c *charge, outcome models.Outcome) {
+	if c.status == "unknown" {
+		c.due = m.now.Add(lease)
+		if outcome == models.Absent {
+			c.status = "failed"
+		}
+		return
+	}
+	c.due = m.now.Add(mostBackoff)
+	if c.status == "pending" || c.attempts < 5 {
+		return
+	}
+	c.letter, c.due = true, m.now.Add(lease)
+	c.status = "unknown"
+	if outcome == models.Unavailable || outcome == models.Absent {
+		c.status = "failed"
+	}
+}
+
+func (m *model) settleRefund(b *booking, outcome models.Outcome) {
+	r := b.refund
+	if outcome == models.Succeeded {
+		r.done, r.letter = true, false
+		return
+	}
+	r.due = m.now.Add(mostBackoff)
+	r.letter = r.letter || r.attempts >= 5
+}
+
+// retryLetter and discardLetter are a person's look at a charge's letter.
+func (m *model) retryLetter(b *booking) string {
+	c := b.charge
+	switch {
+	case c.status != "failed" && c.status != "unknown":
+		return "dead_letter_not_found"
+	case c.status == "failed" && (b.status != "PENDING" || !m.now.Before(b.deadline)):
+		return "booking_not_pending"
+	}
+	c.status, c.attempts, c.due, c.letter = "started", 0, m.now, false
+	return ""
+}
+
+func (m *model) discardLetter(b *booking) string {
+	if b.charge.open() {
+		return "outcome_not_known"
+	}
+	b.charge.letter = false
+	return ""
+}
+
+// pause is how long an undecided charge is left alone: the longer, the older it is.
+func (m *model) pause(c *charge) time.Duration {
+	return min(max(firstBackoff, m.now.Sub(c.created)/4), mostBackoff)
+}
+
+// ledger is the naive gateway: what it has done, by booking.
+type ledger map[models.BookingID]*account
+
+type account struct {
+	state     string // "failed", "charged", "declined", "pending", "voided"
+	calls     int
+	settlesAt time.Time
+	returned  bool
+}
+
+// of gives an account, with a slow payment settled when its time has come.
+func (l ledger) of(id models.BookingID, now time.Time) *account {
+	a := l[id]
+	if a != nil && a.state == "pending" && !now.Before(a.settlesAt) {
+		a.state = "charged"
+	}
+	return a
+}
+
+func (l ledger) charge(id models.BookingID, b *booking, now time.Time) models.Outcome {
+	a := l.of(id, now)
+	if a == nil {
+		a = &account{state: "failed"}
+		l[id] = a
+	}
+	a.calls++
+	if a.state == "failed" {
+		switch {
+		case b.method == models.SimOK, b.method == models.SimLost, b.method == models.SimFlaky && a.calls >= 3:
+			a.state = "charged"
+		case b.method == models.SimDecline:
+			a.state = "declined"
+		case b.method == models.SimSlow:
+			a.state, a.settlesAt = "pending", b.deadline.Add(time.Second)
+		}
+	}
+	switch {
+	case a.state == "charged" && b.method == models.SimLost:
+		return models.Unknown
+	case a.state == "voided":
+		return models.Declined
+	}
+	return a.says()
+}
+
+func (l ledger) find(id models.BookingID, now time.Time) models.Outcome {
+	if a := l.of(id, now); a != nil && a.state != "failed" {
+		return a.says()
+	}
+	return models.Absent
+}
+
+func (l ledger) void(id models.BookingID, now time.Time) models.Outcome {
+	a := l.of(id, now)
+	if a == nil {
+		a = &account{}
+		l[id] = a
+	}
+	if a.state == "" || a.state == "failed" || a.state == "pending" {
+		a.state = "voided"
+	}
+	return a.says()
+}
+
+func (l ledger) refund(id models.BookingID, now time.Time) models.Outcome {
+	if a := l.of(id, now); a != nil && a.state == "charged" {
+		a.returned = true
+		return models.Succeeded
+	}
+	return models.Unavailable
+}
+
+func (a *account) says() models.Outcome {
+	return map[string]models.Outcome{
+		"charged": models.Succeeded, "declined": models.Declined, "pending": models.StillOpen,
+		"voided": models.Voided, "failed": models.Unavailable,
+	}[a.state]
+}

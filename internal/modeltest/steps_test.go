@@ -1,0 +1,460 @@
+package modeltest
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"quantix/internal/models"
+	"quantix/internal/payments"
+	"quantix/internal/queue/inprocess"
+	"quantix/internal/services"
+)
+
+// step is one thing that happens, drawn by weight.
+func (l *life) step() {
+	l.t.Helper()
+	steps := []struct {
+		weight int
+		do     func()
+	}{
+		{18, l.book}, {4, l.cancel}, {12, l.wait}, {10, l.relay}, {14, l.worker}, {3, l.reclaimer}, {14, l.retrier},
+		{5, l.refunder}, {5, l.sweeper}, {3, l.canceller}, {3, l.reconciler}, {2, l.flush}, {3, l.kill}, {5, l.callback},
+		{4, l.edit}, {1, l.cancelEvent}, {1, l.deleteEvent}, {3, l.letter},
+	}
+	sum := 0
+	for _, s := range steps {
+		sum += s.weight
+	}
+	drawn := l.random.IntN(sum)
+	for _, s := range steps {
+		if drawn -= s.weight; drawn < 0 {
+			l.begin(plan{})
+			s.do()
+			return
+		}
+	}
+}
+
+// chance is true once in n times.
+func (l *life) chance(n int) bool { return l.random.IntN(n) == 0 }
+
+// trouble draws the faults of a step that talks to the gateway, and lets the process die at one of some points.
+func (l *life) trouble(deaths ...death) {
+	var p plan
+	for range 2 {
+		switch l.random.IntN(8) {
+		case 0, 1:
+			p.calls = append(p.calls, refused)
+		case 2:
+			p.calls = append(p.calls, answerLost)
+		default:
+			p.calls = append(p.calls, fine)
+		}
+	}
+	if l.chance(6) {
+		p.dies = deaths[l.random.IntN(len(deaths))]
+	}
+	p.desk = l.lostCommit()
+	l.begin(p)
+	l.note("  (faults %v, death %d)", p.calls, p.dies)
+}
+
+// lostCommit is rare, for the program takes its time to find out.
+func (l *life) lostCommit() fault {
+	if l.chance(150) {
+		return commitUnknown
+	}
+	return fine
+}
+
+// run lets one replica's loop do one round, and replaces the replica if it died. Errors are as good as faults: what counts
+// is what is there afterwards.
+func (l *life) run(loop string) {
+	i := l.random.IntN(len(l.processes))
+	_ = l.round(l.processes[i].loops[loop])
+	if l.plan.dies != lives {
+		l.processes[i] = l.newProcess()
+	}
+}
+
+var methods = append([]models.PaymentMethod{models.SimOK, models.SimOK, models.SimOK, models.SimOK}, models.PaymentMethods...)
+
+func (l *life) book() {
+	request := services.BookingRequest{
+		User: l.user, Event: l.event, Quantity: 1 + l.random.Int64N(3), Method: methods[l.random.IntN(len(methods))],
+	}
+	if l.chance(3) {
+		request.Key = fmt.Sprintf("%d-%d", l.seed, l.random.IntN(3))
+	}
+	if first, known := l.keys[request.Key]; known {
+		l.bookAgain(request, first)
+		return
+	}
+	l.plan.desk = l.lostCommit()
+	made, _, err := l.one().bookings.Create(context.Background(), request)
+	l.same(fmt.Sprintf("book %d by %s, key %q", request.Quantity, request.Method, request.Key), err, l.model.book(made.ID, request.Quantity, request.Method))
+	if err != nil {
+		return
+	}
+	l.order = append(l.order, made.ID)
+	if want := l.model.bookings[made.ID].deadline; !made.PaymentDeadline.Equal(want) {
+		l.fail("the deadline is %s, the model's %s", made.PaymentDeadline, want)
+	}
+	if request.Key != "" {
+		l.keys[request.Key], l.keyed[request.Key] = request, made.ID
+	}
+}
+
+// bookAgain sends a key that was answered before: with the same request, or with another one.
+func (l *life) bookAgain(request, first services.BookingRequest) {
+	code := "idempotency_key_reused"
+	if l.chance(2) {
+		request = first
+	}
+	if request == first {
+		code = ""
+	}
+	made, replayed, err := l.one().bookings.Create(context.Background(), request)
+	l.same("book again with key "+request.Key, err, code)
+	if err == nil && (!replayed || made.ID != l.keyed[request.Key] || made.Status != models.Pending) {
+		l.fail("the key was answered with %+v, replayed: %v", made, replayed)
+	}
+}
+
+func (l *life) cancel() {
+	if id, b, found := l.any(); found {
+		l.plan.desk = l.lostCommit()
+		_, err := l.one().bookings.Cancel(context.Background(), id)
+		l.same("cancel "+l.name(id), err, l.model.cancel(b))
+	}
+}
+
+// wait moves the clock: by more than any backoff, or by almost nothing, or to the very deadline of a booking.
+func (l *life) wait() {
+	pauses := []time.Duration{20 * time.Second, 20 * time.Second, 35 * time.Second, 61 * time.Second, 5 * time.Minute, 16 * time.Minute, time.Microsecond}
+	pause := pauses[l.random.IntN(len(pauses))]
+	if _, b, found := l.any(); found && l.chance(3) {
+		if left := b.deadline.Sub(l.model.now) - time.Duration(l.random.IntN(2))*time.Microsecond; left > mostBackoff {
+			pause = left
+		}
+	}
+	l.advance(pause)
+}
+
+func (l *life) advance(pause time.Duration) {
+	l.note("wait %s", pause)
+	l.model.now = l.clock.Advance(pause)
+}
+
+func (l *life) relay() {
+	p := plan{}
+	if l.chance(6) {
+		p.dies = []death{afterClaim, beforeDeletion}[l.random.IntN(2)]
+	}
+	l.begin(p)
+	l.note("relay (death %d)", p.dies)
+	l.run("relay")
+}
+
+func (l *life) reconciler() {
+	l.note("reconciler")
+	l.run("reconciler")
+}
+
+func (l *life) flush() {
+	l.note("the queue loses everything")
+	l.queue = inprocess.New(inprocess.Options{Now: l.clock.Now})
+}
+
+func (l *life) kill() {
+	i := l.random.IntN(len(l.processes))
+	l.note("replica %d is killed", i+1)
+	l.processes[i] = l.newProcess()
+}
+
+func (l *life) worker() {
+	l.trouble(afterReceive, afterStart, afterGateway, beforeAck)
+	l.work("worker")
+}
+
+func (l *life) reclaimer() {
+	l.trouble(afterReceive, afterStart, afterGateway, beforeAck)
+	l.work("reclaimer")
+}
+
+// work lets a worker, or a reclaimer, take one message.
+func (l *life) work(loop string) {
+	l.t.Helper()
+	l.run(loop)
+	l.note("%s: took %d messages", loop, len(l.started))
+	for _, ref := range l.started {
+		b := l.model.bookings[ref.Booking]
+		charged, confirmed := l.model.startsCharge(b)
+		if confirmed && l.plan.dies != afterStart {
+			b.status = "CONFIRMED"
+		}
+		if !charged || l.plan.dies == afterStart {
+			l.calledAsWanted()
+			continue
+		}
+		l.calledAsWanted("charge")
+		if l.plan.dies != afterGateway {
+			l.model.settle(b, l.calls[0].told, l.model.pause(b.charge))
+		}
+	}
+}
+
+// calledAsWanted checks which questions the gateway was asked, and that its answers are the naive ledger's.
+func (l *life) calledAsWanted(ops ...string) {
+	l.t.Helper()
+	if len(l.calls) != len(ops) {
+		l.fail("the gateway was asked %+v, the model wants %q", l.calls, ops)
+	}
+	for i, c := range l.calls {
+		if c.op != ops[i] {
+			l.fail("the gateway was asked %+v, the model wants %q", l.calls, ops)
+		}
+		l.note("  %s %s: %s, told %s", c.op, l.name(c.booking), c.said, c.told)
+		if c.fault == refused {
+			continue
+		}
+		if want := l.account(c); c.said != want {
+			l.fail("the gateway said %s, the model's says %s", c.said, want)
+		}
+	}
+}
+
+// account does in the naive ledger what a call does.
+func (l *life) account(c call) models.Outcome {
+	switch c.op {
+	case "charge":
+		return l.ledger.charge(c.booking, l.model.bookings[c.booking], l.model.now)
+	case "find":
+		return l.ledger.find(c.booking, l.model.now)
+	case "void":
+		return l.ledger.void(c.booking, l.model.now)
+	}
+	return l.ledger.refund(c.booking, l.model.now)
+}
+
+func (l *life) retrier() {
+	l.trouble(afterStart, afterGateway)
+	l.retry()
+}
+
+// retry lets a retrier take one due charge.
+func (l *life) retry() {
+	l.t.Helper()
+	due := l.due(l.model.dueCharge)
+	l.run("retrier")
+	b := l.taken("retrier", due)
+	if b == nil {
+		return
+	}
+	chargeable := l.model.takeUp(b)
+	if l.plan.dies == afterStart {
+		l.calledAsWanted()
+		return
+	}
+	if len(l.calls) == 0 {
+		l.fail("the gateway was not asked")
+	}
+	ops := []string{"find"}
+	found := l.calls[0].told
+	ended := b.status == "CANCELLED" && b.reason != "expired"
+	if found == models.Absent && !chargeable || found == models.StillOpen && ended {
+		ops = append(ops, "void")
+	} else if found == models.Absent && b.charge.status != "unknown" {
+		ops = append(ops, "charge")
+	}
+	if l.plan.dies == afterGateway {
+		l.calledAsWanted("find")
+		return
+	}
+	l.calledAsWanted(ops...)
+	last := l.calls[len(ops)-1]
+	if last.told == models.Unavailable && last.op != "charge" {
+		last.told = models.Unknown
+	}
+	l.model.settle(b, last.told, l.model.pause(b.charge))
+}
+
+// due counts the bookings that something is due for.
+func (l *life) due(is func(*booking) bool) map[models.BookingID]bool {
+	due := map[models.BookingID]bool{}
+	for id, b := range l.model.bookings {
+		if is(b) {
+			due[id] = true
+		}
+	}
+	return due
+}
+
+// taken checks that what a loop took up was due, and gives its booking; nil when nothing was and nothing was taken.
+func (l *life) taken(loop string, due map[models.BookingID]bool) *booking {
+	l.t.Helper()
+	if len(l.took) == 0 {
+		if len(due) > 0 {
+			l.fail("the %s took nothing, though %d are due", loop, len(due))
+		}
+		return nil
+	}
+	id := l.took[0].Booking
+	l.note("%s: takes %s", loop, l.name(id))
+	if !due[id] {
+		l.fail("the %s took %s, which is not due", loop, l.name(id))
+	}
+	return l.model.bookings[id]
+}
+
+func (l *life) refunder() {
+	l.trouble(afterStart, afterGateway)
+	l.giveBack()
+}
+
+func (l *life) giveBack() {
+	l.t.Helper()
+	due := l.due(l.model.dueRefund)
+	l.run("refunder")
+	b := l.taken("refunder", due)
+	if b == nil {
+		return
+	}
+	b.refund.attempts++
+	b.refund.due = l.model.now.Add(lease)
+	if l.plan.dies == afterStart {
+		l.calledAsWanted()
+		return
+	}
+	l.calledAsWanted("refund")
+	if l.plan.dies != afterGateway {
+		l.model.settleRefund(b, l.calls[0].told)
+	}
+}
+
+func (l *life) sweeper() {
+	l.note("sweeper")
+	l.run("sweeper")
+	l.model.sweep()
+}
+
+func (l *life) canceller() {
+	l.note("canceller")
+	l.run("canceller")
+	l.model.cancelBookings()
+}
+
+// callback lets the gateway report what it did, once or several times, late or early; of a slow payment also, out of order,
+// that it was undecided once.
+func (l *life) callback() {
+	id, b, found := l.any()
+	if !found {
+		return
+	}
+	a := l.ledger.of(id, l.model.now)
+	if a == nil || a.state == "failed" {
+		return
+	}
+	outcome := a.says()
+	reference := models.FirstCharge(l.ref(id)).Reference()
+	if said := l.inner.Find(context.Background(), payments.ChargeRequest{Reference: reference}); said.Outcome != outcome {
+		l.fail("the gateway says %s of %s, the model's %s", said.Outcome, l.name(id), outcome)
+	}
+	if b.method == models.SimSlow && a.state != "voided" && l.chance(3) {
+		outcome = models.StillOpen
+	}
+	for range 1 + l.random.IntN(3) {
+		l.plan.desk = l.lostCommit()
+		l.note("callback for %s: %s", l.name(id), outcome)
+		body := reference + " " + string(outcome)
+		l.must(l.one().calls.Receive(context.Background(), "simulated", nil, []byte(body)))
+		l.model.settle(b, outcome, 30*time.Second)
+	}
+}
+
+func (l *life) edit() {
+	var patch models.EventPatch
+	total, price, date := int64(0), int64(-1), time.Time{}
+	switch l.random.IntN(3) {
+	case 0:
+		total = 1 + l.random.Int64N(12)
+		patch.TotalTickets = &total
+	case 1:
+		price = []int64{0, 100, 7550}[l.random.IntN(3)]
+		text := models.Money{Minor: price, Currency: "USD"}.String()
+		patch.Price = &text
+	case 2:
+		date = l.model.now.Add([]time.Duration{-time.Minute, time.Minute, 30 * time.Minute, 3 * time.Hour}[l.random.IntN(4)])
+		patch.DateTime = &date
+	}
+	var version *int64
+	if l.chance(3) {
+		n := l.model.version - l.random.Int64N(2)
+		version = &n
+	}
+	l.plan.desk = l.lostCommit()
+	_, err := l.one().events.Update(context.Background(), l.event, patch, version)
+	l.same(fmt.Sprintf("edit: tickets %d, price %d, date %s", total, price, date), err, l.model.edit(total, price, date, version))
+}
+
+func (l *life) cancelEvent() {
+	l.plan.desk = l.lostCommit()
+	_, err := l.one().events.Cancel(context.Background(), l.event)
+	l.same("cancel the event", err, l.model.cancelEvent())
+}
+
+func (l *life) deleteEvent() {
+	l.plan.desk = l.lostCommit()
+	err := l.one().events.Delete(context.Background(), l.event, nil)
+	l.same("delete the event", err, l.model.deleteEvent())
+}
+
+// letter is a person's look at a dead letter.
+func (l *life) letter() {
+	id, b, found := l.any()
+	if !found {
+		return
+	}
+	kind := models.LetterCharge
+	if b.refund != nil && l.chance(2) {
+		kind = models.LetterRefund
+	}
+	letterID, ctx := models.FirstCharge(l.ref(id)).LetterID(kind), context.Background()
+	if l.chance(2) {
+		if l.chance(4) {
+			l.plan.desk = commitUnknown
+		}
+		l.same(fmt.Sprintf("retry the %s letter of %s", kind, l.name(id)), l.one().letters.Retry(ctx, letterID), l.retriesLetter(b, kind))
+	} else {
+		l.same(fmt.Sprintf("discard the %s letter of %s", kind, l.name(id)), l.one().letters.Discard(ctx, letterID), l.discardsLetter(b, kind))
+	}
+}
+
+func (l *life) retriesLetter(b *booking, kind models.LetterKind) string {
+	switch {
+	case !b.hasLetter(kind):
+		return "dead_letter_not_found"
+	case kind == models.LetterCharge:
+		return l.model.retryLetter(b)
+	}
+	b.refund.attempts, b.refund.due, b.refund.letter = 0, l.model.now, false
+	return ""
+}
+
+func (l *life) discardsLetter(b *booking, kind models.LetterKind) string {
+	switch {
+	case !b.hasLetter(kind):
+		return "dead_letter_not_found"
+	case kind == models.LetterCharge:
+		return l.model.discardLetter(b)
+	}
+	return "refund_owed"
+}
+
+func (b *booking) hasLetter(kind models.LetterKind) bool {
+	if kind == models.LetterCharge {
+		return b.charge != nil && b.charge.letter
+	}
+	return b.refund != nil && b.refund.letter
+}
