@@ -28,8 +28,11 @@ type charge struct {
 }
 
 func (c *charge) open() bool {
-	return c != nil && (c.status == "started" || c.status == "pending" || c.status == "unknown")
+	return c != nil && (c.trying() || c.status == "pending" || c.status == "unknown")
 }
+
+// trying tells whether taking the charge up counts as another try. Doubtful: an earlier one had no answer.
+func (c *charge) trying() bool { return c.status == "started" || c.status == "doubtful" }
 
 type refund struct {
 	done     bool
@@ -218,7 +221,7 @@ func (m *model) startsCharge(b *booking) (charged, confirmed bool) {
 
 // takeUp is a retrier that takes a due charge. It tells whether the booking may still be charged.
 func (m *model) takeUp(b *booking) (chargeable bool) {
-	if b.charge.status == "started" {
+	if b.charge.trying() {
 		b.charge.attempts++
 	}
 	b.charge.due = m.now.Add(lease)

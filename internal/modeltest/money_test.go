@@ -53,12 +53,16 @@ func (m *model) erred(c *charge, outcome models.Outcome) {
 		return
 	}
 	c.due = m.now.Add(mostBackoff)
+	if c.status == "started" && outcome == models.Unknown {
+		c.status = "doubtful"
+	}
 	if c.status == "pending" || c.attempts < 5 {
 		return
 	}
 	c.letter, c.due = true, m.now.Add(lease)
-	c.status = "unknown"
-	if outcome == models.Unavailable || outcome == models.Absent {
+	if c.status == "doubtful" {
+		c.status = "unknown"
+	} else {
 		c.status = "failed"
 	}
 }
@@ -82,7 +86,12 @@ func (m *model) retryLetter(b *booking) string {
 	case c.status == "failed" && (b.status != "PENDING" || !m.now.Before(b.deadline)):
 		return "booking_not_pending"
 	}
-	c.status, c.attempts, c.due, c.letter = "started", 0, m.now, false
+	if c.status == "unknown" {
+		c.status = "doubtful"
+	} else {
+		c.status = "started"
+	}
+	c.attempts, c.due, c.letter = 0, m.now, false
 	return ""
 }
 

@@ -164,9 +164,9 @@ func (s *store) QueueMark(ctx context.Context) (models.QueueMark, error) {
 	return s.Store.QueueMark(ctx)
 }
 
-func (s *store) ExpiredBookings(ctx context.Context, limit int) ([]models.BookingRef, error) {
+func (s *store) ExpiredBookings(ctx context.Context, limit int, except []models.EventID) ([]models.BookingRef, error) {
 	s.w.once()
-	return s.Store.ExpiredBookings(ctx, limit)
+	return s.Store.ExpiredBookings(ctx, limit, except)
 }
 
 func (s *store) CancelledEvents(ctx context.Context, limit int) ([]models.EventID, error) {

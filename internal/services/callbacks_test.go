@@ -105,7 +105,7 @@ func TestCallback_before_the_answer(t *testing.T) {
 	m := newMailbox(t)
 	ref := m.Book(m.Event(10).ID, 2, models.SimLost)
 	m.charge(ref)
-	m.wantCharge(ref, models.ChargeStarted, 1)
+	m.wantCharge(ref, models.ChargeDoubtful, 1)
 	m.tell(ref, models.StillOpen)
 	m.wantCharge(ref, models.ChargePending, 1)
 	m.tell(ref, models.Succeeded)
