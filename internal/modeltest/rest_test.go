@@ -19,6 +19,7 @@ func (l *life) rest() {
 		}
 		l.advance(40 * time.Second)
 		if round == 3 {
+			l.nobodyForgotten()
 			l.advance(paymentDeadline) // what is left then, nobody pays
 		}
 		l.settleDown()
@@ -27,6 +28,16 @@ func (l *life) rest() {
 	l.agree()
 	for _, id := range l.order {
 		l.ended(id, l.model.bookings[id])
+	}
+}
+
+// nobodyForgotten: two minutes after the last fault every booking that may still be paid has met a worker.
+func (l *life) nobodyForgotten() {
+	l.t.Helper()
+	for _, id := range l.order {
+		if b := l.model.bookings[id]; b.status == "PENDING" && b.charge == nil {
+			l.fail("no worker came for %s", l.name(id))
+		}
 	}
 }
 
