@@ -156,6 +156,10 @@ func (p *Payments) Drain(ctx context.Context) error {
 
 // first asks the gateway for a charge that has never been asked for.
 func (p *Payments) first(ctx context.Context, start *repository.Start) {
+	if start.Booking.Status != models.Pending { // it ended just as its charge was written: nobody wants to be charged
+		p.settle(ctx, start.Charge, unsure(p.call(ctx, chargeRequest(&start.Booking, start.Charge), p.gateway.Void)))
+		return
+	}
 	if result, mine := p.take(ctx, &start.Booking, start.Charge); mine {
 		p.settle(ctx, start.Charge, result)
 	}

@@ -779,3 +779,41 @@ func TestCancel_against_confirm(t *testing.T) {
 		t.Errorf("stock %+v", stock)
 	}
 }
+
+// cancellingStore cancels each booking just after its charge was written.
+type cancellingStore struct {
+	repository.Store
+	cancel func(models.BookingRef) models.Booking
+}
+
+func (c *cancellingStore) StartCharges(ctx context.Context, gateway string, refs []models.BookingRef, lease time.Duration) ([]repository.Start, error) {
+	starts, err := c.Store.StartCharges(ctx, gateway, refs, lease)
+	for i := range starts {
+		starts[i].Booking = c.cancel(starts[i].Booking.Ref())
+	}
+	return starts, err
+}
+
+func TestCharge_takes_no_money_for_a_booking_that_ended_as_its_charge_was_written(t *testing.T) {
+	t.Parallel()
+	s := shop.New(t)
+	ref := s.Book(s.Event(10).ID, 1, models.SimOK)
+	store := &cancellingStore{Store: s.Store, cancel: func(ref models.BookingRef) models.Booking {
+		verdict, err := s.Office.Ask(context.Background(), ref.Event, &models.Cancel{Booking: ref.Booking})
+		if err != nil {
+			t.Error(err)
+		}
+		return *verdict.Booking
+	}}
+	till := services.NewPayments(store, s.Office, simulator.New(s.Store, simulator.Options{}), services.PaymentOptions{})
+	if err := till.Charge(t.Context(), []models.BookingRef{ref}); err != nil {
+		t.Fatal(err)
+	}
+	if err := till.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	charges, refunds, err := s.Store.PaymentsOf(t.Context(), ref)
+	if err != nil || len(charges) != 1 || charges[0].Status != models.ChargeVoided || len(refunds) != 0 {
+		t.Errorf("charges %+v, refunds %+v, %v; want one, voided", charges, refunds, err)
+	}
+}

@@ -255,7 +255,7 @@ func TestCase23_37_a_payment_longer_than_its_window_and_its_lease(t *testing.T) 
 	event := h.Event(10).ID
 	slow := h.Book(event, 2, models.SimOK)
 	g := stuckGateway{simulator.New(h.Store, simulator.Options{}), make(chan struct{}, 1), make(chan struct{})}
-	first := h.payments(g, services.PaymentOptions{Timeout: time.Hour})
+	first := h.payments(g, services.PaymentOptions{Timeout: time.Minute})
 	if err := first.Charge(t.Context(), []models.BookingRef{slow}); err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +268,7 @@ func TestCase23_37_a_payment_longer_than_its_window_and_its_lease(t *testing.T) 
 		return nil
 	})
 	other := h.Book(event, 3, models.SimOK)
-	clock.Advance(shop.Lease + time.Second)
+	clock.Advance(5 * time.Minute) // longer than the lease, which is longer than all calls of a try
 	second := h.payments(g.Gateway, services.PaymentOptions{})
 	if n, err := second.Retry(t.Context()); n != 1 || err != nil {
 		t.Fatalf("%d charges were taken up: %v", n, err)

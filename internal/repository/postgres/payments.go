@@ -70,8 +70,8 @@ const (
 		CROSS JOIN LATERAL (SELECT * FROM bookings WHERE event_id = r.event_id AND id = r.id OFFSET 0) b`
 )
 
-// StartCharges commits a first charge for every booking that may be charged now, and gives those and the free ones. A
-// booking that was cancelled in this very moment is not given; its charge is found by DueCharges, and never made.
+// StartCharges commits a first charge for every booking that may be charged now, and gives those and the free ones. One
+// that was cancelled in this very moment is given as it stands, with its charge.
 func (s *Store) StartCharges(ctx context.Context, gateway string, bookings []models.BookingRef, lease time.Duration) ([]repository.Start, error) {
 	const what = "start charges"
 	refs := orderedRefs(bookings) // two callers with the same bookings wait for each other in one order
@@ -106,7 +106,7 @@ func starts(asked []models.BookingRef, rows []models.Booking, charges []models.C
 	list := []repository.Start{}
 	for _, ref := range distinct(asked) {
 		b, charge := found[ref], started[ref]
-		if b != nil && b.Status == models.Pending && (charge != nil || b.TotalAmount.Minor == 0) {
+		if b != nil && (charge != nil || b.Status == models.Pending && b.TotalAmount.Minor == 0) {
 			list = append(list, repository.Start{Booking: *b, Charge: charge})
 		}
 	}
