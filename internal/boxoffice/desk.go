@@ -96,18 +96,33 @@ func (d *desk) idle() bool {
 	return !d.working
 }
 
+// scoutAhead is the last part of a latch's time in which a scout goes: a twentieth, about what a transaction takes, so
+// that there is still no more than one in each latch's time.
+const scoutAhead = 20
+
 // A latch remembers the stock that a desk saw last.
 type latch struct {
 	available int64
+	renew     time.Time // when one buyer is sent to look again; until then, and behind that one, all are refused
 	until     time.Time
 }
 
 // latched refuses a quantity that was not there a moment ago, without asking the database. A release at this desk
-// resets the latch at once; one on another replica shows when the latch runs out.
+// resets the latch at once; one on another replica shows when the latch runs out. Shortly before that one buyer goes
+// through as a scout: were it only afterwards, all who come while the first transaction takes its time would queue up
+// behind it, and be refused at the price of a booking.
 func (d *desk) latched(quantity int64) *models.Error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.latch.until.IsZero() || quantity <= d.latch.available || !d.office.options.Now().Before(d.latch.until) {
+	if d.latch.until.IsZero() || quantity <= d.latch.available {
+		return nil
+	}
+	now := d.office.options.Now()
+	if !now.Before(d.latch.until) {
+		return nil
+	}
+	if !now.Before(d.latch.renew) {
+		d.latch.renew = d.latch.until // one is enough
 		return nil
 	}
 	return models.OutOfStock(quantity, d.latch.available)
@@ -119,6 +134,7 @@ func (d *desk) setLatch(event *models.Event) {
 	defer d.mu.Unlock()
 	d.latch = latch{}
 	if event != nil && event.DeletedAt.IsZero() && event.CancelledAt.IsZero() {
-		d.latch = latch{available: event.Stock.Available, until: d.office.options.Now().Add(d.office.options.LatchFor)}
+		now, long := d.office.options.Now(), d.office.options.LatchFor
+		d.latch = latch{available: event.Stock.Available, renew: now.Add(long - long/scoutAhead), until: now.Add(long)}
 	}
 }

@@ -351,6 +351,37 @@ func TestLatch(t *testing.T) {
 	})
 }
 
+func TestLatch_sends_one_scout_before_it_runs_out(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newScripted(1)
+		office := New(store, Options{})
+		if _, err := office.Reserve(t.Context(), store.id, buy(1)); err != nil {
+			t.Fatal(err)
+		}
+		for range 200 {
+			time.Sleep(time.Millisecond) // the bubble's clock
+			var crowd sync.WaitGroup
+			for range 50 {
+				crowd.Go(func() {
+					if _, err := office.Reserve(t.Context(), store.id, buy(1)); !errors.Is(err, models.ErrSoldOut) {
+						t.Error(err)
+					}
+				})
+			}
+			crowd.Wait()
+		}
+		for _, batch := range store.batches[1:] {
+			if batch != 1 {
+				t.Errorf("%d buyers asked the database at once", batch)
+			}
+		}
+		if n := len(store.batches) - 1; n != 2 {
+			t.Errorf("the database was asked %d times in 200 ms", n)
+		}
+	})
+}
+
 func TestLatch_never_stands_before_an_answered_key(t *testing.T) {
 	t.Parallel()
 	store := newScripted(2)

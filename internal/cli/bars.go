@@ -239,7 +239,7 @@ func (b *bars) onEmbedded(ctx context.Context, use func(*private) error) error {
 // play plays a scenario on a server, with this go's length, and without a live line.
 func (b *bars) play(ctx context.Context, server *private, s onsale.Scenario) (onsale.Result, error) {
 	s.Target = server.url
-	if s.Burst == 0 {
+	if s.Burst == 0 && s.Duration == 0 {
 		s.Duration = b.load
 	}
 	return onsale.Run(ctx, s, nil)

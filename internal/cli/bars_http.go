@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -112,42 +113,57 @@ func (b *bars) idle(ctx context.Context) error {
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// refusals has a crowd ask for the one ticket of an event. Its background's queries are those of a server at rest, and
-// are taken off.
+// refusals has a crowd ask for the one ticket of an event. The queries are counted in the middle of it, when nothing
+// else happens but the background's work; that of a server at rest is taken off.
 func (b *bars) refusals(ctx context.Context) error {
 	return b.onServer(ctx, func(s scratch, server *private) error {
-		atRest, err := b.transactions(ctx, s, func() error { return pause(ctx, b.load) })
+		atRest, err := b.transactions(ctx, s)
 		if err != nil {
 			return err
 		}
-		var r onsale.Result
-		busy, err := b.transactions(ctx, s, func() (err error) {
-			r, err = b.play(ctx, server, onsale.Scenario{Connections: crowd, TicketsPerEvent: 1, Users: 10})
-			return err
-		})
-		if err != nil {
+		type ending struct {
+			result onsale.Result
+			err    error
+		}
+		played := make(chan ending, 1)
+		go func() {
+			r, err := b.play(ctx, server, onsale.Scenario{Connections: crowd, TicketsPerEvent: 1, Users: 10, Duration: b.load + countedWithin})
+			played <- ending{r, err}
+		}()
+		busy, err := b.inTheMiddle(ctx, s)
+		end := <-played
+		if err := errors.Join(err, end.err); err != nil {
 			return err
 		}
-		b.addResult(onsale.Refusals, r, r.PerSecond(onsale.Refused))
-		b.addResult(onsale.RefusalReads, r, max(busy-atRest-refusalsApart, 0)/b.load.Seconds())
+		b.addResult(onsale.Refusals, end.result, end.result.PerSecond(onsale.Refused))
+		b.addResult(onsale.RefusalReads, end.result, max(busy-atRest, 0))
 		return nil
 	})
 }
 
-// refusalsApart are the transactions of a play that are no refusals: 10 users, an event, its audit and statistics.
-const refusalsApart = 13
+// countedWithin is how much longer a load lasts for the counting in its middle: to begin, and for two looks that wait
+// until PostgreSQL's processes have told what they know.
+const countedWithin = 5 * time.Second
 
-// transactions counts those of the server's database while do runs.
-func (b *bars) transactions(ctx context.Context, s scratch, do func() error) (float64, error) {
+func (b *bars) inTheMiddle(ctx context.Context, s scratch) (float64, error) {
+	if err := pause(ctx, 2*time.Second); err != nil {
+		return 0, err
+	}
+	return b.transactions(ctx, s)
+}
+
+// transactions counts those of the server's database by the second.
+func (b *bars) transactions(ctx context.Context, s scratch) (float64, error) {
 	before, err := b.count(ctx, s)
 	if err != nil {
 		return 0, err
 	}
-	if err := do(); err != nil {
+	begun := time.Now()
+	if err := pause(ctx, max(b.load-time.Second, time.Second)); err != nil {
 		return 0, err
 	}
 	after, err := b.count(ctx, s)
-	return float64(after.postgres.Transactions - before.postgres.Transactions), err
+	return float64(after.postgres.Transactions-before.postgres.Transactions) / time.Since(begun).Seconds(), err
 }
 
 func pause(ctx context.Context, d time.Duration) error {
