@@ -75,10 +75,11 @@ func runWorker(ctx context.Context, p Program, args []string) error {
 	}
 	loops := a.workers()
 	loops.start()
+	closeHealth := a.openHealth()
 	a.logger.Info("quantix works", "version", version, "store", c.Store(), "queue", c.Queue())
 	<-ctx.Done()
 	a.logger.Info("stopping: finishing what is in hand")
-	return a.stopped(errors.Join(loops.end(), a.close()))
+	return a.stopped(errors.Join(loops.end(), closeHealth(), a.close()))
 }
 
 // openServer opens the program with its queue.
