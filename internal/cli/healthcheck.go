@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"strconv"
 	"time"
 
 	"quantix/internal/config"
@@ -16,13 +18,9 @@ func runHealthcheck(ctx context.Context, p Program, args []string) error {
 	if err != nil {
 		return err
 	}
-	host := c.Host
-	if host == "" {
-		host = "localhost"
-	}
 	ctx, cancel := context.WithTimeout(ctx, 4*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s:%d/readyz", host, c.Port), nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+loopback(c.Host, c.Port)+"/readyz", nil)
 	if err != nil {
 		return err
 	}
@@ -37,4 +35,18 @@ func runHealthcheck(ctx context.Context, p Program, args []string) error {
 		return fmt.Errorf("the server is not ready: %s", response.Status)
 	}
 	return nil
+}
+
+// loopback is the address to ask for what listens on a host: an unspecified one is this machine, in the same family.
+func loopback(host string, port int) string {
+	switch ip := net.ParseIP(host); {
+	case host == "":
+		host = "localhost"
+	case ip == nil || !ip.IsUnspecified():
+	case ip.To4() != nil:
+		host = "127.0.0.1"
+	default:
+		host = "::1"
+	}
+	return net.JoinHostPort(host, strconv.Itoa(port))
 }

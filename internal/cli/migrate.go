@@ -38,7 +38,7 @@ func runMigrate(ctx context.Context, p Program, args []string) error {
 	default:
 		return usageError("migrate takes one of up, down [n], status, repair")
 	}
-	return withMigrator(ctx, c, newLogger(p.Stderr, c), func(m *database.Migrator) error {
+	return withMigrator(ctx, c, verb == "up", newLogger(p.Stderr, c), func(m *database.Migrator) error {
 		if err := act(m); err != nil {
 			return err
 		}

@@ -28,6 +28,12 @@ const (
 // a sixth of the processor under load (docs/performance.md). GOGC goes before it.
 const gcPercent = 200
 
+// How long /readyz waits for what it asks.
+const (
+	databasePatience = 2 * time.Second
+	queuePatience    = 500 * time.Millisecond
+)
+
 // runServe answers the API and, unless --api is given, runs the workers.
 func runServe(ctx context.Context, p Program, args []string) error {
 	fs := flag.NewFlagSet("serve", flag.ContinueOnError)
@@ -75,10 +81,11 @@ func runWorker(ctx context.Context, p Program, args []string) error {
 	}
 	loops := a.workers()
 	loops.start()
+	closeHealth := a.openHealth()
 	a.logger.Info("quantix works", "version", version, "store", c.Store(), "queue", c.Queue())
 	<-ctx.Done()
 	a.logger.Info("stopping: finishing what is in hand")
-	return a.stopped(errors.Join(loops.end(), a.close()))
+	return a.stopped(errors.Join(loops.end(), closeHealth(), a.close()))
 }
 
 // openServer opens the program with its queue.
@@ -173,19 +180,53 @@ func (a *app) handler() (http.Handler, error) {
 }
 
 // ready tells whether this server can do its work: the database answers, with a schema that is new enough. A queue that
-// does not answer degrades it only: bookings go on, and their payments follow.
+// does not answer degrades it only: bookings go on, and their payments follow. Both are asked at once, and neither for
+// longer than those who ask us wait (three seconds, in the container).
 func (a *app) ready(ctx context.Context) handlers.Readiness {
-	database := handlers.Check{Name: "database", Status: "ok"}
-	if err := checkSchema(ctx, a.config, a.store); err != nil {
-		database.Status, database.Detail = "down", "the database does not answer, or its schema is too old"
+	line := make(chan handlers.Check, 1)
+	go func() { line <- a.checkQueue(ctx) }()
+	database := a.checkDatabase(ctx)
+	return handlers.Readiness{Ready: database.Status == "ok", Checks: []handlers.Check{database, <-line}}
+}
+
+func (a *app) checkDatabase(ctx context.Context) handlers.Check {
+	check := handlers.Check{Name: "database", Status: "ok"}
+	err := within(ctx, databasePatience, func(ctx context.Context) error { return checkSchema(ctx, a.config, a.store) })
+	if err != nil {
+		check.Status, check.Detail = "down", "the database does not answer, or its schema is too old"
 		a.logger.Warn("not ready", "error", err)
 	}
-	line := handlers.Check{Name: "queue", Status: "ok"}
-	if err := a.queue.Ping(ctx); err != nil {
-		line.Status, line.Detail = "degraded", "payments wait until the queue answers"
+	return check
+}
+
+func (a *app) checkQueue(ctx context.Context) handlers.Check {
+	check := handlers.Check{Name: "queue", Status: "ok"}
+	if err := within(ctx, queuePatience, a.queue.Ping); err != nil {
+		check.Status, check.Detail = "degraded", "payments wait until the queue answers"
 		a.logger.Warn("the queue does not answer", "error", err)
 	}
-	return handlers.Readiness{Ready: database.Status == "ok", Checks: []handlers.Check{database, line}}
+	return check
+}
+
+// within asks with a bound, and does not wait for one who pays no heed to it.
+func within(ctx context.Context, patience time.Duration, ask func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	answer := make(chan error, 1)
+	go func() {
+		defer cancel()
+		answer <- ask(ctx)
+	}()
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-answer: // both came at once, for an answer ends the context too
+		return err
+	default:
+		return ctx.Err()
+	}
 }
 
 // gauges shows what waits.

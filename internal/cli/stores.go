@@ -48,7 +48,7 @@ func connect(ctx context.Context, c config.Config, logger *slog.Logger, access a
 			return nil, err
 		}
 	}
-	return connectPostgres(ctx, c, logger)
+	return connectPostgres(ctx, c, logger, access == writing && c.AutoMigrate)
 }
 
 // embedded is a SQLite store together with the hold on its data directory.
@@ -77,11 +77,12 @@ func connectSQLite(ctx context.Context, c config.Config, logger *slog.Logger, ac
 	return embedded{store, files}, nil
 }
 
-// connectPostgres opens two pools: a flood of lists must not take the connections that sell tickets.
-func connectPostgres(ctx context.Context, c config.Config, logger *slog.Logger) (repository.Store, error) {
+// connectPostgres opens two pools: a flood of lists must not take the connections that sell tickets. Only with create
+// does it make a database that does not exist.
+func connectPostgres(ctx context.Context, c config.Config, logger *slog.Logger, create bool) (repository.Store, error) {
 	options := database.PostgresOptions{
 		URL: c.PostgresURL(), MaxConns: max(c.DBMaxConns/2, 1), LockTimeout: c.DBLockTimeout,
-		AppName: "quantix desks", ShortStatements: true, Logger: logger,
+		AppName: "quantix desks", ShortStatements: true, Create: create, Logger: logger,
 	}
 	desk, err := database.OpenPostgres(ctx, options)
 	if err != nil {
@@ -113,16 +114,17 @@ func openQueue(c config.Config, installation string) (queue.Queue, error) {
 	return q, nil
 }
 
-// withMigrator opens the migrations of the store that the settings ask for, and closes them after use.
-func withMigrator(ctx context.Context, c config.Config, logger *slog.Logger, use func(*database.Migrator) error) error {
+// withMigrator opens the migrations of the store that the settings ask for, and closes them after use. Only with create
+// does it make a database that does not exist.
+func withMigrator(ctx context.Context, c config.Config, create bool, logger *slog.Logger, use func(*database.Migrator) error) error {
 	if c.Store() == config.Postgres {
-		m, err := database.OpenPostgresMigrator(ctx, c.PostgresURL(), logger)
+		m, err := database.OpenPostgresMigrator(ctx, c.PostgresURL(), create, logger)
 		if err != nil {
 			return err
 		}
 		return errors.Join(use(m), m.Close())
 	}
-	files, err := database.OpenSQLite(database.SQLiteOptions{Dir: c.DataDir})
+	files, err := openFiles(c, create)
 	if err != nil {
 		return err
 	}
@@ -131,6 +133,20 @@ func withMigrator(ctx context.Context, c config.Config, logger *slog.Logger, use
 		return errors.Join(err, files.Close())
 	}
 	return errors.Join(use(m), m.Close(), files.Close())
+}
+
+// openFiles takes hold of the embedded database; without create, of one that is there.
+func openFiles(c config.Config, create bool) (*database.SQLite, error) {
+	if !create {
+		present, err := database.OpenSQLite(database.SQLiteOptions{Dir: c.DataDir, ReadOnly: true})
+		if err != nil {
+			return nil, err
+		}
+		if err := present.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return database.OpenSQLite(database.SQLiteOptions{Dir: c.DataDir})
 }
 
 // requiredVersion is the newest migration that this binary knows for the store in use.

@@ -17,6 +17,7 @@ import (
 type Config struct {
 	Host           string   // address to listen on; empty means all
 	Port           int      // TCP port; 0 takes any free one
+	WorkerPort     int      // TCP port of a worker's health and metrics; 0 means none
 	TrustedProxies []string // addresses and networks whose X-Forwarded-For counts
 
 	DatabaseURL   string        // PostgreSQL; empty means the embedded store

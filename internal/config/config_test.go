@@ -36,6 +36,7 @@ func TestLoadDefaults(t *testing.T) {
 	t.Parallel()
 	want := Config{
 		Port:       8080,
+		WorkerPort: 8081,
 		DB:         DB{Host: "localhost", Port: 5432, User: "postgres", Password: "password", Name: "ticket_booking"},
 		DBMaxConns: 20, DBLockTimeout: 3 * time.Second,
 		DataDir: "./data", LogLevel: slog.LevelInfo, LogFormat: LogText, AutoMigrate: true,
@@ -203,6 +204,7 @@ var wrong = map[string][]string{
 	"DB_LOCK_TIMEOUT":          {"3", "0s", "2m", "soon"},
 	"REDIS_URL":                {"http://h", "h:port", "redis://:s3cret@h/x", "redis://:s3cret%zz@h", "h:0", "h:70000", "redis://h/-1"},
 	"PORT":                     {"-1", "65536", "http"},
+	"WORKER_PORT":              {"-1", "65536", "http"},
 	"HOST":                     {"h:80", "http://h", "a b", "/tmp"},
 	"TRUSTED_PROXIES":          {"proxy", "10.0.0.0/33", "10.0.0.1,", "10.0.0.0/8;127.0.0.1"},
 	"PAYMENT_DEADLINE":         {"0", "-5", "500ms", "721h", "soon", "NaN", "Inf", "1e3"},
@@ -272,6 +274,8 @@ func TestRightValues(t *testing.T) {
 		{"PAYMENT_DEADLINE", "90s", func(c Config) any { return c.PaymentDeadline }, 90 * time.Second},
 		{"PAYMENT_DEADLINE", "2m", func(c Config) any { return c.PaymentDeadline }, 2 * time.Minute},
 		{"PORT", "0", func(c Config) any { return c.Port }, 0},
+		{"WORKER_PORT", "0", func(c Config) any { return c.WorkerAddr() }, ""},
+		{"WORKER_PORT", "9", func(c Config) any { return c.WorkerAddr() }, ":9"},
 		{"HOST", "[::1]", func(c Config) any { return c.Addr() }, "[::1]:8080"},
 		{"HOST", "127.0.0.1", func(c Config) any { return c.Addr() }, "127.0.0.1:8080"},
 		{"REDIS_URL", "localhost:6379", func(c Config) any { return c.RedisURL }, "redis://localhost:6379"},

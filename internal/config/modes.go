@@ -61,6 +61,14 @@ func (c Config) PostgresURL() string { return c.DatabaseURL }
 // Addr returns the address to listen on.
 func (c Config) Addr() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
 
+// WorkerAddr returns the address where a worker shows its health; empty for none.
+func (c Config) WorkerAddr() string {
+	if c.WorkerPort == 0 {
+		return ""
+	}
+	return net.JoinHostPort(c.Host, strconv.Itoa(c.WorkerPort))
+}
+
 // Validate says, in one sentence, why a command cannot run with these settings.
 // The command is as the user types it; "serve --api" is one of its own.
 func (c Config) Validate(command string) error {

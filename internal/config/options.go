@@ -80,6 +80,10 @@ var options = []Option{
 		Accepts: "a port, 1 to 65535, or 0 for any free one",
 		set:     func(c *Config, v string) error { return integer(&c.Port, v, 0, 65535) },
 	}, {
+		Name: "WORKER_PORT", Default: "8081", Help: "port where quantix worker shows its health and metrics",
+		Accepts: "a port, 1 to 65535, or 0 for none",
+		set:     func(c *Config, v string) error { return integer(&c.WorkerPort, v, 0, 65535) },
+	}, {
 		Name: "HOST", Help: "address to listen on; without it, all of this machine's",
 		Accepts: "a host name or an address, without a port",
 		set:     func(c *Config, v string) error { return host(&c.Host, v) },

@@ -30,18 +30,21 @@ type PostgresOptions struct {
 	// once, and always use the index, even when the tables were empty at that moment and are filled before the next
 	// ANALYZE. Not for lists and audits.
 	ShortStatements bool
+	// Create makes the database where it does not exist and the role may. Without it nothing is ever created: for what
+	// only reads.
+	Create bool
 	// Logger gets warnings about settings of the server that break a promise; default none.
 	Logger *slog.Logger
 }
 
-// OpenPostgres opens a pool and checks that the database answers. A database that does not exist is created where the
-// role may; else the error names the command that does.
+// OpenPostgres opens a pool and checks that the database answers. A database that does not exist is created if
+// Create says so and the role may; else the error names the command that does.
 func OpenPostgres(ctx context.Context, o PostgresOptions) (*pgxpool.Pool, error) {
 	config, err := poolConfig(o)
 	if err != nil {
 		return nil, err
 	}
-	if err := ensurePostgres(ctx, config.ConnConfig); err != nil {
+	if err := ensurePostgres(ctx, config.ConnConfig, o.Create); err != nil {
 		return nil, err
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)

@@ -16,14 +16,17 @@ const (
 	uniqueViolation   = "23505" // of pg_database, when two replicas create it at once
 )
 
-// ensurePostgres checks that the database answers, and creates it when it does not exist.
-func ensurePostgres(ctx context.Context, config *pgx.ConnConfig) error {
+// ensurePostgres checks that the database answers. When it does not exist, it creates it, or says which command does.
+func ensurePostgres(ctx context.Context, config *pgx.ConnConfig, create bool) error {
 	conn, err := pgx.ConnectConfig(ctx, config)
 	switch {
 	case err == nil:
 		return conn.Close(ctx)
 	case !hasState(err, noSuchDatabase):
 		return fmt.Errorf("connect to PostgreSQL at %s:%d: %w", config.Host, config.Port, err)
+	case !create:
+		return fmt.Errorf("the database %q does not exist at %s:%d; create it with: quantix migrate up",
+			config.Database, config.Host, config.Port)
 	}
 	if err := createPostgres(ctx, config); err != nil {
 		return fmt.Errorf("the database %q does not exist, and creating it as %s did not work (%w); create it with: "+

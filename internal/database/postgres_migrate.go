@@ -14,15 +14,16 @@ import (
 	"quantix/migrations"
 )
 
-// OpenPostgresMigrator makes a migrator for a PostgreSQL database, which is created where it does not exist.
-func OpenPostgresMigrator(ctx context.Context, url string, logger *slog.Logger) (*Migrator, error) {
+// OpenPostgresMigrator makes a migrator for a PostgreSQL database. One that does not exist is created if create says so;
+// without create the error names the command that does.
+func OpenPostgresMigrator(ctx context.Context, url string, create bool, logger *slog.Logger) (*Migrator, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("read the database's URL: %w", err)
 	}
 	config.ConnectTimeout = or(config.ConnectTimeout, 5*time.Second)
 	config.RuntimeParams["application_name"] = "quantix migrate"
-	if err := ensurePostgres(ctx, config); err != nil {
+	if err := ensurePostgres(ctx, config, create); err != nil {
 		return nil, err
 	}
 	db := stdlib.OpenDB(*config)
@@ -35,7 +36,7 @@ func OpenPostgresMigrator(ctx context.Context, url string, logger *slog.Logger) 
 
 // MigratePostgres applies what is pending; safe with several replicas at once.
 func MigratePostgres(ctx context.Context, url string, logger *slog.Logger) error {
-	m, err := OpenPostgresMigrator(ctx, url, logger)
+	m, err := OpenPostgresMigrator(ctx, url, true, logger)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ var silent = slog.New(slog.DiscardHandler)
 
 func migrator(t *testing.T, url string) *database.Migrator {
 	t.Helper()
-	m, err := database.OpenPostgresMigrator(t.Context(), url, silent)
+	m, err := database.OpenPostgresMigrator(t.Context(), url, false, silent)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +171,7 @@ func TestMissingDatabaseIsCreated(t *testing.T) {
 	var replicas sync.WaitGroup
 	for range 4 {
 		replicas.Go(func() {
-			pool, err := database.OpenPostgres(t.Context(), database.PostgresOptions{URL: server.URL("ticket_booking"), MaxConns: 1})
+			pool, err := database.OpenPostgres(t.Context(), database.PostgresOptions{URL: server.URL("ticket_booking"), MaxConns: 1, Create: true})
 			if err != nil {
 				t.Errorf("opening what does not exist yet: %v", err)
 				return
@@ -180,6 +180,27 @@ func TestMissingDatabaseIsCreated(t *testing.T) {
 		})
 	}
 	replicas.Wait()
+}
+
+func TestMissingDatabaseIsNotCreatedForReading(t *testing.T) {
+	t.Parallel()
+	address := testkit.Postgres(t).URL("nobody_made_this")
+	for range 2 { // the second time shows that the first made nothing
+		for name, open := range map[string]func() error{
+			"the pool": func() error {
+				_, err := database.OpenPostgres(t.Context(), database.PostgresOptions{URL: address})
+				return err
+			},
+			"the migrator": func() error {
+				_, err := database.OpenPostgresMigrator(t.Context(), address, false, silent)
+				return err
+			},
+		} {
+			if err := open(); err == nil || !strings.Contains(err.Error(), `"nobody_made_this"`) || !strings.Contains(err.Error(), "quantix migrate up") {
+				t.Errorf("%s: error %v, want one that names the database and the command", name, err)
+			}
+		}
+	}
 }
 
 func TestMissingDatabaseNamesTheCommand(t *testing.T) {
@@ -191,7 +212,7 @@ func TestMissingDatabaseNamesTheCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	address.User = url.UserPassword("clerk", "secret")
-	_, err = database.OpenPostgres(t.Context(), database.PostgresOptions{URL: address.String()})
+	_, err = database.OpenPostgres(t.Context(), database.PostgresOptions{URL: address.String(), Create: true})
 	if err == nil || !strings.Contains(err.Error(), "createdb --host=127.0.0.1") || strings.Contains(err.Error(), "secret") {
 		t.Errorf("error %q, want one that names createdb and no password", err)
 	}

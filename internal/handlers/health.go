@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"reflect"
@@ -53,6 +54,8 @@ type health struct {
 	ready   func(ctx context.Context) Readiness
 	version string
 }
+
+func newHealth(d Deps) *health { return &health{ready: d.Ready, version: cmp.Or(d.Version, "dev")} }
 
 func (h *health) register(a *api) {
 	register(a, operation{

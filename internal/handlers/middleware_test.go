@@ -362,6 +362,25 @@ func TestHealth(t *testing.T) {
 	send(t, newTestServer(t, Deps{}), "GET", "/readyz", "").want(http.StatusOK)
 }
 
+func TestHealth_alone(t *testing.T) {
+	t.Parallel()
+	metrics := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "up 1\n") })
+	handler, err := NewHealth(Deps{Metrics: metrics, Ready: func(context.Context) Readiness { return Readiness{} }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for request, want := range map[string]int{
+		"GET /healthz": 200, "HEAD /healthz": 200, "GET /readyz": 503, "GET /metrics": 200, "GET " + eventsPath: 404, "POST " + bookingsPath: 404,
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, newRequest(method, path, ""))
+		if w.Code != want {
+			t.Errorf("%s: %d, want %d: %s", request, w.Code, want, w.Body)
+		}
+	}
+}
+
 func TestMetrics_are_served(t *testing.T) {
 	t.Parallel()
 	metrics := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "up 1\n") })

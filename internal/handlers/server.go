@@ -82,7 +82,34 @@ func New(d Deps) (http.Handler, error) {
 	return s.router, nil
 }
 
+// NewHealth makes the handler of a process that answers no API: /healthz, /readyz and /metrics alone. Of Deps it needs
+// none of the services. Error: as New.
+func NewHealth(d Deps) (http.Handler, error) {
+	s, a, err := bareServer(d)
+	if err != nil {
+		return nil, err
+	}
+	newHealth(d).register(a)
+	s.serveMetrics(d.Metrics)
+	s.answerHead()
+	return s.router, nil
+}
+
 func newServer(d Deps) (*server, error) {
+	s, a, err := bareServer(d)
+	if err != nil {
+		return nil, err
+	}
+	s.register(a, d)
+	if err := s.servePages(a.OpenAPI(), d.Metrics); err != nil {
+		return nil, err
+	}
+	s.answerHead()
+	return s, nil
+}
+
+// bareServer is what every request passes, before any address is known.
+func bareServer(d Deps) (*server, *api, error) {
 	explainHuma()
 	s := &server{
 		router: gin.New(), logger: d.Logger, observer: d.Observer, timeout: cmp.Or(d.RequestTimeout, DefaultTimeout),
@@ -91,16 +118,11 @@ func newServer(d Deps) (*server, error) {
 		s.logger = slog.New(slog.DiscardHandler)
 	}
 	if err := s.prepareRouter(d.TrustedProxies); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	a := &api{API: humagin.New(s.router, newConfig(cmp.Or(d.Version, "dev"))), router: s.router}
 	a.UseMiddleware(s.deadline, readable)
-	s.register(a, d)
-	if err := s.servePages(a.OpenAPI(), d.Metrics); err != nil {
-		return nil, err
-	}
-	s.answerHead()
-	return s, nil
+	return s, a, nil
 }
 
 func (s *server) prepareRouter(trusted []string) error {
@@ -121,7 +143,7 @@ func (s *server) register(a *api, d Deps) {
 	(&bookings{bookings: d.Bookings, timeout: s.timeout}).register(a)
 	(&letters{letters: d.Letters}).register(a)
 	(&callbacks{callbacks: cmp.Or(d.Callbacks, services.NewCallbacks(nil, nil, nil)), timeout: s.timeout}).register(a)
-	(&health{ready: d.Ready, version: cmp.Or(d.Version, "dev")}).register(a)
+	newHealth(d).register(a)
 }
 
 // servePages adds what is not part of the API proper.
@@ -134,10 +156,14 @@ func (s *server) servePages(document *huma.OpenAPI, metrics http.Handler) error 
 	s.router.GET("/", func(c *gin.Context) { c.Redirect(http.StatusFound, "/docs") }) // where people look first
 	s.router.GET("/problems", explainProblems)
 	s.router.GET(problemPath+":code", explainProblem)
+	s.serveMetrics(metrics)
+	return serveDocs(s.router)
+}
+
+func (s *server) serveMetrics(metrics http.Handler) {
 	if metrics != nil {
 		s.router.GET("/metrics", gin.WrapH(metrics))
 	}
-	return serveDocs(s.router)
 }
 
 // answerHead has every address that knows GET know HEAD too; net/http leaves the body out.

@@ -1,0 +1,44 @@
+package cli
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+
+	"quantix/internal/handlers"
+)
+
+// openHealth shows a worker's health and metrics on WORKER_PORT, and gives what ends that. A worker that cannot listen
+// works all the same: payments matter more than their numbers.
+func (a *app) openHealth() (end func() error) {
+	end = func() error { return nil }
+	if a.config.WorkerAddr() == "" {
+		return end
+	}
+	server, err := a.serveHealth(a.config.WorkerAddr())
+	if err != nil {
+		a.logger.Warn("this worker shows neither health nor metrics; set WORKER_PORT to a free port, or to 0", "error", err)
+		return end
+	}
+	return server.Close
+}
+
+func (a *app) serveHealth(address string) (*http.Server, error) {
+	handler, err := handlers.NewHealth(handlers.Deps{
+		Logger: a.logger, Ready: a.ready, Metrics: a.metrics.Handler(), Version: version, TrustedProxies: a.config.TrustedProxies,
+	})
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
+	server := &http.Server{
+		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+	}
+	go func() { _ = server.Serve(listener) }() // ends with Close
+	a.logger.Info("this worker shows its health and metrics", "address", "http://"+readable(listener.Addr()))
+	return server, nil
+}
