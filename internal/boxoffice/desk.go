@@ -69,9 +69,12 @@ func (d *desk) collect() (batch []*order, more bool) {
 	defer d.mu.Unlock()
 	for l := range d.inbox {
 		n := min(len(d.inbox[l]), d.office.options.MaxBatch)
+		fresh := len(batch) == 0 && !d.latch.scouting && d.office.options.Now().Before(d.latch.until)
 		for _, o := range d.inbox[l][:n] {
 			more = true
-			if o.take() {
+			if fresh = fresh && d.hopeless(o); fresh {
+				d.turnAway(o)
+			} else if o.take() {
 				batch = append(batch, o)
 			}
 		}
@@ -79,6 +82,22 @@ func (d *desk) collect() (batch []*order, more bool) {
 	}
 	d.working = more
 	return batch, more
+}
+
+// hopeless tells whether what the transaction before has just seen is too little for an order that waited meanwhile.
+// Whoever sent a key may have bought before, and is looked up.
+func (d *desk) hopeless(o *order) bool {
+	c, is := o.command.(*models.Reserve)
+	return is && c.Key == "" && c.Quantity > d.latch.available
+}
+
+// turnAway refuses an order as the latch would have, had it been set when the order came.
+func (d *desk) turnAway(o *order) {
+	if o.take() {
+		refusal := models.OutOfStock(o.command.(*models.Reserve).Quantity, d.latch.available)
+		d.office.options.Observer.Refused(refusal.Code)
+		o.answer(models.Verdict{}, refusal)
+	}
 }
 
 // rest drops the first n orders and lets their memory go when nothing else is left.
@@ -104,6 +123,7 @@ const scoutAhead = 20
 type latch struct {
 	available int64
 	renew     time.Time // when one buyer is sent to look again; until then, and behind that one, all are refused
+	scouting  bool      // that one is under way
 	until     time.Time
 }
 
@@ -121,8 +141,8 @@ func (d *desk) latched(quantity int64) *models.Error {
 	if !now.Before(d.latch.until) {
 		return nil
 	}
-	if !now.Before(d.latch.renew) {
-		d.latch.renew = d.latch.until // one is enough
+	if !d.latch.scouting && !now.Before(d.latch.renew) {
+		d.latch.scouting = true
 		return nil
 	}
 	return models.OutOfStock(quantity, d.latch.available)

@@ -382,6 +382,33 @@ func TestLatch_sends_one_scout_before_it_runs_out(t *testing.T) {
 	})
 }
 
+func TestLatch_turns_away_who_waited_behind_the_look(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newScripted(1)
+		office := New(store, Options{})
+		if _, err := office.Reserve(t.Context(), store.id, buy(1)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second) // the bubble's clock: the latch has run out
+		store.entered, store.gate = make(chan struct{}, 10), make(chan struct{})
+		var crowd sync.WaitGroup
+		for range 50 {
+			crowd.Go(func() {
+				if _, err := office.Reserve(t.Context(), store.id, buy(1)); !errors.Is(err, models.ErrSoldOut) {
+					t.Error(err)
+				}
+			})
+			synctest.Wait() // the first is in its transaction, the others wait
+		}
+		close(store.gate)
+		crowd.Wait()
+		if n := len(store.batches) - 1; n != 1 {
+			t.Errorf("%d transactions for one look: %v", n, store.batches)
+		}
+	})
+}
+
 func TestLatch_never_stands_before_an_answered_key(t *testing.T) {
 	t.Parallel()
 	store := newScripted(2)
