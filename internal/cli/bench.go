@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"os"
 
 	"quantix/internal/config"
 	"quantix/internal/onsale"
@@ -12,7 +13,7 @@ import (
 
 // benchFlags are the flags of an on-sale, over the scenario that they fill.
 func benchFlags(fs *flag.FlagSet, s *onsale.Scenario) {
-	fs.StringVar(&s.Target, "target", "", "base URL of the server; empty: a private one with these settings, in a data directory of its own")
+	fs.StringVar(&s.Target, "target", "", "base URL of the server; empty: a private one, on new databases of the servers in these settings if there are any, which are dropped after it")
 	fs.BoolVar(&s.AllowRemote, "allow-remote", false, "permit a target that is not this machine; only for servers of your own")
 	fs.Func("model", "closed (buyers take turns) or open (buyers come by the clock)", func(v string) error { s.Model = onsale.Model(v); return nil })
 	fs.IntVar(&s.Connections, "connections", 64, "buyers at a time (closed), or connections at most (open)")
@@ -57,19 +58,45 @@ func runBench(ctx context.Context, p Program, args []string) error {
 	if fs.NArg() > 0 {
 		return usageError("bench takes flags, or the word bars before them, not %q", fs.Arg(0))
 	}
-	if s.Target == "" {
-		private, err := startPrivate(ctx, p, c)
+	play := func() error {
+		result, err := onsale.Run(ctx, s, p.Stderr)
 		if err != nil {
 			return err
 		}
-		defer private.stop()
-		s.Target = private.url
+		return showResult(p, result, *asJSON, *save)
 	}
-	result, err := onsale.Run(ctx, s, p.Stderr)
+	if s.Target != "" {
+		return play()
+	}
+	return onPrivate(ctx, p, c, func(server *private) error {
+		s.Target = server.url
+		return play()
+	})
+}
+
+// onPrivate starts a private server on a new database and an empty Redis of the servers that the settings name, if they
+// name any, and removes all of it after use: what is in their databases is never touched.
+func onPrivate(ctx context.Context, p Program, c config.Config, use func(*private) error) (err error) {
+	if c.Store() == config.Postgres {
+		if c.DatabaseURL, err = onsale.ScratchURL(c.DatabaseURL, fmt.Sprintf("quantix_bench_%d", os.Getpid())); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, onsale.DropScratch(context.WithoutCancel(ctx), c.DatabaseURL)) }()
+	}
+	if c.Queue() == config.Redis {
+		redis, err := onsale.TakeScratchRedis(ctx, c.RedisURL)
+		if err != nil {
+			return err
+		}
+		defer redis.Close()
+		c.RedisURL = redis.URL
+	}
+	server, err := startPrivate(ctx, p, c)
 	if err != nil {
 		return err
 	}
-	return showResult(p, result, *asJSON, *save)
+	defer server.stop()
+	return use(server)
 }
 
 func showResult(p Program, result onsale.Result, asJSON bool, save string) error {
