@@ -49,9 +49,10 @@ func (r *Reconciler) compare(ctx context.Context) (republished int, more bool, e
 	if err != nil || !queue.Lost(remembered, now) {
 		return 0, false, err
 	}
-	r.Logger.Warn("the queue has lost its messages; unpaid bookings are published again")
 	republished, err = r.republish(ctx, remembered, now)
-	r.Logger.Info("published again", "bookings", republished)
+	if republished > 0 { // at a first start there is nothing, and nothing to say
+		r.Logger.Warn("the queue did not have its messages any more; unpaid bookings were published again", "bookings", republished)
+	}
 	return republished, false, err
 }
 

@@ -121,19 +121,24 @@ func Fill(ctx context.Context, address string, bookings int) (event string, err 
 	}
 	defer db.Close(context.WithoutCancel(ctx))
 	id, user := uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7()) // random numbers do not fail
-	for _, step := range []struct {
-		sql  string
-		args []any
-	}{
-		{sqlFillEvent, []any{[16]byte(id), bookings}},
-		{sqlFillUser, []any{[16]byte(user)}},
-		{sqlFillBookings, []any{[16]byte(id), [16]byte(user), bookings}},
-		{`VACUUM ANALYZE events, users, bookings`, nil},
-		{`CHECKPOINT`, nil},
-	} {
-		if _, err := db.Exec(ctx, step.sql, step.args...); err != nil {
-			return "", fmt.Errorf("fill: %w", err)
+	// All at once: the server's own audit must not see an event whose bookings are still on their way.
+	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, sqlFillEvent, [16]byte(id), bookings)
+		if err == nil {
+			_, err = tx.Exec(ctx, sqlFillUser, [16]byte(user))
 		}
+		if err == nil {
+			_, err = tx.Exec(ctx, sqlFillBookings, [16]byte(id), [16]byte(user), bookings)
+		}
+		return err
+	})
+	for _, statement := range []string{`VACUUM ANALYZE events, users, bookings`, `CHECKPOINT`} {
+		if err == nil {
+			_, err = db.Exec(ctx, statement)
+		}
+	}
+	if err != nil {
+		return "", fmt.Errorf("fill: %w", err)
 	}
 	return id.String(), nil
 }
