@@ -40,7 +40,7 @@ func TestLoadDefaults(t *testing.T) {
 		DB:         DB{Host: "localhost", Port: 5432, User: "postgres", Password: "password", Name: "ticket_booking"},
 		DBMaxConns: 20, DBLockTimeout: 3 * time.Second,
 		DataDir: "./data", LogLevel: slog.LevelInfo, LogFormat: LogText, AutoMigrate: true,
-		ShutdownTimeout: 10 * time.Second, PaymentDeadline: 15 * time.Minute, PaymentConcurrency: 256,
+		ShutdownTimeout: 10 * time.Second, PaymentDeadline: 15 * time.Minute, PaymentConcurrency: 512,
 		PaymentSimLatency: 50 * time.Millisecond, PaymentRetryBase: time.Second,
 		PaymentGateway:       Simulator,
 		MaxTicketsPerBooking: 100, MaxInbox: 10_000, Currency: "USD",
