@@ -1,6 +1,7 @@
 package models
 
 import (
+	"errors"
 	"slices"
 	"time"
 )
@@ -58,7 +59,7 @@ func refuse(err *Error) Verdict { return Verdict{Err: err} }
 
 // refuseErr turns a rule's error into a verdict.
 func refuseErr(err error) Verdict {
-	if e, ok := err.(*Error); ok {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return refuse(e)
 	}
 	return refuse(ErrInternal.With(err))

@@ -12,7 +12,7 @@ import (
 	"quantix/internal/models"
 )
 
-// ErrFull: the queue is at its bound; publish again later. Nothing of the call was published.
+// ErrFull says that the queue is at its bound; publish again later. Nothing of the call was published.
 var ErrFull = errors.New("the queue is full")
 
 // Message says that a booking waits for its payment.
