@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"quantix/internal/testkit"
 )
 
 // tally counts the answers of an on-sale.
@@ -106,17 +108,13 @@ func TestOnsale(t *testing.T) {
 // awaitSold waits until every ticket is paid for.
 func awaitSold(t *testing.T, s *server, event string, total int) {
 	t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
-	var last string
-	for time.Now().Before(deadline) {
+	testkit.Eventually(t, 60*time.Second, func() error {
 		a, err := s.try("GET", "/api/v1/events/"+event+"/statistics", "")
-		if err == nil && a.text("total_sold") == strconv.Itoa(total) {
-			return
+		if err == nil && a.text("total_sold") != strconv.Itoa(total) {
+			err = fmt.Errorf("not all were confirmed: %s", a.body)
 		}
-		last = a.body
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Errorf("not all were confirmed: %s", last)
+		return err
+	})
 }
 
 // TestOnsale_last_ticket is the stampede: 500 want the only ticket, one gets it.

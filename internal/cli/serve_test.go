@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -116,6 +117,23 @@ func TestServe_ends_on_SIGTERM_with_nothing_half_done(t *testing.T) {
 			})
 			again.audited(t, event)
 		})
+	}
+}
+
+// A client that never finishes its request must not hold the end up, nor make it a failure.
+func TestServe_ends_in_time_whatever_a_client_does(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "SHUTDOWN_TIMEOUT=4s")
+	line, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer line.Close()
+	fmt.Fprint(line, "POST /api/v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{")
+	s.want(t, http.StatusOK, "GET", "/healthz", "") // by now the server has read the other request's head
+	s.Signal(syscall.SIGTERM)
+	if status := s.Wait(8 * time.Second); status != 0 {
+		t.Errorf("exit status %d", status)
 	}
 }
 
