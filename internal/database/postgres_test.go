@@ -2,6 +2,7 @@ package database_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/url"
 	"strings"
@@ -254,4 +255,29 @@ func TestUnreachableAndWrongAddresses(t *testing.T) {
 			t.Errorf("migrate %s: error %v, want one without the password", url, err)
 		}
 	}
+}
+
+// TestCountersMoveWithTheirMigration: an event keeps its counters when they get a table of their own, and when they go back.
+func TestCountersMoveWithTheirMigration(t *testing.T) {
+	t.Parallel()
+	url := testkit.Database(t, nil)
+	m := migrator(t, url)
+	if err := errors.Join(m.Up(t.Context()), m.Down(t.Context(), int(required(t))-1)); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, url, `INSERT INTO events (id, name, date_time, total_tickets, ticket_price, currency, available, held, sold, pending_count,
+			confirmed_count, cancelled_count, held_amount, sold_amount, created_at, updated_at)
+		VALUES (gen_random_uuid(), 'Concert', now(), 10, 75.5, 'USD', 5, 2, 3, 1, 2, 4, 151, 226.5, now(), now())`)
+	const counters = `total_tickets = 10 AND available = 5 AND held = 2 AND sold = 3 AND pending_count = 1 AND confirmed_count = 2
+		AND cancelled_count = 4 AND held_amount = 151 AND sold_amount = 226.5`
+	const mustHold = `SELECT 1 / count(*) FROM `
+	if err := m.Up(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, url, mustHold+`events e JOIN event_stock s ON s.event_id = e.id AND s.total_tickets = e.total_tickets WHERE s.`+
+		strings.ReplaceAll(counters, "AND ", "AND s."))
+	if err := m.Down(t.Context(), int(required(t))-1); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, url, mustHold+`events WHERE `+counters)
 }

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"quantix/migrations"
 )
 
 func openSQLite(t *testing.T, dir string) *SQLite {
@@ -119,6 +121,10 @@ func TestMigratingSQLite(t *testing.T) {
 		t.Fatalf("opening the migrator: %v", err)
 	}
 	defer m.Close()
+	newest, err := RequiredVersion(migrations.SQLite)
+	if err != nil {
+		t.Fatal(err)
+	}
 	standsAt := func(want uint) {
 		t.Helper()
 		schema, err := m.Status(context.Background())
@@ -131,10 +137,10 @@ func TestMigratingSQLite(t *testing.T) {
 		do   func() error
 		want uint
 	}{
-		{func() error { return m.Up(t.Context()) }, 1},
-		{func() error { return m.Up(t.Context()) }, 1},
-		{func() error { return m.Down(t.Context(), 1) }, 0},
-		{func() error { return m.Up(t.Context()) }, 1},
+		{func() error { return m.Up(t.Context()) }, newest},
+		{func() error { return m.Up(t.Context()) }, newest},
+		{func() error { return m.Down(t.Context(), int(newest)) }, 0},
+		{func() error { return m.Up(t.Context()) }, newest},
 	} {
 		if err := step.do(); err != nil {
 			t.Fatalf("migrating: %v", err)

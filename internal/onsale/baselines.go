@@ -176,7 +176,10 @@ func (m *measuring) fillTables(ctx context.Context) error {
 	if _, err := m.db.Exec(ctx, sqlInsertEvents, baselineMark, m.b.Events); err != nil {
 		return err
 	}
-	_, err := m.db.Exec(ctx, `VACUUM ANALYZE events, users, bookings, outbox`)
+	if _, err := m.db.Exec(ctx, sqlInsertStock); err != nil {
+		return err
+	}
+	_, err := m.db.Exec(ctx, `VACUUM ANALYZE events, event_stock, users, bookings, outbox`)
 	return err
 }
 

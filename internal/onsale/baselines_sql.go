@@ -31,7 +31,7 @@ const (
 	sqlWALPosition = `SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint`
 
 	// Children of these tables (payments, refunds, ...) are emptied with them: the database is scratch.
-	sqlEmpty = `TRUNCATE events, users, bookings, outbox CASCADE`
+	sqlEmpty = `TRUNCATE events, event_stock, users, bookings, outbox CASCADE`
 
 	sqlInsertUsers = `
 INSERT INTO users (id, name, email, created_at, updated_at)
@@ -39,11 +39,12 @@ SELECT ('` + userFamily + `' || lpad(to_hex(n), 12, '0'))::uuid, $1, 'baseline-'
 FROM generate_series(1, $2::bigint) AS n`
 
 	sqlInsertEvents = `
-INSERT INTO events (id, name, description, date_time, total_tickets, ticket_price, currency, available, held, sold,
-  held_amount, sold_amount, pending_count, confirmed_count, cancelled_count, version, created_at, updated_at)
+INSERT INTO events (id, name, description, date_time, total_tickets, ticket_price, currency, version, created_at, updated_at)
 SELECT ('` + eventFamily + `' || lpad(to_hex(n), 12, '0'))::uuid, $1, '', now() + interval '30 days', 100000000, 25.000, 'USD',
-  100000000, 0, 0, 0, 0, 0, 0, 0, 1, now(), now()
+  1, now(), now()
 FROM generate_series(1, $2::bigint) AS n`
+
+	sqlInsertStock = `INSERT INTO event_stock (event_id, total_tickets, available) SELECT id, total_tickets, total_tickets FROM events`
 )
 
 // bookingColumns are those that COPY writes, in the order of copyRow.
@@ -60,8 +61,9 @@ INSERT INTO bookings (id, user_id, event_id, quantity, status, unit_price, total
 
 // scriptForUpdate is the interactive transaction, a statement a round trip.
 const scriptForUpdate = `BEGIN;
-SELECT available, ticket_price, currency, date_time, sales_end FROM events WHERE id = %[1]s AND deleted_at IS NULL FOR UPDATE;
-UPDATE events SET available = available - 1, held = held + 1, held_amount = held_amount + 25.000, pending_count = pending_count + 1 WHERE id = %[1]s;
+SELECT s.available, e.ticket_price, e.currency, e.date_time, e.sales_end FROM events e JOIN event_stock s ON s.event_id = e.id
+  WHERE e.id = %[1]s AND e.deleted_at IS NULL FOR UPDATE OF s;
+UPDATE event_stock SET available = available - 1, held = held + 1, held_amount = held_amount + 25.000, pending_count = pending_count + 1 WHERE event_id = %[1]s;
 ` + scriptInsertBooking + ` RETURNING id AS booking \gset
 INSERT INTO outbox (id, event_id, booking_ids, created_at) VALUES (gen_random_uuid(), %[1]s, ARRAY[:booking::uuid], now());
 COMMIT;

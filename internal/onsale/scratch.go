@@ -99,8 +99,12 @@ func (c PostgresCounters) Minus(before PostgresCounters) PostgresCounters {
 // The ids of the bookings that a fill makes are ordered, as the program's own are.
 const (
 	sqlFillEvent = `
-INSERT INTO events (id, name, date_time, total_tickets, ticket_price, currency, available, sold, confirmed_count, created_at, updated_at)
-VALUES ($1::uuid, 'Filled', now() + interval '30 days', $2::int + 1000, 0, 'USD', 1000, $2::int, $2::int, now(), now())`
+WITH e AS (
+  INSERT INTO events (id, name, date_time, total_tickets, ticket_price, currency, created_at, updated_at)
+  VALUES ($1::uuid, 'Filled', now() + interval '30 days', $2::int + 1000, 0, 'USD', now(), now())
+)
+INSERT INTO event_stock (event_id, total_tickets, available, sold, confirmed_count)
+VALUES ($1::uuid, $2::int + 1000, 1000, $2::int, $2::int)`
 
 	sqlFillUser = `INSERT INTO users (id, name, email, created_at, updated_at) VALUES ($1::uuid, 'Filler', $1::uuid::text || '@example.test', now(), now())`
 

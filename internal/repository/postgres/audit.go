@@ -14,7 +14,7 @@ const (
 	// During an on-sale the tables grow faster than their statistics: planned for the few rows of the last ANALYZE, an
 	// audit of 15,000 bookings would compare each with each.
 	planForMany    = `SET LOCAL enable_nestloop = off`
-	selectAnyEvent = `SELECT ` + eventColumns + ` FROM events WHERE id = $1`
+	selectAnyEvent = wholeEvents + ` WHERE e.id = $1`
 	auditBookings  = `
 		SELECT coalesce(sum(quantity) FILTER (WHERE status = 'PENDING'), 0),
 			coalesce(sum(quantity) FILTER (WHERE status = 'CONFIRMED'), 0),

@@ -10,58 +10,87 @@ import (
 	"quantix/internal/models"
 )
 
-// deskWriter queues what a batch has changed. An event's amounts are all in its one currency.
+// deskWriter queues what the visits of a party have changed, of those events whose amounts are in one currency.
 type deskWriter struct {
-	batch   *pgx.Batch
-	state   *models.EventState
-	changes *models.Changes
+	batch    *pgx.Batch
+	currency models.Currency
+	visits   []*visit
+	now      time.Time
 }
 
-// queue adds the statements in the order of their references; the event comes last, because its row, once written anew,
-// would have to be locked again by the checks of the others' foreign keys.
-func (w *deskWriter) queue(id models.BatchID) {
-	changed := w.changes.Bookings
-	if created := w.changes.NewBookings; len(created) > 0 {
-		w.insertBookings(created)
-		for _, b := range created { // made and changed in one batch
-			if b.Status != models.Pending {
-				changed = append(changed, b)
-			}
+// writers gives one for each currency; nearly always that is one in all.
+func writers(batch *pgx.Batch, p party) []*deskWriter {
+	var list []*deskWriter
+	byCurrency := map[models.Currency]*deskWriter{}
+	for _, v := range p.visits {
+		if !v.held || v.changes().Empty() {
+			continue
 		}
+		currency := v.state.Event.TicketPrice.Currency
+		w := byCurrency[currency]
+		if w == nil {
+			w = &deskWriter{batch: batch, currency: currency, now: v.state.Now}
+			byCurrency[currency], list = w, append(list, w)
+		}
+		w.visits = append(w.visits, v)
 	}
-	if len(changed) > 0 {
-		w.updateBookings(changed)
+	return list
+}
+
+// queue adds the statements in the order of their references; the stock comes last, so that the row that all wait for
+// is written when nothing can be refused any more.
+func (w *deskWriter) queue() {
+	w.insertBookings()
+	w.updateBookings()
+	w.updateNewBookings()
+	w.updateCharges()
+	w.insertRefunds()
+	w.updateRefunds()
+	w.writeLetters()
+	w.insertOutbox()
+	w.updateEvents()
+	w.updateStock()
+}
+
+// gather joins what one kind of change is made of, over all visits.
+func gather[T any](w *deskWriter, pick func(*models.Changes) []T) []T {
+	if len(w.visits) == 1 {
+		return pick(w.visits[0].changes())
 	}
-	w.queueMoney()
-	if len(w.changes.Publish) > 0 {
-		w.batch.Queue(insertOutbox, uuid(id), uuid(w.state.Event.ID), uuids(w.changes.Publish), pgtype.Timestamptz{Time: w.state.Now, Valid: true})
+	var list []T
+	for _, v := range w.visits {
+		list = append(list, pick(v.changes())...)
 	}
-	w.queueEvent()
+	return list
 }
 
 const insertBookings = `
 	INSERT INTO bookings (event_id, currency, created_at, updated_at, status, id, user_id, quantity, unit_price,
 		total_amount, payment_method, payment_deadline, idempotency_key, request_hash)
-	SELECT $1, $2, $3, $3, 'PENDING', v.id, v.user_id, v.quantity, v.unit_price * $4::numeric,
-		v.total_amount * $4::numeric, v.method, v.deadline, v.key, v.hash
-	FROM unnest($5::uuid[], $6::uuid[], $7::integer[], $8::bigint[], $9::bigint[], $10::text[], $11::timestamptz[],
-		$12::text[], $13::bytea[]) AS v (id, user_id, quantity, unit_price, total_amount, method, deadline, key, hash)`
+	SELECT v.event_id, $1, $2, $2, 'PENDING', v.id, v.user_id, v.quantity, v.unit_price * $3::numeric,
+		v.total_amount * $3::numeric, v.method, v.deadline, v.key, v.hash
+	FROM unnest($4::uuid[], $5::uuid[], $6::uuid[], $7::integer[], $8::bigint[], $9::bigint[], $10::text[], $11::timestamptz[],
+		$12::text[], $13::bytea[]) AS v (event_id, id, user_id, quantity, unit_price, total_amount, method, deadline, key, hash)`
 
 // insertBookings writes bookings as they were made.
-func (w *deskWriter) insertBookings(list []*models.Booking) {
+func (w *deskWriter) insertBookings() {
+	list := gather(w, func(c *models.Changes) []*models.Booking { return c.NewBookings })
 	n := len(list)
-	ids, users := make([]pgtype.UUID, n), make([]pgtype.UUID, n)
+	if n == 0 {
+		return
+	}
+	events, ids, users := make([]pgtype.UUID, n), make([]pgtype.UUID, n), make([]pgtype.UUID, n)
 	quantities, prices, totals := make([]int32, n), make([]int64, n), make([]int64, n)
 	methods, deadlines := make([]string, n), make([]time.Time, n)
 	keys, hashes := make([]zeronull.Text, n), make([][]byte, n)
 	for i, b := range list {
-		ids[i], users[i] = uuid(b.ID), uuid(b.UserID)
+		events[i], ids[i], users[i] = uuid(b.EventID), uuid(b.ID), uuid(b.UserID)
 		quantities[i], prices[i], totals[i] = int32(b.Quantity), b.UnitPrice.Minor, b.TotalAmount.Minor
 		methods[i], deadlines[i] = string(b.PaymentMethod), b.PaymentDeadline
 		keys[i], hashes[i] = zeronull.Text(b.IdempotencyKey), hashBytes(b)
 	}
-	w.batch.Queue(insertBookings, uuid(w.state.Event.ID), w.currency(), w.state.Now, w.factor(),
-		ids, users, quantities, prices, totals, methods, deadlines, keys, hashes)
+	w.batch.Queue(insertBookings, string(w.currency), w.now, factor(w.currency),
+		events, ids, users, quantities, prices, totals, methods, deadlines, keys, hashes)
 }
 
 // hashBytes gives the request's hash, NULL where no key needs it.
@@ -72,48 +101,76 @@ func hashBytes(b *models.Booking) []byte {
 	return b.RequestHash[:]
 }
 
-// Rows to update are found by key as in the first round trip, and then by their place in the table, which nobody can
-// change meanwhile: the event's row is locked, and what else is locked by row was locked there.
-const updateBookings = `
-	UPDATE bookings b SET status = v.status, cancel_reason = v.reason, confirmed_at = v.confirmed_at,
-		cancelled_at = v.cancelled_at, updated_at = $2
-	FROM unnest($3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[])
-		AS v (id, status, reason, confirmed_at, cancelled_at)
-	CROSS JOIN LATERAL (SELECT ctid FROM bookings WHERE event_id = $1 AND id = v.id OFFSET 0) place
-	WHERE b.ctid = place.ctid`
+// Rows are updated at the places where they were seen (see visit). One that is not there any more, because somebody has
+// changed it by hand and without the event's lock, fails the batch (division by zero): its change would be lost. Keys are
+// compared by IS NOT DISTINCT FROM, which no index serves: else the planner would look them up.
+const (
+	allOrNone = `WITH done AS (`
+	asMany    = ` RETURNING 1) SELECT 1 / (count(*) = cardinality(`
+	asPlaces  = `::tid[]))::integer FROM done`
+)
 
-func (w *deskWriter) updateBookings(list []*models.Booking) {
+// Only bookings that were made by this very transaction have to be looked for by their keys.
+const (
+	setBookings = `
+		UPDATE bookings b SET status = v.status, cancel_reason = v.reason, confirmed_at = v.confirmed_at,
+			cancelled_at = v.cancelled_at, updated_at = $1`
+	bookingChanges = `event_id, id, status, reason, confirmed_at, cancelled_at`
+	updateBookings = allOrNone + setBookings + `
+		FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::tid[])
+			AS v (` + bookingChanges + `, place)
+		WHERE b.ctid = v.place AND (b.event_id, b.id) IS NOT DISTINCT FROM (v.event_id, v.id)` + asMany + `$8` + asPlaces
+	updateNewBookings = setBookings + `
+		FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[]) AS v (` + bookingChanges + `)
+		CROSS JOIN LATERAL (SELECT ctid FROM bookings WHERE event_id = v.event_id AND id = v.id OFFSET 0) place
+		WHERE b.ctid = place.ctid`
+)
+
+// bookingColumnsOf splits what may change of bookings into the columns that unnest takes.
+func bookingColumnsOf(now time.Time, list []*models.Booking) []any {
 	n := len(list)
-	ids, statuses, reasons := make([]pgtype.UUID, n), make([]string, n), make([]zeronull.Text, n)
+	events, ids := make([]pgtype.UUID, n), make([]pgtype.UUID, n)
+	statuses, reasons := make([]string, n), make([]zeronull.Text, n)
 	confirmed, cancelled := make([]zeronull.Timestamptz, n), make([]zeronull.Timestamptz, n)
 	for i, b := range list {
-		ids[i], statuses[i], reasons[i] = uuid(b.ID), string(b.Status), zeronull.Text(b.CancelReason)
+		events[i], ids[i], statuses[i], reasons[i] = uuid(b.EventID), uuid(b.ID), string(b.Status), zeronull.Text(b.CancelReason)
 		confirmed[i], cancelled[i] = nullTime(b.ConfirmedAt), nullTime(b.CancelledAt)
 	}
-	w.batch.Queue(updateBookings, uuid(w.state.Event.ID), w.state.Now, ids, statuses, reasons, confirmed, cancelled)
+	return []any{now, events, ids, statuses, reasons, confirmed, cancelled}
 }
 
-// queueMoney adds what has changed of charges, refunds and dead letters.
-func (w *deskWriter) queueMoney() {
-	if list := w.changes.Charges; len(list) > 0 {
-		w.updateCharges(list)
+func (w *deskWriter) updateBookings() {
+	list := gather(w, func(c *models.Changes) []*models.Booking { return c.Bookings })
+	if len(list) == 0 {
+		return
 	}
-	if list := w.changes.NewRefunds; len(list) > 0 {
-		w.insertRefunds(list)
+	var places []pgtype.TID
+	for _, v := range w.visits {
+		for _, b := range v.changes().Bookings {
+			places = append(places, v.bookings[b.ID])
+		}
 	}
-	if list := w.changes.Refunds; len(list) > 0 {
-		w.updateRefunds(list)
-	}
-	if list := w.changes.Letters; len(list) > 0 {
-		w.upsertLetters(list)
-	}
-	if list := w.changes.ClosedLetters; len(list) > 0 {
-		w.batch.Queue(deleteLetters, uuids(list))
+	w.batch.Queue(updateBookings, append(bookingColumnsOf(w.now, list), places)...)
+}
+
+// updateNewBookings writes what became of bookings in the batch that made them.
+func (w *deskWriter) updateNewBookings() {
+	list := gather(w, func(c *models.Changes) (changed []*models.Booking) {
+		for _, b := range c.NewBookings {
+			if b.Status != models.Pending {
+				changed = append(changed, b)
+			}
+		}
+		return changed
+	})
+	if len(list) > 0 {
+		w.batch.Queue(updateNewBookings, bookingColumnsOf(w.now, list)...)
 	}
 }
 
 // attempts are the columns that charges and refunds share.
 type attempts struct {
+	events     []pgtype.UUID
 	bookings   []pgtype.UUID
 	numbers    []int32
 	statuses   []string
@@ -124,91 +181,120 @@ type attempts struct {
 }
 
 func (a *attempts) add(key models.ChargeKey, status string, count int, lastError, reference string, next time.Time) {
-	a.bookings, a.numbers = append(a.bookings, uuid(key.Booking)), append(a.numbers, int32(key.N))
+	a.events, a.bookings, a.numbers = append(a.events, uuid(key.Event)), append(a.bookings, uuid(key.Booking)), append(a.numbers, int32(key.N))
 	a.statuses, a.counts = append(a.statuses, status), append(a.counts, int32(count))
 	a.errors, a.references = append(a.errors, clean(lastError)), append(a.references, clean(reference))
 	a.next = append(a.next, nullTime(next))
 }
 
+func (a *attempts) addCharge(c *models.Charge) {
+	a.add(c.ChargeKey, string(c.Status), c.Attempts, c.LastError, c.ProviderReference, c.NextAttemptAt)
+}
+
+func (a *attempts) addRefund(r *models.Refund) {
+	a.add(r.ChargeKey, string(r.Status), r.Attempts, r.LastError, r.ProviderReference, r.NextAttemptAt)
+}
+
+// columns are in the order of attemptColumns, from $2 on.
+func (a *attempts) columns() []any {
+	return []any{a.events, a.bookings, a.numbers, a.statuses, a.counts, a.errors, a.references, a.next}
+}
+
 const (
-	attemptColumns = `unnest($3::uuid[], $4::integer[], $5::text[], $6::integer[], $7::text[], $8::text[], $9::timestamptz[])
-		AS v (booking_id, n, status, attempts, last_error, provider_reference, next_attempt_at)`
-	setAttempts = ` SET status = v.status, attempts = v.attempts, last_error = v.last_error,
-		provider_reference = v.provider_reference, next_attempt_at = v.next_attempt_at, updated_at = $2
-		FROM ` + attemptColumns + `
-		CROSS JOIN LATERAL (SELECT ctid FROM `
-	atPlace = ` WHERE event_id = $1 AND booking_id = v.booking_id AND n = v.n OFFSET 0) place
-		WHERE t.ctid = place.ctid`
-	updateCharges = `UPDATE payments t` + setAttempts + `payments` + atPlace
-	updateRefunds = `UPDATE refunds t` + setAttempts + `refunds` + atPlace
+	attemptArrays = `$2::uuid[], $3::uuid[], $4::integer[], $5::text[], $6::integer[], $7::text[], $8::text[], $9::timestamptz[]`
+	attemptNames  = `event_id, booking_id, n, status, attempts, last_error, provider_reference, next_attempt_at`
+	setAttempts   = ` t SET status = v.status, attempts = v.attempts, last_error = v.last_error,
+		provider_reference = v.provider_reference, next_attempt_at = v.next_attempt_at, updated_at = $1
+		FROM unnest(` + attemptArrays + `, $10::tid[]) AS v (` + attemptNames + `, place)
+		WHERE t.ctid = v.place AND (t.event_id, t.booking_id, t.n) IS NOT DISTINCT FROM (v.event_id, v.booking_id, v.n)` + asMany + `$10` + asPlaces
+	updateCharges = allOrNone + `UPDATE payments` + setAttempts
+	updateRefunds = allOrNone + `UPDATE refunds` + setAttempts
 )
 
-func (w *deskWriter) updateAttempts(statement string, a *attempts) {
-	w.batch.Queue(statement, uuid(w.state.Event.ID), w.state.Now, a.bookings, a.numbers, a.statuses, a.counts, a.errors,
-		a.references, a.next)
+func (w *deskWriter) updateCharges() {
+	var a attempts
+	var places []pgtype.TID
+	for _, v := range w.visits {
+		for _, c := range v.changes().Charges {
+			a.addCharge(c)
+			places = append(places, v.charges[c.ChargeKey])
+		}
+	}
+	w.updateAttempts(updateCharges, &a, places)
 }
 
-func (w *deskWriter) updateCharges(list []*models.Charge) {
+func (w *deskWriter) updateRefunds() {
 	var a attempts
-	for _, c := range list {
-		a.add(c.ChargeKey, string(c.Status), c.Attempts, c.LastError, c.ProviderReference, c.NextAttemptAt)
+	var places []pgtype.TID
+	for _, v := range w.visits {
+		for _, r := range v.changes().Refunds {
+			a.addRefund(r)
+			places = append(places, v.refunds[r.ChargeKey])
+		}
 	}
-	w.updateAttempts(updateCharges, &a)
+	w.updateAttempts(updateRefunds, &a, places)
 }
 
-func (w *deskWriter) updateRefunds(list []*models.Refund) {
-	var a attempts
-	for _, r := range list {
-		a.add(r.ChargeKey, string(r.Status), r.Attempts, r.LastError, r.ProviderReference, r.NextAttemptAt)
+func (w *deskWriter) updateAttempts(statement string, a *attempts, places []pgtype.TID) {
+	if len(places) > 0 {
+		w.batch.Queue(statement, append(append([]any{w.now}, a.columns()...), places)...)
 	}
-	w.updateAttempts(updateRefunds, &a)
 }
 
 const insertRefunds = `
-	INSERT INTO refunds (event_id, created_at, updated_at, currency, booking_id, n, status, attempts, last_error,
-		provider_reference, next_attempt_at, gateway, charge_reference, amount)
-	SELECT $1, $2, $2, $10, v.booking_id, v.n, v.status, v.attempts, v.last_error, v.provider_reference,
+	INSERT INTO refunds (created_at, updated_at, currency, ` + attemptNames + `, gateway, charge_reference, amount)
+	SELECT $1, $1, $10, v.event_id, v.booking_id, v.n, v.status, v.attempts, v.last_error, v.provider_reference,
 		v.next_attempt_at, v.gateway, v.charge_reference, v.amount * $11::numeric
-	FROM unnest($3::uuid[], $4::integer[], $5::text[], $6::integer[], $7::text[], $8::text[], $9::timestamptz[],
-			$12::text[], $13::text[], $14::bigint[])
-		AS v (booking_id, n, status, attempts, last_error, provider_reference, next_attempt_at, gateway, charge_reference, amount)`
+	FROM unnest(` + attemptArrays + `, $12::text[], $13::text[], $14::bigint[])
+		AS v (` + attemptNames + `, gateway, charge_reference, amount)`
 
-func (w *deskWriter) insertRefunds(list []*models.Refund) {
+func (w *deskWriter) insertRefunds() {
+	list := gather(w, func(c *models.Changes) []*models.Refund { return c.NewRefunds })
+	if len(list) == 0 {
+		return
+	}
 	var a attempts
 	var gateways, charges []string
 	var amounts []int64
 	for _, r := range list {
-		a.add(r.ChargeKey, string(r.Status), r.Attempts, r.LastError, r.ProviderReference, r.NextAttemptAt)
+		a.addRefund(r)
 		gateways, charges = append(gateways, r.Gateway), append(charges, r.ChargeReference)
 		amounts = append(amounts, r.Amount.Minor)
 	}
-	w.batch.Queue(insertRefunds, uuid(w.state.Event.ID), w.state.Now, a.bookings, a.numbers, a.statuses, a.counts, a.errors,
-		a.references, a.next, w.currency(), w.factor(), gateways, charges, amounts)
+	w.batch.Queue(insertRefunds, append(append([]any{w.now}, a.columns()...), string(w.currency), factor(w.currency), gateways, charges, amounts)...)
 }
 
 const (
 	// A refund's letter is written again after every further try.
 	upsertLetters = `
-		INSERT INTO dead_letters (event_id, currency, failed_at, id, kind, booking_id, n, amount, attempts, last_error)
-		SELECT $1, $2, $3, v.id, v.kind, v.booking_id, v.n, v.amount * $4::numeric, v.attempts, v.last_error
-		FROM unnest($5::uuid[], $6::text[], $7::uuid[], $8::integer[], $9::bigint[], $10::integer[], $11::text[])
-			AS v (id, kind, booking_id, n, amount, attempts, last_error)
+		INSERT INTO dead_letters (currency, failed_at, event_id, id, kind, booking_id, n, amount, attempts, last_error)
+		SELECT $1, $2, v.event_id, v.id, v.kind, v.booking_id, v.n, v.amount * $3::numeric, v.attempts, v.last_error
+		FROM unnest($4::uuid[], $5::uuid[], $6::text[], $7::uuid[], $8::integer[], $9::bigint[], $10::integer[], $11::text[])
+			AS v (event_id, id, kind, booking_id, n, amount, attempts, last_error)
 		ON CONFLICT (id) DO UPDATE SET attempts = excluded.attempts, last_error = excluded.last_error,
 			failed_at = excluded.failed_at`
 	deleteLetters = `DELETE FROM dead_letters WHERE id = ANY($1)`
 )
 
-func (w *deskWriter) upsertLetters(all []models.DeadLetter) {
-	list := lastOfEach(all)
+func (w *deskWriter) writeLetters() {
+	if list := lastOfEach(gather(w, func(c *models.Changes) []models.DeadLetter { return c.Letters })); len(list) > 0 {
+		w.upsertLetters(list)
+	}
+	if list := gather(w, func(c *models.Changes) []models.LetterID { return c.ClosedLetters }); len(list) > 0 {
+		w.batch.Queue(deleteLetters, uuids(list))
+	}
+}
+
+func (w *deskWriter) upsertLetters(list []models.DeadLetter) {
 	n := len(list)
-	ids, kinds, bookings := make([]pgtype.UUID, n), make([]string, n), make([]pgtype.UUID, n)
+	events, ids, kinds, bookings := make([]pgtype.UUID, n), make([]pgtype.UUID, n), make([]string, n), make([]pgtype.UUID, n)
 	numbers, amounts, counts, errors := make([]int32, n), make([]int64, n), make([]int32, n), make([]string, n)
 	for i, l := range list {
-		ids[i], kinds[i], bookings[i], numbers[i] = uuid(l.ID), string(l.Kind), uuid(l.Booking), int32(l.N)
+		events[i], ids[i], kinds[i], bookings[i], numbers[i] = uuid(l.Event), uuid(l.ID), string(l.Kind), uuid(l.Booking), int32(l.N)
 		amounts[i], counts[i], errors[i] = l.Amount.Minor, int32(l.Attempts), clean(l.LastError)
 	}
-	w.batch.Queue(upsertLetters, uuid(w.state.Event.ID), w.currency(), w.state.Now, w.factor(),
-		ids, kinds, bookings, numbers, amounts, counts, errors)
+	w.batch.Queue(upsertLetters, string(w.currency), w.now, factor(w.currency),
+		events, ids, kinds, bookings, numbers, amounts, counts, errors)
 }
 
 // lastOfEach keeps the last of several letters with one id: ON CONFLICT takes none twice.
@@ -226,37 +312,71 @@ func lastOfEach(list []models.DeadLetter) []models.DeadLetter {
 	return kept
 }
 
-const (
-	// Of an event's row, a booking touches these alone: no index has them.
-	updateCounters = `
-		UPDATE events SET available = $2, held = $3, sold = $4, held_amount = $5::bigint * $7::numeric,
-			sold_amount = $6::bigint * $7::numeric, pending_count = $8, confirmed_count = $9, cancelled_count = $10
-		WHERE id = $1`
-	updateEvent = `
-		UPDATE events SET name = $2, description = $3, date_time = $4, sales_end = $5,
-			ticket_price = $6::bigint * $7::numeric, currency = $8, total_tickets = $9, available = $10, version = $11,
-			cancelled_at = $12, deleted_at = $13, updated_at = $14, held = $15, sold = $16,
-			held_amount = $17::bigint * $7::numeric, sold_amount = $18::bigint * $7::numeric,
-			pending_count = $19, confirmed_count = $20, cancelled_count = $21
-		WHERE id = $1`
-)
+// Each event's bookings are a piece of one list: an array of arrays would have to be a rectangle.
+const insertOutboxRows = `
+	INSERT INTO outbox (id, event_id, booking_ids, created_at)
+	SELECT v.id, v.event_id, ($1::uuid[])[v.first:v.last], $2
+	FROM unnest($3::uuid[], $4::uuid[], $5::integer[], $6::integer[]) AS v (id, event_id, first, last)`
 
-func (w *deskWriter) queueEvent() {
-	e := w.changes.Event
-	switch {
-	case e == nil:
-	case w.changes.EventEdited:
-		s := &e.Stock
-		w.batch.Queue(updateEvent, uuid(e.ID), e.Name, e.Description, e.DateTime, nullTime(e.SalesEnd), e.TicketPrice.Minor,
-			w.factor(), w.currency(), s.Total, s.Available, e.Version, nullTime(e.CancelledAt), nullTime(e.DeletedAt),
-			e.UpdatedAt, s.Held, s.Sold, s.HeldAmount, s.SoldAmount, s.Pending, s.Confirmed, s.Cancelled)
-	default:
-		s := &e.Stock
-		w.batch.Queue(updateCounters, uuid(e.ID), s.Available, s.Held, s.Sold, s.HeldAmount, s.SoldAmount, w.factor(),
-			s.Pending, s.Confirmed, s.Cancelled)
+func (w *deskWriter) insertOutbox() {
+	var bookings, ids, events []pgtype.UUID
+	var firsts, lasts []int32
+	for _, v := range w.visits {
+		list := v.changes().Publish
+		if len(list) == 0 {
+			continue
+		}
+		ids, events, firsts = append(ids, uuid(v.batch)), append(events, uuid(v.event)), append(firsts, int32(len(bookings)+1))
+		bookings = append(bookings, uuids(list)...)
+		lasts = append(lasts, int32(len(bookings)))
+	}
+	if len(ids) > 0 {
+		w.batch.Queue(insertOutboxRows, bookings, w.now, ids, events, firsts, lasts)
 	}
 }
 
-func (w *deskWriter) currency() string { return string(w.state.Event.TicketPrice.Currency) }
+// updateEvent writes what organisers change. They are few: each is a statement.
+const updateEvent = `
+	UPDATE events SET name = $2, description = $3, date_time = $4, sales_end = $5, ticket_price = $6::bigint * $7::numeric,
+		currency = $8, total_tickets = $9, version = $10, cancelled_at = $11, deleted_at = $12, updated_at = $13
+	WHERE id = $1`
 
-func (w *deskWriter) factor() string { return factor(w.state.Event.TicketPrice.Currency) }
+func (w *deskWriter) updateEvents() {
+	for _, v := range w.visits {
+		if e := v.changes().Event; e != nil && v.changes().EventEdited {
+			w.batch.Queue(updateEvent, uuid(e.ID), e.Name, e.Description, e.DateTime, nullTime(e.SalesEnd), e.TicketPrice.Minor,
+				factor(w.currency), string(w.currency), e.Stock.Total, e.Version, nullTime(e.CancelledAt), nullTime(e.DeletedAt), e.UpdatedAt)
+		}
+	}
+}
+
+const updateStock = allOrNone + `
+	UPDATE event_stock s SET total_tickets = v.total, available = v.available, held = v.held, sold = v.sold,
+		held_amount = v.held_amount * $1::numeric, sold_amount = v.sold_amount * $1::numeric,
+		pending_count = v.pending, confirmed_count = v.confirmed, cancelled_count = v.cancelled
+	FROM unnest($2::uuid[], $3::tid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
+			$10::bigint[], $11::bigint[], $12::bigint[])
+		AS v (event_id, place, total, available, held, sold, held_amount, sold_amount, pending, confirmed, cancelled)
+	WHERE s.ctid = v.place AND s.event_id IS NOT DISTINCT FROM v.event_id` + asMany + `$3` + asPlaces
+
+func (w *deskWriter) updateStock() {
+	var events []pgtype.UUID
+	var places []pgtype.TID
+	var totals, available, held, sold, heldAmounts, soldAmounts, pending, confirmed, cancelled []int64
+	for _, v := range w.visits {
+		e := v.changes().Event
+		if e == nil {
+			continue
+		}
+		s := &e.Stock
+		events, places = append(events, uuid(e.ID)), append(places, v.stock)
+		totals, available = append(totals, s.Total), append(available, s.Available)
+		held, sold = append(held, s.Held), append(sold, s.Sold)
+		heldAmounts, soldAmounts = append(heldAmounts, s.HeldAmount), append(soldAmounts, s.SoldAmount)
+		pending, confirmed, cancelled = append(pending, s.Pending), append(confirmed, s.Confirmed), append(cancelled, s.Cancelled)
+	}
+	if len(events) > 0 {
+		w.batch.Queue(updateStock, factor(w.currency), events, places, totals, available, held, sold, heldAmounts, soldAmounts,
+			pending, confirmed, cancelled)
+	}
+}

@@ -10,34 +10,75 @@ import (
 	"quantix/internal/models"
 )
 
-const eventColumns = `id, name, description, date_time, sales_end, ticket_price::text, currency, total_tickets, available,
-	held, sold, held_amount::text, sold_amount::text, pending_count, confirmed_count, cancelled_count, version,
-	cancelled_at, deleted_at, created_at, updated_at`
+// An event is a row of events, which organisers change, and one of event_stock, which bookings change.
+const (
+	eventColumns = `e.id, e.name, e.description, e.date_time, e.sales_end, e.ticket_price::text, e.currency, e.version,
+		e.cancelled_at, e.deleted_at, e.created_at, e.updated_at`
+	stockColumns = `s.total_tickets, s.available, s.held, s.sold, s.held_amount::text, s.sold_amount::text,
+		s.pending_count, s.confirmed_count, s.cancelled_count`
+	wholeEvents = `SELECT ` + eventColumns + `, ` + stockColumns + ` FROM events e JOIN event_stock s ON s.event_id = e.id`
+)
 
+// eventRow is what a row of eventColumns is scanned into, before amounts and times are put right.
+type eventRow struct {
+	e        *models.Event
+	price    amount
+	currency string
+}
+
+func (r *eventRow) targets() []any {
+	e := r.e
+	return []any{(*[16]byte)(&e.ID), &e.Name, &e.Description, &e.DateTime, intoTime(&e.SalesEnd), &r.price, &r.currency,
+		&e.Version, intoTime(&e.CancelledAt), intoTime(&e.DeletedAt), &e.CreatedAt, &e.UpdatedAt}
+}
+
+func (r *eventRow) finish() error {
+	e := r.e
+	utc(&e.DateTime, &e.SalesEnd, &e.CancelledAt, &e.DeletedAt, &e.CreatedAt, &e.UpdatedAt)
+	return money(&e.TicketPrice, r.price, r.currency)
+}
+
+// stockRow is the same for stockColumns.
+type stockRow struct {
+	s          *models.Stock
+	held, sold amount
+}
+
+func (r *stockRow) targets() []any {
+	s := r.s
+	return []any{&s.Total, &s.Available, &s.Held, &s.Sold, &r.held, &r.sold, &s.Pending, &s.Confirmed, &s.Cancelled}
+}
+
+func (r *stockRow) finish(c models.Currency) error {
+	return minors(c, minorPair{&r.s.HeldAmount, r.held}, minorPair{&r.s.SoldAmount, r.sold})
+}
+
+// scanEvent reads a row of wholeEvents.
 func scanEvent(row pgx.Row, e *models.Event) error {
-	var price, held, sold amount
-	var currency string
-	s := &e.Stock
-	err := row.Scan((*[16]byte)(&e.ID), &e.Name, &e.Description, &e.DateTime, intoTime(&e.SalesEnd), &price, &currency,
-		&s.Total, &s.Available, &s.Held, &s.Sold, &held, &sold, &s.Pending, &s.Confirmed, &s.Cancelled, &e.Version,
-		intoTime(&e.CancelledAt), intoTime(&e.DeletedAt), &e.CreatedAt, &e.UpdatedAt)
-	if err != nil {
+	event, stock := eventRow{e: e}, stockRow{s: &e.Stock}
+	if err := row.Scan(append(event.targets(), stock.targets()...)...); err != nil {
 		return err
 	}
-	utc(&e.DateTime, &e.SalesEnd, &e.CancelledAt, &e.DeletedAt, &e.CreatedAt, &e.UpdatedAt)
-	e.TicketPrice.Currency = models.Currency(currency)
-	return minors(e.TicketPrice.Currency, minorPair{&e.TicketPrice.Minor, price}, minorPair{&s.HeldAmount, held},
-		minorPair{&s.SoldAmount, sold})
+	if err := event.finish(); err != nil {
+		return err
+	}
+	return stock.finish(e.TicketPrice.Currency)
 }
 
 const insertEvent = `
-	INSERT INTO events (id, name, description, date_time, sales_end, ticket_price, currency, total_tickets, available,
-		held, sold, held_amount, sold_amount, pending_count, confirmed_count, cancelled_count, version,
-		cancelled_at, deleted_at, created_at, updated_at)
-	SELECT $2, $3, $4, $5, $6, $7::bigint * $8::numeric, $9, $10, $11, $12, $13, $14::bigint * $8::numeric,
-		$15::bigint * $8::numeric, $16, $17, $18, $19, $20, $21, now, now
-	FROM (SELECT coalesce($1::timestamptz, now()) AS now) clock
-	RETURNING ` + eventColumns
+	WITH e AS (
+		INSERT INTO events (id, name, description, date_time, sales_end, ticket_price, currency, total_tickets, version,
+			cancelled_at, deleted_at, created_at, updated_at)
+		SELECT $2, $3, $4, $5, $6, $7::bigint * $8::numeric, $9, $10, $19, $20, $21, now, now
+		FROM (SELECT coalesce($1::timestamptz, now()) AS now) clock
+		RETURNING *
+	), s AS (
+		INSERT INTO event_stock (event_id, total_tickets, available, held, sold, held_amount, sold_amount, pending_count,
+			confirmed_count, cancelled_count)
+		VALUES ($2, $10, $11, $12, $13, $14::bigint * $8::numeric, $15::bigint * $8::numeric, $16, $17, $18)
+		RETURNING *
+	)
+	SELECT ` + eventColumns + `, ` + stockColumns + ` FROM e CROSS JOIN s`
 
 // CreateEvent writes a new event and gives it with its times set.
 func (s *Store) CreateEvent(ctx context.Context, event models.Event) (models.Event, error) {
@@ -52,7 +93,7 @@ func (s *Store) CreateEvent(ctx context.Context, event models.Event) (models.Eve
 	return made, wrapWrite("create an event", err)
 }
 
-const selectEvent = `SELECT ` + eventColumns + ` FROM events WHERE id = $1 AND deleted_at IS NULL`
+const selectEvent = wholeEvents + ` WHERE e.id = $1 AND e.deleted_at IS NULL`
 
 // Event gives one event with its counters in one snapshot. Error: models.ErrEventNotFound.
 func (s *Store) Event(ctx context.Context, id models.EventID) (models.Event, error) {
@@ -64,10 +105,10 @@ func (s *Store) Event(ctx context.Context, id models.EventID) (models.Event, err
 	return event, wrap("read an event", err)
 }
 
-const selectEvents = `SELECT ` + eventColumns + ` FROM events
-	WHERE deleted_at IS NULL AND (date_time, id) > ($1, $2) AND date_time >= $3 AND date_time < $4
-		AND (name ILIKE $5 OR description ILIKE $5)
-	ORDER BY date_time, id LIMIT $6`
+const selectEvents = wholeEvents + `
+	WHERE e.deleted_at IS NULL AND (e.date_time, e.id) > ($1, $2) AND e.date_time >= $3 AND e.date_time < $4
+		AND (e.name ILIKE $5 OR e.description ILIKE $5)
+	ORDER BY e.date_time, e.id LIMIT $6`
 
 // Events lists by date_time and id.
 func (s *Store) Events(ctx context.Context, filter models.EventFilter, page models.Page) ([]models.Event, error) {
@@ -86,8 +127,8 @@ var likeEscapes = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 // contains makes a pattern for LIKE that finds a text as it is; the empty text is found everywhere.
 func contains(text string) string { return "%" + likeEscapes.Replace(text) + "%" }
 
-const selectCancelledEvents = `SELECT id FROM events
-	WHERE cancelled_at IS NOT NULL AND pending_count + confirmed_count > 0 ORDER BY id LIMIT $1`
+const selectCancelledEvents = `SELECT e.id FROM events e JOIN event_stock s ON s.event_id = e.id
+	WHERE e.cancelled_at IS NOT NULL AND s.pending_count + s.confirmed_count > 0 ORDER BY e.id LIMIT $1`
 
 // CancelledEvents lists events, deleted or not, that are cancelled and still have live bookings.
 func (s *Store) CancelledEvents(ctx context.Context, limit int) ([]models.EventID, error) {

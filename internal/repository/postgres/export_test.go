@@ -1,5 +1,10 @@
 package postgres
 
+import (
+	"context"
+	"runtime"
+)
+
 // Statement is a statement whose plan a test looks at, with the indexes that it must use, and no other way.
 type Statement struct {
 	Name, SQL string
@@ -9,6 +14,7 @@ type Statement struct {
 
 // The ways to a row that its whole key names: the key in the index's condition, and not the event alone.
 const (
+	eventByKey   = `events_(pkey|id_total_tickets_key)`
 	bookingByKey = `(bookings_pkey[^\n]*\n *Index Cond: \(id = |bookings_event_id_id_key[^\n]*\n *Index Cond: \(\(event_id = [^\n]*\) AND \(id = )`
 	chargeByKey  = `payments_pkey[^\n]*\n *Index Cond: \(\(event_id = [^\n]*\) AND \(booking_id = `
 	refundByKey  = `refunds_pkey[^\n]*\n *Index Cond: \(\(event_id = [^\n]*\) AND \(booking_id = `
@@ -16,21 +22,24 @@ const (
 
 // HotStatements are all statements that run for each booking, payment or second.
 var HotStatements = []Statement{
-	{"lockEvent", lockEvent, []string{"events_pkey"}, true},
+	{"lockEvent", lockEvent, []string{eventByKey}, true},
+	{"lockFreeEvents", lockFreeEvents, []string{eventByKey}, true},
+	{"selectStock", selectStock, []string{"event_stock_pkey"}, true},
 	{"lockUsers", lockUsers, []string{"users_pkey"}, true},
 	{"selectKeys", selectKeys, []string{"bookings_idempotency_key"}, true},
 	{"selectStates", selectStates, []string{bookingByKey}, true},
 	{"lockCharges", lockCharges, []string{chargeByKey}, true},
 	{"lockRefunds", lockRefunds, []string{refundByKey}, true},
-	{"updateBookings", updateBookings, []string{bookingByKey}, true},
-	{"updateCharges", updateCharges, []string{chargeByKey}, true},
-	{"updateRefunds", updateRefunds, []string{refundByKey}, true},
-	{"updateCounters", updateCounters, []string{"events_pkey"}, true},
+	{"updateBookings", updateBookings, []string{`bookings[^\n]*\n *TID Cond`}, true},
+	{"updateNewBookings", updateNewBookings, []string{bookingByKey}, true},
+	{"updateCharges", updateCharges, []string{`payments[^\n]*\n *TID Cond`}, true},
+	{"updateRefunds", updateRefunds, []string{`refunds[^\n]*\n *TID Cond`}, true},
+	{"updateStock", updateStock, []string{`event_stock[^\n]*\n *TID Cond`}, true},
 	{"insertCharges", insertCharges, []string{bookingByKey, "payments_pkey"}, true},
 	{"selectRefs", selectRefs, []string{bookingByKey}, true},
 	{"claimCharges", claimCharges, []string{"payments_open_idx", chargeByKey, bookingByKey}, true},
 	{"claimRefunds", claimRefunds, []string{"refunds_pending_idx", refundByKey, bookingByKey}, true},
-	{"selectEvent", selectEvent, []string{"events_pkey"}, false},
+	{"selectEvent", selectEvent, []string{eventByKey}, false},
 	{"selectEvents", selectEvents, []string{"events_date_time_idx"}, false},
 	{"selectUser", selectUser, []string{"users_pkey"}, false},
 	{"selectBooking", selectBooking, []string{"bookings_pkey"}, false},
@@ -49,3 +58,16 @@ const (
 	PlanForMany = planForMany
 	AuditMoney  = auditMoney
 )
+
+// AwaitGuests waits until that many visits wait for a party.
+func AwaitGuests(ctx context.Context, s *Store, n int) {
+	for ctx.Err() == nil {
+		s.sharing.mu.Lock()
+		waiting := len(s.sharing.waiting)
+		s.sharing.mu.Unlock()
+		if waiting == n {
+			return
+		}
+		runtime.Gosched()
+	}
+}

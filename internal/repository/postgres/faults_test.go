@@ -27,15 +27,17 @@ func TestCountersCannotBeForced(t *testing.T) {
 	b.must(t, event.ID, reserve(user.ID, 2))
 	conn := b.connect(t)
 	for sql, constraint := range map[string]string{
-		"UPDATE events SET available = -1":                                     "events_available_check",
-		"UPDATE events SET available = total_tickets + 1":                      "events_available_check",
-		"UPDATE events SET available = available + 1":                          "events_stock_check",
-		"UPDATE events SET held = total_tickets + 1":                           "events_stock_check",
-		"UPDATE events SET held = -1, available = 10, sold = 1":                "events_taken_check",
-		"UPDATE events SET sold = -2, available = 10":                          "events_taken_check",
-		"UPDATE events SET total_tickets = 1":                                  "events_available_check",
-		"UPDATE events SET held_amount = -0.01":                                "events_amounts_check",
-		"UPDATE events SET pending_count = -1":                                 "events_counts_check",
+		"UPDATE event_stock SET available = -1":                                "event_stock_available_check",
+		"UPDATE event_stock SET available = total_tickets + 1":                 "event_stock_available_check",
+		"UPDATE event_stock SET available = available + 1":                     "event_stock_sum_check",
+		"UPDATE event_stock SET held = total_tickets + 1":                      "event_stock_sum_check",
+		"UPDATE event_stock SET held = -1, available = 10, sold = 1":           "event_stock_taken_check",
+		"UPDATE event_stock SET sold = -2, available = 10":                     "event_stock_taken_check",
+		"UPDATE events SET total_tickets = 1":                                  "event_stock_event_fkey",
+		"UPDATE event_stock SET held_amount = -0.01":                           "event_stock_amounts_check",
+		"UPDATE event_stock SET pending_count = -1":                            "event_stock_counts_check",
+		"UPDATE event_stock SET total_tickets = 1":                             "event_stock_available_check",
+		"UPDATE event_stock SET total_tickets = 12, available = 10":            "event_stock_event_fkey",
 		"UPDATE events SET ticket_price = -1":                                  "events_ticket_price_check",
 		"UPDATE bookings SET quantity = 0, total_amount = 0":                   "bookings_quantity_check",
 		"UPDATE bookings SET quantity = -5, total_amount = unit_price * -5":    "bookings_quantity_check",
@@ -45,7 +47,7 @@ func TestCountersCannotBeForced(t *testing.T) {
 		"UPDATE bookings SET status = 'CANCELLED', cancelled_at = now()":       "bookings_status_check",
 		"UPDATE bookings SET cancel_reason = 'user'":                           "bookings_status_check",
 		"UPDATE bookings SET user_id = '00000000-0000-0000-0000-000000000000'": "bookings_user_id_fkey",
-		"DELETE FROM events":                                                   "bookings_event_id_fkey|outbox_event_id_fkey",
+		"DELETE FROM events":                                                   "bookings_event_id_fkey|outbox_event_id_fkey|event_stock_event_fkey",
 		"DELETE FROM users":                                                    "bookings_user_id_fkey",
 	} {
 		_, err := conn.Exec(t.Context(), sql)

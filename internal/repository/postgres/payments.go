@@ -25,15 +25,18 @@ func chargeTargets(c *models.Charge, sum *amount, currency *string) []any {
 		&c.Attempts, &c.LastError, &c.ProviderReference, intoTime(&c.NextAttemptAt), &c.CreatedAt, &c.UpdatedAt}
 }
 
-func scanCharge(row pgx.Row, c *models.Charge) error {
+// scanCharge reads a row of chargeColumns and, behind them, what more the statement gives.
+func scanCharge(row pgx.Row, c *models.Charge, more ...any) error {
 	var sum amount
 	var currency string
-	if err := row.Scan(chargeTargets(c, &sum, &currency)...); err != nil {
+	if err := row.Scan(append(chargeTargets(c, &sum, &currency), more...)...); err != nil {
 		return err
 	}
 	utc(&c.NextAttemptAt, &c.CreatedAt, &c.UpdatedAt)
 	return money(&c.Amount, sum, currency)
 }
+
+func scanChargeOnly(row pgx.Row, c *models.Charge) error { return scanCharge(row, c) }
 
 // refundTargets are where a row of refundColumns goes.
 func refundTargets(r *models.Refund, sum *amount, currency *string) []any {
@@ -41,15 +44,17 @@ func refundTargets(r *models.Refund, sum *amount, currency *string) []any {
 		&r.Attempts, &r.LastError, &r.ProviderReference, intoTime(&r.NextAttemptAt), &r.CreatedAt, &r.UpdatedAt, &r.ChargeReference}
 }
 
-func scanRefund(row pgx.Row, r *models.Refund) error {
+func scanRefund(row pgx.Row, r *models.Refund, more ...any) error {
 	var sum amount
 	var currency string
-	if err := row.Scan(refundTargets(r, &sum, &currency)...); err != nil {
+	if err := row.Scan(append(refundTargets(r, &sum, &currency), more...)...); err != nil {
 		return err
 	}
 	utc(&r.NextAttemptAt, &r.CreatedAt, &r.UpdatedAt)
 	return money(&r.Amount, sum, currency)
 }
+
+func scanRefundOnly(row pgx.Row, r *models.Refund) error { return scanRefund(row, r) }
 
 const (
 	// Whoever starts the same booking at the same time waits at the key of the other's charge, and then gets nothing.
@@ -80,7 +85,7 @@ func (s *Store) StartCharges(ctx context.Context, gateway string, bookings []mod
 	var rows []models.Booking
 	batch := &pgx.Batch{}
 	batch.Queue(insertCharges, s.now(), events, ids, gateway, lease).Query(func(r pgx.Rows) (err error) {
-		charges, err = collect(r, nil, scanCharge)
+		charges, err = collect(r, nil, scanChargeOnly)
 		return err
 	})
 	batch.Queue(selectRefs, events, ids).Query(func(r pgx.Rows) (err error) {
@@ -200,11 +205,11 @@ func (s *Store) PaymentsOf(ctx context.Context, booking models.BookingRef) (char
 	event, id := uuid(booking.Event), uuid(booking.Booking)
 	err = s.snapshot(ctx, func(batch *pgx.Batch) {
 		batch.Queue(selectCharges, event, id).Query(func(rows pgx.Rows) (err error) {
-			charges, err = collect(rows, nil, scanCharge)
+			charges, err = collect(rows, nil, scanChargeOnly)
 			return err
 		})
 		batch.Queue(selectRefunds, event, id).Query(func(rows pgx.Rows) (err error) {
-			refunds, err = collect(rows, nil, scanRefund)
+			refunds, err = collect(rows, nil, scanRefundOnly)
 			return err
 		})
 	})

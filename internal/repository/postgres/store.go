@@ -34,12 +34,15 @@ type Options struct {
 	// CommitTimeout bounds the second round trip, which goes on when the caller has gone; default 15 s. It should
 	// exceed the pool's statement timeout: what it cuts off has an unknown outcome.
 	CommitTimeout time.Duration
+	// SharedLanes is how many transactions that several events share are under way at once; default 2.
+	SharedLanes int
 }
 
 // Store implements repository.Store. Make one with New.
 type Store struct {
 	desk, read *pgxpool.Pool
 	options    Options
+	sharing    *sharing
 }
 
 // New makes a store of open pools, which it owns from then on.
@@ -47,13 +50,18 @@ func New(pools Pools, options Options) *Store {
 	if pools.Read == nil {
 		pools.Read = pools.Desk
 	}
+	if options.SharedLanes == 0 {
+		options.SharedLanes = 2
+	}
 	if options.AcquireTimeout == 0 {
 		options.AcquireTimeout = 5 * time.Second
 	}
 	if options.CommitTimeout == 0 {
 		options.CommitTimeout = 15 * time.Second
 	}
-	return &Store{desk: pools.Desk, read: pools.Read, options: options}
+	s := &Store{desk: pools.Desk, read: pools.Read, options: options}
+	s.sharing = newSharing(s, options.SharedLanes)
+	return s
 }
 
 // Close waits for what is in hand and closes the pools.

@@ -87,7 +87,7 @@ var auditRules = rules{
 		event, user := s.event(), s.user()
 		s.tampered = true // a row is put in past the port: today nothing writes a second charge
 		b := s.paid(event, user, 2)
-		s.ok("putting in a second charge", s.Exec(s.ctx(), `INSERT INTO payments (event_id, booking_id, n, gateway, amount, currency,
+		s.ok("putting in a second charge", s.exec(s.ctx(), `INSERT INTO payments (event_id, booking_id, n, gateway, amount, currency,
 			status, attempts, last_error, provider_reference, next_attempt_at, created_at, updated_at)
 			SELECT event_id, booking_id, 2, gateway, amount, currency, 'started', 1, '', '', created_at, created_at, updated_at FROM payments`))
 		second := models.ChargeKey{BookingRef: b.Ref(), N: 2}
@@ -106,20 +106,20 @@ var auditRules = rules{
 	"the_database_itself_refuses_what_must_never_be": func(t *testing.T, s *shop) {
 		s.mixed()
 		for _, sql := range []string{
-			"UPDATE events SET available = available - 1",
-			"UPDATE events SET available = available + 1",
-			"UPDATE events SET held = held + 1",
-			"UPDATE events SET sold = sold - 1",
-			"UPDATE events SET available = -1, held = held + 6",
-			"UPDATE events SET available = 11, held = -4",
+			"UPDATE {stock} SET available = available - 1",
+			"UPDATE {stock} SET available = available + 1",
+			"UPDATE {stock} SET held = held + 1",
+			"UPDATE {stock} SET sold = sold - 1",
+			"UPDATE {stock} SET available = -1, held = held + 6",
+			"UPDATE {stock} SET available = 11, held = -4",
 			"UPDATE events SET total_tickets = 4",
-			"UPDATE events SET total_tickets = 4, available = -1",
-			"UPDATE events SET held = -2, available = available + 4",
-			"UPDATE events SET held_amount = -1",
-			"UPDATE events SET sold_amount = -1",
-			"UPDATE events SET pending_count = -1",
-			"UPDATE events SET confirmed_count = -1",
-			"UPDATE events SET cancelled_count = -1",
+			"UPDATE {stock} SET total_tickets = 4, available = -1",
+			"UPDATE {stock} SET held = -2, available = available + 4",
+			"UPDATE {stock} SET held_amount = -1",
+			"UPDATE {stock} SET sold_amount = -1",
+			"UPDATE {stock} SET pending_count = -1",
+			"UPDATE {stock} SET confirmed_count = -1",
+			"UPDATE {stock} SET cancelled_count = -1",
 			"UPDATE bookings SET status = 'REFUNDED'",
 			"UPDATE bookings SET status = 'CANCELLED', cancel_reason = NULL",
 			"UPDATE bookings SET quantity = 0, total_amount = 0",
@@ -133,7 +133,7 @@ var auditRules = rules{
 			"DELETE FROM payments",
 		} {
 			s.leavesNothing(func() {
-				if err := s.Exec(s.ctx(), sql); err == nil {
+				if err := s.exec(s.ctx(), sql); err == nil {
 					t.Errorf("the database let this pass: %s", sql)
 				}
 			})
@@ -159,14 +159,14 @@ func findTampering(t *testing.T, s *shop) {
 		do, undo string
 		want     []string
 	}{
-		{"UPDATE events SET available = available - 1, held = held + 1", "UPDATE events SET available = available + 1, held = held - 1", []string{"available", "held"}},
-		{"UPDATE events SET available = available + 1, sold = sold - 1", "UPDATE events SET available = available - 1, sold = sold + 1", []string{"available", "sold"}},
-		{"UPDATE events SET held = held + 1, sold = sold - 1", "UPDATE events SET held = held - 1, sold = sold + 1", []string{"held", "sold"}},
-		{"UPDATE events SET held_amount = held_amount + 1", "UPDATE events SET held_amount = held_amount - 1", []string{"held_amount"}},
-		{"UPDATE events SET sold_amount = sold_amount - 1", "UPDATE events SET sold_amount = sold_amount + 1", []string{"sold_amount"}},
-		{"UPDATE events SET pending_count = pending_count + 1", "UPDATE events SET pending_count = pending_count - 1", []string{"pending"}},
-		{"UPDATE events SET confirmed_count = 0", "UPDATE events SET confirmed_count = 1", []string{"confirmed"}},
-		{"UPDATE events SET cancelled_count = 7", "UPDATE events SET cancelled_count = 1", []string{"cancelled"}},
+		{"UPDATE {stock} SET available = available - 1, held = held + 1", "UPDATE {stock} SET available = available + 1, held = held - 1", []string{"available", "held"}},
+		{"UPDATE {stock} SET available = available + 1, sold = sold - 1", "UPDATE {stock} SET available = available - 1, sold = sold + 1", []string{"available", "sold"}},
+		{"UPDATE {stock} SET held = held + 1, sold = sold - 1", "UPDATE {stock} SET held = held - 1, sold = sold + 1", []string{"held", "sold"}},
+		{"UPDATE {stock} SET held_amount = held_amount + 1", "UPDATE {stock} SET held_amount = held_amount - 1", []string{"held_amount"}},
+		{"UPDATE {stock} SET sold_amount = sold_amount - 1", "UPDATE {stock} SET sold_amount = sold_amount + 1", []string{"sold_amount"}},
+		{"UPDATE {stock} SET pending_count = pending_count + 1", "UPDATE {stock} SET pending_count = pending_count - 1", []string{"pending"}},
+		{"UPDATE {stock} SET confirmed_count = 0", "UPDATE {stock} SET confirmed_count = 1", []string{"confirmed"}},
+		{"UPDATE {stock} SET cancelled_count = 7", "UPDATE {stock} SET cancelled_count = 1", []string{"cancelled"}},
 		{
 			"UPDATE bookings SET quantity = 3, total_amount = unit_price * 3 WHERE status = 'PENDING'",
 			"UPDATE bookings SET quantity = 2, total_amount = unit_price * 2 WHERE status = 'PENDING'", []string{"available", "held", "held_amount"},
@@ -197,10 +197,10 @@ func findTampering(t *testing.T, s *shop) {
 		{"UPDATE refunds SET amount = amount + 1", "UPDATE refunds SET amount = amount - 1", []string{"charged_minus_refunded"}},
 		{"DELETE FROM refunds", "", []string{"charged_minus_refunded", "unended_charges"}},
 	} {
-		s.ok(tampering.do, s.Exec(s.ctx(), tampering.do))
+		s.ok(tampering.do, s.exec(s.ctx(), tampering.do))
 		same(t, "what the audit finds after "+tampering.do, s.differences(event.ID), tampering.want)
 		if tampering.undo != "" {
-			s.ok(tampering.undo, s.Exec(s.ctx(), tampering.undo))
+			s.ok(tampering.undo, s.exec(s.ctx(), tampering.undo))
 			same(t, "what it finds after "+tampering.undo, s.differences(event.ID), []string{})
 		}
 	}

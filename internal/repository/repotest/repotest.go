@@ -8,6 +8,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,8 +19,16 @@ import (
 type Store struct {
 	repository.Store
 	// Exec runs a statement past the port, for tests that tamper with rows. Tables and columns have the same names
-	// in every dialect; values of ids and times have not, so the statements name none.
+	// in every dialect, but for the table of an event's counters, which the statements call {stock}; values of ids and
+	// times have not, so the statements name none.
 	Exec func(ctx context.Context, sql string) error
+	// Stock is the table of the counters: events, or one of their own.
+	Stock string
+}
+
+// exec runs a statement past the port.
+func (s *Store) exec(ctx context.Context, sql string) error {
+	return s.Exec(ctx, strings.ReplaceAll(sql, "{stock}", s.Stock))
 }
 
 // rules are what a part of the contract says, each with its proof on a database of its own.

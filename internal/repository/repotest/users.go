@@ -84,7 +84,7 @@ var userRules = rules{
 		user, other := s.userNamed("John Doe", "John@Example.com"), s.user()
 		s.clock.Pass(time.Hour)
 		s.ok("deleting", s.DeleteUser(s.ctx(), user.ID, nil))
-		s.ok("bringing the row back", s.Exec(s.ctx(), "UPDATE users SET deleted_at = NULL"))
+		s.ok("bringing the row back", s.exec(s.ctx(), "UPDATE users SET deleted_at = NULL"))
 		want := user
 		want.Name, want.Email, want.UpdatedAt = "erased", user.ID.String()+"@erased.invalid", noon.Add(time.Hour)
 		same(t, "the row of the deleted user", s.readUser(user.ID), want)

@@ -18,7 +18,8 @@ func TestStore(t *testing.T) {
 	t.Parallel()
 	repotest.Run(t, func(t *testing.T, clock func() time.Time) repotest.Store {
 		store, db := newStore(t, Options{Clock: clock})
-		return repotest.Store{Store: store, Exec: func(ctx context.Context, text string) error { return meddle(ctx, db, text) }}
+		exec := func(ctx context.Context, text string) error { return meddle(ctx, db, text) }
+		return repotest.Store{Store: store, Exec: exec, Stock: "events"}
 	})
 }
 

@@ -1,0 +1,227 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"quantix/internal/models"
+)
+
+// Each its own statement, so that each sees what the former holders of the events' locks have committed. A list of keys
+// is looked up by a LATERAL subquery that cannot be merged with the rest (OFFSET 0, or its lock), so that every plan is
+// one look-up for each key. Left to itself the planner reads all bookings of an event, which it takes for few.
+const (
+	lockEvent = `SELECT ` + eventColumns + ` FROM events e WHERE e.id = $1 FOR NO KEY UPDATE`
+	// Who takes several events never waits for one: whoever has it may be at it for long, and the others would wait, too.
+	lockFreeEvents = `SELECT ` + eventColumns + ` FROM unnest($1::uuid[]) AS k (id)
+		CROSS JOIN LATERAL (SELECT * FROM events WHERE id = k.id FOR NO KEY UPDATE SKIP LOCKED) e`
+	selectStock = `SELECT s.event_id, s.ctid, ` + stockColumns + ` FROM unnest($1::uuid[]) AS k (id)
+		CROSS JOIN LATERAL (SELECT ctid, * FROM event_stock WHERE event_id = k.id OFFSET 0) s`
+	lockUsers = `SELECT u.* FROM unnest($1::uuid[]) AS k (id)
+		CROSS JOIN LATERAL (SELECT u.id, u.deleted_at IS NULL FROM users u WHERE u.id = k.id FOR KEY SHARE) u`
+	// Of several bookings under one key, of different events, the asked event's comes last and is the one that counts.
+	selectKeys = `SELECT ` + bookingColumns + `, k.event_id FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS k (event_id, user_id, key)
+		CROSS JOIN LATERAL (SELECT * FROM bookings WHERE user_id = k.user_id AND idempotency_key = k.key OFFSET 0) b
+		ORDER BY b.event_id = k.event_id, b.id`
+	selectStates = `SELECT ` + bookingColumns + `, b.ctid FROM unnest($1::uuid[], $2::uuid[]) AS k (event_id, id)
+		CROSS JOIN LATERAL (SELECT ctid, * FROM bookings WHERE event_id = k.event_id AND id = k.id OFFSET 0) b`
+	// Taking up a due charge locks its row but not the event's; hence the locks.
+	lockCharges = `SELECT ` + chargeColumns + `, p.ctid FROM unnest($1::uuid[], $2::uuid[]) AS k (event_id, id) CROSS JOIN LATERAL
+		(SELECT ctid, * FROM payments WHERE event_id = k.event_id AND booking_id = k.id ORDER BY n FOR NO KEY UPDATE) p`
+	lockRefunds = `SELECT ` + refundColumns + `, r.ctid FROM unnest($1::uuid[], $2::uuid[]) AS k (event_id, id) CROSS JOIN LATERAL
+		(SELECT ctid, * FROM refunds WHERE event_id = k.event_id AND booking_id = k.id ORDER BY n FOR NO KEY UPDATE) r`
+)
+
+// readStates makes the first round trip: the locks, the clock, and what is needed.
+func (s *Store) readStates(ctx context.Context, conn *pgxpool.Conn, p party) error {
+	batch, read := &pgx.Batch{}, deskReader{party: p, users: map[models.UserID]bool{}}
+	batch.Queue("BEGIN")
+	read.queueEvents(batch)
+	if s.options.Clock == nil {
+		batch.Queue(selectClock).QueryRow(func(row pgx.Row) error { return row.Scan(&read.now) })
+	}
+	read.queueNeeds(batch)
+	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
+		return err
+	}
+	if s.options.Clock != nil {
+		read.now = s.options.Clock()
+	}
+	for _, v := range p.visits {
+		v.state.Now, v.state.Users = instant(read.now), read.users
+		v.held = v.held || p.waits
+	}
+	return nil
+}
+
+// deskReader reads what the visits of a party need into their states.
+type deskReader struct {
+	party
+	now   time.Time
+	users map[models.UserID]bool
+}
+
+func (r *deskReader) queueEvents(batch *pgx.Batch) {
+	events := make([]pgtype.UUID, len(r.visits))
+	for i, v := range r.visits {
+		events[i] = uuid(v.event)
+	}
+	if r.waits {
+		batch.Queue(lockEvent, events[0]).Query(r.readEvents)
+	} else {
+		batch.Queue(lockFreeEvents, events).Query(r.readEvents)
+	}
+	batch.Queue(selectStock, events).Query(r.readStock)
+}
+
+// queueNeeds adds the statements that these commands need, and no other.
+func (r *deskReader) queueNeeds(batch *pgx.Batch) {
+	var users []models.UserID
+	for _, v := range r.visits {
+		users = append(users, v.need.Users...)
+	}
+	if len(users) > 0 {
+		batch.Queue(lockUsers, uuids(ordered(users))).Query(r.readUsers)
+	}
+	if events, users, keys := r.keys(); len(keys) > 0 {
+		batch.Queue(selectKeys, events, users, keys).Query(r.readKeys)
+	}
+	if events, ids := r.refs(func(n *models.Need) []models.BookingID { return n.Bookings }); len(ids) > 0 {
+		batch.Queue(selectStates, events, ids).Query(r.readBookings)
+	}
+	if events, ids := r.refs(func(n *models.Need) []models.BookingID { return n.Money }); len(ids) > 0 {
+		batch.Queue(lockCharges, events, ids).Query(r.readCharges)
+		batch.Queue(lockRefunds, events, ids).Query(r.readRefunds)
+	}
+}
+
+// refs gives the visits' bookings of one kind in the order in which what hangs on them is to be locked, each once.
+func (r *deskReader) refs(pick func(*models.Need) []models.BookingID) (events, bookings []pgtype.UUID) {
+	for _, v := range r.visits { // they are in order themselves
+		for _, id := range ordered(pick(&v.need)) {
+			events, bookings = append(events, uuid(v.event)), append(bookings, uuid(id))
+		}
+	}
+	return events, bookings
+}
+
+func (r *deskReader) keys() (events, users []pgtype.UUID, keys []string) {
+	for _, v := range r.visits {
+		for _, k := range distinct(v.need.Keys) {
+			events, users, keys = append(events, uuid(v.event)), append(users, uuid(k.User)), append(keys, k.Key)
+		}
+	}
+	return events, users, keys
+}
+
+func (r *deskReader) readEvents(rows pgx.Rows) error {
+	for rows.Next() {
+		row := eventRow{e: new(models.Event)}
+		if err := rows.Scan(row.targets()...); err != nil {
+			return err
+		}
+		if err := row.finish(); err != nil {
+			return err
+		}
+		v := r.of(row.e.ID)
+		v.held, v.state.Event = true, row.e
+	}
+	return rows.Err()
+}
+
+// readStock leaves out those whose event is another's now: they may be changing.
+func (r *deskReader) readStock(rows pgx.Rows) error {
+	for rows.Next() {
+		var event models.EventID
+		var place pgtype.TID
+		var stock models.Stock
+		row := stockRow{s: &stock}
+		if err := rows.Scan(append([]any{(*[16]byte)(&event), &place}, row.targets()...)...); err != nil {
+			return err
+		}
+		v := r.of(event)
+		if v.state.Event == nil {
+			continue
+		}
+		if err := row.finish(v.state.Event.TicketPrice.Currency); err != nil {
+			return err
+		}
+		v.state.Event.Stock, v.stock = stock, place
+	}
+	return rows.Err()
+}
+
+func (r *deskReader) readUsers(rows pgx.Rows) error {
+	var id models.UserID
+	var exists bool
+	for rows.Next() {
+		if err := rows.Scan((*[16]byte)(&id), &exists); err != nil {
+			return err
+		}
+		r.users[id] = exists
+	}
+	return rows.Err()
+}
+
+func (r *deskReader) readKeys(rows pgx.Rows) error {
+	var asked models.EventID
+	return eachBooking(rows, (*[16]byte)(&asked), func(b *models.Booking) {
+		r.of(asked).state.Keys[models.ReplayKey{User: b.UserID, Key: b.IdempotencyKey}] = b
+	})
+}
+
+func (r *deskReader) readBookings(rows pgx.Rows) error {
+	var place pgtype.TID
+	return eachBooking(rows, &place, func(b *models.Booking) {
+		v := r.of(b.EventID)
+		v.state.Bookings[b.ID], v.bookings[b.ID] = b, place
+	})
+}
+
+// eachBooking scans all rows through one set of targets, the last of which is the caller's.
+func eachBooking(rows pgx.Rows, last any, keep func(*models.Booking)) error {
+	var b models.Booking
+	row := bookingRow{b: &b}
+	targets := append(row.targets(), last)
+	for rows.Next() {
+		b, row.hash = models.Booking{}, nil
+		if err := rows.Scan(targets...); err != nil {
+			return err
+		}
+		if err := row.finish(); err != nil {
+			return err
+		}
+		keep(new(b))
+	}
+	return rows.Err()
+}
+
+func (r *deskReader) readCharges(rows pgx.Rows) error {
+	for rows.Next() {
+		var place pgtype.TID
+		c := new(models.Charge)
+		if err := scanCharge(rows, c, &place); err != nil {
+			return err
+		}
+		v := r.of(c.Event)
+		v.state.Charges[c.ChargeKey], v.charges[c.ChargeKey] = c, place
+	}
+	return rows.Err()
+}
+
+func (r *deskReader) readRefunds(rows pgx.Rows) error {
+	for rows.Next() {
+		var place pgtype.TID
+		f := new(models.Refund)
+		if err := scanRefund(rows, f, &place); err != nil {
+			return err
+		}
+		v := r.of(f.Event)
+		v.state.Refunds[f.ChargeKey], v.refunds[f.ChargeKey] = f, place
+	}
+	return rows.Err()
+}

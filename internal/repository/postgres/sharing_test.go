@@ -1,0 +1,286 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"quantix/internal/models"
+	"quantix/internal/repository"
+	"quantix/internal/repository/postgres"
+)
+
+// partyBundle is a store with one lane, which a batch holds until the visits behind it wait together.
+type partyBundle struct {
+	*bundle
+	count counter
+	user  models.User
+}
+
+func setupParty(t *testing.T) *partyBundle {
+	p := &partyBundle{}
+	p.bundle = setup(t, func(c *pgxpool.Config, o *postgres.Options) {
+		c.ConnConfig.Tracer = &p.count
+		o.SharedLanes = 1
+	})
+	p.user = p.bundle.user(t)
+	return p
+}
+
+// visit is what one of a party asks for, and what it got.
+type visit struct {
+	event    models.EventID
+	commands []models.Command
+	meddle   func() // by its rules, if set
+	err      error
+	panicked any
+	verdicts []models.Verdict
+}
+
+// together has all visits share one transaction, and gives the round trips that they cost.
+func (p *partyBundle) together(t *testing.T, visits ...*visit) (trips int64) {
+	t.Helper()
+	ahead := p.event(t, 10)
+	entered, leave := make(chan struct{}), make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		err := p.AtDesk(t.Context(), ahead.ID, models.NewID[models.BatchID](), models.Need{}, func(*models.EventState) {
+			close(entered)
+			<-leave
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	<-entered
+	for _, v := range visits {
+		all.Go(func() { p.pay(t.Context(), v) })
+	}
+	postgres.AwaitGuests(t.Context(), p.Store, len(visits))
+	p.count.trips.Store(0)
+	close(leave)
+	all.Wait()
+	return p.count.trips.Load()
+}
+
+func (p *partyBundle) pay(ctx context.Context, v *visit) {
+	defer func() { v.panicked = recover() }()
+	v.err = p.AtDesk(ctx, v.event, models.NewID[models.BatchID](), models.Needs(v.commands, false), func(s *models.EventState) {
+		s.Rules = rules
+		for _, c := range v.commands {
+			v.verdicts = append(v.verdicts, s.Decide(c))
+		}
+		if v.meddle != nil {
+			v.meddle()
+		}
+	})
+}
+
+// buys is a visit of one booking.
+func (p *partyBundle) buys(event models.EventID) *visit {
+	return &visit{event: event, commands: []models.Command{reserve(p.user.ID, 1)}}
+}
+
+func (p *partyBundle) held(t *testing.T, event models.EventID) int64 {
+	t.Helper()
+	e, err := p.Event(t.Context(), event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.audit(t, event)
+	return e.Stock.Held
+}
+
+// TestBatchesOfSeveralEventsShareATransaction, in several currencies and of events that are not there, too.
+func TestBatchesOfSeveralEventsShareATransaction(t *testing.T) {
+	t.Parallel()
+	p := setupParty(t)
+	var visits []*visit
+	for i := range 12 {
+		draft, err := models.NewEvent(models.EventDraft{
+			Name: "Concert", DateTime: time.Now().AddDate(1, 0, 0), TotalTickets: int64(i%3 + 1),
+			TicketPrice: models.Money{Minor: 1000, Currency: []models.Currency{"USD", "JPY", "KWD"}[i%3]},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		event, err := p.CreateEvent(t.Context(), draft)
+		if err != nil {
+			t.Fatal(err)
+		}
+		visits = append(visits, &visit{event: event.ID, commands: []models.Command{reserve(p.user.ID, 1), reserve(p.user.ID, 1), reserve(models.NewID[models.UserID](), 1)}})
+	}
+	if trips := p.together(t, visits...); trips > 4 { // two, and what the batch ahead had left to do
+		t.Errorf("%d round trips for %d events, want no more than one transaction's", trips, len(visits))
+	}
+	for i, v := range visits {
+		want := []bool{true, i%3 > 0, false} // of capacity 1, 2 and 3
+		for j, verdict := range v.verdicts {
+			if v.err != nil || (verdict.Err == nil) != want[j] {
+				t.Errorf("event %d, command %d: %v, %v", i, j, v.err, verdict.Err)
+			}
+		}
+		if held := p.held(t, v.event); held != int64(min(i%3+1, 2)) {
+			t.Errorf("event %d holds %d tickets", i, held)
+		}
+	}
+	if rows, err := p.ClaimOutbox(t.Context(), 100, time.Minute); err != nil || len(rows) != len(visits) {
+		t.Errorf("%d outbox rows, %v, want one for each event", len(rows), err)
+	}
+}
+
+// TestTwoBatchesOfOneEventNeverShare, for each decides on what the one before has left.
+func TestTwoBatchesOfOneEventNeverShare(t *testing.T) {
+	t.Parallel()
+	p := setupParty(t)
+	event, other := p.event(t, 3), p.event(t, 3)
+	visits := []*visit{p.buys(event.ID), p.buys(event.ID), p.buys(other.ID), p.buys(event.ID), p.buys(event.ID)}
+	p.together(t, visits...)
+	sold := 0
+	for _, v := range visits {
+		if v.err == nil && v.event == event.ID && v.verdicts[0].Err == nil {
+			sold++
+		}
+	}
+	if held := p.held(t, event.ID); held != 3 || sold != 3 {
+		t.Errorf("%d sold, %d held, want 3", sold, held)
+	}
+}
+
+// TestAnUnknownEventIsToldSo: it is told so, and the others are served.
+func TestAnUnknownEventIsToldSo(t *testing.T) {
+	t.Parallel()
+	p := setupParty(t)
+	event := p.event(t, 3)
+	known, unknown := p.buys(event.ID), p.buys(models.NewID[models.EventID]())
+	p.together(t, known, unknown)
+	if known.err != nil || known.verdicts[0].Err != nil || p.held(t, event.ID) != 1 {
+		t.Errorf("the known event: %v, %v", known.err, known.verdicts)
+	}
+	if unknown.err != nil || !models.ErrEventNotFound.Is(unknown.verdicts[0].Err) {
+		t.Errorf("the unknown event: %v, %v", unknown.err, unknown.verdicts)
+	}
+}
+
+// TestALockedEventHoldsUpNobodyElse: the others do not wait for whoever has it.
+func TestALockedEventHoldsUpNobodyElse(t *testing.T) {
+	t.Parallel()
+	p := setupParty(t)
+	locked, free := p.event(t, 3), p.event(t, 3)
+	tx, err := p.connect(t).Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), "SELECT FROM events WHERE id = $1 FOR UPDATE", locked.ID.String()); err != nil {
+		t.Fatal(err)
+	}
+	waits, passes := p.buys(locked.ID), p.buys(free.ID)
+	p.together(t, waits, passes)
+	if !errors.Is(waits.err, repository.ErrUnavailable) {
+		t.Errorf("the locked event: %v, want ErrUnavailable after the lock timeout", waits.err)
+	}
+	if passes.err != nil || p.held(t, free.ID) != 1 {
+		t.Errorf("the free event: %v", passes.err)
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.must(t, locked.ID, reserve(p.user.ID, 1))
+}
+
+// TestARuleThatPanicsFallsAlone: its caller gets the panic, and the others their tickets.
+func TestARuleThatPanicsFallsAlone(t *testing.T) {
+	t.Parallel()
+	p := setupParty(t)
+	bad, good := p.event(t, 3), p.event(t, 3)
+	panics, passes := p.buys(bad.ID), p.buys(good.ID)
+	panics.meddle = func() { panic("on purpose") }
+	p.together(t, panics, passes)
+	if fmt.Sprint(panics.panicked) != "on purpose" || p.held(t, bad.ID) != 0 {
+		t.Errorf("the rule's panic came out as %v, %v", panics.panicked, panics.err)
+	}
+	if passes.err != nil || passes.panicked != nil || p.held(t, good.ID) != 1 {
+		t.Errorf("the other event: %v, %v", passes.err, passes.panicked)
+	}
+}
+
+// TestPoisonIsFound: what the database refuses takes the others' transaction with it once; then each is by itself, and
+// only the culprit fails for good.
+func TestPoisonIsFound(t *testing.T) {
+	t.Parallel()
+	p := setupParty(t)
+	bad, good := p.event(t, 3), p.event(t, 3)
+	p.exec(t, fmt.Sprintf(failing, "IF NEW.quantity = 2 THEN RAISE EXCEPTION 'on purpose' USING ERRCODE = '22003'; END IF", "IMMEDIATE"))
+	poison := func() *visit { return &visit{event: bad.ID, commands: []models.Command{reserve(p.user.ID, 2)}} }
+	first, passes := poison(), p.buys(good.ID)
+	p.together(t, first, passes)
+	for name, v := range map[string]*visit{"the poison": first, "the other": passes} {
+		if !errors.Is(v.err, repository.ErrConflict) || errors.Is(v.err, repository.ErrRejected) {
+			t.Errorf("%s: %v, want ErrConflict", name, v.err)
+		}
+	}
+	again, passesNow := poison(), p.buys(good.ID)
+	p.pay(t.Context(), again)
+	p.pay(t.Context(), passesNow)
+	if !errors.Is(again.err, repository.ErrRejected) || p.held(t, bad.ID) != 0 {
+		t.Errorf("the poison by itself: %v, want ErrRejected", again.err)
+	}
+	if passesNow.err != nil || p.held(t, good.ID) != 1 {
+		t.Errorf("the other by itself: %v", passesNow.err)
+	}
+}
+
+// TestACallerWhoLeftIsNotServed: nothing is done for a desk whose time was over before its party began.
+func TestACallerWhoLeftIsNotServed(t *testing.T) {
+	t.Parallel()
+	p := setupParty(t)
+	gone, here := p.event(t, 3), p.event(t, 3)
+	ctx, cancel := context.WithCancel(t.Context())
+	left, stays := p.buys(gone.ID), p.buys(here.ID)
+	cancel()
+	p.pay(ctx, left)
+	p.together(t, stays)
+	if !errors.Is(left.err, repository.ErrUnavailable) || p.held(t, gone.ID) != 0 {
+		t.Errorf("who left: %v, want ErrUnavailable", left.err)
+	}
+	if stays.err != nil || p.held(t, here.ID) != 1 {
+		t.Errorf("who stayed: %v", stays.err)
+	}
+}
+
+// TestARowThatMovedFailsTheBatch: somebody changed a booking by hand, without the event's lock, between the reading and
+// the writing; its change would be lost in silence.
+func TestARowThatMovedFailsTheBatch(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	event, user := b.event(t, 10), b.user(t)
+	booked := b.must(t, event.ID, reserve(user.ID, 2))[0].Booking
+	other := b.connect(t)
+	for _, sql := range []string{
+		"UPDATE bookings SET updated_at = updated_at",
+		"UPDATE event_stock SET held = held",
+	} {
+		cancel := []models.Command{&models.Cancel{Booking: booked.ID}}
+		err := b.AtDesk(t.Context(), event.ID, models.NewID[models.BatchID](), models.Needs(cancel, false), func(s *models.EventState) {
+			if v := s.Decide(cancel[0]); v.Err != nil {
+				t.Errorf("cancel: %v", v.Err)
+			}
+			if _, err := other.Exec(t.Context(), sql); err != nil {
+				t.Errorf("%s: %v", sql, err)
+			}
+		})
+		if !errors.Is(err, repository.ErrRejected) || !strings.Contains(err.Error(), "division by zero") {
+			t.Errorf("after %s: %v, want ErrRejected", sql, err)
+		}
+		b.audit(t, event.ID)
+	}
+	if v := b.must(t, event.ID, &models.Cancel{Booking: booked.ID})[0]; v.Booking.Status != models.Cancelled {
+		t.Errorf("the booking is %s", v.Booking.Status)
+	}
+}
