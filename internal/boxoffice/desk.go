@@ -79,6 +79,9 @@ func (d *desk) collect() (batch []*order, more bool) {
 			}
 		}
 		d.inbox[l] = rest(d.inbox[l], n)
+		if lane(l) == buyers {
+			d.office.rush.note(n, d.office.options.MaxBatch, d.office.options.Now())
+		}
 	}
 	d.working = more
 	return batch, more

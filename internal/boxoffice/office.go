@@ -56,6 +56,8 @@ type Office struct {
 	closed atomic.Bool
 	busy   sync.WaitGroup // desks at work
 
+	rush rush
+
 	mu    sync.Mutex // guards desks; taken before a desk's lock, never after
 	desks map[models.EventID]*desk
 }

@@ -9,6 +9,9 @@ import (
 	"quantix/internal/services"
 )
 
+// mostLag bounds how long payments let buyers go first. It is short beside the deadline, which the sweeper heeds.
+const mostLag = 30 * time.Second
+
 // workers is every background loop of this process, at work or not.
 type workers struct {
 	group jobs.Group
@@ -31,7 +34,10 @@ func (a *app) workers() *workers {
 		Loops: []jobs.Loop{
 			&jobs.Reconciler{Settings: settings, Store: marks, Queue: a.queue},
 			&jobs.Relay{Settings: settings, Store: marks, Queue: a.queue, Wake: a.booked},
-			&jobs.Worker{Settings: settings, Queue: a.queue, Payments: a.payments, Letters: a.store},
+			&jobs.Worker{
+				Settings: settings, Queue: a.queue, Payments: a.payments, Letters: a.store,
+				Rush: a.office.Rush, MostLag: min(mostLag, a.config.PaymentDeadline/4),
+			},
 			&jobs.Reclaimer{Settings: settings, Queue: a.queue, Payments: a.payments, Letters: a.store},
 			&jobs.Retrier{Settings: settings, Payments: a.payments},
 			&jobs.Refunder{Settings: settings, Payments: a.payments},

@@ -19,7 +19,7 @@ type Relay struct {
 	Wake     <-chan struct{} // optional: a row may have been written just now
 	Gather   time.Duration   // pause after a wake, so that one round carries the rows of many; default 25 ms
 	Lease    time.Duration   // how long claimed rows are left to this process; default 10 s
-	Rows     int             // rows of one round; default 64
+	Rows     int             // rows of one round; default 256
 	Bookings int             // bookings of one Publish; default 1,000
 
 	inHand     []models.OutboxRow // claimed and not yet published
@@ -33,7 +33,7 @@ func (r *Relay) Name() string { return "relay" }
 func (r *Relay) Run(ctx context.Context) error {
 	setDefault(&r.Gather, 25*time.Millisecond)
 	setDefault(&r.Lease, 10*time.Second)
-	setDefault(&r.Rows, 64)
+	setDefault(&r.Rows, 256)
 	setDefault(&r.Bookings, 1000)
 	r.Settings = r.withDefaults(500 * time.Millisecond)
 	p := polling{Settings: r.Settings, name: r.Name(), wake: r.Wake, gather: r.Gather}

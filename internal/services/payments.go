@@ -3,6 +3,7 @@ package services
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"quantix/internal/boxoffice"
@@ -53,6 +54,8 @@ type Payments struct {
 	inHand *slots
 	asking *slots
 	busy   work
+
+	lag atomic.Int64 // of the bookings that were started last, nanoseconds
 }
 
 // NewPayments works on a store, a box office and a gateway.
@@ -108,11 +111,28 @@ func (p *Payments) Charge(ctx context.Context, bookings []models.BookingRef) err
 	return nil
 }
 
+// Lag is how long the bookings whose charges were started last had waited for it, by the store's clock.
+func (p *Payments) Lag() time.Duration { return time.Duration(p.lag.Load()) }
+
+// noteLag takes the oldest booking's.
+func (p *Payments) noteLag(starts []repository.Start) {
+	var lag time.Duration
+	for i := range starts {
+		if charge := starts[i].Charge; charge != nil {
+			lag = max(lag, charge.CreatedAt.Sub(starts[i].Booking.CreatedAt))
+		}
+	}
+	if len(starts) > 0 {
+		p.lag.Store(int64(lag))
+	}
+}
+
 // start charges bookings that slots were taken for.
 func (p *Payments) start(ctx context.Context, bookings []models.BookingRef) error {
 	starts, err := write(ctx, func() ([]repository.Start, error) {
 		return p.store.StartCharges(ctx, p.gateway.Name(), bookings, p.options.Lease)
 	})
+	p.noteLag(starts)
 	unused := len(bookings)
 	var free []models.BookingRef
 	for i := range starts {

@@ -109,15 +109,23 @@ var mutants = []mutant{
 	},
 	// The walls in the stores.
 	{
-		name: "the event's row is not locked", file: "internal/repository/postgres/desk.go",
-		old: "FROM events WHERE id = $1 FOR NO KEY UPDATE`", new: "FROM events WHERE id = $1`",
-		pkg: postgres, tests: "TestStore/Reserve",
+		name: "the event's row is not locked", file: "internal/repository/postgres/desk_read.go",
+		old: "FROM events e WHERE e.id = $1 FOR NO KEY UPDATE`", new: "FROM events e WHERE e.id = $1`",
+		pkg: postgres, tests: "TestStore/Reserve|TestLockWait",
 	}, {
-		name: "a booking does not lock its user", file: "internal/repository/postgres/desk.go",
+		name: "events that share a transaction are not locked", file: "internal/repository/postgres/desk_read.go",
+		old: "WHERE id = k.id FOR NO KEY UPDATE SKIP LOCKED) e`", new: "WHERE id = k.id) e`",
+		pkg: postgres, tests: "TestALockedEvent",
+	}, {
+		name: "a change that found its row gone is taken for made", file: "internal/repository/postgres/desk_write.go",
+		old: "SELECT 1 / (count(*) = cardinality(", new: "SELECT 1 / (count(*) <= cardinality(",
+		pkg: postgres, tests: "TestARowThatMoved",
+	}, {
+		name: "a booking does not lock its user", file: "internal/repository/postgres/desk_read.go",
 		old: "WHERE u.id = k.id FOR KEY SHARE) u`", new: "WHERE u.id = k.id) u`",
 		pkg: postgres, tests: "TestUserDeleted|TestBookingWaits",
 	}, {
-		name: "no CHECK stands behind the counters (PostgreSQL)", file: "migrations/postgres/000001_initial_schema.up.sql",
+		name: "no CHECK stands behind the counters (PostgreSQL)", file: "migrations/postgres/000002_event_stock.up.sql",
 		old: "CHECK (available::bigint + held + sold = total_tickets)", new: "CHECK (true)",
 		pkg: postgres, tests: "TestCountersCannotBeForced",
 	}, {
