@@ -19,17 +19,42 @@ import (
 // TIMESTAMPTZ with NULL for zero. Amounts are sent as minor units together with the factor that makes a NUMERIC of
 // them, and come back as text: exact either way, and cheaper than NUMERIC's own binary form.
 
+// A column is a list that pgx sends as an array. It hands the elements over by their addresses: pgx would else copy each
+// one into an interface, which is most of what sending a batch allocates. Its elements are pgtype's own types, or
+// zeronull's where zero means NULL, whose addresses pgx takes as they are.
+type column[T any] []T
+
+// Dimensions, Index and IndexType are what pgtype.ArrayGetter asks for.
+func (c column[T]) Dimensions() []pgtype.ArrayDimension {
+	return []pgtype.ArrayDimension{{Length: int32(len(c)), LowerBound: 1}}
+}
+
+// Index gives the address of an element.
+func (c column[T]) Index(i int) any { return &c[i] }
+
+// IndexType gives the type of what Index gives.
+func (c column[T]) IndexType() any { return new(T) }
+
+// columnOf makes a column of a list.
+func columnOf[E, T any](list []E, element func(E) T) column[T] {
+	c := make(column[T], len(list))
+	for i, e := range list {
+		c[i] = element(e)
+	}
+	return c
+}
+
+func number(n int64) pgtype.Int8 { return pgtype.Int8{Int64: n, Valid: true} }
+
+func word(s string) pgtype.Text { return pgtype.Text{String: s, Valid: true} }
+
+func moment(t time.Time) pgtype.Timestamptz { return pgtype.Timestamptz{Time: t, Valid: true} }
+
 // uuid gives an id as pgx sends it.
 func uuid[I ~[16]byte](id I) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true} }
 
 // uuids gives ids as the UUID[] that pgx sends.
-func uuids[I ~[16]byte](ids []I) []pgtype.UUID {
-	list := make([]pgtype.UUID, len(ids))
-	for i, id := range ids {
-		list[i] = uuid(id)
-	}
-	return list
-}
+func uuids[I ~[16]byte](ids []I) column[pgtype.UUID] { return columnOf(ids, uuid) }
 
 // lastUUID comes after every id.
 var lastUUID = [16]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}

@@ -66,7 +66,7 @@ type deskReader struct {
 }
 
 func (r *deskReader) queueEvents(batch *pgx.Batch) {
-	events := make([]pgtype.UUID, len(r.visits))
+	events := make(column[pgtype.UUID], len(r.visits))
 	for i, v := range r.visits {
 		events[i] = uuid(v.event)
 	}
@@ -100,7 +100,7 @@ func (r *deskReader) queueNeeds(batch *pgx.Batch) {
 }
 
 // refs gives the visits' bookings of one kind in the order in which what hangs on them is to be locked, each once.
-func (r *deskReader) refs(pick func(*models.Need) []models.BookingID) (events, bookings []pgtype.UUID) {
+func (r *deskReader) refs(pick func(*models.Need) []models.BookingID) (events, bookings column[pgtype.UUID]) {
 	for _, v := range r.visits { // they are in order themselves
 		for _, id := range ordered(pick(&v.need)) {
 			events, bookings = append(events, uuid(v.event)), append(bookings, uuid(id))
@@ -109,7 +109,7 @@ func (r *deskReader) refs(pick func(*models.Need) []models.BookingID) (events, b
 	return events, bookings
 }
 
-func (r *deskReader) keys() (events, users []pgtype.UUID, keys []string) {
+func (r *deskReader) keys() (events, users column[pgtype.UUID], keys []string) {
 	for _, v := range r.visits {
 		for _, k := range distinct(v.need.Keys) {
 			events, users, keys = append(events, uuid(v.event)), append(users, uuid(k.User)), append(keys, k.Key)

@@ -69,28 +69,26 @@ const insertBookings = `
 		total_amount, payment_method, payment_deadline, idempotency_key, request_hash)
 	SELECT v.event_id, $1, $2, $2, 'PENDING', v.id, v.user_id, v.quantity, v.unit_price * $3::numeric,
 		v.total_amount * $3::numeric, v.method, v.deadline, v.key, v.hash
-	FROM unnest($4::uuid[], $5::uuid[], $6::uuid[], $7::integer[], $8::bigint[], $9::bigint[], $10::text[], $11::timestamptz[],
+	FROM unnest($4::uuid[], $5::uuid[], $6::uuid[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::timestamptz[],
 		$12::text[], $13::bytea[]) AS v (event_id, id, user_id, quantity, unit_price, total_amount, method, deadline, key, hash)`
 
 // insertBookings writes bookings as they were made.
 func (w *deskWriter) insertBookings() {
 	list := gather(w, func(c *models.Changes) []*models.Booking { return c.NewBookings })
-	n := len(list)
-	if n == 0 {
+	if len(list) == 0 {
 		return
 	}
-	events, ids, users := make([]pgtype.UUID, n), make([]pgtype.UUID, n), make([]pgtype.UUID, n)
-	quantities, prices, totals := make([]int32, n), make([]int64, n), make([]int64, n)
-	methods, deadlines := make([]string, n), make([]time.Time, n)
-	keys, hashes := make([]zeronull.Text, n), make([][]byte, n)
-	for i, b := range list {
-		events[i], ids[i], users[i] = uuid(b.EventID), uuid(b.ID), uuid(b.UserID)
-		quantities[i], prices[i], totals[i] = int32(b.Quantity), b.UnitPrice.Minor, b.TotalAmount.Minor
-		methods[i], deadlines[i] = string(b.PaymentMethod), b.PaymentDeadline
-		keys[i], hashes[i] = zeronull.Text(b.IdempotencyKey), hashBytes(b)
-	}
 	w.batch.Queue(insertBookings, string(w.currency), w.now, factor(w.currency),
-		events, ids, users, quantities, prices, totals, methods, deadlines, keys, hashes)
+		columnOf(list, func(b *models.Booking) pgtype.UUID { return uuid(b.EventID) }),
+		columnOf(list, func(b *models.Booking) pgtype.UUID { return uuid(b.ID) }),
+		columnOf(list, func(b *models.Booking) pgtype.UUID { return uuid(b.UserID) }),
+		columnOf(list, func(b *models.Booking) pgtype.Int8 { return number(b.Quantity) }),
+		columnOf(list, func(b *models.Booking) pgtype.Int8 { return number(b.UnitPrice.Minor) }),
+		columnOf(list, func(b *models.Booking) pgtype.Int8 { return number(b.TotalAmount.Minor) }),
+		columnOf(list, func(b *models.Booking) pgtype.Text { return word(string(b.PaymentMethod)) }),
+		columnOf(list, func(b *models.Booking) pgtype.Timestamptz { return moment(b.PaymentDeadline) }),
+		columnOf(list, func(b *models.Booking) zeronull.Text { return zeronull.Text(b.IdempotencyKey) }),
+		columnOf(list, hashBytes))
 }
 
 // hashBytes gives the request's hash, NULL where no key needs it.
@@ -128,15 +126,15 @@ const (
 
 // bookingColumnsOf splits what may change of bookings into the columns that unnest takes.
 func bookingColumnsOf(now time.Time, list []*models.Booking) []any {
-	n := len(list)
-	events, ids := make([]pgtype.UUID, n), make([]pgtype.UUID, n)
-	statuses, reasons := make([]string, n), make([]zeronull.Text, n)
-	confirmed, cancelled := make([]zeronull.Timestamptz, n), make([]zeronull.Timestamptz, n)
-	for i, b := range list {
-		events[i], ids[i], statuses[i], reasons[i] = uuid(b.EventID), uuid(b.ID), string(b.Status), zeronull.Text(b.CancelReason)
-		confirmed[i], cancelled[i] = nullTime(b.ConfirmedAt), nullTime(b.CancelledAt)
+	return []any{
+		now,
+		columnOf(list, func(b *models.Booking) pgtype.UUID { return uuid(b.EventID) }),
+		columnOf(list, func(b *models.Booking) pgtype.UUID { return uuid(b.ID) }),
+		columnOf(list, func(b *models.Booking) pgtype.Text { return word(string(b.Status)) }),
+		columnOf(list, func(b *models.Booking) zeronull.Text { return zeronull.Text(b.CancelReason) }),
+		columnOf(list, func(b *models.Booking) zeronull.Timestamptz { return nullTime(b.ConfirmedAt) }),
+		columnOf(list, func(b *models.Booking) zeronull.Timestamptz { return nullTime(b.CancelledAt) }),
 	}
-	return []any{now, events, ids, statuses, reasons, confirmed, cancelled}
 }
 
 func (w *deskWriter) updateBookings() {
@@ -144,7 +142,7 @@ func (w *deskWriter) updateBookings() {
 	if len(list) == 0 {
 		return
 	}
-	var places []pgtype.TID
+	var places column[pgtype.TID]
 	for _, v := range w.visits {
 		for _, b := range v.changes().Bookings {
 			places = append(places, v.bookings[b.ID])
@@ -170,20 +168,20 @@ func (w *deskWriter) updateNewBookings() {
 
 // attempts are the columns that charges and refunds share.
 type attempts struct {
-	events     []pgtype.UUID
-	bookings   []pgtype.UUID
-	numbers    []int32
-	statuses   []string
-	counts     []int32
-	errors     []string
-	references []string
-	next       []zeronull.Timestamptz
+	events     column[pgtype.UUID]
+	bookings   column[pgtype.UUID]
+	numbers    column[pgtype.Int8]
+	statuses   column[pgtype.Text]
+	counts     column[pgtype.Int8]
+	errors     column[pgtype.Text]
+	references column[pgtype.Text]
+	next       column[zeronull.Timestamptz]
 }
 
 func (a *attempts) add(key models.ChargeKey, status string, count int, lastError, reference string, next time.Time) {
-	a.events, a.bookings, a.numbers = append(a.events, uuid(key.Event)), append(a.bookings, uuid(key.Booking)), append(a.numbers, int32(key.N))
-	a.statuses, a.counts = append(a.statuses, status), append(a.counts, int32(count))
-	a.errors, a.references = append(a.errors, clean(lastError)), append(a.references, clean(reference))
+	a.events, a.bookings, a.numbers = append(a.events, uuid(key.Event)), append(a.bookings, uuid(key.Booking)), append(a.numbers, number(int64(key.N)))
+	a.statuses, a.counts = append(a.statuses, word(status)), append(a.counts, number(int64(count)))
+	a.errors, a.references = append(a.errors, word(clean(lastError))), append(a.references, word(clean(reference)))
 	a.next = append(a.next, nullTime(next))
 }
 
@@ -201,7 +199,7 @@ func (a *attempts) columns() []any {
 }
 
 const (
-	attemptArrays = `$2::uuid[], $3::uuid[], $4::integer[], $5::text[], $6::integer[], $7::text[], $8::text[], $9::timestamptz[]`
+	attemptArrays = `$2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::timestamptz[]`
 	attemptNames  = `event_id, booking_id, n, status, attempts, last_error, provider_reference, next_attempt_at`
 	setAttempts   = ` t SET status = v.status, attempts = v.attempts, last_error = v.last_error,
 		provider_reference = v.provider_reference, next_attempt_at = v.next_attempt_at, updated_at = $1
@@ -213,7 +211,7 @@ const (
 
 func (w *deskWriter) updateCharges() {
 	var a attempts
-	var places []pgtype.TID
+	var places column[pgtype.TID]
 	for _, v := range w.visits {
 		for _, c := range v.changes().Charges {
 			a.addCharge(c)
@@ -225,7 +223,7 @@ func (w *deskWriter) updateCharges() {
 
 func (w *deskWriter) updateRefunds() {
 	var a attempts
-	var places []pgtype.TID
+	var places column[pgtype.TID]
 	for _, v := range w.visits {
 		for _, r := range v.changes().Refunds {
 			a.addRefund(r)
@@ -235,7 +233,7 @@ func (w *deskWriter) updateRefunds() {
 	w.updateAttempts(updateRefunds, &a, places)
 }
 
-func (w *deskWriter) updateAttempts(statement string, a *attempts, places []pgtype.TID) {
+func (w *deskWriter) updateAttempts(statement string, a *attempts, places column[pgtype.TID]) {
 	if len(places) > 0 {
 		w.batch.Queue(statement, append(append([]any{w.now}, a.columns()...), places)...)
 	}
@@ -254,13 +252,12 @@ func (w *deskWriter) insertRefunds() {
 		return
 	}
 	var a attempts
-	var gateways, charges []string
-	var amounts []int64
 	for _, r := range list {
 		a.addRefund(r)
-		gateways, charges = append(gateways, r.Gateway), append(charges, r.ChargeReference)
-		amounts = append(amounts, r.Amount.Minor)
 	}
+	gateways := columnOf(list, func(r *models.Refund) pgtype.Text { return word(r.Gateway) })
+	charges := columnOf(list, func(r *models.Refund) pgtype.Text { return word(r.ChargeReference) })
+	amounts := columnOf(list, func(r *models.Refund) pgtype.Int8 { return number(r.Amount.Minor) })
 	w.batch.Queue(insertRefunds, append(append([]any{w.now}, a.columns()...), string(w.currency), factor(w.currency), gateways, charges, amounts)...)
 }
 
@@ -319,7 +316,7 @@ const insertOutboxRows = `
 	FROM unnest($3::uuid[], $4::uuid[], $5::integer[], $6::integer[]) AS v (id, event_id, first, last)`
 
 func (w *deskWriter) insertOutbox() {
-	var bookings, ids, events []pgtype.UUID
+	var bookings, ids, events column[pgtype.UUID]
 	var firsts, lasts []int32
 	for _, v := range w.visits {
 		list := v.changes().Publish
@@ -360,8 +357,8 @@ const updateStock = allOrNone + `
 	WHERE s.ctid = v.place AND s.event_id IS NOT DISTINCT FROM v.event_id` + asMany + `$3` + asPlaces
 
 func (w *deskWriter) updateStock() {
-	var events []pgtype.UUID
-	var places []pgtype.TID
+	var events column[pgtype.UUID]
+	var places column[pgtype.TID]
 	var totals, available, held, sold, heldAmounts, soldAmounts, pending, confirmed, cancelled []int64
 	for _, v := range w.visits {
 		e := v.changes().Event
