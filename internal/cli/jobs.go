@@ -12,6 +12,12 @@ import (
 // mostLag bounds how long payments let buyers go first. It is short beside the deadline, which the sweeper heeds.
 const mostLag = 30 * time.Second
 
+// giveWay tells payments' loops to leave the database and the processors to buyers: while they come faster than they are
+// served, but for no longer than bookings can wait.
+func (a *app) giveWay() bool {
+	return a.office.Rush() && a.payments.Lag() < min(mostLag, a.config.PaymentDeadline/4)
+}
+
 // workers is every background loop of this process, at work or not.
 type workers struct {
 	group jobs.Group
@@ -33,10 +39,10 @@ func (a *app) workers() *workers {
 		Logger: a.logger, Grace: a.config.ShutdownTimeout * 6 / 10,
 		Loops: []jobs.Loop{
 			&jobs.Reconciler{Settings: settings, Store: marks, Queue: a.queue},
-			&jobs.Relay{Settings: settings, Store: marks, Queue: a.queue, Wake: a.booked},
+			&jobs.Relay{Settings: settings, Store: marks, Queue: a.queue, Wake: a.booked, GiveWay: a.giveWay},
 			&jobs.Worker{
 				Settings: settings, Queue: a.queue, Payments: a.payments, Letters: a.store,
-				Rush: a.office.Rush, MostLag: min(mostLag, a.config.PaymentDeadline/4),
+				GiveWay: a.giveWay,
 			},
 			&jobs.Reclaimer{Settings: settings, Queue: a.queue, Payments: a.payments, Letters: a.store},
 			&jobs.Retrier{Settings: settings, Payments: a.payments},

@@ -139,6 +139,18 @@ func (p *polling) rest(ctx context.Context) {
 	}
 }
 
+// defaultYield is how long payments' loops pause when they give way to buyers.
+const defaultYield = 250 * time.Millisecond
+
+// giveWay pauses while others are in need; nil never does. It tells whether it did.
+func giveWay(ctx context.Context, inNeed func() bool, yield time.Duration) bool {
+	if inNeed == nil || !inNeed() {
+		return false
+	}
+	repository.Pause(ctx, yield)
+	return true
+}
+
 // lasting gives a context that ends grace after ctx, so that what is in hand can be finished.
 func lasting(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))

@@ -21,10 +21,17 @@ type Relay struct {
 	Lease    time.Duration   // how long claimed rows are left to this process; default 10 s
 	Rows     int             // rows of one round; default 256
 	Bookings int             // bookings of one Publish; default 1,000
+	// GiveWay tells whether buyers need the database and the processors more; optional. Then the relay pauses and claims a
+	// few rows only: what waits for the worker may as well wait in the outbox.
+	GiveWay func() bool
+	Yield   time.Duration // that pause; default 250 ms
 
 	inHand     []models.OutboxRow // claimed and not yet published
 	remembered models.QueueMark   // what the store remembers of the queue, as far as this relay knows
 }
+
+// fewRows of a rush hold a thousand bookings or two.
+const fewRows = 4
 
 // Name is "relay".
 func (r *Relay) Name() string { return "relay" }
@@ -35,6 +42,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	setDefault(&r.Lease, 10*time.Second)
 	setDefault(&r.Rows, 256)
 	setDefault(&r.Bookings, 1000)
+	setDefault(&r.Yield, defaultYield)
 	r.Settings = r.withDefaults(500 * time.Millisecond)
 	p := polling{Settings: r.Settings, name: r.Name(), wake: r.Wake, gather: r.Gather}
 	return p.run(ctx, r.carry)
@@ -43,12 +51,16 @@ func (r *Relay) Run(ctx context.Context) error {
 // carry is a round. Rows that could not be published stay in hand for the next one: should their lease run out
 // meanwhile, they are published twice, which is harmless.
 func (r *Relay) carry(ctx context.Context) (published int, more bool, err error) {
+	most := r.Rows
 	if len(r.inHand) == 0 {
-		if r.inHand, err = r.Store.ClaimOutbox(ctx, r.Rows, r.Lease); err != nil || len(r.inHand) == 0 {
+		if giveWay(ctx, r.GiveWay, r.Yield) {
+			most = min(most, fewRows)
+		}
+		if r.inHand, err = r.Store.ClaimOutbox(ctx, most, r.Lease); err != nil || len(r.inHand) == 0 {
 			return 0, false, err
 		}
 	}
-	more = len(r.inHand) >= r.Rows
+	more = len(r.inHand) >= most
 	done, published, mark, err := r.publish(ctx)
 	if len(done) == 0 {
 		return 0, false, err

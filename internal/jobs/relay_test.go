@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -46,6 +47,38 @@ func TestRelay_waits_while_the_queue_is_full(t *testing.T) {
 	h.clock.skip(10 * time.Second) // the lease of what the first relay had in hand
 	h.wait("CONFIRMED", refs...)
 	h.chargedOnce(refs...)
+}
+
+// rowsClaimed is an outbox that notes how many rows are asked for, and has none.
+type rowsClaimed struct {
+	repository.Outbox
+	limits []int
+}
+
+func (r *rowsClaimed) ClaimOutbox(_ context.Context, limit int, _ time.Duration) ([]models.OutboxRow, error) {
+	r.limits = append(r.limits, limit)
+	return nil, nil
+}
+
+func TestRelay_gives_way_in_a_rush(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		rush := true
+		outbox := &rowsClaimed{}
+		r := &Relay{Store: outbox, Settings: Settings{Interval: time.Nanosecond}, GiveWay: func() bool { return rush }, Yield: 200 * time.Millisecond}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second-1)
+		defer cancel()
+		if err := r.Run(ctx); err != nil {
+			t.Error(err)
+		}
+		if diff := cmp.Diff([]int{fewRows, fewRows, fewRows, fewRows, fewRows}, outbox.limits); diff != "" {
+			t.Errorf("rows asked for in a second of rush: %s", diff)
+		}
+		rush, outbox.limits = false, nil
+		if _, _, err := r.carry(t.Context()); err != nil || len(outbox.limits) != 1 || outbox.limits[0] <= fewRows {
+			t.Errorf("after the rush it asks for %v rows, %v", outbox.limits, err)
+		}
+	})
 }
 
 func TestNextBookings_keeps_rows_whole(t *testing.T) {

@@ -31,11 +31,10 @@ type Worker struct {
 	Batch    int           // messages read at once; default 256
 	Wait     time.Duration // how long one read waits for messages; default 500 ms
 
-	// Rush tells whether buyers come faster than they are served; optional. Then payments, which have minutes, give way:
-	// they pause between two reads, and so go on in few large batches.
-	Rush    func() bool
+	// GiveWay tells whether buyers need the database and the processors more; optional. Then the worker pauses between
+	// two reads, and so goes on in few large batches.
+	GiveWay func() bool
 	Yield   time.Duration // that pause; default 250 ms
-	MostLag time.Duration // how old bookings may grow until their payments give way no longer; default 30 s
 }
 
 // Name is "worker".
@@ -47,15 +46,12 @@ func (w *Worker) Run(ctx context.Context) error {
 	setDefault(&w.Consumer, newConsumer(w.Name()))
 	setDefault(&w.Batch, 256)
 	setDefault(&w.Wait, 500*time.Millisecond)
-	setDefault(&w.Yield, 250*time.Millisecond)
-	setDefault(&w.MostLag, 30*time.Second)
+	setDefault(&w.Yield, defaultYield)
 	w.Settings = w.withDefaults(time.Second)
 	p := polling{Settings: w.Settings, name: w.Name(), finish: w.Payments.Drain}
 	in := intake{queue: w.Queue, payments: w.Payments, letters: w.Letters, logger: p.Logger}
 	return p.run(ctx, func(work context.Context) (int, bool, error) {
-		if w.givesWay() {
-			repository.Pause(ctx, w.Yield)
-		}
+		giveWay(ctx, w.GiveWay, w.Yield)
 		messages, err := w.Queue.Receive(work, w.Consumer, w.Batch, w.Wait)
 		if err != nil {
 			return 0, false, err
@@ -63,11 +59,6 @@ func (w *Worker) Run(ctx context.Context) error {
 		taken, err := in.take(work, messages)
 		return taken, true, err
 	})
-}
-
-// givesWay tells whether buyers go first. Nobody waits for a payment for longer than MostLag on their account.
-func (w *Worker) givesWay() bool {
-	return w.Rush != nil && w.Rush() && w.Payments.Lag() < w.MostLag
 }
 
 func newConsumer(job string) string { return job + "-" + models.NewID[models.BatchID]().String() }

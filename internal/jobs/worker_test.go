@@ -30,19 +30,18 @@ func TestWorker_gives_way_in_a_rush(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, test := range []struct {
-			name string
-			rush bool
-			lag  time.Duration // allowed
-			want int
+			name    string
+			giveWay func() bool
+			want    int
 		}{
-			{"no rush", false, time.Minute, 100},
-			{"a rush", true, time.Minute, 4},
-			{"a rush that payments can wait no longer for", true, -time.Second, 100},
+			{"nobody to give way to", nil, 100},
+			{"no rush", func() bool { return false }, 100},
+			{"a rush", func() bool { return true }, 4},
 		} {
 			q := &reads{}
 			w := &Worker{
 				Queue: q, Payments: services.NewPayments(nil, nil, nil, services.PaymentOptions{}), Wait: 10 * time.Millisecond,
-				Rush: func() bool { return test.rush }, Yield: 240 * time.Millisecond, MostLag: test.lag,
+				GiveWay: test.giveWay, Yield: 240 * time.Millisecond,
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			if err := w.Run(ctx); err != nil {
