@@ -49,9 +49,7 @@ func newResult(s Scenario, started time.Time, sum *shard) Result {
 		r.Attempts[c] = h.TotalCount()
 		r.Latency[c] = summarize(h)
 	}
-	for _, n := range sum.seconds {
-		r.Series = append(r.Series, Second{n[Accepted], n[Refused], n[Overloaded], n[Failed]})
-	}
+	r.Series = newSeries(sum)
 	for _, n := range sum.sold {
 		r.TicketsSold += n
 	}
