@@ -55,6 +55,10 @@ func (b *bars) weather(r onsale.Result, from, to int) {
 	b.addResult(onsale.Overload, r, onsale.AcceptedPerSecond(r.Series, from, to))
 	b.addResult(onsale.OverloadP99, r, milliseconds(r.Latency[onsale.Overloaded].P99))
 	b.say("  the generator itself was late by %.4g ms (p99): that is in the refusals' p99, too", milliseconds(r.Lateness.P99))
+	if never := r.NeverSent(); never > 0 {
+		b.say("  %.3g %% of the buyers could not be sent at all: what arrived was less than it should be",
+			100*float64(never)/float64(r.Lateness.Count))
+	}
 	p99, recovered := onsale.Recovery(r.Series, from, to, func(s onsale.Second) float64 { return s.P99 })
 	b.addResult(onsale.OverloadEnd, r, float64(p99))
 	if !recovered {

@@ -57,6 +57,16 @@ func newResult(s Scenario, started time.Time, sum *shard) Result {
 	return r
 }
 
+// NeverSent counts the buyers for whom the generator, or its pool of connections, was too slow.
+func (r Result) NeverSent() (n int64) {
+	for _, a := range r.Answers {
+		if a.Code == CodeNeverSent {
+			n += a.Count
+		}
+	}
+	return n
+}
+
 // Valid says that every promise was kept.
 func (r Result) Valid() bool { return len(r.Violations) == 0 }
 

@@ -105,7 +105,8 @@ type Scenario struct {
 	Users int `json:"users"`
 	// PaymentMethod scripts the simulated gateway (sim_ok, sim_decline, ...). Empty: the field is left out.
 	PaymentMethod string `json:"payment_method,omitempty"`
-	// GiveUp is a buyer's patience, from arrival to the last answer, retries included. Zero: endless.
+	// GiveUp is a buyer's patience, from arrival to the last answer, retries included. Zero: endless. Half of it spent in
+	// waiting for a free connection is all of it.
 	GiveUp time.Duration `json:"-"`
 	// Timeout bounds one request of a buyer with endless patience. Default 30 s; a connection may keep it up to 1.5 times.
 	Timeout time.Duration `json:"-"`
