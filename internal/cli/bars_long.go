@@ -50,6 +50,7 @@ func (b *bars) coldBeside(ctx context.Context, server *private, few, hot onsale.
 		}
 		return err
 	})
+	b.say("  the hot event sold %.4g /s meanwhile", crowded.PerSecond(onsale.Accepted))
 	r.Violations = append(r.Violations, crowded.Violations...)
 	return r, err
 }
