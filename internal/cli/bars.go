@@ -38,9 +38,12 @@ func measures() []measure {
 		{"embedded", "one event in embedded mode, 1,000 connections", false, (*bars).embedded},
 		{"start", "from exec to the first answer, embedded", false, (*bars).start},
 		{"statistics", "statistics of an event with 1,000,000 bookings", false, (*bars).statistics},
-		{"overload", "five times the peak arrives", true, (*bars).overload},
+		{"overload", "five times the peak of a slow database arrives for 60 s", true, (*bars).overload},
 		{"replicas", "two and three replicas on one event", true, (*bars).replicas},
 		{"flat", "one event beside 2,000,000 bookings", true, (*bars).flat},
+		{"cold", "a cold event beside a hot one", true, (*bars).cold},
+		{"rebuy", "tickets booked again after a cancellation, at the same and at another replica", true, (*bars).rebuy},
+		{"snapshot", "ten minutes beside a reader with an old snapshot", true, (*bars).snapshot},
 	}
 }
 
@@ -64,7 +67,8 @@ func runBars(ctx context.Context, p Program, args []string) error {
 	b := &bars{program: p, sheet: onsale.NewSheet(), small: 1, warmup: 2 * time.Second}
 	fs.IntVar(&b.runs, "runs", 3, "how often everything is measured; the table shows medians")
 	fs.DurationVar(&b.load, "duration", 10*time.Second, "how long each load lasts")
-	only := fs.String("only", "", "measure these alone, separated by commas: "+measureNames())
+	only := fs.String("only", "", "measure these alone, separated by commas: "+measureNames(false)+
+		"; off unless named, because they take long: "+measureNames(true)+"; or all: every one of them")
 	quick := fs.Bool("quick", false, "a second and a hundredth of the rows each: shows that it works, not how fast")
 	asJSON := fs.Bool("json", false, "print the table as JSON")
 	markdown := fs.Bool("markdown", false, "print the table as Markdown")
@@ -94,10 +98,13 @@ func runBars(ctx context.Context, p Program, args []string) error {
 	return b.show(*asJSON, *markdown, *save)
 }
 
-func measureNames() string {
+// measureNames lists the measures that are off unless named, or those that are not.
+func measureNames(extra bool) string {
 	var names []string
 	for _, m := range measures() {
-		names = append(names, m.name)
+		if m.extra == extra {
+			names = append(names, m.name)
+		}
 	}
 	return strings.Join(names, ",")
 }
@@ -113,18 +120,27 @@ func (b *bars) check(only string) error {
 	if b.config.DatabaseURL == "" || b.config.RedisURL == "" {
 		return usageError("bench bars needs a scratch PostgreSQL and Redis in DATABASE_URL and REDIS_URL; make bench starts private ones")
 	}
-	if only == "" {
-		b.chosen = slices.DeleteFunc(measures(), func(m measure) bool { return m.extra })
-		return nil
+	var err error
+	b.chosen, err = choose(only)
+	return err
+}
+
+// choose gives the measures that --only names.
+func choose(only string) (chosen []measure, err error) {
+	switch only {
+	case "":
+		return slices.DeleteFunc(measures(), func(m measure) bool { return m.extra }), nil
+	case "all":
+		return measures(), nil
 	}
 	for name := range strings.SplitSeq(only, ",") {
 		i := slices.IndexFunc(measures(), func(m measure) bool { return m.name == strings.TrimSpace(name) })
 		if i < 0 {
-			return usageError("--only: there is no measure %q; there are %s", name, measureNames())
+			return nil, usageError("--only: there is no measure %q; there are %s,%s and all", name, measureNames(false), measureNames(true))
 		}
-		b.chosen = append(b.chosen, measures()[i])
+		chosen = append(chosen, measures()[i])
 	}
-	return nil
+	return chosen, nil
 }
 
 // all takes every chosen measure, run after run, so that a drift of the machine touches all alike.
@@ -214,14 +230,17 @@ func (b *bars) onScratch(ctx context.Context, use func(scratch) error) error {
 
 // onServer starts a private server on a database and a Redis of its own.
 func (b *bars) onServer(ctx context.Context, use func(scratch, *private) error, settings ...string) error {
-	return b.onScratch(ctx, func(s scratch) error {
-		server, err := startPrivate(ctx, b.program, s.config, settings...)
-		if err != nil {
-			return err
-		}
-		defer server.stop()
-		return use(s, server)
-	})
+	return b.onScratch(ctx, func(s scratch) error { return b.on(ctx, s, use, settings...) })
+}
+
+// on starts a private server on what was made for it.
+func (b *bars) on(ctx context.Context, s scratch, use func(scratch, *private) error, settings ...string) error {
+	server, err := startPrivate(ctx, b.program, s.config, settings...)
+	if err != nil {
+		return err
+	}
+	defer server.stop()
+	return use(s, server)
 }
 
 // onEmbedded starts a private server in embedded mode.
@@ -234,6 +253,28 @@ func (b *bars) onEmbedded(ctx context.Context, use func(*private) error) error {
 	}
 	defer server.stop()
 	return use(server)
+}
+
+// beside plays a scenario, and does something else from its first buyer on.
+func (b *bars) beside(ctx context.Context, server *private, s onsale.Scenario, do func() error) (onsale.Result, error) {
+	type ending struct {
+		result onsale.Result
+		err    error
+	}
+	begun, ended := make(chan struct{}), make(chan ending, 1)
+	s.Begun = func() { close(begun) }
+	go func() {
+		r, err := b.play(ctx, server, s)
+		ended <- ending{r, err}
+	}()
+	select {
+	case <-begun:
+		err := do()
+		end := <-ended
+		return end.result, errors.Join(err, end.err)
+	case end := <-ended: // it could not begin
+		return end.result, end.err
+	}
 }
 
 // play plays a scenario on a server, with this go's length, and without a live line.

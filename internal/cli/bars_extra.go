@@ -2,31 +2,9 @@ package cli
 
 import (
 	"context"
-	"time"
 
 	"quantix/internal/onsale"
 )
-
-// overload measures a peak, then sends five times as many buyers, who wait two seconds at most and come once. The inbox
-// is kept shorter than the crowd, so that the server has to refuse.
-func (b *bars) overload(ctx context.Context) error {
-	return b.onServer(ctx, func(_ scratch, server *private) error {
-		peak, err := b.play(ctx, server, onsale.Scenario{Connections: crowd, Warmup: b.warmup})
-		if err != nil {
-			return err
-		}
-		b.addResult(onsale.OverloadPeak, peak, peak.PerSecond(onsale.Accepted))
-		r, err := b.play(ctx, server, onsale.Scenario{
-			Model: onsale.Open, Rate: max(5*peak.PerSecond(onsale.Accepted), 100), Connections: 2 * crowd, GiveUp: 2 * time.Second,
-		})
-		if err != nil {
-			return err
-		}
-		b.addResult(onsale.Overload, r, r.PerSecond(onsale.Accepted))
-		b.addResult(onsale.OverloadP99, r, milliseconds(r.Latency[onsale.Overloaded].P99))
-		return nil
-	}, "MAX_INBOX=1000")
-}
 
 // replicas measures two and three servers on one database and one event.
 func (b *bars) replicas(ctx context.Context) error {

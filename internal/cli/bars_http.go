@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -33,7 +32,7 @@ func (b *bars) one(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r, err := b.play(ctx, server, onsale.Scenario{Connections: crowd, Warmup: b.warmup})
+		r, err := b.priced(ctx, s, server, onsale.OneEvent, onsale.Scenario{Connections: crowd, Warmup: b.warmup})
 		if err != nil {
 			return err
 		}
@@ -82,23 +81,24 @@ func peakMemory(pid int) (float64, error) {
 	return 0, fmt.Errorf("memory of the server: no VmHWM in its status")
 }
 
-// accepted measures bookings a second of one scenario.
-func (b *bars) accepted(ctx context.Context, k onsale.Key, s onsale.Scenario) error {
-	return b.onServer(ctx, func(_ scratch, server *private) error {
-		r, err := b.play(ctx, server, s)
+func (b *bars) one64(ctx context.Context) error {
+	return b.onServer(ctx, func(s scratch, server *private) error {
+		r, err := b.priced(ctx, s, server, onsale.OneEvent64, onsale.Scenario{Connections: 64, Warmup: b.warmup})
 		if err == nil {
-			b.addResult(k, r, r.PerSecond(onsale.Accepted))
+			b.addResult(onsale.OneEvent64, r, r.PerSecond(onsale.Accepted))
 		}
 		return err
 	})
 }
 
-func (b *bars) one64(ctx context.Context) error {
-	return b.accepted(ctx, onsale.OneEvent64, onsale.Scenario{Connections: 64, Warmup: b.warmup})
-}
-
 func (b *bars) many(ctx context.Context) error {
-	return b.accepted(ctx, onsale.ManyEvents, onsale.Scenario{Connections: 64, Events: max(1000/b.small, 2), Warmup: b.warmup})
+	return b.onServer(ctx, func(_ scratch, server *private) error {
+		r, err := b.play(ctx, server, onsale.Scenario{Connections: 64, Events: max(1000/b.small, 2), Warmup: b.warmup})
+		if err == nil {
+			b.addResult(onsale.ManyEvents, r, r.PerSecond(onsale.Accepted))
+		}
+		return err
+	})
 }
 
 func (b *bars) idle(ctx context.Context) error {
@@ -121,22 +121,17 @@ func (b *bars) refusals(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		type ending struct {
-			result onsale.Result
-			err    error
-		}
-		played := make(chan ending, 1)
-		go func() {
-			r, err := b.play(ctx, server, onsale.Scenario{Connections: crowd, TicketsPerEvent: 1, Users: 10, Duration: b.load + countedWithin})
-			played <- ending{r, err}
-		}()
-		busy, err := b.inTheMiddle(ctx, s)
-		end := <-played
-		if err := errors.Join(err, end.err); err != nil {
+		var busy float64
+		scenario := onsale.Scenario{Connections: crowd, TicketsPerEvent: 1, Users: 10, Duration: b.load + countedWithin}
+		r, err := b.beside(ctx, server, scenario, func() (err error) {
+			busy, err = b.inTheMiddle(ctx, s)
+			return err
+		})
+		if err != nil {
 			return err
 		}
-		b.addResult(onsale.Refusals, end.result, end.result.PerSecond(onsale.Refused))
-		b.addResult(onsale.RefusalReads, end.result, max(busy-atRest, 0))
+		b.addResult(onsale.Refusals, r, r.PerSecond(onsale.Refused))
+		b.addResult(onsale.RefusalReads, r, max(busy-atRest, 0))
 		return nil
 	})
 }
@@ -177,8 +172,9 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // confirmed measures the whole pipeline, until the last booking is paid.
 func (b *bars) confirmed(ctx context.Context) error {
-	return b.onServer(ctx, func(_ scratch, server *private) error {
-		r, err := b.play(ctx, server, onsale.Scenario{Connections: 64, WatchConfirmations: true, Drain: 5 * time.Minute})
+	return b.onServer(ctx, func(s scratch, server *private) error {
+		scenario := onsale.Scenario{Connections: 64, WatchConfirmations: true, Drain: 5 * time.Minute}
+		r, err := b.priced(ctx, s, server, onsale.Confirmed, scenario)
 		if err != nil {
 			return err
 		}

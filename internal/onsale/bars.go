@@ -39,10 +39,22 @@ const (
 	OverloadPeak Key = "overload_peak" // bookings/s of the server that is then overloaded
 	Overload     Key = "overload"      // bookings/s while five times as many arrive
 	OverloadP99  Key = "overload_p99"  // ms until a refusal for load
+	OverloadEnd  Key = "overload_end"  // seconds after it until a normal load's p99 is as before
 	Replicas2    Key = "replicas_2"    // bookings/s of two replicas on one event
 	Replicas3    Key = "replicas_3"
 	Flat         Key = "flat" // bookings/s beside 2,000,000 bookings
+
+	ColdAlone     Key = "cold_alone"     // ms, p99 of a quiet event on a server with nothing else to do
+	Cold          Key = "cold"           // ms, the same beside an event that gets half of its peak
+	RebuyRefused  Key = "rebuy_refused"  // sold_outs for a ticket that the same server had just taken back
+	RebuyP99      Key = "rebuy_p99"      // ms from a cancellation at one server to the sale at another
+	RebuyStale    Key = "rebuy_stale"    // refusals by that other server later than a latch may last
+	SnapshotStart Key = "snapshot_start" // bookings/s before a reader takes a snapshot
+	Snapshot      Key = "snapshot"       // bookings/s at the end of a long run in which it is still held
 )
+
+// Of returns the key of a part of a figure, such as what a booking costs one of the processes. It has no bar.
+func (k Key) Of(part string) Key { return k + "_" + Key(part) }
 
 // Direction says which way a figure is better.
 type Direction int
@@ -90,9 +102,15 @@ var Bars = []Bar{
 	{"Redis round trips of a booking at peak", RedisTrips, "", Less, "", 0.1, 0},
 	{"overload, 5 × the peak arrive: useful bookings", Overload, OverloadPeak, More, "/s", 0.9, 0},
 	{"the same: p99 of a refusal for load", OverloadP99, "", Less, "ms", 50, 0},
+	{"the same: back to the latency before after", OverloadEnd, "", Less, "s", 10, 0},
 	{"two replicas on one event against one", Replicas2, OneEvent, More, "/s", 0.8, 0},
 	{"three replicas on one event against one", Replicas3, OneEvent, More, "/s", 0.8, 0},
 	{"flat: beside 2,000,000 bookings", Flat, OneEvent, More, "/s", 0.9, 0},
+	{"cold event beside a hot one at half its peak: p99", Cold, ColdAlone, Less, "ms", 1.5, 0},
+	{"booked again where it was cancelled: sold out at once", RebuyRefused, "", Less, "", 0, 0},
+	{"cancelled at one replica, sold by another: p99", RebuyP99, "", Less, "ms", 250, 0},
+	{"the same: refusals sent later than 100 ms", RebuyStale, "", Less, "", 0, 0},
+	{"10 minutes beside an old snapshot: last minute", Snapshot, SnapshotStart, More, "/s", 0.7, 0},
 }
 
 // Verdict of a bar.
@@ -165,12 +183,7 @@ func (s *Sheet) Median(k Key) (float64, bool) {
 	if _, void := s.void[k]; void {
 		return 0, true
 	}
-	runs := slices.Sorted(slices.Values(s.figures[k]))
-	n := len(runs)
-	if n == 0 {
-		return 0, false
-	}
-	return (runs[(n-1)/2] + runs[n/2]) / 2, true
+	return median(s.figures[k]), len(s.figures[k]) > 0
 }
 
 // Lines holds every bar against what was measured.

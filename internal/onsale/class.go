@@ -44,6 +44,7 @@ func (c *Class) UnmarshalText(text []byte) error {
 // The codes of failures that have no HTTP answer.
 const (
 	CodeGaveUp       = "gave_up"       // the buyer's patience ended
+	CodeNeverSent    = "never_sent"    // the generator was late by half of the buyer's patience, or more
 	CodeTimeout      = "timeout"       // no answer within Scenario.Timeout
 	CodeNotConnected = "not_connected" // no byte of the request left
 	CodeBroken       = "broken"        // the connection or the answer broke: the outcome is unknown

@@ -26,6 +26,9 @@ func newLoad(s Scenario, to target, id string, users, events []string, conns []*
 		s: s, to: to, id: id, users: users, events: events, conns: conns, rec: newRecorder(len(events)),
 		crowd: &crowd{split: newSplitter(s.Split, len(events), s.ZipfExponent), quantity: s.Quantity, users: len(users)},
 	}
+	if s.Surge != nil {
+		l.rec.keepTimes()
+	}
 	if s.Model == Open {
 		l.source = newSource(s, l.crowd, rand.New(rand.NewPCG(s.Seed, 0)))
 	}

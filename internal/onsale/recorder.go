@@ -27,6 +27,9 @@ type Second struct {
 	Refused    int64 `json:"refused"`
 	Overloaded int64 `json:"overloaded"`
 	Failed     int64 `json:"failed"`
+	// P50 and P99 are of the accepted ones, in milliseconds; only in a run with a surge.
+	P50 float64 `json:"p50_ms,omitempty"`
+	P99 float64 `json:"p99_ms,omitempty"`
 }
 
 // recorder takes the measurements of many connections.
@@ -42,6 +45,8 @@ type shard struct {
 	lateness     *hdrhistogram.Histogram          // the generator's own delay: actual send minus intended
 	answers      []Answer
 	seconds      [][classes]int64
+	keepTimes    bool
+	times        [][]time.Duration // of the accepted attempts, by second, if they are kept
 	buyers       [classes]int64
 	retries      int64
 	sold         []int64 // tickets accepted, by event
@@ -72,6 +77,13 @@ func newShard(events int) *shard {
 // of returns the shard of the connection with that number.
 func (r *recorder) of(connection int) *shard { return r.shards[connection%shards] }
 
+// keepTimes has the latencies of accepted attempts kept by second: exact, at the price of some memory for each.
+func (r *recorder) keepTimes() {
+	for _, s := range r.shards {
+		s.keepTimes = true
+	}
+}
+
 // attempt records the end of one request: its latency from the intended send, at the time done since the run began.
 func (s *shard) attempt(o outcome, latency, lateness, done time.Duration) {
 	s.mu.Lock()
@@ -80,11 +92,21 @@ func (s *shard) attempt(o outcome, latency, lateness, done time.Duration) {
 	observe(s.lateness, lateness)
 	s.count(o)
 	second := max(int(done/time.Second), 0)
-	for len(s.seconds) <= second {
-		s.seconds = append(s.seconds, [classes]int64{})
-	}
+	s.seconds = longer(s.seconds, second+1)
 	s.seconds[second][o.class]++
+	if s.keepTimes && o.class == Accepted {
+		s.times = longer(s.times, second+1)
+		s.times[second] = append(s.times[second], latency)
+	}
 	s.last = max(s.last, done)
+}
+
+// longer gives a series with n entries at least.
+func longer[T any](series []T, n int) []T {
+	if n > len(series) {
+		series = append(series, make([]T, n-len(series))...)
+	}
+	return series
 }
 
 // count looks the answer up in a short list: a run sees a handful of kinds.
@@ -147,8 +169,9 @@ func (s *shard) addSeries(o *shard) {
 		s.sold[i] += o.sold[i]
 		s.bookings[i] += o.bookings[i]
 	}
-	for len(s.seconds) < len(o.seconds) {
-		s.seconds = append(s.seconds, [classes]int64{})
+	s.seconds, s.times = longer(s.seconds, len(o.seconds)), longer(s.times, len(o.times))
+	for i, times := range o.times {
+		s.times[i] = append(s.times[i], times...)
 	}
 	for i, second := range o.seconds {
 		for c, n := range second {

@@ -49,14 +49,22 @@ func newResult(s Scenario, started time.Time, sum *shard) Result {
 		r.Attempts[c] = h.TotalCount()
 		r.Latency[c] = summarize(h)
 	}
-	for _, n := range sum.seconds {
-		r.Series = append(r.Series, Second{n[Accepted], n[Refused], n[Overloaded], n[Failed]})
-	}
+	r.Series = newSeries(sum)
 	for _, n := range sum.sold {
 		r.TicketsSold += n
 	}
 	r.SoldOut = r.TicketsSold >= int64(s.Events)*int64(s.TicketsPerEvent)
 	return r
+}
+
+// NeverSent counts the buyers for whom the generator, or its pool of connections, was too slow.
+func (r Result) NeverSent() (n int64) {
+	for _, a := range r.Answers {
+		if a.Code == CodeNeverSent {
+			n += a.Count
+		}
+	}
+	return n
 }
 
 // Valid says that every promise was kept.

@@ -79,7 +79,7 @@ func (p *play) warmUp(ctx context.Context) error {
 	}
 	p.report.say("warming up for %s", p.s.Warmup)
 	s := p.s
-	s.Model, s.Duration, s.Rate, s.Burst, s.GiveUp = Closed, p.s.Warmup, 0, 0, 0
+	s.Model, s.Duration, s.Rate, s.Burst, s.Surge, s.GiveUp = Closed, p.s.Warmup, 0, 0, nil, 0
 	events, err := createEvents(ctx, p.to, s, "Warm-up "+p.id, 1, 1<<30)
 	if err != nil {
 		return err
@@ -91,6 +91,9 @@ func (p *play) warmUp(ctx context.Context) error {
 // perform plays the measured load and proves it.
 func (p *play) perform(ctx context.Context) (Result, error) {
 	l := newLoad(p.s, p.to, p.id, p.users, p.events, p.conns)
+	if p.s.Begun != nil {
+		p.s.Begun()
+	}
 	started := time.Now()
 	watch := p.load(ctx, l)
 	res := newResult(p.s, started, l.rec.merge())

@@ -222,8 +222,8 @@ func TestImpatientBuyersLeaveWithoutAConnection(t *testing.T) {
 	s := quick(f.start(t))
 	s.Model, s.Burst, s.Connections, s.GiveUp, s.Duration = Open, 50, 1, 100*time.Millisecond, 0
 	res := play1(t, s)
-	if res.Buyers[Failed] != 50 || f.posts != 1 {
-		t.Errorf("buyers %v after %d posts; want 50 gone and one post", res.Buyers, f.posts)
+	if res.Buyers[Failed] != 50 || f.posts != 1 || res.NeverSent() != 49 {
+		t.Errorf("buyers %v after %d posts, %d never sent; want 50 gone, one post and the others", res.Buyers, f.posts, res.NeverSent())
 	}
 }
 

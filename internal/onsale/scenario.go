@@ -51,6 +51,20 @@ type Retry struct {
 	MaxWait time.Duration `json:"-"`
 }
 
+// Surge has Rate buyers a second come instead of the scenario's own, for Length, once the load has lasted for After.
+type Surge struct {
+	Rate          float64
+	After, Length time.Duration
+}
+
+// during says whether at is within the surge.
+func (s Surge) during(at time.Duration) bool { return at >= s.After && at < s.After+s.Length }
+
+// MarshalJSON writes the durations as text, like the scenario's.
+func (s Surge) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]any{"rate": s.Rate, "after": s.After.String(), "length": s.Length.String()})
+}
+
 // Scenario describes one on-sale. The zero value of a field takes the default that its comment names.
 type Scenario struct {
 	// Name is a title for reports.
@@ -69,6 +83,9 @@ type Scenario struct {
 	Rate float64 `json:"rate,omitempty"`
 	// Burst is the number of buyers who arrive within Duration, all at once if Duration is zero.
 	Burst int `json:"burst,omitempty"`
+	// Surge is a storm in the middle of an open load with a Rate. Each second of the result's series then has its
+	// latencies, so that the time before the storm can be held against the time after it.
+	Surge *Surge `json:"surge,omitempty"`
 	// Poisson makes open arrivals random (exponential gaps) rather than evenly spaced.
 	Poisson bool `json:"poisson,omitempty"`
 	// Duration is how long buyers keep coming. Default 10 s, except for a burst.
@@ -88,7 +105,8 @@ type Scenario struct {
 	Users int `json:"users"`
 	// PaymentMethod scripts the simulated gateway (sim_ok, sim_decline, ...). Empty: the field is left out.
 	PaymentMethod string `json:"payment_method,omitempty"`
-	// GiveUp is a buyer's patience, from arrival to the last answer, retries included. Zero: endless.
+	// GiveUp is a buyer's patience, from arrival to the last answer, retries included. Zero: endless. Half of it spent in
+	// waiting for a free connection is all of it.
 	GiveUp time.Duration `json:"-"`
 	// Timeout bounds one request of a buyer with endless patience. Default 30 s; a connection may keep it up to 1.5 times.
 	Timeout time.Duration `json:"-"`
@@ -106,6 +124,9 @@ type Scenario struct {
 	SkipAudit bool `json:"skip_audit,omitempty"`
 	// Seed makes the choices of buyers repeatable.
 	Seed uint64 `json:"seed"`
+	// Begun, if set, is called when all is prepared, and the first buyer comes as soon as it returns: for whoever looks
+	// at something else beside the load.
+	Begun func() `json:"-"`
 }
 
 // Complete returns the scenario with its defaults filled in, or says what is wrong with it.
@@ -151,6 +172,10 @@ func (s Scenario) checkLoad() error {
 		return errors.New("rate and burst belong to the open model")
 	case s.Model == Open && (s.Rate > 0) == (s.Burst > 0):
 		return errors.New("the open model needs either a rate or a burst")
+	case s.Surge != nil && (s.Rate == 0 || s.Surge.Rate <= 0):
+		return errors.New("a surge needs a rate, its own and that of the load around it")
+	case s.Surge != nil && (s.Surge.After < 0 || s.Surge.Length <= 0 || s.Surge.After+s.Surge.Length > s.Duration):
+		return errors.New("the surge must lie within the duration")
 	case s.Model != Closed && s.Model != Open:
 		return fmt.Errorf("unknown model %q: closed or open", s.Model)
 	case s.Split != SplitEven && s.Split != SplitZipf:
@@ -191,7 +216,11 @@ func (s Scenario) arrivals() int {
 	if s.Burst > 0 {
 		return s.Burst
 	}
-	return int(min(s.Rate*s.Duration.Seconds(), MaxBuyers+1))
+	n := s.Rate * s.Duration.Seconds()
+	if s.Surge != nil {
+		n += (s.Surge.Rate - s.Rate) * s.Surge.Length.Seconds()
+	}
+	return int(min(n, MaxBuyers+1))
 }
 
 // MarshalJSON writes the durations as text ("10s"), as people write them.

@@ -46,7 +46,13 @@ func TestScenarioIsChecked(t *testing.T) {
 		"ticket price":      func(s *Scenario) { s.TicketPrice = "cheap" },
 		"greatest quantity": func(s *Scenario) { s.Quantity = Quantity{5, 2} },
 		"buyers":            func(s *Scenario) { s.Model, s.Rate, s.Duration = Open, 1e9, time.Minute },
-		"duration":          func(s *Scenario) { s.Duration = 48 * time.Hour },
+		"a surge needs": func(s *Scenario) {
+			s.Model, s.Burst, s.Surge = Open, 5, &Surge{Rate: 1, Length: time.Second}
+		},
+		"within the duration": func(s *Scenario) {
+			s.Model, s.Rate, s.Surge = Open, 5, &Surge{Rate: 1, After: 10 * time.Second, Length: time.Second}
+		},
+		"duration": func(s *Scenario) { s.Duration = 48 * time.Hour },
 	} {
 		s := good
 		change(&s)

@@ -43,6 +43,23 @@ func DropScratch(ctx context.Context, address string) error {
 	return nil
 }
 
+// SlowCommits makes each commit over new connections to the database wait that long (100 ms at most), as a far
+// synchronous replica or a slow disk would. It needs a superuser, and a database that is there.
+func SlowCommits(ctx context.Context, address string, by time.Duration) error {
+	db, err := pgx.Connect(ctx, address)
+	if err != nil {
+		return fmt.Errorf("slow commits down: %w", err)
+	}
+	defer db.Close(context.WithoutCancel(ctx))
+	name := pgx.Identifier{db.Config().Database}.Sanitize()
+	for _, setting := range []string{fmt.Sprintf("commit_delay = %d", by.Microseconds()), "commit_siblings = 0"} {
+		if _, err := db.Exec(ctx, "ALTER DATABASE "+name+" SET "+setting); err != nil {
+			return fmt.Errorf("slow commits down: %w", err)
+		}
+	}
+	return nil
+}
+
 // PostgresCounters are what PostgreSQL has counted so far. WALBytes and Syncs are the whole server's.
 type PostgresCounters struct {
 	Transactions, Bookings, WALBytes, Syncs int64

@@ -15,6 +15,7 @@ type source struct {
 	crowd   *crowd
 	rng     *rand.Rand
 	gap     time.Duration
+	surge   *Surge
 	poisson bool
 	left    int
 	made    uint64
@@ -24,7 +25,7 @@ type source struct {
 
 func newSource(s Scenario, c *crowd, rng *rand.Rand) *source {
 	n := s.arrivals()
-	src := &source{crowd: c, rng: rng, poisson: s.Poisson, left: n}
+	src := &source{crowd: c, rng: rng, poisson: s.Poisson, surge: s.Surge, left: n}
 	switch {
 	case s.Rate > 0:
 		src.gap = time.Duration(float64(time.Second) / s.Rate)
@@ -53,10 +54,14 @@ func (s *source) take() (buyer, bool) {
 }
 
 func (s *source) step() time.Duration {
-	if s.poisson {
-		return time.Duration(s.rng.ExpFloat64() * float64(s.gap))
+	gap := s.gap
+	if s.surge != nil && s.surge.during(s.clock) {
+		gap = time.Duration(float64(time.Second) / s.surge.Rate)
 	}
-	return s.gap
+	if s.poisson {
+		return time.Duration(s.rng.ExpFloat64() * float64(gap))
+	}
+	return gap
 }
 
 // putBack makes a buyer try again at its due time.

@@ -92,7 +92,7 @@ func (w *worker) attempt(ctx context.Context, b *buyer) (ending, time.Duration) 
 	deadline, patience := now.Add(w.s.Timeout), w.s.GiveUp > 0
 	if patience {
 		deadline = w.start.Add(b.arrived + w.s.GiveUp)
-		if !deadline.After(now) {
+		if sent-b.due > w.s.GiveUp/2 || !deadline.After(now) {
 			return w.leave(b, sent)
 		}
 	}
@@ -108,9 +108,11 @@ func (w *worker) attempt(ctx context.Context, b *buyer) (ending, time.Duration) 
 	return ending{o, res.retryAfter}, done
 }
 
-// leave records a buyer whose patience ended before a connection was free.
+// leave records a buyer for whom no connection was free in time, or no processor. To send the request all the same would
+// have it given up for the generator's delay, not the server's; and as each request that is given up costs its
+// connection, a generator that was late once would be later and later.
 func (w *worker) leave(b *buyer, now time.Duration) (ending, time.Duration) {
-	o := outcome{class: Failed, code: CodeGaveUp}
+	o := outcome{class: Failed, code: CodeNeverSent}
 	w.shard.attempt(o, now-b.due, now-b.due, now)
 	return ending{outcome: o}, now
 }
