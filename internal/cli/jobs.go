@@ -12,6 +12,10 @@ import (
 // mostLag bounds how long payments let buyers go first. It is short beside the deadline, which the sweeper heeds.
 const mostLag = 30 * time.Second
 
+// workerBatch is how many messages a worker reads at once; never more than it can have in hand, for what it has read nobody
+// else gets until it has been dead for half a minute.
+const workerBatch = 256
+
 // giveWay tells payments' loops to leave the database and the processors to buyers: while they come faster than they are
 // served, but for no longer than bookings can wait.
 func (a *app) giveWay() bool {
@@ -42,7 +46,7 @@ func (a *app) workers() *workers {
 			&jobs.Relay{Settings: settings, Store: marks, Queue: a.queue, Wake: a.booked, GiveWay: a.giveWay},
 			&jobs.Worker{
 				Settings: settings, Queue: a.queue, Payments: a.payments, Letters: a.store,
-				GiveWay: a.giveWay,
+				Batch: min(workerBatch, 2*a.config.PaymentConcurrency), GiveWay: a.giveWay,
 			},
 			&jobs.Reclaimer{Settings: settings, Queue: a.queue, Payments: a.payments, Letters: a.store},
 			&jobs.Retrier{Settings: settings, Payments: a.payments},
