@@ -139,7 +139,8 @@ type Payments interface {
 	// StartCharges commits a first charge (N = 1, status started, attempts 1, next_attempt_at = now + lease) for every
 	// one of the bookings that is PENDING, before its deadline, not free and without any charge; and gives those, and
 	// the PENDING free ones without a charge. A booking may end in that very moment: it is given as it stands after its
-	// charge was written. Whoever else starts the same booking gets nothing for it.
+	// charge was written. Whoever else starts the same booking gets nothing for it; who does so at the same time may get
+	// ErrConflict first.
 	StartCharges(ctx context.Context, gateway string, bookings []models.BookingRef, lease time.Duration) ([]Start, error)
 	// DueCharges takes up to limit open charges (ChargeStatus.Open) whose next_attempt_at has come: sets it to now + lease
 	// and, for those that are being tried (ChargeStatus.Trying), counts one more attempt; each charge goes to one caller only.

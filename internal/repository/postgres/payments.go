@@ -52,8 +52,9 @@ func scanRefund(row pgx.Row, r *models.Refund) error {
 }
 
 const (
-	// Whoever starts the same booking at the same time waits at the key of the other's charge, and then gets nothing.
-	// The status is told by what it is not, so that rows are looked up by their keys and not in the partial index of all
+	// Whoever starts the same booking at the same time waits at the key of the other's charge and is then undone
+	// (ErrConflict); a repeat finds the charge. That hardly ever happens, and ON CONFLICT would look at the key twice for
+	// every row. What is known of a charge beforehand is not read back. The status is told by what it is not, so that rows are looked up by their keys and not in the partial index of all
 	// that is PENDING.
 	insertCharges = `
 		INSERT INTO payments AS p (event_id, booking_id, n, gateway, amount, currency, status, attempts, next_attempt_at,
@@ -64,8 +65,7 @@ const (
 		CROSS JOIN LATERAL (SELECT * FROM bookings WHERE event_id = r.event_id AND id = r.id OFFSET 0) b
 		WHERE b.status NOT IN ('CONFIRMED', 'CANCELLED') AND b.total_amount > 0 AND b.payment_deadline > now
 			AND (SELECT o.n FROM payments o WHERE o.event_id = b.event_id AND o.booking_id = b.id LIMIT 1) IS NULL
-		ON CONFLICT DO NOTHING
-		RETURNING ` + chargeColumns
+		RETURNING p.event_id, p.booking_id, p.created_at`
 	selectRefs = `SELECT ` + bookingColumns + ` FROM unnest($1::uuid[], $2::uuid[]) AS r (event_id, id)
 		CROSS JOIN LATERAL (SELECT * FROM bookings WHERE event_id = r.event_id AND id = r.id OFFSET 0) b`
 )
@@ -76,38 +76,52 @@ func (s *Store) StartCharges(ctx context.Context, gateway string, bookings []mod
 	const what = "start charges"
 	refs := orderedRefs(bookings) // two callers with the same bookings wait for each other in one order
 	events, ids := refColumns(refs)
-	var charges []models.Charge
-	var rows []models.Booking
+	lease = lease.Truncate(time.Microsecond)
+	charges := make(map[models.BookingRef]*models.Charge, len(refs))
+	found := make(map[models.BookingRef]*models.Booking, len(refs))
 	batch := &pgx.Batch{}
-	batch.Queue(insertCharges, s.now(), events, ids, gateway, lease).Query(func(r pgx.Rows) (err error) {
-		charges, err = collect(r, nil, scanCharge)
-		return err
+	batch.Queue(insertCharges, s.now(), events, ids, gateway, lease).Query(func(rows pgx.Rows) error {
+		for rows.Next() {
+			c := &models.Charge{Gateway: gateway, Status: models.ChargeStarted, Attempts: 1}
+			if err := scanStarted(rows, c, lease); err != nil {
+				return err
+			}
+			charges[c.BookingRef] = c
+		}
+		return rows.Err()
 	})
-	batch.Queue(selectRefs, events, ids).Query(func(r pgx.Rows) (err error) {
-		rows, err = collect(r, nil, scanBookingOnly)
-		return err
+	batch.Queue(selectRefs, events, ids).Query(func(rows pgx.Rows) error {
+		return eachBooking(rows, func(b *models.Booking) { found[b.Ref()] = b })
 	})
 	if err := s.inBatch(ctx, batch, what); err != nil {
 		return nil, err
 	}
-	return starts(bookings, rows, charges), nil
+	return starts(bookings, found, charges), nil
+}
+
+// scanStarted completes a first charge by what was not known of it before it was written.
+func scanStarted(row pgx.Row, c *models.Charge, lease time.Duration) error {
+	c.N = 1
+	if err := row.Scan((*[16]byte)(&c.Event), (*[16]byte)(&c.Booking), &c.CreatedAt); err != nil {
+		return err
+	}
+	utc(&c.CreatedAt)
+	c.UpdatedAt, c.NextAttemptAt = c.CreatedAt, c.CreatedAt.Add(lease)
+	return nil
 }
 
 // starts joins bookings with the charges that were written for them, in the order they were asked for.
-func starts(asked []models.BookingRef, rows []models.Booking, charges []models.Charge) []repository.Start {
-	started := make(map[models.BookingRef]*models.Charge, len(charges))
-	for i := range charges {
-		started[charges[i].BookingRef] = &charges[i]
-	}
-	found := make(map[models.BookingRef]*models.Booking, len(rows))
-	for i := range rows {
-		found[rows[i].Ref()] = &rows[i]
-	}
+func starts(asked []models.BookingRef, found map[models.BookingRef]*models.Booking, charges map[models.BookingRef]*models.Charge) []repository.Start {
 	list := []repository.Start{}
 	for _, ref := range distinct(asked) {
-		b, charge := found[ref], started[ref]
-		if b != nil && (charge != nil || b.Status == models.Pending && b.TotalAmount.Minor == 0) {
+		b, charge := found[ref], charges[ref]
+		switch {
+		case b == nil:
+		case charge != nil:
+			charge.Amount = b.TotalAmount
 			list = append(list, repository.Start{Booking: *b, Charge: charge})
+		case b.Status == models.Pending && b.TotalAmount.Minor == 0:
+			list = append(list, repository.Start{Booking: *b})
 		}
 	}
 	return list
