@@ -144,6 +144,7 @@ type Payments interface {
 	StartCharges(ctx context.Context, gateway string, bookings []models.BookingRef, lease time.Duration) ([]Start, error)
 	// DueCharges takes up to limit open charges (ChargeStatus.Open) whose next_attempt_at has come: sets it to now + lease
 	// and, for those that are being tried (ChargeStatus.Trying), counts one more attempt; each charge goes to one caller only.
+	// One that falls due late, because its transaction took long, may be passed over like a row by ClaimOutbox.
 	DueCharges(ctx context.Context, limit int, lease time.Duration) ([]Due, error)
 	// DueRefunds takes up to limit pending refunds whose next_attempt_at has come, likewise.
 	DueRefunds(ctx context.Context, limit int, lease time.Duration) ([]DueRefund, error)
@@ -165,7 +166,8 @@ type Payments interface {
 
 // Outbox is the messages that wait to be published, and how far the queue had got.
 type Outbox interface {
-	// ClaimOutbox takes up to limit rows, oldest first, whose lease (if any) has run out, and leases them.
+	// ClaimOutbox takes up to limit rows, oldest first, whose lease (if any) has run out, and leases them. A row that is
+	// committed only after younger ones were claimed may be passed over for some seconds, or some hundred calls.
 	ClaimOutbox(ctx context.Context, limit int, lease time.Duration) ([]models.OutboxRow, error)
 	// DeleteOutbox removes rows that were published, and remembers the queue's mark in the same transaction; of two marks
 	// of one epoch the newer one stays. The zero mark leaves what is remembered.

@@ -138,6 +138,10 @@ var mutants = []mutant{
 		old:  ") SELECT ` + simValues\n", new: ") SELECT ` + simValues + ` ON CONFLICT DO NOTHING`\n",
 		pkg: postgres, tests: "TestSimCharges|TestStore/SimLedger",
 	}, {
+		name: "a poll never looks back at what came late (PostgreSQL)", file: "internal/repository/postgres/lowwater.go",
+		old: "w.looks < mostLooks && !w.full.IsZero() && time.Since(w.full) < fullLook", new: "!w.full.IsZero() && fullLook+mostLooks > 0",
+		pkg: postgres, tests: "TestStore/(Outbox|Payments)",
+	}, {
 		name: "a batch is answered before it is committed (SQLite)", file: "internal/repository/sqlite/writer.go",
 		old: "COMMIT", new: "ROLLBACK",
 		pkg: sqlite, tests: "TestStore/Desk",

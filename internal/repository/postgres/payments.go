@@ -127,20 +127,22 @@ func starts(asked []models.BookingRef, found map[models.BookingRef]*models.Booki
 	return list
 }
 
-// What is due is looked for without a lock. The UPDATE waits for whoever is at one of the rows and then looks again at
-// its status (told by what it is not, see insertCharges) and its time, so that each goes to one caller.
+// What is due is looked for without a lock. The UPDATE, which knows the rows' places, waits for whoever is at one of them
+// and then looks again at its status (told by what it is not, see insertCharges) and its time, so that each goes to one
+// caller.
 const (
 	claimCharges = `
 		WITH due AS MATERIALIZED (
-			SELECT event_id, booking_id, n FROM payments
-			WHERE status IN ('started', 'doubtful', 'pending', 'unknown') AND next_attempt_at <= coalesce($1::timestamptz, now())
-			ORDER BY next_attempt_at LIMIT $2
+			SELECT ctid, event_id, booking_id, n FROM payments
+			WHERE status IN ('started', 'doubtful', 'pending', 'unknown')
+				AND next_attempt_at >= ` + aroundMark + ` AND next_attempt_at <= coalesce($1::timestamptz, now())
+			ORDER BY next_attempt_at LIMIT $4
 		), sorted AS MATERIALIZED (SELECT * FROM due ORDER BY event_id, booking_id, n
 		), claimed AS (
 			UPDATE payments p SET next_attempt_at = coalesce($1::timestamptz, now()) + $3::interval,
 				attempts = p.attempts + CASE WHEN p.status IN ('started', 'doubtful') THEN 1 ELSE 0 END,
 				updated_at = coalesce($1::timestamptz, now())
-			FROM sorted d WHERE p.event_id = d.event_id AND p.booking_id = d.booking_id AND p.n = d.n
+			FROM sorted d WHERE p.ctid = d.ctid
 				AND p.status NOT IN ('succeeded', 'declined', 'failed', 'voided') AND p.next_attempt_at <= coalesce($1::timestamptz, now())
 			RETURNING p.*
 		)
@@ -151,14 +153,14 @@ const (
 		ORDER BY p.event_id, p.booking_id, p.n`
 	claimRefunds = `
 		WITH due AS MATERIALIZED (
-			SELECT event_id, booking_id, n FROM refunds
+			SELECT ctid, event_id, booking_id, n FROM refunds
 			WHERE status = 'pending' AND next_attempt_at <= coalesce($1::timestamptz, now())
 			ORDER BY next_attempt_at LIMIT $2
 		), sorted AS MATERIALIZED (SELECT * FROM due ORDER BY event_id, booking_id, n
 		), claimed AS (
 			UPDATE refunds r SET next_attempt_at = coalesce($1::timestamptz, now()) + $3::interval,
 				attempts = r.attempts + 1, updated_at = coalesce($1::timestamptz, now())
-			FROM sorted d WHERE r.event_id = d.event_id AND r.booking_id = d.booking_id AND r.n = d.n
+			FROM sorted d WHERE r.ctid = d.ctid
 				AND r.status <> 'succeeded' AND r.next_attempt_at <= coalesce($1::timestamptz, now())
 			RETURNING r.*
 		)
@@ -168,11 +170,34 @@ const (
 		ORDER BY r.event_id, r.booking_id, r.n`
 )
 
+const (
+	// firstDue finds the first charge that is still due, and gives the time when there is none: what is before it is
+	// taken, but for what comes late. It does not look further, where those are that have just been started and made.
+	firstDue = `
+		SELECT coalesce((SELECT next_attempt_at FROM payments
+			WHERE status IN ('started', 'doubtful', 'pending', 'unknown')
+				AND next_attempt_at >= ` + aroundMark + ` AND next_attempt_at <= coalesce($1::timestamptz, now())
+			ORDER BY next_attempt_at LIMIT 1), $1, now())`
+	// Two seconds are more than a transaction takes from its reading of the clock, by which it makes a charge due at once,
+	// to its end. When the clock was set back, the mark is of no use.
+	aroundMark = `least($2::timestamptz, coalesce($1::timestamptz, now())) - interval '2 seconds'`
+)
+
 // DueCharges takes up to limit open charges whose next_attempt_at has come; each goes to one caller only.
-func (s *Store) DueCharges(ctx context.Context, limit int, lease time.Duration) ([]repository.Due, error) {
-	rows, err := s.desk.Query(ctx, claimCharges, s.now(), limit, lease)
-	list, err := collect(rows, err, scanDue)
-	return list, wrapWrite("take up due charges", err)
+func (s *Store) DueCharges(ctx context.Context, limit int, lease time.Duration) (list []repository.Due, err error) {
+	from := s.polls.charges.from(timeOr(time.Time{}, pgtype.NegativeInfinity))
+	var first time.Time
+	batch := &pgx.Batch{}
+	batch.Queue(claimCharges, s.now(), from, lease, limit).Query(func(rows pgx.Rows) (err error) {
+		list, err = collect(rows, nil, scanDue)
+		return err
+	})
+	batch.Queue(firstDue, s.now(), from).QueryRow(func(row pgx.Row) error { return row.Scan(&first) })
+	if err := s.inBatch(ctx, batch, "take up due charges"); err != nil {
+		return nil, err
+	}
+	s.polls.charges.set(pgtype.Timestamptz{Time: first, Valid: true})
+	return list, nil
 }
 
 func scanDue(row pgx.Row, d *repository.Due) error {

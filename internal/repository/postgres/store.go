@@ -40,6 +40,7 @@ type Options struct {
 type Store struct {
 	desk, read *pgxpool.Pool
 	options    Options
+	polls      polls
 }
 
 // New makes a store of open pools, which it owns from then on.
