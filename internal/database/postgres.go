@@ -89,7 +89,8 @@ func planForIndexes(settings map[string]string) {
 	settings["enable_material"] = "off"
 	settings["enable_memoize"] = "off"
 	settings["random_page_cost"] = "1.1"
-	settings["seq_page_cost"] = "20" // a table of one page is read by its index as well: it may not stay so small
+	settings["seq_page_cost"] = "20"
+	settings["enable_seqscan"] = "off" // a table of one page, or none, is read by its index as well: it may not stay so small
 	settings["jit"] = "off"
 }
 

@@ -232,7 +232,7 @@ func TestOpenPostgresSettings(t *testing.T) {
 	defer pool.Close()
 	for name, want := range map[string]string{
 		"lock_timeout": "1500ms", "statement_timeout": "10s", "idle_in_transaction_session_timeout": "10s",
-		"application_name": "a test", "TimeZone": "UTC", "plan_cache_mode": "force_generic_plan", "enable_seqscan": "on",
+		"application_name": "a test", "TimeZone": "UTC", "plan_cache_mode": "force_generic_plan", "enable_seqscan": "off",
 	} {
 		var have string
 		if err := pool.QueryRow(t.Context(), "SELECT current_setting($1)", name).Scan(&have); err != nil || have != want {

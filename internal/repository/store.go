@@ -139,10 +139,12 @@ type Payments interface {
 	// StartCharges commits a first charge (N = 1, status started, attempts 1, next_attempt_at = now + lease) for every
 	// one of the bookings that is PENDING, before its deadline, not free and without any charge; and gives those, and
 	// the PENDING free ones without a charge. A booking may end in that very moment: it is given as it stands after its
-	// charge was written. Whoever else starts the same booking gets nothing for it.
+	// charge was written. Whoever else starts the same booking gets nothing for it; who does so at the same time may get
+	// ErrConflict first.
 	StartCharges(ctx context.Context, gateway string, bookings []models.BookingRef, lease time.Duration) ([]Start, error)
 	// DueCharges takes up to limit open charges (ChargeStatus.Open) whose next_attempt_at has come: sets it to now + lease
 	// and, for those that are being tried (ChargeStatus.Trying), counts one more attempt; each charge goes to one caller only.
+	// One that falls due late, because its transaction took long, may be passed over like a row by ClaimOutbox.
 	DueCharges(ctx context.Context, limit int, lease time.Duration) ([]Due, error)
 	// DueRefunds takes up to limit pending refunds whose next_attempt_at has come, likewise.
 	DueRefunds(ctx context.Context, limit int, lease time.Duration) ([]DueRefund, error)
@@ -164,7 +166,8 @@ type Payments interface {
 
 // Outbox is the messages that wait to be published, and how far the queue had got.
 type Outbox interface {
-	// ClaimOutbox takes up to limit rows, oldest first, whose lease (if any) has run out, and leases them.
+	// ClaimOutbox takes up to limit rows, oldest first, whose lease (if any) has run out, and leases them. A row that is
+	// committed only after younger ones were claimed may be passed over for some seconds, or some hundred calls.
 	ClaimOutbox(ctx context.Context, limit int, lease time.Duration) ([]models.OutboxRow, error)
 	// DeleteOutbox removes rows that were published, and remembers the queue's mark in the same transaction; of two marks
 	// of one epoch the newer one stays. The zero mark leaves what is remembered.
@@ -189,7 +192,8 @@ type Audit interface {
 
 // SimLedger is the simulated gateway's own memory. It shares the database of the mode, and nothing else.
 type SimLedger interface {
-	// SimCharges locks the records of the references in sorted order, lets decide change or add records in the map
-	// (adding a pointer under its reference), and writes all that the map holds; decide is called at most once.
+	// SimCharges locks the records that there are of the references, in sorted order, lets decide change them or add others
+	// in the map (a pointer under its reference), and writes what differs, all or nothing; decide is called at most once.
+	// Of several who add the same record at once one succeeds; the others get ErrConflict, and a repeat shows them the record.
 	SimCharges(ctx context.Context, references []string, decide func(now time.Time, records map[string]*models.SimCharge)) error
 }

@@ -141,6 +141,15 @@ var mutants = []mutant{
 		old: "AND b.total_amount > 0 AND b.payment_deadline > now\n", new: "AND b.total_amount > 0\n",
 		pkg: postgres, tests: "TestStore/Payments",
 	}, {
+		name: "who lost the making of a simulated charge believes to have won (PostgreSQL)",
+		file: "internal/repository/postgres/simledger.go",
+		old:  ") SELECT ` + simValues\n", new: ") SELECT ` + simValues + ` ON CONFLICT DO NOTHING`\n",
+		pkg: postgres, tests: "TestSimCharges|TestStore/SimLedger",
+	}, {
+		name: "a poll never looks back at what came late (PostgreSQL)", file: "internal/repository/postgres/lowwater.go",
+		old: "w.looks < mostLooks && !w.full.IsZero() && time.Since(w.full) < fullLook", new: "!w.full.IsZero() && fullLook+mostLooks > 0",
+		pkg: postgres, tests: "TestStore/(Outbox|Payments)",
+	}, {
 		name: "a batch is answered before it is committed (SQLite)", file: "internal/repository/sqlite/writer.go",
 		old: "COMMIT", new: "ROLLBACK",
 		pkg: sqlite, tests: "TestStore/Desk",

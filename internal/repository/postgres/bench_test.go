@@ -36,12 +36,13 @@ func BenchmarkAtDesk(b *testing.B) {
 	}
 }
 
-// BenchmarkConfirm measures a booking's whole way through the store: reserved, its charge started, settled.
+// BenchmarkConfirm measures a booking's whole way through the store: reserved, its charge started, made by the simulated
+// gateway, settled.
 func BenchmarkConfirm(b *testing.B) {
 	const size = 128
 	store := open(b, testkit.NewPostgres(b, testkit.Options{Durable: true}).Database(b, migrate))
 	event, user := store.event(b, models.MaxTotalTickets), store.user(b)
-	var reserving, starting, settling time.Duration
+	var reserving, starting, charging, settling time.Duration
 	step := func(spent *time.Duration, work func()) {
 		begun := time.Now()
 		work()
@@ -61,11 +62,35 @@ func BenchmarkConfirm(b *testing.B) {
 				b.Fatalf("%d started: %v", len(starts), err)
 			}
 		})
+		step(&charging, func() {
+			if err := store.SimCharges(b.Context(), referencesOf(refs), simulate(refs)); err != nil {
+				b.Fatal(err)
+			}
+		})
 		step(&settling, func() { store.must(b, event.ID, settles...) })
 	}
 	b.ReportMetric(float64(b.N*size)/b.Elapsed().Seconds(), "bookings/s")
-	for name, spent := range map[string]time.Duration{"reserve": reserving, "start": starting, "settle": settling} {
+	for name, spent := range map[string]time.Duration{"reserve": reserving, "start": starting, "charge": charging, "settle": settling} {
 		b.ReportMetric(float64(spent.Microseconds())/float64(b.N*size), name+"-µs")
 	}
 	store.audit(b, event.ID)
+}
+
+func referencesOf(refs []models.BookingRef) (references []string) {
+	for _, ref := range refs {
+		references = append(references, models.FirstCharge(ref).Reference())
+	}
+	return references
+}
+
+// simulate makes the records of bookings' first charges, as the simulated gateway does.
+func simulate(refs []models.BookingRef) func(time.Time, map[string]*models.SimCharge) {
+	return func(now time.Time, records map[string]*models.SimCharge) {
+		for i, reference := range referencesOf(refs) {
+			records[reference] = &models.SimCharge{
+				Reference: reference, Booking: refs[i].Booking, Amount: models.Money{Minor: 15100, Currency: "USD"},
+				Method: models.SimOK, Status: "charged", Calls: 1, Charges: 1, CreatedAt: now, UpdatedAt: now,
+			}
+		}
+	}
 }

@@ -169,24 +169,24 @@ func (r *deskReader) readUsers(rows pgx.Rows) error {
 
 func (r *deskReader) readKeys(rows pgx.Rows) error {
 	var asked models.EventID
-	return eachBooking(rows, (*[16]byte)(&asked), func(b *models.Booking) {
+	return eachBooking(rows, func(b *models.Booking) {
 		r.of(asked).state.Keys[models.ReplayKey{User: b.UserID, Key: b.IdempotencyKey}] = b
-	})
+	}, (*[16]byte)(&asked))
 }
 
 func (r *deskReader) readBookings(rows pgx.Rows) error {
 	var place pgtype.TID
-	return eachBooking(rows, &place, func(b *models.Booking) {
+	return eachBooking(rows, func(b *models.Booking) {
 		v := r.of(b.EventID)
 		v.state.Bookings[b.ID], v.bookings[b.ID] = b, place
-	})
+	}, &place)
 }
 
-// eachBooking scans all rows through one set of targets, the last of which is the caller's.
-func eachBooking(rows pgx.Rows, last any, keep func(*models.Booking)) error {
+// eachBooking scans all rows through one set of targets: a booking's, and behind them what more the statement gives.
+func eachBooking(rows pgx.Rows, keep func(*models.Booking), more ...any) error {
 	var b models.Booking
 	row := bookingRow{b: &b}
-	targets := append(row.targets(), last)
+	targets := append(row.targets(), more...)
 	for rows.Next() {
 		b, row.hash = models.Booking{}, nil
 		if err := rows.Scan(targets...); err != nil {

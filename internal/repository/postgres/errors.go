@@ -31,6 +31,8 @@ var constraintErrors = map[string]error{
 	"users_email_key": models.ErrEmailTaken,
 	// Somebody made a booking under this key since it was looked for; a repeat will find it.
 	"bookings_idempotency_key": repository.ErrConflict,
+	"payments_pkey":            repository.ErrConflict, // likewise a first charge
+	"sim_charges_pkey":         repository.ErrConflict, // and a record of the simulated gateway
 }
 
 // wrap translates an error of the driver before anything was committed; nil stays nil.

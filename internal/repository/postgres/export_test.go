@@ -18,6 +18,13 @@ const (
 	bookingByKey = `(bookings_pkey[^\n]*\n *Index Cond: \(id = |bookings_event_id_id_key[^\n]*\n *Index Cond: \(\(event_id = [^\n]*\) AND \(id = )`
 	chargeByKey  = `payments_pkey[^\n]*\n *Index Cond: \(\(event_id = [^\n]*\) AND \(booking_id = `
 	refundByKey  = `refunds_pkey[^\n]*\n *Index Cond: \(\(event_id = [^\n]*\) AND \(booking_id = `
+	byPlace      = `\w+ \w+\n *TID Cond: `
+)
+
+// The ways along an index from a mark, and not from its beginning.
+const (
+	openFromMark   = `payments_open_idx[^\n]*\n *Index Cond: \(\(next_attempt_at >= `
+	outboxFromMark = `outbox_pkey[^\n]*\n *Index Cond: \(id >= `
 )
 
 // HotStatements are all statements that run for each booking, payment or second.
@@ -37,8 +44,11 @@ var HotStatements = []Statement{
 	{"updateStock", updateStock, []string{`event_stock[^\n]*\n *TID Cond`}, true},
 	{"insertCharges", insertCharges, []string{bookingByKey, "payments_pkey"}, true},
 	{"selectRefs", selectRefs, []string{bookingByKey}, true},
-	{"claimCharges", claimCharges, []string{"payments_open_idx", chargeByKey, bookingByKey}, true},
-	{"claimRefunds", claimRefunds, []string{"refunds_pending_idx", refundByKey, bookingByKey}, true},
+	{"claimCharges", claimCharges, []string{openFromMark, byPlace, bookingByKey}, true},
+	{"firstDue", firstDue, []string{openFromMark}, true},
+	{"claimOutbox", claimOutbox, []string{outboxFromMark, byPlace}, true},
+	{"firstOutbox", firstOutbox, []string{outboxFromMark}, true},
+	{"claimRefunds", claimRefunds, []string{"refunds_pending_idx", byPlace, bookingByKey}, true},
 	{"selectEvent", selectEvent, []string{eventByKey}, false},
 	{"selectEvents", selectEvents, []string{"events_date_time_idx"}, false},
 	{"selectUser", selectUser, []string{"users_pkey"}, false},

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"encoding/binary"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -9,24 +10,57 @@ import (
 	"quantix/internal/models"
 )
 
-// The rows to lease are looked for without a lock. The UPDATE waits for whoever is at one of them and looks again at
-// its lease, so that each row goes to one caller.
+// The rows to lease are looked for without a lock. The UPDATE, which knows their places, waits for whoever is at one of
+// them and looks again at its lease, so that each row goes to one caller.
 const claimOutbox = `
 	WITH due AS MATERIALIZED (
-		SELECT id FROM outbox WHERE leased_until IS NULL OR leased_until <= coalesce($1::timestamptz, now())
+		SELECT ctid FROM outbox
+		WHERE id >= $4 AND (leased_until IS NULL OR leased_until <= coalesce($1::timestamptz, now()))
 		ORDER BY id LIMIT $2
 	), claimed AS (
 		UPDATE outbox o SET leased_until = coalesce($1::timestamptz, now()) + $3::interval
-		FROM due WHERE o.id = due.id AND (o.leased_until IS NULL OR o.leased_until <= coalesce($1::timestamptz, now()))
+		FROM due WHERE o.ctid = due.ctid AND (o.leased_until IS NULL OR o.leased_until <= coalesce($1::timestamptz, now()))
 		RETURNING o.id, o.event_id, o.booking_ids
 	)
 	SELECT id, event_id, booking_ids FROM claimed ORDER BY id`
 
+// firstOutbox finds the first row that is there, leased or not: what is before it is gone, but for what comes late.
+const firstOutbox = `SELECT id FROM outbox WHERE id >= $1 ORDER BY id LIMIT 1`
+
+// outboxLateness is how much older than a row that is there a row may be that is committed only later: its id was made
+// before its transaction, which then waited for a connection and for the event, and perhaps by another machine's clock.
+const outboxLateness = 5 * time.Second
+
 // ClaimOutbox takes up to limit rows, oldest first, whose lease (if any) has run out, and leases them.
-func (s *Store) ClaimOutbox(ctx context.Context, limit int, lease time.Duration) ([]models.OutboxRow, error) {
-	rows, err := s.desk.Query(ctx, claimOutbox, s.now(), limit, lease)
-	list, err := collect(rows, err, scanOutbox)
-	return list, wrapWrite("claim outbox rows", err)
+func (s *Store) ClaimOutbox(ctx context.Context, limit int, lease time.Duration) (list []models.OutboxRow, err error) {
+	from := s.polls.outbox.from(uuid(models.BatchID{}))
+	var first []models.BatchID
+	batch := &pgx.Batch{}
+	batch.Queue(claimOutbox, s.now(), limit, lease, from).Query(func(rows pgx.Rows) (err error) {
+		list, err = collect(rows, nil, scanOutbox)
+		return err
+	})
+	batch.Queue(firstOutbox, from).Query(func(rows pgx.Rows) (err error) {
+		first, err = collect[models.BatchID](rows, nil, scanID)
+		return err
+	})
+	if err := s.inBatch(ctx, batch, "claim outbox rows"); err != nil {
+		return nil, err
+	}
+	if len(first) > 0 {
+		s.polls.outbox.set(uuid(before(first[0], outboxLateness)))
+	}
+	return list, nil
+}
+
+// before gives the first id that can have been made so long before another.
+func before(id models.BatchID, d time.Duration) (earlier models.BatchID) {
+	var millis [8]byte // a UUIDv7 begins with 48 bits of them
+	copy(millis[2:], id[:6])
+	made := int64(binary.BigEndian.Uint64(millis[:]))
+	binary.BigEndian.PutUint64(millis[:], uint64(max(made-d.Milliseconds(), 0)))
+	copy(earlier[:6], millis[2:])
+	return earlier
 }
 
 func scanOutbox(row pgx.Row, r *models.OutboxRow) error {

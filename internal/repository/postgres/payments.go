@@ -57,8 +57,9 @@ func scanRefund(row pgx.Row, r *models.Refund, more ...any) error {
 func scanRefundOnly(row pgx.Row, r *models.Refund) error { return scanRefund(row, r) }
 
 const (
-	// Whoever starts the same booking at the same time waits at the key of the other's charge, and then gets nothing.
-	// The status is told by what it is not, so that rows are looked up by their keys and not in the partial index of all
+	// Whoever starts the same booking at the same time waits at the key of the other's charge and is then undone
+	// (ErrConflict); a repeat finds the charge. That hardly ever happens, and ON CONFLICT would look at the key twice for
+	// every row. What is known of a charge beforehand is not read back. The status is told by what it is not, so that rows are looked up by their keys and not in the partial index of all
 	// that is PENDING.
 	insertCharges = `
 		INSERT INTO payments AS p (event_id, booking_id, n, gateway, amount, currency, status, attempts, next_attempt_at,
@@ -69,8 +70,7 @@ const (
 		CROSS JOIN LATERAL (SELECT * FROM bookings WHERE event_id = r.event_id AND id = r.id OFFSET 0) b
 		WHERE b.status NOT IN ('CONFIRMED', 'CANCELLED') AND b.total_amount > 0 AND b.payment_deadline > now
 			AND (SELECT o.n FROM payments o WHERE o.event_id = b.event_id AND o.booking_id = b.id LIMIT 1) IS NULL
-		ON CONFLICT DO NOTHING
-		RETURNING ` + chargeColumns
+		RETURNING p.event_id, p.booking_id, p.created_at`
 	selectRefs = `SELECT ` + bookingColumns + ` FROM unnest($1::uuid[], $2::uuid[]) AS r (event_id, id)
 		CROSS JOIN LATERAL (SELECT * FROM bookings WHERE event_id = r.event_id AND id = r.id OFFSET 0) b`
 )
@@ -81,57 +81,73 @@ func (s *Store) StartCharges(ctx context.Context, gateway string, bookings []mod
 	const what = "start charges"
 	refs := orderedRefs(bookings) // two callers with the same bookings wait for each other in one order
 	events, ids := refColumns(refs)
-	var charges []models.Charge
-	var rows []models.Booking
+	lease = lease.Truncate(time.Microsecond)
+	charges := make(map[models.BookingRef]*models.Charge, len(refs))
+	found := make(map[models.BookingRef]*models.Booking, len(refs))
 	batch := &pgx.Batch{}
-	batch.Queue(insertCharges, s.now(), events, ids, gateway, lease).Query(func(r pgx.Rows) (err error) {
-		charges, err = collect(r, nil, scanChargeOnly)
-		return err
+	batch.Queue(insertCharges, s.now(), events, ids, gateway, lease).Query(func(rows pgx.Rows) error {
+		for rows.Next() {
+			c := &models.Charge{Gateway: gateway, Status: models.ChargeStarted, Attempts: 1}
+			if err := scanStarted(rows, c, lease); err != nil {
+				return err
+			}
+			charges[c.BookingRef] = c
+		}
+		return rows.Err()
 	})
-	batch.Queue(selectRefs, events, ids).Query(func(r pgx.Rows) (err error) {
-		rows, err = collect(r, nil, scanBookingOnly)
-		return err
+	batch.Queue(selectRefs, events, ids).Query(func(rows pgx.Rows) error {
+		return eachBooking(rows, func(b *models.Booking) { found[b.Ref()] = b })
 	})
 	if err := s.inBatch(ctx, batch, what); err != nil {
 		return nil, err
 	}
-	return starts(bookings, rows, charges), nil
+	return starts(bookings, found, charges), nil
+}
+
+// scanStarted completes a first charge by what was not known of it before it was written.
+func scanStarted(row pgx.Row, c *models.Charge, lease time.Duration) error {
+	c.N = 1
+	if err := row.Scan((*[16]byte)(&c.Event), (*[16]byte)(&c.Booking), &c.CreatedAt); err != nil {
+		return err
+	}
+	utc(&c.CreatedAt)
+	c.UpdatedAt, c.NextAttemptAt = c.CreatedAt, c.CreatedAt.Add(lease)
+	return nil
 }
 
 // starts joins bookings with the charges that were written for them, in the order they were asked for.
-func starts(asked []models.BookingRef, rows []models.Booking, charges []models.Charge) []repository.Start {
-	started := make(map[models.BookingRef]*models.Charge, len(charges))
-	for i := range charges {
-		started[charges[i].BookingRef] = &charges[i]
-	}
-	found := make(map[models.BookingRef]*models.Booking, len(rows))
-	for i := range rows {
-		found[rows[i].Ref()] = &rows[i]
-	}
+func starts(asked []models.BookingRef, found map[models.BookingRef]*models.Booking, charges map[models.BookingRef]*models.Charge) []repository.Start {
 	list := []repository.Start{}
 	for _, ref := range distinct(asked) {
-		b, charge := found[ref], started[ref]
-		if b != nil && (charge != nil || b.Status == models.Pending && b.TotalAmount.Minor == 0) {
+		b, charge := found[ref], charges[ref]
+		switch {
+		case b == nil:
+		case charge != nil:
+			charge.Amount = b.TotalAmount
 			list = append(list, repository.Start{Booking: *b, Charge: charge})
+		case b.Status == models.Pending && b.TotalAmount.Minor == 0:
+			list = append(list, repository.Start{Booking: *b})
 		}
 	}
 	return list
 }
 
-// What is due is looked for without a lock. The UPDATE waits for whoever is at one of the rows and then looks again at
-// its status (told by what it is not, see insertCharges) and its time, so that each goes to one caller.
+// What is due is looked for without a lock. The UPDATE, which knows the rows' places, waits for whoever is at one of them
+// and then looks again at its status (told by what it is not, see insertCharges) and its time, so that each goes to one
+// caller.
 const (
 	claimCharges = `
 		WITH due AS MATERIALIZED (
-			SELECT event_id, booking_id, n FROM payments
-			WHERE status IN ('started', 'doubtful', 'pending', 'unknown') AND next_attempt_at <= coalesce($1::timestamptz, now())
-			ORDER BY next_attempt_at LIMIT $2
+			SELECT ctid, event_id, booking_id, n FROM payments
+			WHERE status IN ('started', 'doubtful', 'pending', 'unknown')
+				AND next_attempt_at >= ` + aroundMark + ` AND next_attempt_at <= coalesce($1::timestamptz, now())
+			ORDER BY next_attempt_at LIMIT $4
 		), sorted AS MATERIALIZED (SELECT * FROM due ORDER BY event_id, booking_id, n
 		), claimed AS (
 			UPDATE payments p SET next_attempt_at = coalesce($1::timestamptz, now()) + $3::interval,
 				attempts = p.attempts + CASE WHEN p.status IN ('started', 'doubtful') THEN 1 ELSE 0 END,
 				updated_at = coalesce($1::timestamptz, now())
-			FROM sorted d WHERE p.event_id = d.event_id AND p.booking_id = d.booking_id AND p.n = d.n
+			FROM sorted d WHERE p.ctid = d.ctid
 				AND p.status NOT IN ('succeeded', 'declined', 'failed', 'voided') AND p.next_attempt_at <= coalesce($1::timestamptz, now())
 			RETURNING p.*
 		)
@@ -142,14 +158,14 @@ const (
 		ORDER BY p.event_id, p.booking_id, p.n`
 	claimRefunds = `
 		WITH due AS MATERIALIZED (
-			SELECT event_id, booking_id, n FROM refunds
+			SELECT ctid, event_id, booking_id, n FROM refunds
 			WHERE status = 'pending' AND next_attempt_at <= coalesce($1::timestamptz, now())
 			ORDER BY next_attempt_at LIMIT $2
 		), sorted AS MATERIALIZED (SELECT * FROM due ORDER BY event_id, booking_id, n
 		), claimed AS (
 			UPDATE refunds r SET next_attempt_at = coalesce($1::timestamptz, now()) + $3::interval,
 				attempts = r.attempts + 1, updated_at = coalesce($1::timestamptz, now())
-			FROM sorted d WHERE r.event_id = d.event_id AND r.booking_id = d.booking_id AND r.n = d.n
+			FROM sorted d WHERE r.ctid = d.ctid
 				AND r.status <> 'succeeded' AND r.next_attempt_at <= coalesce($1::timestamptz, now())
 			RETURNING r.*
 		)
@@ -159,11 +175,34 @@ const (
 		ORDER BY r.event_id, r.booking_id, r.n`
 )
 
+const (
+	// firstDue finds the first charge that is still due, and gives the time when there is none: what is before it is
+	// taken, but for what comes late. It does not look further, where those are that have just been started and made.
+	firstDue = `
+		SELECT coalesce((SELECT next_attempt_at FROM payments
+			WHERE status IN ('started', 'doubtful', 'pending', 'unknown')
+				AND next_attempt_at >= ` + aroundMark + ` AND next_attempt_at <= coalesce($1::timestamptz, now())
+			ORDER BY next_attempt_at LIMIT 1), $1, now())`
+	// Two seconds are more than a transaction takes from its reading of the clock, by which it makes a charge due at once,
+	// to its end. When the clock was set back, the mark is of no use.
+	aroundMark = `least($2::timestamptz, coalesce($1::timestamptz, now())) - interval '2 seconds'`
+)
+
 // DueCharges takes up to limit open charges whose next_attempt_at has come; each goes to one caller only.
-func (s *Store) DueCharges(ctx context.Context, limit int, lease time.Duration) ([]repository.Due, error) {
-	rows, err := s.desk.Query(ctx, claimCharges, s.now(), limit, lease)
-	list, err := collect(rows, err, scanDue)
-	return list, wrapWrite("take up due charges", err)
+func (s *Store) DueCharges(ctx context.Context, limit int, lease time.Duration) (list []repository.Due, err error) {
+	from := s.polls.charges.from(timeOr(time.Time{}, pgtype.NegativeInfinity))
+	var first time.Time
+	batch := &pgx.Batch{}
+	batch.Queue(claimCharges, s.now(), from, lease, limit).Query(func(rows pgx.Rows) (err error) {
+		list, err = collect(rows, nil, scanDue)
+		return err
+	})
+	batch.Queue(firstDue, s.now(), from).QueryRow(func(row pgx.Row) error { return row.Scan(&first) })
+	if err := s.inBatch(ctx, batch, "take up due charges"); err != nil {
+		return nil, err
+	}
+	s.polls.charges.set(pgtype.Timestamptz{Time: first, Valid: true})
+	return list, nil
 }
 
 func scanDue(row pgx.Row, d *repository.Due) error {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -15,57 +16,63 @@ import (
 )
 
 const (
-	simColumns = `reference, booking_id, amount::text, currency, method, status, calls, charges, settles_at, refund_key,
-		refunded_at, created_at, updated_at`
-	// A record that is not there cannot be locked: an empty one (status '') stands for it until the end of the
-	// transaction, and whoever comes with the same reference waits there.
-	reserveSimCharges = `
-		INSERT INTO sim_charges (reference, booking_id, amount, currency, method, status, calls, charges)
-		SELECT r, '00000000-0000-0000-0000-000000000000', 0, '', '', '', 0, 0 FROM unnest($1::text[]) r ORDER BY r
-		ON CONFLICT DO NOTHING`
-	lockSimCharges = `SELECT ` + simColumns + ` FROM sim_charges
-		WHERE reference = ANY($1) AND status <> '' ORDER BY reference FOR UPDATE`
+	lockSimCharges = `SELECT reference, booking_id, amount::text, currency, method, status, calls, charges, settles_at,
+			refund_key, refunded_at, created_at, updated_at
+		FROM sim_charges WHERE reference = ANY($1) ORDER BY reference FOR UPDATE`
+	simColumns = `booking_id, amount, currency, method, status, calls, charges, settles_at, refund_key, refunded_at,
+		created_at, updated_at`
+	// The rows that the parameters of simRows stand for. A list that is read by its index costs less than one that is
+	// unnested, which is a scan of its own; and a list of kinds is short.
+	simValues = `r.reference, ($2::uuid[])[r.n] AS booking_id, ($3::bigint[])[r.n] * ($5::text[])[r.kind]::numeric AS amount,
+			($6::text[])[r.kind] AS currency, ($7::text[])[r.kind] AS method, ($8::text[])[r.kind] AS status,
+			($9::integer[])[r.kind] AS calls, ($10::integer[])[r.kind] AS charges,
+			($11::timestamptz[])[r.kind] AS settles_at, ($12::text[])[r.kind] AS refund_key,
+			($13::timestamptz[])[r.kind] AS refunded_at, ($14::timestamptz[])[r.kind] AS created_at,
+			($15::timestamptz[])[r.kind] AS updated_at
+		FROM (SELECT reference, kind, n::integer FROM unnest($1::text[], $4::integer[]) WITH ORDINALITY
+			AS list (reference, kind, n)) r`
+	insertSimCharges = `INSERT INTO sim_charges (reference, ` + simColumns + `) SELECT ` + simValues
 	updateSimCharges = `
-		UPDATE sim_charges s SET booking_id = v.booking_id, amount = v.amount * v.factor::numeric, currency = v.currency,
-			method = v.method, status = v.status, calls = v.calls, charges = v.charges, settles_at = v.settles_at,
-			refund_key = v.refund_key, refunded_at = v.refunded_at, created_at = v.created_at, updated_at = v.updated_at
-		FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::integer[],
-				$9::integer[], $10::timestamptz[], $11::text[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[])
-			AS v (reference, booking_id, amount, factor, currency, method, status, calls, charges, settles_at, refund_key,
-				refunded_at, created_at, updated_at)
-		WHERE s.reference = v.reference`
-	dropSimReserves = `DELETE FROM sim_charges WHERE reference = ANY($1) AND status = ''`
+		UPDATE sim_charges s SET (` + simColumns + `) = ROW (v.booking_id, v.amount, v.currency, v.method, v.status, v.calls,
+			v.charges, v.settles_at, v.refund_key, v.refunded_at, v.created_at, v.updated_at)
+		FROM (SELECT ` + simValues + `) v WHERE s.reference = v.reference`
 )
 
-// SimCharges locks the records of the references in sorted order, lets decide change or add records, and writes all
-// that the map then holds.
+// SimCharges locks the records that there are, lets decide change them or add others, and writes those that differ.
+//
+// A record that is not there cannot be locked, and no place is kept for it: of two who add it at the same time the first
+// wins, the other waits at its key for the winner's commit and is then undone as a whole (ErrConflict, by the name of the
+// key). So a charge is written once, finished, at the cost of one plain INSERT. Nobody waits in a circle: rows are locked
+// before any is added, both in the order of references, and changed last, when there is nothing left to wait for.
 func (s *Store) SimCharges(ctx context.Context, references []string, decide func(now time.Time, records map[string]*models.SimCharge)) error {
 	const what = "the simulated gateway's ledger"
-	references = distinct(references)
-	slices.Sort(references)
 	conn, err := s.acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	defer conn.Release()
 	defer s.rollback(ctx, conn)
-	now, records, err := s.readSimCharges(ctx, conn, references)
+	now, records, err := s.readSimCharges(ctx, conn, distinct(references))
 	if err != nil {
 		return wrap(what, err)
 	}
-	before := copies(records)
+	before := make(map[string]models.SimCharge, len(records))
+	for reference, c := range records {
+		before[reference] = *c
+	}
 	decide(now, records)
-	if unchanged(before, records) {
+	batch := &pgx.Batch{}
+	queueSimCharges(batch, before, records)
+	if batch.Len() == 0 {
 		return nil
 	}
-	return s.writeSimCharges(ctx, conn, references, records, what)
+	return s.commit(ctx, conn, batch, what)
 }
 
 func (s *Store) readSimCharges(ctx context.Context, conn *pgxpool.Conn, references []string) (now time.Time, records map[string]*models.SimCharge, err error) {
 	records = make(map[string]*models.SimCharge, len(references))
 	batch := &pgx.Batch{}
 	batch.Queue("BEGIN")
-	batch.Queue(reserveSimCharges, references)
 	batch.Queue(lockSimCharges, references).Query(func(rows pgx.Rows) error {
 		list, err := collect(rows, nil, scanSimCharge)
 		for i := range list {
@@ -93,45 +100,71 @@ func scanSimCharge(row pgx.Row, c *models.SimCharge) error {
 	return money(&c.Amount, sum, currency)
 }
 
-func copies(records map[string]*models.SimCharge) map[string]models.SimCharge {
-	list := make(map[string]models.SimCharge, len(records))
-	for reference, c := range records {
-		list[reference] = *c
-	}
-	return list
-}
-
-func unchanged(before map[string]models.SimCharge, after map[string]*models.SimCharge) bool {
-	for reference, c := range after {
-		if old, known := before[reference]; !known || old != *c {
-			return false
+// queueSimCharges adds the statements for records that were added or changed, and none if there are no such.
+func queueSimCharges(batch *pgx.Batch, before map[string]models.SimCharge, after map[string]*models.SimCharge) {
+	var added, changed simRows
+	for _, reference := range slices.Sorted(maps.Keys(after)) {
+		old, known := before[reference]
+		switch c := after[reference]; {
+		case !known:
+			added.add(reference, c)
+		case old != *c:
+			changed.add(reference, c)
 		}
 	}
-	return true
+	if len(added.references) > 0 {
+		batch.Queue(insertSimCharges, added.parameters()...)
+	}
+	if len(changed.references) > 0 {
+		batch.Queue(updateSimCharges, changed.parameters()...)
+	}
 }
 
-func (s *Store) writeSimCharges(ctx context.Context, conn *pgxpool.Conn, references []string, records map[string]*models.SimCharge, what string) error {
-	n := len(records)
-	names, bookings, amounts := make([]string, 0, n), make([]pgtype.UUID, 0, n), make([]int64, 0, n)
-	factors, currencies := make([]string, 0, n), make([]string, 0, n)
-	methods, statuses, refundKeys := make([]string, 0, n), make([]string, 0, n), make([]string, 0, n)
-	calls, charges := make([]int32, 0, n), make([]int32, 0, n)
-	settles, refunded, created, updated := make([]zeronull.Timestamptz, 0, n), make([]zeronull.Timestamptz, 0, n),
-		make([]zeronull.Timestamptz, 0, n), make([]zeronull.Timestamptz, 0, n)
-	for reference, c := range records {
-		names, bookings, amounts = append(names, reference), append(bookings, uuid(c.Booking)), append(amounts, c.Amount.Minor)
-		factors, currencies = append(factors, factor(c.Amount.Currency)), append(currencies, string(c.Amount.Currency))
-		methods, statuses = append(methods, string(c.Method)), append(statuses, c.Status)
-		calls, charges = append(calls, int32(c.Calls)), append(charges, int32(c.Charges))
-		refundKeys, settles = append(refundKeys, c.RefundKey), append(settles, nullTime(c.SettlesAt))
-		refunded, created = append(refunded, nullTime(c.RefundedAt)), append(created, nullTime(c.CreatedAt))
-		updated = append(updated, nullTime(c.UpdatedAt))
+// simRows are records to be written. Most of a batch differ in who pays how much and in nothing else, so all the rest is
+// sent once for each kind.
+type simRows struct {
+	references []string
+	bookings   []pgtype.UUID
+	amounts    []int64
+	kinds      []int32 // counted from 1
+	known      map[models.SimCharge]int32
+	list       []models.SimCharge
+}
+
+func (r *simRows) add(reference string, c *models.SimCharge) {
+	r.references, r.bookings = append(r.references, reference), append(r.bookings, uuid(c.Booking))
+	r.amounts, r.kinds = append(r.amounts, c.Amount.Minor), append(r.kinds, r.kindOf(*c))
+}
+
+// kindOf gives the number of a record's kind: the record without what is its own.
+func (r *simRows) kindOf(c models.SimCharge) int32 {
+	c.Reference, c.Booking, c.Amount.Minor = "", models.BookingID{}, 0
+	kind := r.known[c]
+	if kind == 0 {
+		if r.known == nil {
+			r.known = map[models.SimCharge]int32{}
+		}
+		r.list = append(r.list, c)
+		kind = int32(len(r.list))
+		r.known[c] = kind
 	}
-	batch := &pgx.Batch{}
-	batch.Queue(updateSimCharges, names, bookings, amounts, factors, currencies, methods, statuses, calls, charges, settles,
-		refundKeys, refunded, created, updated)
-	if n < len(references) {
-		batch.Queue(dropSimReserves, references)
+	return kind
+}
+
+// parameters gives what simValues reads.
+func (r *simRows) parameters() []any {
+	n := len(r.list)
+	factors, currencies, methods := make([]string, n), make([]string, n), make([]string, n)
+	statuses, refundKeys := make([]string, n), make([]string, n)
+	calls, charges := make([]int32, n), make([]int32, n)
+	settles, refunded := make([]zeronull.Timestamptz, n), make([]zeronull.Timestamptz, n)
+	created, updated := make([]zeronull.Timestamptz, n), make([]zeronull.Timestamptz, n)
+	for i, c := range r.list {
+		factors[i], currencies[i], methods[i] = factor(c.Amount.Currency), string(c.Amount.Currency), string(c.Method)
+		statuses[i], refundKeys[i], calls[i], charges[i] = c.Status, c.RefundKey, int32(c.Calls), int32(c.Charges)
+		settles[i], refunded[i] = nullTime(c.SettlesAt), nullTime(c.RefundedAt)
+		created[i], updated[i] = nullTime(c.CreatedAt), nullTime(c.UpdatedAt)
 	}
-	return s.commit(ctx, conn, batch, what)
+	return []any{r.references, r.bookings, r.amounts, r.kinds, factors, currencies, methods, statuses, calls, charges,
+		settles, refundKeys, refunded, created, updated}
 }

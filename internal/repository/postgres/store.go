@@ -43,6 +43,7 @@ type Store struct {
 	desk, read *pgxpool.Pool
 	options    Options
 	sharing    *sharing
+	polls      polls
 }
 
 // New makes a store of open pools, which it owns from then on.

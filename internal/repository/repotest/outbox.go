@@ -66,6 +66,30 @@ var outboxRules = rules{
 		same(t, "what is claimed when the second is", s.claim(all), want[1:])
 	},
 
+	"a_row_that_comes_late_is_claimed_all_the_same": func(t *testing.T, s *shop) {
+		rows := s.fill(3)
+		late := models.OutboxRow{ID: models.BatchID{6: 0x70, 8: 0x80}, Event: rows[0].Event, Bookings: rows[0].Bookings} // made in 1970
+		same(t, "what is claimed", s.claim(all), rows)
+		s.ok("publishing late", s.Republish(s.ctx(), []models.OutboxRow{late}, models.QueueMark{}))
+		same(t, "what is claimed once it is there", s.claimLate(), []models.OutboxRow{late})
+		s.clock.Pass(lease)
+		same(t, "what is claimed when the leases are out", append(s.claim(1), s.claim(all)...), append([]models.OutboxRow{late}, rows...))
+		s.drain()
+	},
+
+	"leased_rows_are_found_again_however_often_somebody_looks": func(t *testing.T, s *shop) {
+		rows := s.fill(4)
+		s.claim(2)
+		for range 300 {
+			s.clock.Pass(time.Millisecond)
+			if got := s.claim(1); len(got) == 1 {
+				s.ok("deleting", s.DeleteOutbox(s.ctx(), []models.BatchID{got[0].ID}, models.QueueMark{}))
+			}
+		}
+		s.clock.Pass(lease)
+		same(t, "what is claimed when the leases are out", s.claim(all), rows[:2])
+	},
+
 	"a_row_is_given_to_one_of_many_callers": func(t *testing.T, s *shop) {
 		rows := s.fill(40)
 		tally := s.contend(func(int) ([]string, error) {
@@ -199,6 +223,18 @@ func (s *shop) claim(limit int) []models.OutboxRow {
 	rows, err := s.ClaimOutbox(s.ctx(), limit, lease)
 	s.ok("claiming the outbox", err)
 	return rows
+}
+
+// claimLate claims until there is something, as often as a store may pass over a row that comes late.
+func (s *shop) claimLate() []models.OutboxRow {
+	s.t.Helper()
+	for range 300 {
+		if rows := s.claim(all); len(rows) > 0 {
+			return rows
+		}
+	}
+	s.t.Fatal("a row that came late is never claimed")
+	return nil
 }
 
 func (s *shop) drain() {

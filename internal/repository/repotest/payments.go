@@ -200,6 +200,31 @@ var paymentRules = rules{
 		}
 	},
 
+	"a_charge_that_falls_due_late_is_taken_up_all_the_same": func(t *testing.T, s *shop) {
+		event, user := s.event(), s.user()
+		late, early := s.charge(s.book(event, user, 1)), s.book(event, user, 1)
+		s.clock.Pass(time.Hour)
+		same(t, "what is due after an hour", len(s.due()), 1)
+		same(t, "what is due then", len(s.due()), 0)
+		s.clock.set(noon)
+		s.charge(early) // as if its transaction had taken an hour
+		s.clock.Pass(lease)
+		looks := 0
+		for due := s.due(); ; due = s.due() {
+			if len(due) > 0 {
+				same(t, "what is due late", due[0].Booking.ID, early.ID)
+				break
+			}
+			if looks++; looks == 300 {
+				t.Fatal("a charge that fell due late is never taken up")
+			}
+		}
+		s.clock.Pass(time.Hour)
+		s.clock.Pass(lease)
+		same(t, "what is due in the end", len(s.due()), 2)
+		s.settle(late.ChargeKey, models.Succeeded)
+	},
+
 	"a_pending_refund_is_due_at_once_and_after_each_lease": func(t *testing.T, s *shop) {
 		event, b, key := s.owed()
 		for attempts := 1; attempts < 4; attempts++ {

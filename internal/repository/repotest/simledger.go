@@ -81,6 +81,51 @@ var simRules = rules{
 		same(t, "the calls counted", s.record("new").Calls, 16)
 	},
 
+	"who_lost_the_making_of_a_record_has_made_no_other_either": func(t *testing.T, s *shop) {
+		crowd(8, func(i int) { s.call([]string{fmt.Sprint("old", i), "x"}) })
+		crowd(8, func(i int) { s.call([]string{fmt.Sprint("own", i), "new", fmt.Sprint("old", i)}) })
+		same(t, "the calls counted", s.record("new").Calls, 8)
+		for i := range 8 {
+			same(t, "the calls of a record of one's own", s.record(fmt.Sprint("own", i)).Calls, 1)
+			same(t, "the calls of a record that was there", s.record(fmt.Sprint("old", i)).Calls, 2)
+		}
+	},
+
+	"records_of_one_batch_may_differ_in_everything": func(t *testing.T, s *shop) {
+		want, names := map[string]models.SimCharge{}, []string{}
+		for i := range 6 {
+			name := fmt.Sprint("r", i)
+			names = append(names, name)
+			want[name] = models.SimCharge{
+				Reference: name, Booking: models.NewID[models.BookingID](), Method: []models.PaymentMethod{models.SimOK, models.SimSlow}[i%2],
+				Amount: models.Money{Minor: int64(1 + i), Currency: []models.Currency{"USD", "JPY", "KWD"}[i%3]}, Status: []string{"charged", "pending"}[i/3],
+				Calls: i, Charges: 5 - i, SettlesAt: noon.Add(time.Duration(i) * time.Hour), CreatedAt: noon, UpdatedAt: noon,
+			}
+		}
+		write := func(_ time.Time, records map[string]*models.SimCharge) {
+			for name, record := range want {
+				records[name] = &record
+			}
+		}
+		check := func() {
+			s.ledger(names, func(_ time.Time, records map[string]*models.SimCharge) {
+				for name, record := range records {
+					same(t, "the record "+name, *record, want[name])
+				}
+				same(t, "the number of records", len(records), len(names))
+			})
+		}
+		s.ledger(names, write)
+		check()
+		for i, name := range names {
+			record := want[name]
+			record.Calls, record.RefundKey, record.RefundedAt = 10-i, "refund:"+name, noon.Add(time.Duration(i)*time.Minute)
+			want[name] = record
+		}
+		s.ledger(names, write)
+		check()
+	},
+
 	"calls_are_counted_exactly_whatever_the_order_of_references": func(t *testing.T, s *shop) {
 		const callers, rounds = 8, 10
 		crowd(callers, func(caller int) {
