@@ -85,7 +85,7 @@ func (d *desk) collect(served bool) (batch []*order, more bool) {
 			switch {
 			case !o.take():
 			case hopeless && fresh:
-				d.turnAway(o, known.refusal)
+				d.turnAway(o, known.refusal())
 			default:
 				batch = append(batch, o)
 			}
@@ -121,8 +121,18 @@ func (d *desk) idle() bool {
 // no lock.
 type latch struct {
 	available int64
-	refusal   *models.Error // of every quantity above it, the same for all
 	until     time.Time
+	refused   atomic.Pointer[models.Error] // see refusal
+}
+
+// refusal is of every quantity above what is available: made once, for a flood of them.
+func (l *latch) refusal() *models.Error {
+	if made := l.refused.Load(); made != nil {
+		return made
+	}
+	made := models.OutOfStock(l.available+1, l.available)
+	l.refused.Store(made)
+	return made
 }
 
 // beyond tells whether an order asks for more than the latch remembers. Whoever sent a key may have bought before, and
@@ -143,7 +153,7 @@ func (d *desk) latched(quantity int64) *models.Error {
 	if l == nil || quantity <= l.available || !d.office.options.Now().Before(l.until) {
 		return nil
 	}
-	return l.refusal
+	return l.refusal()
 }
 
 // setLatch notes the stock as a transaction has just left it. It counts from when the transaction saw it, under the
@@ -153,8 +163,5 @@ func (d *desk) setLatch(event *models.Event, seen time.Time) {
 		d.latch.Store(nil)
 		return
 	}
-	available := event.Stock.Available
-	d.latch.Store(&latch{
-		available: available, refusal: models.OutOfStock(available+1, available), until: seen.Add(d.office.options.LatchFor),
-	})
+	d.latch.Store(&latch{available: event.Stock.Available, until: seen.Add(d.office.options.LatchFor)})
 }
