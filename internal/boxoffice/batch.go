@@ -80,13 +80,13 @@ func (d *desk) transact(orders []*order, recheck bool) ([]models.Verdict, error)
 		}
 		event, published = s.Event, len(s.Changes().Publish) > 0
 	}
-	begun := time.Now()
+	begun := d.office.options.Now()
 	err := d.attempt(func() error {
 		return d.office.store.AtDesk(ctx, d.event, models.NewID[models.BatchID](), models.Needs(commands, recheck), decide)
 	})
-	d.office.options.Observer.Batch(len(orders), time.Since(begun), err)
+	d.office.options.Observer.Batch(len(orders), d.office.options.Now().Sub(begun), err)
 	if err == nil {
-		d.setLatch(event, seen)
+		d.setLatch(event, begun, seen)
 	}
 	if err == nil && published {
 		d.office.options.Published()

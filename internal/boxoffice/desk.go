@@ -72,7 +72,7 @@ func (d *desk) collect(served bool) (batch []*order, more bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	known := d.latch.Load()
-	fresh := known != nil && (served || d.office.options.Now().Before(known.until))
+	fresh := known != nil && (served || !known.sent.Load() && d.office.options.Now().Before(known.until))
 	for l := range d.inbox {
 		more = more || len(d.inbox[l]) > 0
 		n, full := 0, len(batch)+d.office.options.MaxBatch
@@ -121,6 +121,8 @@ func (d *desk) idle() bool {
 // no lock.
 type latch struct {
 	available int64
+	renew     time.Time   // when one buyer is sent to look again
+	sent      atomic.Bool // that one is on its way
 	until     time.Time
 	refused   atomic.Pointer[models.Error] // see refusal
 }
@@ -146,22 +148,28 @@ func (l *latch) beyond(o *order) bool {
 }
 
 // latched refuses a quantity that was not there a moment ago, without asking the database. A release at this desk
-// resets the latch at once; one on another replica shows when the latch runs out. Then one buyer looks again, and all
-// who come meanwhile wait for what that one sees, see collect.
+// resets the latch at once; one on another replica shows when the latch runs out. Before that one buyer looks again, and
+// who comes when that one is late waits for what it sees, see collect.
 func (d *desk) latched(quantity int64) *models.Error {
 	l := d.latch.Load()
-	if l == nil || quantity <= l.available || !d.office.options.Now().Before(l.until) {
+	if l == nil || quantity <= l.available {
+		return nil
+	}
+	now := d.office.options.Now()
+	if !now.Before(l.until) || !now.Before(l.renew) && l.sent.CompareAndSwap(false, true) {
 		return nil
 	}
 	return l.refusal()
 }
 
-// setLatch notes the stock as a transaction has just left it. It counts from when the transaction saw it, under the
-// row's lock: so nothing is refused on older knowledge, and two looks are at least a latch's time apart.
-func (d *desk) setLatch(event *models.Event, seen time.Time) {
+// setLatch notes the stock as a transaction has just left it. Its time counts from when the transaction saw it, under the
+// row's lock, so that nothing is refused on older knowledge. The next look may go a latch's time after this one went:
+// there are never more, and when both take equally long, nobody waits.
+func (d *desk) setLatch(event *models.Event, begun, seen time.Time) {
 	if event == nil || !event.DeletedAt.IsZero() || !event.CancelledAt.IsZero() {
 		d.latch.Store(nil)
 		return
 	}
-	d.latch.Store(&latch{available: event.Stock.Available, until: seen.Add(d.office.options.LatchFor)})
+	long := d.office.options.LatchFor
+	d.latch.Store(&latch{available: event.Stock.Available, renew: begun.Add(long), until: seen.Add(long)})
 }

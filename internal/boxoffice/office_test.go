@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,6 +25,7 @@ type scripted struct {
 	bookings map[models.BookingID]*models.Booking
 	keys     map[models.ReplayKey]*models.Booking
 	batches  []int                                   // how many commands each transaction had
+	begun    []time.Time                             // when each came
 	before   func(batch int, need models.Need) error // fails a transaction before it does anything
 	after    func(batch int) error                   // loses the answer of a transaction that took place
 	entered  chan struct{}                           // told when a transaction begins
@@ -52,6 +54,7 @@ func (s *scripted) AtDesk(_ context.Context, _ models.EventID, _ models.BatchID,
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.begun = append(s.begun, time.Now())
 	s.batches = append(s.batches, len(need.Users)+len(need.Money))
 	n := len(s.batches)
 	if s.before != nil {
@@ -384,6 +387,11 @@ func TestLatch_lets_one_buyer_look_in_its_time(t *testing.T) {
 				store.before = func(int, models.Need) error { time.Sleep(c.lock); return nil }
 				store.after = func(int) error { time.Sleep(c.commit); return nil }
 				crowd(t, office, store.id, time.Second)
+				for i, at := range store.begun[2:] {
+					if gap := at.Sub(store.begun[i+1]); gap < 100*time.Millisecond {
+						t.Errorf("two looks within %s", gap)
+					}
+				}
 				for _, batch := range store.batches {
 					if batch != 1 {
 						t.Errorf("%d buyers asked the database at once", batch)
@@ -395,6 +403,39 @@ func TestLatch_lets_one_buyer_look_in_its_time(t *testing.T) {
 			})
 		})
 	}
+}
+
+// As long as looks take equally long, the next one is back when what the last one saw runs out.
+func TestLatch_makes_nobody_wait_for_a_usual_look(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newScripted(1)
+		office := New(store, Options{})
+		store.before = func(int, models.Need) error { time.Sleep(20 * time.Millisecond); return nil }
+		if _, err := office.Reserve(t.Context(), store.id, buy(1)); err != nil {
+			t.Fatal(err)
+		}
+		var waited atomic.Int64
+		var buyers sync.WaitGroup
+		time.Sleep(500 * time.Microsecond) // the bubble's clock: never in the very moment when the latch runs out
+		for begun, asked := time.Now(), time.Now(); asked.Sub(begun) < time.Second; asked = time.Now() {
+			for range 20 {
+				buyers.Go(func() {
+					if _, err := office.Reserve(t.Context(), store.id, buy(1)); !errors.Is(err, models.ErrSoldOut) {
+						t.Error(err)
+					}
+					if time.Since(asked) > 0 {
+						waited.Add(1)
+					}
+				})
+			}
+			time.Sleep(time.Millisecond)
+		}
+		buyers.Wait()
+		if looks := len(store.batches) - 1; int(waited.Load()) != looks || looks < 9 {
+			t.Errorf("%d buyers waited, with %d looks", waited.Load(), looks)
+		}
+	})
 }
 
 // What a transaction saw is old as soon as it has let go of the row, which is before its desk hears of it.
