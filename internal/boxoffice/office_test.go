@@ -442,23 +442,29 @@ func TestLatch_makes_nobody_wait_for_a_usual_look(t *testing.T) {
 func TestLatch_counts_from_what_was_seen(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		store := newScripted(1)
+		store := newScripted(2)
 		office := New(store, Options{})
 		store.after = func(int) error { time.Sleep(30 * time.Millisecond); return nil } // the answer is late
-		if _, err := office.Reserve(t.Context(), store.id, buy(1)); err != nil {
+		if _, err := office.Reserve(t.Context(), store.id, buy(2)); err != nil {
 			t.Fatal(err)
 		}
-		store.mu.Lock() // another replica gives the ticket back
-		store.event.Stock.Available, store.event.Stock.Held = 1, 0
+		store.mu.Lock() // another replica gives the tickets back
+		store.event.Stock.Available, store.event.Stock.Held = 2, 0
 		store.mu.Unlock()
 		time.Sleep(69 * time.Millisecond)
 		if _, err := office.Reserve(t.Context(), store.id, buy(1)); !errors.Is(err, models.ErrSoldOut) {
 			t.Errorf("99 ms after the look: %v", err)
 		}
 		time.Sleep(time.Millisecond)
-		if _, err := office.Reserve(t.Context(), store.id, buy(1)); err != nil {
-			t.Errorf("100 ms after the look: %v", err)
+		var buyers sync.WaitGroup
+		for range 2 { // one looks, the other must not be refused on what was seen before
+			buyers.Go(func() {
+				if _, err := office.Reserve(t.Context(), store.id, buy(1)); err != nil {
+					t.Errorf("100 ms after the look: %v", err)
+				}
+			})
 		}
+		buyers.Wait()
 	})
 }
 

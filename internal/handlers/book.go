@@ -91,10 +91,10 @@ type exchange struct {
 // exchanges are used again. One that a freak body has made large is not, for it would stay so.
 var exchanges = sync.Pool{New: func() any { return &exchange{text: make([]byte, 0, usualText)} }}
 
-const usualText = 2 << 10
+const usualText = 1 << 10
 
 func (x *exchange) release() {
-	if cap(x.text) <= 2*usualText {
+	if cap(x.text) <= 4*usualText {
 		x.body = bookingCreate{}
 		exchanges.Put(x)
 	}

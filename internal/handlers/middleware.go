@@ -110,7 +110,7 @@ func logLevel(c *gin.Context) slog.Level {
 
 // recovered answers a panic with a 500, and logs its stack: both sides learn what they need and no more.
 func (s *server) recovered(c *gin.Context, fault any, id string) {
-	if err, ok := fault.(error); ok && err == http.ErrAbortHandler {
+	if err, ok := fault.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(fault) // the way to drop a connection on purpose
 	}
 	s.logger.Error("panic", "error", fmt.Sprint(fault), "request_id", id, "stack", string(debug.Stack()))
@@ -142,7 +142,8 @@ func isRequestID(id string) bool {
 	}
 	for i := range len(id) {
 		c := id[i]
-		if !isDigit(c) && !('a' <= c|0x20 && c|0x20 <= 'z') && c != '-' && c != '_' && c != '.' {
+		isLetter := 'a' <= c|0x20 && c|0x20 <= 'z'
+		if !isDigit(c) && !isLetter && c != '-' && c != '_' && c != '.' {
 			return false
 		}
 	}

@@ -223,8 +223,8 @@ func TestPanic_is_a_500_without_its_reason(t *testing.T) {
 	t.Run("a connection dropped on purpose", func(t *testing.T) {
 		s.router.GET("/drops", func(*gin.Context) { panic(http.ErrAbortHandler) })
 		defer func() {
-			if fault := recover(); fault != http.ErrAbortHandler {
-				t.Errorf("recovered %v", fault)
+			if err, is := recover().(error); !is || !errors.Is(err, http.ErrAbortHandler) {
+				t.Errorf("recovered %v", err)
 			}
 		}()
 		s.router.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/drops", nil))

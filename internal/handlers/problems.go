@@ -300,7 +300,7 @@ func merge(status int, errs []error) error {
 			fields = append(fields, models.FieldError{Location: d.Location, Message: d.Message, Value: shortValue(d.Value)})
 			continue
 		}
-		if known, ok := err.(*models.Error); ok && known.Code == models.ErrInvalid.Code && len(known.Fields) > 0 {
+		if known, ok := errors.AsType[*models.Error](err); ok && known.Code == models.ErrInvalid.Code && len(known.Fields) > 0 {
 			fields = append(fields, known.Fields...)
 			continue
 		}

@@ -3,6 +3,7 @@ package metrics
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"strings"
@@ -25,7 +26,7 @@ func TestMetrics_are_shown_to_a_scrape(t *testing.T) {
 	m.Gauge("quantix_outbox_rows", "Rows.", func(context.Context) (float64, error) { return 7, nil })
 	m.Gauge("quantix_gone", "Not there.", func(context.Context) (float64, error) { return 0, errors.New("gone") })
 	answer := httptest.NewRecorder()
-	m.Handler().ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+	m.Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	body := answer.Body.String()
 	for _, line := range []string{
 		`quantix_http_request_seconds_count{method="POST",route="/api/v1/bookings",status="201"} 2`,
@@ -62,7 +63,7 @@ func TestMetrics_lose_no_request_while_labels_are_new(t *testing.T) {
 	}
 	group.Wait()
 	answer := httptest.NewRecorder()
-	m.Handler().ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+	m.Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	for status := range 100 {
 		for _, line := range []string{
 			`quantix_http_request_seconds_count{method="GET",route="/x",status="` + strconv.Itoa(status) + `"} 8`,
