@@ -45,6 +45,9 @@ func (d *desk) settle(orders []*order, recheck bool) {
 	default:
 		answerAll(orders, nil, repository.Explain(err))
 	}
+	if err != nil {
+		d.latch.Store(nil) // or those who wait would be sent to look one by one, each for as long as a store takes to fail
+	}
 	if err != nil && !errors.Is(err, repository.ErrUnavailable) {
 		d.office.options.Logger.Error("a batch failed", "event_id", d.event, "commands", len(orders), "error", err)
 	}
@@ -67,21 +70,23 @@ func (d *desk) transact(orders []*order, recheck bool) ([]models.Verdict, error)
 	}
 	verdicts := make([]models.Verdict, len(orders))
 	var event *models.Event
+	var seen time.Time
 	published := false
 	decide := func(s *models.EventState) {
+		seen = d.office.options.Now()
 		s.Rules, s.Recheck = d.office.options.Rules, recheck
 		for i, c := range commands {
 			verdicts[i] = s.Decide(c)
 		}
 		event, published = s.Event, len(s.Changes().Publish) > 0
 	}
-	begun := time.Now()
+	begun := d.office.options.Now()
 	err := d.attempt(func() error {
 		return d.office.store.AtDesk(ctx, d.event, models.NewID[models.BatchID](), models.Needs(commands, recheck), decide)
 	})
-	d.office.options.Observer.Batch(len(orders), time.Since(begun), err)
+	d.office.options.Observer.Batch(len(orders), d.office.options.Now().Sub(begun), err)
 	if err == nil {
-		d.setLatch(event)
+		d.setLatch(event, begun, seen)
 	}
 	if err == nil && published {
 		d.office.options.Published()

@@ -2,6 +2,7 @@ package boxoffice
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"quantix/internal/models"
@@ -25,7 +26,8 @@ type desk struct {
 	mu      sync.Mutex
 	inbox   [lanes][]*order
 	working bool
-	latch   latch
+
+	latch atomic.Pointer[latch] // nil: nothing is known
 }
 
 // submit lets orders wait at the desk, all or none.
@@ -35,7 +37,8 @@ func (d *desk) submit(orders []*order, l lane) *models.Error {
 	if d.office.closed.Load() {
 		return models.ErrShuttingDown
 	}
-	if l == buyers && len(d.inbox[l])+len(orders) > d.office.options.MaxInbox {
+	now := d.office.options.Now()
+	if l == buyers && d.crowded(len(orders), now) {
 		return models.ErrBusy
 	}
 	if !d.working {
@@ -45,62 +48,82 @@ func (d *desk) submit(orders []*order, l lane) *models.Error {
 		d.working = true
 		go d.work()
 	}
+	for _, o := range orders {
+		o.since = now
+	}
 	d.inbox[l] = append(d.inbox[l], orders...)
 	return nil
+}
+
+// crowded tells whether further buyers would only make all wait for longer: too many are there, or the first of them has
+// waited for too long.
+func (d *desk) crowded(more int, now time.Time) bool {
+	waiting := d.inbox[buyers]
+	return len(waiting)+more > d.office.options.MaxInbox || len(waiting) > 0 && d.stale(waiting[0], now)
+}
+
+// stale tells whether an order has waited for so long that its buyer may have left. To serve such buyers in turn would
+// serve nobody, once those behind them grow as old.
+func (d *desk) stale(o *order, now time.Time) bool {
+	return now.Sub(o.since) > d.office.options.MaxWait
 }
 
 // work serves batch after batch until nothing waits.
 func (d *desk) work() {
 	defer d.office.busy.Done()
-	for {
-		batch, more := d.collect()
+	for served := false; ; {
+		batch, more := d.collect(served)
 		if !more {
 			return
 		}
-		if len(batch) > 0 {
+		if served = len(batch) > 0; served {
 			d.serve(batch)
 		}
 	}
 }
 
-// collect takes what waits, up to the cap of each lane, without those whose callers have gone.
-func (d *desk) collect() (batch []*order, more bool) {
+// collect takes what waits, up to the cap of each lane, without those who can be refused at once and those whose callers
+// have gone. served tells that a transaction has just ended: what it saw under the row's lock was true until then,
+// however long that took.
+func (d *desk) collect(served bool) (batch []*order, more bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	known := d.latch.Load()
+	now := d.office.options.Now()
+	fresh := known != nil && (served || !known.sent.Load() && now.Before(known.until))
 	for l := range d.inbox {
-		n := min(len(d.inbox[l]), d.office.options.MaxBatch)
-		fresh := len(batch) == 0 && !d.latch.scouting && d.office.options.Now().Before(d.latch.until)
-		for _, o := range d.inbox[l][:n] {
-			more = true
-			if fresh = fresh && d.hopeless(o); fresh {
-				d.turnAway(o)
-			} else if o.take() {
+		before := len(batch)
+		more = more || len(d.inbox[l]) > 0
+		n, full := 0, len(batch)+d.office.options.MaxBatch
+		for ; n < len(d.inbox[l]) && len(batch) < full; n++ {
+			o := d.inbox[l][n]
+			hopeless := known.beyond(o)
+			if hopeless && !fresh && len(batch) > 0 {
+				break // one look is enough: who waits behind it is refused by what it sees, at no price
+			}
+			switch {
+			case !o.take():
+			case hopeless && fresh:
+				d.turnAway(o, known.refusal())
+			case lane(l) == buyers && o.refusable() && d.stale(o, now):
+				d.turnAway(o, models.ErrBusy)
+			default:
 				batch = append(batch, o)
 			}
 		}
 		d.inbox[l] = rest(d.inbox[l], n)
 		if lane(l) == buyers {
-			d.office.rush.note(n, d.office.options.MaxBatch, d.office.options.Now())
+			d.office.rush.note(len(batch)-before, d.office.options.MaxBatch, now)
 		}
 	}
 	d.working = more
 	return batch, more
 }
 
-// hopeless tells whether what the transaction before has just seen is too little for an order that waited meanwhile.
-// Whoever sent a key may have bought before, and is looked up.
-func (d *desk) hopeless(o *order) bool {
-	c, is := o.command.(*models.Reserve)
-	return is && c.Key == "" && c.Quantity > d.latch.available
-}
-
-// turnAway refuses an order as the latch would have, had it been set when the order came.
-func (d *desk) turnAway(o *order) {
-	if o.take() {
-		refusal := models.OutOfStock(o.command.(*models.Reserve).Quantity, d.latch.available)
-		d.office.options.Observer.Refused(refusal.Code)
-		o.answer(models.Verdict{}, refusal)
-	}
+// turnAway refuses an order that was taken as the latch would have, had it been set when the order came.
+func (d *desk) turnAway(o *order, refusal *models.Error) {
+	d.office.options.Observer.Refused(refusal.Code)
+	o.answer(models.Verdict{}, refusal)
 }
 
 // rest drops the first n orders and lets their memory go when nothing else is left.
@@ -118,46 +141,57 @@ func (d *desk) idle() bool {
 	return !d.working
 }
 
-// scoutAhead is the last part of a latch's time in which a scout goes: a twentieth, about what a transaction takes, so
-// that there is still no more than one in each latch's time.
-const scoutAhead = 20
-
-// A latch remembers the stock that a desk saw last.
+// A latch remembers the stock that a desk saw last. It never changes: a new one takes its place, so that refusals need
+// no lock.
 type latch struct {
 	available int64
-	renew     time.Time // when one buyer is sent to look again; until then, and behind that one, all are refused
-	scouting  bool      // that one is under way
+	renew     time.Time   // when one buyer is sent to look again
+	sent      atomic.Bool // that one is on its way
 	until     time.Time
+	refused   atomic.Pointer[models.Error] // see refusal
+}
+
+// refusal is of every quantity above what is available: made once, for a flood of them.
+func (l *latch) refusal() *models.Error {
+	if made := l.refused.Load(); made != nil {
+		return made
+	}
+	made := models.OutOfStock(l.available+1, l.available)
+	l.refused.Store(made)
+	return made
+}
+
+// beyond tells whether an order asks for more than the latch remembers.
+func (l *latch) beyond(o *order) bool {
+	if l == nil {
+		return false
+	}
+	return o.refusable() && o.command.(*models.Reserve).Quantity > l.available
 }
 
 // latched refuses a quantity that was not there a moment ago, without asking the database. A release at this desk
-// resets the latch at once; one on another replica shows when the latch runs out. Shortly before that one buyer goes
-// through as a scout: were it only afterwards, all who come while the first transaction takes its time would queue up
-// behind it, and be refused at the price of a booking.
+// resets the latch at once; one on another replica shows when the latch runs out. Before that one buyer looks again, and
+// who comes when that one is late waits for what it sees, see collect.
 func (d *desk) latched(quantity int64) *models.Error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.latch.until.IsZero() || quantity <= d.latch.available {
+	l := d.latch.Load()
+	if l == nil || quantity <= l.available {
 		return nil
 	}
 	now := d.office.options.Now()
-	if !now.Before(d.latch.until) {
+	if !now.Before(l.until) || !now.Before(l.renew) && l.sent.CompareAndSwap(false, true) {
 		return nil
 	}
-	if !d.latch.scouting && !now.Before(d.latch.renew) {
-		d.latch.scouting = true
-		return nil
-	}
-	return models.OutOfStock(quantity, d.latch.available)
+	return l.refusal()
 }
 
-// setLatch notes the stock as a transaction has just left it.
-func (d *desk) setLatch(event *models.Event) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.latch = latch{}
-	if event != nil && event.DeletedAt.IsZero() && event.CancelledAt.IsZero() {
-		now, long := d.office.options.Now(), d.office.options.LatchFor
-		d.latch = latch{available: event.Stock.Available, renew: now.Add(long - long/scoutAhead), until: now.Add(long)}
+// setLatch notes the stock as a transaction has just left it. Its time counts from when the transaction saw it, under the
+// row's lock, so that nothing is refused on older knowledge. The next look may go a latch's time after this one went:
+// there are never more, and when both take equally long, nobody waits.
+func (d *desk) setLatch(event *models.Event, begun, seen time.Time) {
+	if event == nil || !event.DeletedAt.IsZero() || !event.CancelledAt.IsZero() {
+		d.latch.Store(nil)
+		return
 	}
+	long := d.office.options.LatchFor
+	d.latch.Store(&latch{available: event.Stock.Available, renew: begun.Add(long), until: seen.Add(long)})
 }

@@ -35,8 +35,10 @@ type Options struct {
 	Rules    models.Rules
 	MaxBatch int           // commands of each lane in one transaction; default 512
 	MaxInbox int           // buyers' commands that may wait for one event; default 10,000
+	MaxWait  time.Duration // how long buyers' commands may wait for their batch; default 2 s
 	LatchFor time.Duration // how long a desk believes the stock it saw last; default 100 ms
 	Timeout  time.Duration // of one transaction; default 10 s
+	Patience time.Duration // how long a buyer waits in Reserve before it is told busy or outcome_unknown; default 15 s
 	Observer Observer
 	Logger   *slog.Logger
 	// Published is called after each commit that left a row in the outbox, so that nobody has to poll for it. It must
@@ -56,7 +58,9 @@ type Office struct {
 	closed atomic.Bool
 	busy   sync.WaitGroup // desks at work
 
-	rush rush
+	rush     rush
+	orders   sync.Pool // of *order
+	patience patience
 
 	mu    sync.Mutex // guards desks; taken before a desk's lock, never after
 	desks map[models.EventID]*desk
@@ -69,8 +73,10 @@ const manyDesks = 10_000
 func New(store Store, options Options) *Office {
 	setDefault(&options.MaxBatch, 512)
 	setDefault(&options.MaxInbox, 10_000)
+	setDefault(&options.MaxWait, 2*time.Second)
 	setDefault(&options.LatchFor, 100*time.Millisecond)
 	setDefault(&options.Timeout, 10*time.Second)
+	setDefault(&options.Patience, 15*time.Second)
 	setDefault(&options.Rules.PaymentDeadline, 15*time.Minute)
 	setDefault(&options.Rules.RetryLease, 30*time.Second)
 	if options.Now == nil {
@@ -85,7 +91,9 @@ func New(store Store, options Options) *Office {
 	if options.Observer == nil {
 		options.Observer = noObserver{}
 	}
-	return &Office{store: store, options: options, desks: make(map[models.EventID]*desk)}
+	return &Office{
+		store: store, options: options, patience: patience{long: options.Patience}, desks: make(map[models.EventID]*desk),
+	}
 }
 
 func setDefault[T comparable](field *T, value T) {
@@ -100,24 +108,26 @@ type noObserver struct{}
 func (noObserver) Batch(int, time.Duration, error) {}
 func (noObserver) Refused(string)                  {}
 
-// Reserve asks an event's desk for tickets. A keyed request that was answered before gets that answer, whatever would
-// refuse it now. Errors: those of the rules, models.ErrBusy when too many wait, models.ErrUnavailable,
-// models.ErrOutcomeUnknown.
+// Reserve asks an event's desk for tickets, and waits no longer than Options.Patience. A keyed request that was answered
+// before gets that answer, whatever would refuse it now. Errors: those of the rules, models.ErrBusy when too many wait, or for too long,
+// models.ErrUnavailable, models.ErrOutcomeUnknown.
 func (o *Office) Reserve(ctx context.Context, event models.EventID, c *models.Reserve) (models.Verdict, error) {
 	d := o.desk(event)
 	if refusal := d.latched(c.Quantity); refusal != nil {
 		return o.refuse(ctx, event, c, refusal)
 	}
-	orders := []*order{newOrder(c)}
-	if err := d.submit(orders, buyers); err != nil {
+	one := o.newReservation(c)
+	if err := d.submit([]*order{one}, buyers); err != nil {
 		return o.refuse(ctx, event, c, err)
 	}
-	return orders[0].wait(ctx)
+	return one.wait(ctx, o.patience.over())
 }
 
 // refuse looks a keyed request up before it is refused without a transaction.
 func (o *Office) refuse(ctx context.Context, event models.EventID, c *models.Reserve, refusal *models.Error) (models.Verdict, error) {
 	if c.Key != "" {
+		ctx, cancel := context.WithTimeout(ctx, o.options.Patience)
+		defer cancel()
 		earlier, err := o.store.BookingByKey(ctx, event, models.ReplayKey{User: c.User, Key: c.Key})
 		switch {
 		case err == nil && earlier.RequestHash != c.Hash:
@@ -147,11 +157,11 @@ func (o *Office) Tell(ctx context.Context, event models.EventID, c models.Comman
 }
 
 func (o *Office) one(ctx context.Context, event models.EventID, c models.Command, l lane) (models.Verdict, error) {
-	orders := []*order{newOrder(c)}
-	if err := o.desk(event).submit(orders, l); err != nil {
+	one := o.newOrder(c)
+	if err := o.desk(event).submit([]*order{one}, l); err != nil {
 		return models.Verdict{}, err
 	}
-	return orders[0].wait(ctx)
+	return one.wait(ctx, nil)
 }
 
 // Outcome is what became of one command of TellAll.
@@ -164,7 +174,7 @@ type Outcome struct {
 func (o *Office) TellAll(ctx context.Context, event models.EventID, commands []models.Command) []Outcome {
 	orders := make([]*order, len(commands))
 	for i, c := range commands {
-		orders[i] = newOrder(c)
+		orders[i] = o.newOrder(c)
 	}
 	outcomes := make([]Outcome, len(commands))
 	if err := o.desk(event).submit(orders, system); err != nil {
@@ -174,7 +184,7 @@ func (o *Office) TellAll(ctx context.Context, event models.EventID, commands []m
 		return outcomes
 	}
 	for i, one := range orders {
-		outcomes[i].Verdict, outcomes[i].Err = one.wait(ctx)
+		outcomes[i].Verdict, outcomes[i].Err = one.wait(ctx, nil)
 	}
 	return outcomes
 }

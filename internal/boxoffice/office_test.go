@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,6 +25,7 @@ type scripted struct {
 	bookings map[models.BookingID]*models.Booking
 	keys     map[models.ReplayKey]*models.Booking
 	batches  []int                                   // how many commands each transaction had
+	begun    []time.Time                             // when each came
 	before   func(batch int, need models.Need) error // fails a transaction before it does anything
 	after    func(batch int) error                   // loses the answer of a transaction that took place
 	entered  chan struct{}                           // told when a transaction begins
@@ -52,6 +54,7 @@ func (s *scripted) AtDesk(_ context.Context, _ models.EventID, _ models.BatchID,
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.begun = append(s.begun, time.Now())
 	s.batches = append(s.batches, len(need.Users)+len(need.Money))
 	n := len(s.batches)
 	if s.before != nil {
@@ -204,6 +207,42 @@ func TestDesk_refuses_at_once_when_its_inbox_is_full_but_not_the_system(t *testi
 	})
 }
 
+// Whoever has waited for too long has probably left: to serve them first would serve nobody for as long as the rush lasts.
+func TestDesk_turns_away_who_waited_too_long_but_no_key(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newScripted(1000)
+		store.entered, store.gate = make(chan struct{}, 100), make(chan struct{})
+		office := New(store, Options{MaxWait: time.Second})
+		var group sync.WaitGroup
+		ask := func(c *models.Reserve, want error) {
+			group.Go(func() {
+				if _, err := office.Reserve(t.Context(), store.id, c); !errors.Is(err, want) {
+					t.Errorf("key %q: %v, want %v", c.Key, err, want)
+				}
+			})
+			synctest.Wait()
+		}
+		ask(buy(1), nil)
+		<-store.entered
+		keyed := buy(1)
+		keyed.Key = "k"
+		ask(buy(1), models.ErrBusy)
+		ask(keyed, nil)
+		time.Sleep(time.Second) // the bubble's clock
+		ask(buy(1), nil)        // the first in the queue has waited just as long as it may
+		time.Sleep(time.Millisecond)
+		if _, err := office.Reserve(t.Context(), store.id, buy(1)); !errors.Is(err, models.ErrBusy) {
+			t.Errorf("behind one who has waited too long: %v, want busy at once", err)
+		}
+		close(store.gate)
+		group.Wait()
+		if got := fmt.Sprint(store.batches); got != "[1 2]" {
+			t.Errorf("transactions %s, want the first, then the key and the fresh one", got)
+		}
+	})
+}
+
 func TestDesk_finds_out_what_a_lost_commit_did(t *testing.T) {
 	t.Parallel()
 	lost := fmt.Errorf("line cut: %w", repository.ErrCommitUnknown)
@@ -351,7 +390,122 @@ func TestLatch(t *testing.T) {
 	})
 }
 
-func TestLatch_sends_one_scout_before_it_runs_out(t *testing.T) {
+// crowd has 20 buyers ask for one ticket each millisecond, and wants each of them refused.
+func crowd(t *testing.T, office *Office, event models.EventID, long time.Duration) {
+	t.Helper()
+	var buyers sync.WaitGroup
+	for begun := time.Now(); time.Since(begun) < long; time.Sleep(time.Millisecond) { // the bubble's clock
+		for range 20 {
+			buyers.Go(func() {
+				if _, err := office.Reserve(t.Context(), event, buy(1)); !errors.Is(err, models.ErrSoldOut) {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	buyers.Wait()
+}
+
+func TestLatch_lets_one_buyer_look_in_its_time(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ lock, commit time.Duration }{
+		"a store that takes no time": {0, 0}, "a usual one": {time.Millisecond, 2 * time.Millisecond},
+		"a slow one": {20 * time.Millisecond, 70 * time.Millisecond}, "one slower than the latch": {50 * time.Millisecond, 200 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store := newScripted(1)
+				office := New(store, Options{})
+				if _, err := office.Reserve(t.Context(), store.id, buy(1)); err != nil {
+					t.Fatal(err)
+				}
+				store.before = func(int, models.Need) error { time.Sleep(c.lock); return nil }
+				store.after = func(int) error { time.Sleep(c.commit); return nil }
+				crowd(t, office, store.id, time.Second)
+				for i, at := range store.begun[2:] {
+					if gap := at.Sub(store.begun[i+1]); gap < 100*time.Millisecond {
+						t.Errorf("two looks within %s", gap)
+					}
+				}
+				for _, batch := range store.batches {
+					if batch != 1 {
+						t.Errorf("%d buyers asked the database at once", batch)
+					}
+				}
+				if n := len(store.batches) - 1; n > 10 || n < 3 {
+					t.Errorf("the database was asked %d times in a second", n)
+				}
+			})
+		})
+	}
+}
+
+// As long as looks take equally long, the next one is back when what the last one saw runs out.
+func TestLatch_makes_nobody_wait_for_a_usual_look(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newScripted(1)
+		office := New(store, Options{})
+		store.before = func(int, models.Need) error { time.Sleep(20 * time.Millisecond); return nil }
+		if _, err := office.Reserve(t.Context(), store.id, buy(1)); err != nil {
+			t.Fatal(err)
+		}
+		var waited atomic.Int64
+		var buyers sync.WaitGroup
+		time.Sleep(500 * time.Microsecond) // the bubble's clock: never in the very moment when the latch runs out
+		for begun, asked := time.Now(), time.Now(); asked.Sub(begun) < time.Second; asked = time.Now() {
+			for range 20 {
+				buyers.Go(func() {
+					if _, err := office.Reserve(t.Context(), store.id, buy(1)); !errors.Is(err, models.ErrSoldOut) {
+						t.Error(err)
+					}
+					if time.Since(asked) > 0 {
+						waited.Add(1)
+					}
+				})
+			}
+			time.Sleep(time.Millisecond)
+		}
+		buyers.Wait()
+		if looks := len(store.batches) - 1; int(waited.Load()) != looks || looks < 9 {
+			t.Errorf("%d buyers waited, with %d looks", waited.Load(), looks)
+		}
+	})
+}
+
+// What a transaction saw is old as soon as it has let go of the row, which is before its desk hears of it.
+func TestLatch_counts_from_what_was_seen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newScripted(2)
+		office := New(store, Options{})
+		store.after = func(int) error { time.Sleep(30 * time.Millisecond); return nil } // the answer is late
+		if _, err := office.Reserve(t.Context(), store.id, buy(2)); err != nil {
+			t.Fatal(err)
+		}
+		store.mu.Lock() // another replica gives the tickets back
+		store.event.Stock.Available, store.event.Stock.Held = 2, 0
+		store.mu.Unlock()
+		time.Sleep(69 * time.Millisecond)
+		if _, err := office.Reserve(t.Context(), store.id, buy(1)); !errors.Is(err, models.ErrSoldOut) {
+			t.Errorf("99 ms after the look: %v", err)
+		}
+		time.Sleep(time.Millisecond)
+		var buyers sync.WaitGroup
+		for range 2 { // one looks, the other must not be refused on what was seen before
+			buyers.Go(func() {
+				if _, err := office.Reserve(t.Context(), store.id, buy(1)); err != nil {
+					t.Errorf("100 ms after the look: %v", err)
+				}
+			})
+		}
+		buyers.Wait()
+	})
+}
+
+// Payments of a sold-out event go on; its refused buyers must not ride along with them, nor wait for them for ever.
+func TestLatch_refuses_beside_the_systems_commands(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newScripted(1)
@@ -359,25 +513,47 @@ func TestLatch_sends_one_scout_before_it_runs_out(t *testing.T) {
 		if _, err := office.Reserve(t.Context(), store.id, buy(1)); err != nil {
 			t.Fatal(err)
 		}
-		for range 200 {
-			time.Sleep(time.Millisecond) // the bubble's clock
-			var crowd sync.WaitGroup
-			for range 50 {
-				crowd.Go(func() {
-					if _, err := office.Reserve(t.Context(), store.id, buy(1)); !errors.Is(err, models.ErrSoldOut) {
-						t.Error(err)
-					}
-				})
-			}
-			crowd.Wait()
+		store.before = func(int, models.Need) error { time.Sleep(150 * time.Millisecond); return nil }
+		var system sync.WaitGroup
+		for range 3 {
+			system.Go(func() {
+				for range 10 {
+					_, _ = office.Tell(t.Context(), store.id, &models.Cancel{Booking: models.NewID[models.BookingID]()})
+				}
+			})
 		}
-		for _, batch := range store.batches[1:] {
-			if batch != 1 {
-				t.Errorf("%d buyers asked the database at once", batch)
+		crowd(t, office, store.id, time.Second)
+		system.Wait()
+		for _, batch := range store.batches {
+			if batch > 3 {
+				t.Errorf("%d commands in a transaction, of three workers and those who were refused", batch)
 			}
 		}
-		if n := len(store.batches) - 1; n != 2 {
-			t.Errorf("the database was asked %d times in 200 ms", n)
+	})
+}
+
+// When nobody can look, those who wait must not be sent to try it one after another.
+func TestLatch_is_forgotten_when_a_look_fails(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newScripted(1)
+		office := New(store, Options{})
+		if _, err := office.Reserve(t.Context(), store.id, buy(1)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		store.before = func(int, models.Need) error { time.Sleep(time.Second); return repository.ErrUnavailable }
+		var buyers sync.WaitGroup
+		for range 50 {
+			buyers.Go(func() {
+				if _, err := office.Reserve(t.Context(), store.id, buy(1)); !errors.Is(err, models.ErrUnavailable) {
+					t.Error(err)
+				}
+			})
+		}
+		buyers.Wait()
+		if got := fmt.Sprint(store.batches); got != "[1 1 49]" && got != "[1 50]" {
+			t.Errorf("transactions %s", got)
 		}
 	})
 }
@@ -392,9 +568,9 @@ func TestLatch_turns_away_who_waited_behind_the_look(t *testing.T) {
 		}
 		time.Sleep(time.Second) // the bubble's clock: the latch has run out
 		store.entered, store.gate = make(chan struct{}, 10), make(chan struct{})
-		var crowd sync.WaitGroup
+		var buyers sync.WaitGroup
 		for range 50 {
-			crowd.Go(func() {
+			buyers.Go(func() {
 				if _, err := office.Reserve(t.Context(), store.id, buy(1)); !errors.Is(err, models.ErrSoldOut) {
 					t.Error(err)
 				}
@@ -402,7 +578,7 @@ func TestLatch_turns_away_who_waited_behind_the_look(t *testing.T) {
 			synctest.Wait() // the first is in its transaction, the others wait
 		}
 		close(store.gate)
-		crowd.Wait()
+		buyers.Wait()
 		if n := len(store.batches) - 1; n != 1 {
 			t.Errorf("%d transactions for one look: %v", n, store.batches)
 		}
@@ -464,6 +640,41 @@ func TestReserve_of_a_caller_who_went_away_does_nothing(t *testing.T) {
 		}
 		if len(store.bookings) != 1 {
 			t.Errorf("%d bookings; want that of the transaction that was under way", len(store.bookings))
+		}
+	})
+}
+
+// Buyers who come together share a timer; none waits longer than its patience, nor much less.
+func TestReserve_ends_when_its_patience_does(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const long = 16 * time.Second
+		store := newScripted(1000)
+		store.entered, store.gate = make(chan struct{}, 10), make(chan struct{})
+		office := New(store, Options{Patience: long, MaxBatch: 1})
+		var group sync.WaitGroup
+		wait := func(want error) {
+			group.Go(func() {
+				begun := time.Now()
+				_, err := office.Reserve(t.Context(), store.id, buy(1))
+				if took := time.Since(begun); !errors.Is(err, want) || took > long || took < long-long/16 {
+					t.Errorf("after %s: %v; want %v", took, err, want)
+				}
+			})
+		}
+		wait(models.ErrOutcomeUnknown) // its transaction is under way
+		<-store.entered
+		for range 40 { // over the lives of several timers
+			wait(models.ErrBusy)
+			time.Sleep(long / 32)
+		}
+		group.Wait()
+		close(store.gate)
+		if _, err := office.Reserve(t.Context(), store.id, buy(1)); err != nil {
+			t.Error(err)
+		}
+		if len(store.bookings) != 2 {
+			t.Errorf("%d bookings; want that of the transaction that was under way, and the last", len(store.bookings))
 		}
 	})
 }

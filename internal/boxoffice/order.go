@@ -2,7 +2,9 @@ package boxoffice
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"quantix/internal/models"
 )
@@ -10,10 +12,13 @@ import (
 // An order is a command that waits for its outcome.
 type order struct {
 	command models.Command
+	reserve models.Reserve // what command points to, when it is one: bookings are many, and need no memory of their own
+	since   time.Time      // it waits at a desk
 	state   atomic.Int32
-	done    chan struct{} // closed after verdict and err were set
+	done    chan struct{} // holds one token after verdict and err were set
 	verdict models.Verdict
 	err     error
+	pool    *sync.Pool // where it goes after its outcome was fetched
 }
 
 // The states of an order: whoever leaves waiting first decides.
@@ -23,43 +28,74 @@ const (
 	abandoned       // its caller went away before it was taken: nothing will be done
 )
 
-func newOrder(c models.Command) *order {
-	return &order{command: c, done: make(chan struct{})}
+// newOrder makes an order, or uses one again. They are kept by office, not by the process, so that their channels stay
+// in the test bubble that made them.
+func (o *Office) newOrder(c models.Command) *order {
+	one, used := o.orders.Get().(*order)
+	if !used {
+		one = &order{done: make(chan struct{}, 1), pool: &o.orders}
+	}
+	one.command = c
+	return one
+}
+
+// newReservation is newOrder for a command that is copied, so that its caller may have it on the stack.
+func (o *Office) newReservation(c *models.Reserve) *order {
+	one := o.newOrder(nil)
+	one.reserve = *c
+	one.command = &one.reserve
+	return one
+}
+
+// refusable tells whether the order may be refused without a transaction: a buyer's who sent no key. Whoever sent one may
+// have bought before, and is looked up.
+func (o *order) refusable() bool {
+	c, is := o.command.(*models.Reserve)
+	return is && c.Key == ""
 }
 
 // take claims the order for a batch; false when its caller has gone.
 func (o *order) take() bool { return o.state.CompareAndSwap(waiting, taken) }
 
-// answer gives the outcome to whoever waits.
+// answer gives the outcome to whoever waits. The order is theirs from then on.
 func (o *order) answer(v models.Verdict, err error) {
 	o.verdict, o.err = v, err
-	close(o.done)
+	o.done <- struct{}{}
 }
 
-// wait gives the outcome. When the caller's time runs out first, the answer says whether anything may have been done.
-func (o *order) wait(ctx context.Context) (models.Verdict, error) {
+// wait gives the outcome. When the caller goes away or its patience is over first, the answer says whether anything may
+// have been done.
+func (o *order) wait(ctx context.Context, over <-chan struct{}) (models.Verdict, error) {
+	var why error
 	select {
 	case <-o.done:
 		return o.outcome()
 	case <-ctx.Done():
+		why = ctx.Err()
+	case <-over:
+		why = context.DeadlineExceeded
 	}
 	if o.state.CompareAndSwap(waiting, abandoned) {
-		return models.Verdict{}, models.ErrBusy.With(ctx.Err())
+		return models.Verdict{}, models.ErrBusy.With(why)
 	}
 	select {
 	case <-o.done:
 		return o.outcome()
 	default:
-		return models.Verdict{}, models.ErrOutcomeUnknown.With(ctx.Err())
+		return models.Verdict{}, models.ErrOutcomeUnknown.With(why)
 	}
 }
 
+// outcome fetches the answer. Only then is the order used again: one that was abandoned may still stand in an inbox.
 func (o *order) outcome() (models.Verdict, error) {
-	if o.err != nil {
-		return models.Verdict{}, o.err
+	v, err := o.verdict, o.err
+	*o = order{done: o.done, pool: o.pool}
+	o.pool.Put(o)
+	if err != nil {
+		return models.Verdict{}, err
 	}
-	if o.verdict.Err != nil {
-		return models.Verdict{}, o.verdict.Err
+	if v.Err != nil {
+		return models.Verdict{}, v.Err
 	}
-	return o.verdict, nil
+	return v, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"quantix/internal/boxoffice"
 	"quantix/internal/config"
+	"quantix/internal/handlers"
 	"quantix/internal/metrics"
 	"quantix/internal/models"
 	"quantix/internal/queue"
@@ -50,7 +51,8 @@ func open(ctx context.Context, p Program, c config.Config, access access) (*app,
 	}
 	rules := models.Rules{PaymentDeadline: c.PaymentDeadline}
 	a.office = boxoffice.New(a.store, boxoffice.Options{
-		Rules: rules, MaxInbox: c.MaxInbox, Observer: a.metrics, Logger: a.logger, Published: a.wakeRelay,
+		Rules: rules, MaxInbox: c.MaxInbox, MaxWait: c.MaxWait, Observer: a.metrics, Logger: a.logger, Published: a.wakeRelay,
+		Patience: handlers.DefaultTimeout,
 	})
 	a.events = services.NewEvents(a.store, a.office)
 	a.users = services.NewUsers(a.store)

@@ -48,8 +48,9 @@ type Config struct {
 	PaymentSimCallbackURL string // where the simulator posts callbacks; empty: nowhere
 
 	MaxTicketsPerBooking int
-	MaxInbox             int    // buyers that may wait for one event
-	Currency             string // ISO 4217 code for events that name none
+	MaxInbox             int           // buyers that may wait for one event
+	MaxWait              time.Duration // how long they may wait there
+	Currency             string        // ISO 4217 code for events that name none
 
 	settings []Setting // where each value came from, in the table's order
 }

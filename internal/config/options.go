@@ -144,6 +144,10 @@ var options = []Option{
 		Accepts: "a whole number, 1 to 1000000",
 		set:     func(c *Config, v string) error { return integer(&c.MaxInbox, v, 1, 1_000_000) },
 	}, {
+		Name: "MAX_WAIT", Default: "2s", Help: "how long buyers may wait for one event before they and further ones are told to come back",
+		Accepts: "a duration of 1ms to 1m, such as 2s",
+		set:     func(c *Config, v string) error { return duration(&c.MaxWait, v, ms, minute) },
+	}, {
 		Name: "CURRENCY", Default: "USD", Help: "currency of events that name none",
 		Accepts: "an ISO 4217 code of three capital letters, such as EUR",
 		set:     func(c *Config, v string) error { return currency(&c.Currency, v) },

@@ -89,7 +89,7 @@ func benchmark(b *testing.B, handler http.Handler, path, body string) {
 func BenchmarkBook(b *testing.B) {
 	bookings, body := stubBookings(b, 900_000_000)
 	soldOut, soldOutBody := stubBookings(b, 0)
-	toFile := slog.New(slog.NewJSONHandler(io.Discard, nil))
+	toFile := slog.New(slog.NewJSONHandler(struct{ io.Writer }{io.Discard}, nil)) // which it writes all the same
 	b.Run("nothing", func(b *testing.B) {
 		router := gin.New()
 		router.POST(bookingsPath, func(c *gin.Context) { c.Status(http.StatusCreated) })

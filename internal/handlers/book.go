@@ -2,12 +2,12 @@ package handlers
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -82,49 +82,79 @@ func describeCreate(registry huma.Registry) *huma.Operation {
 	return &op
 }
 
-// buffers hold a request's body, then its answer.
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+// An exchange is the memory of one request: its text, what it says, and the text of its answer.
+type exchange struct {
+	text []byte
+	body bookingCreate
+}
 
+// exchanges are used again. One that a freak body has made large is not, for it would stay so.
+var exchanges = sync.Pool{New: func() any { return &exchange{text: make([]byte, 0, usualText)} }}
+
+const usualText = 1 << 10
+
+func (x *exchange) release() {
+	if cap(x.text) <= 4*usualText {
+		x.body = bookingCreate{}
+		exchanges.Put(x)
+	}
+}
+
+// create waits no longer than the box office's patience allows, which is why it has no deadline of its own: one for each
+// request is a twentieth of what a booking costs.
 func (h *bookings) create(c *gin.Context) {
-	buffer := buffers.Get().(*bytes.Buffer)
-	defer buffers.Put(buffer)
-	request, err := readBooking(c, buffer)
+	x := exchanges.Get().(*exchange)
+	defer x.release()
+	request, err := x.read(c.Request)
 	if err != nil {
 		writeProblem(c, err)
 		return
 	}
-	ctx, cancel := context.WithTimeout(c.Request.Context(), h.timeout)
-	defer cancel()
-	booking, replayed, err := h.bookings.Create(ctx, request)
+	booking, replayed, err := h.bookings.Create(c.Request.Context(), request)
 	if err != nil {
 		writeProblem(c, err)
 		return
 	}
 	header := c.Writer.Header()
-	header["Location"] = []string{bookingsPath + "/" + booking.ID.String()}
+	x.text = booking.ID.Append(append(x.text[:0], bookingsPath+"/"...))
+	header["Location"] = []string{string(x.text)}
 	if replayed {
-		header[replayedHeader] = []string{"true"}
+		header[replayedHeader] = isTrue
 	}
-	buffer.Reset()
-	c.Data(http.StatusCreated, "application/json", appendBooking(buffer.AvailableBuffer(), &booking))
+	x.text = appendBooking(x.text[:0], &booking)
+	respond(c, http.StatusCreated, jsonKind, x.text)
 }
 
-// readBooking reads the request through the buffer.
-func readBooking(c *gin.Context, buffer *bytes.Buffer) (services.BookingRequest, error) {
+// Values of headers, shared by all answers.
+var (
+	jsonKind    = []string{"application/json"}
+	problemKind = []string{problemJSON}
+	isTrue      = []string{"true"}
+)
+
+// respond writes a whole answer. net/http adds its length.
+func respond(c *gin.Context, status int, contentType []string, text []byte) {
+	c.Writer.Header()["Content-Type"] = contentType
+	c.Writer.WriteHeader(status)
+	_, _ = c.Writer.Write(text) // an error means that nobody is there to be told of it
+}
+
+// read reads what the request asks for.
+func (x *exchange) read(r *http.Request) (services.BookingRequest, error) {
 	var none services.BookingRequest
-	if c.Request.URL.RawQuery != "" {
-		if err := refuseQuery(c.Request); err != nil {
+	if r.URL.RawQuery != "" {
+		if err := refuseQuery(r); err != nil {
 			return none, err
 		}
 	}
-	if err := readBody(c.Request, buffer); err != nil {
+	if err := x.readBody(r); err != nil {
 		return none, err
 	}
-	var b bookingCreate
-	if err := decode(buffer.Bytes(), &b); err != nil {
+	b := &x.body
+	if err := decode(x.text, b); err != nil {
 		return none, err
 	}
-	key, err := idempotencyKey(c.Request.Header)
+	key, err := idempotencyKey(r.Header)
 	return services.BookingRequest{
 		User: b.UserID, Event: b.EventID, Quantity: b.Quantity, Method: b.PaymentMethod, Key: key,
 	}, err
@@ -155,18 +185,25 @@ func idempotencyKey(header http.Header) (string, error) {
 }
 
 // readBody reads at most maxBody bytes; the server's ReadTimeout bounds how long they may take to arrive.
-func readBody(r *http.Request, buffer *bytes.Buffer) error {
-	buffer.Reset()
-	read, err := buffer.ReadFrom(io.LimitReader(r.Body, maxBody+1))
+func (x *exchange) readBody(r *http.Request) error {
+	var err error
+	if length := r.ContentLength; length >= 0 { // check has refused what is too long
+		x.text = slices.Grow(x.text[:0], int(length))[:length]
+		_, err = io.ReadFull(r.Body, x.text)
+	} else {
+		text := bytes.NewBuffer(x.text[:0])
+		_, err = text.ReadFrom(io.LimitReader(r.Body, maxBody+1))
+		x.text = text.Bytes()
+	}
 	var slow net.Error
 	switch {
-	case read > maxBody:
+	case len(x.text) > maxBody:
 		return errBodyTooLarge
 	case errors.As(err, &slow) && slow.Timeout():
 		return errRequestTimeout
 	case err != nil:
 		return errBodyCutOff
-	case read == 0:
+	case len(x.text) == 0:
 		return errMalformedJSON.Say("A JSON object is required as the body.")
 	}
 	return nil
@@ -175,19 +212,19 @@ func readBody(r *http.Request, buffer *bytes.Buffer) error {
 // appendBooking writes what BookingBody would be as JSON; a test holds the two together.
 func appendBooking(b []byte, v *models.Booking) []byte {
 	b = append(b, `{"id":"`...)
-	b = append(b, v.ID.String()...)
+	b = v.ID.Append(b)
 	b = append(b, `","user_id":"`...)
-	b = append(b, v.UserID.String()...)
+	b = v.UserID.Append(b)
 	b = append(b, `","event_id":"`...)
-	b = append(b, v.EventID.String()...)
+	b = v.EventID.Append(b)
 	b = append(b, `","quantity":`...)
 	b = strconv.AppendInt(b, v.Quantity, 10)
 	b = append(b, `,"status":`...)
 	b = appendText(b, string(v.Status))
 	b = append(b, `,"unit_price":`...)
-	b = append(b, v.UnitPrice.String()...)
+	b = v.UnitPrice.Append(b)
 	b = append(b, `,"total_amount":`...)
-	b = append(b, v.TotalAmount.String()...)
+	b = v.TotalAmount.Append(b)
 	b = append(b, `,"currency":`...)
 	b = appendText(b, string(v.TotalAmount.Currency))
 	b = appendTime(append(b, `,"payment_deadline":`...), v.PaymentDeadline)

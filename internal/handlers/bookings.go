@@ -81,7 +81,6 @@ type (
 
 type bookings struct {
 	bookings *services.Bookings
-	timeout  time.Duration
 }
 
 func (h *bookings) register(a *api) {

@@ -142,7 +142,7 @@ func (s *scanner) member(depth int) (m member, err error) {
 	}
 	m.name = s.data[start+1 : s.pos-1]
 	if escaped {
-		m.name = []byte(unquote(s.data[start:s.pos], escaped))
+		m.name = []byte(unquote(s.data[start:s.pos]))
 	}
 	if !s.accept(':') {
 		return m, s.fault("a colon was expected")

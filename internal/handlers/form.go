@@ -126,15 +126,24 @@ func isNull(raw []byte) bool { return raw[0] == 'n' }
 
 // text reads a string.
 func (f *form) text(name string, p presence) (string, bool) {
+	text, ok := f.bytes(name, p)
+	return string(text), ok
+}
+
+// bytes reads a string, and copies it only if it holds escapes.
+func (f *form) bytes(name string, p presence) ([]byte, bool) {
 	raw, ok := f.value(name, p)
 	if !ok {
-		return "", false
+		return nil, false
 	}
 	if raw[0] != '"' {
 		f.refuse(name, "must be a text", echo(raw))
-		return "", false
+		return nil, false
 	}
-	return unquote(raw, bytes.IndexByte(raw, '\\') >= 0), true
+	if bytes.IndexByte(raw, '\\') >= 0 {
+		return []byte(unquote(raw)), true
+	}
+	return raw[1 : len(raw)-1], true
 }
 
 // integer reads a whole number that is written as one: not 1.0, not 1e3, not "3".
@@ -205,13 +214,13 @@ func (f *form) currency(name string, p presence) (models.Currency, bool) {
 // readID reads a UUID.
 func readID[I ~[16]byte](f *form, name string) I {
 	var zero I
-	text, ok := f.text(name, required)
+	text, ok := f.bytes(name, required)
 	if !ok {
 		return zero
 	}
 	id, err := models.ParseID[I](text)
 	if err != nil {
-		f.refuse(name, "must be a UUID", clip(text))
+		f.refuse(name, "must be a UUID", clip(string(text)))
 	}
 	return id
 }
@@ -224,11 +233,8 @@ func sent[T any](value T, ok bool) *T {
 	return &value
 }
 
-// unquote gives the text of a valid JSON string.
-func unquote(raw []byte, escaped bool) string {
-	if !escaped {
-		return string(raw[1 : len(raw)-1])
-	}
+// unquote gives the text of a valid JSON string with escapes.
+func unquote(raw []byte) string {
 	var text string
 	_ = json.Unmarshal(raw, &text) // the scanner has found it valid
 	return text

@@ -35,7 +35,7 @@ var (
 func (s *server) around(c *gin.Context) {
 	start := time.Now()
 	id := requestID(c.Request)
-	header := c.Writer.Header()
+	header := c.Writer.Header() // which has room for eight before it grows
 	header[requestIDHeader] = []string{id}
 	header["X-Content-Type-Options"] = nosniff
 	header["Cache-Control"] = noStore
@@ -79,13 +79,7 @@ func methodName(method string) string {
 // log writes the request's line. Nothing that a client wrote goes into it, but for the checked request id and, from a
 // trusted proxy, the client's address.
 func (s *server) log(c *gin.Context, route, id string, took time.Duration) {
-	ctx, level := c.Request.Context(), slog.LevelInfo
-	if len(c.Errors) > 0 {
-		level = slog.LevelWarn
-		if c.Writer.Status() == http.StatusInternalServerError {
-			level = slog.LevelError
-		}
-	}
+	ctx, level := c.Request.Context(), logLevel(c)
 	if !s.logger.Enabled(ctx, level) {
 		return
 	}
@@ -101,9 +95,22 @@ func (s *server) log(c *gin.Context, route, id string, took time.Duration) {
 	s.logger.LogAttrs(ctx, level, "request", append(attrs[:], slog.String("error", c.Errors.Last().Error()))...)
 }
 
+// logLevel is how much a request's line matters. Under overload clients go away by the thousand: that is their business.
+func logLevel(c *gin.Context) slog.Level {
+	switch {
+	case c.Writer.Status() == statusClientGone:
+		return slog.LevelDebug
+	case len(c.Errors) == 0:
+		return slog.LevelInfo
+	case c.Writer.Status() == http.StatusInternalServerError:
+		return slog.LevelError
+	}
+	return slog.LevelWarn
+}
+
 // recovered answers a panic with a 500, and logs its stack: both sides learn what they need and no more.
 func (s *server) recovered(c *gin.Context, fault any, id string) {
-	if err, ok := fault.(error); ok && err == http.ErrAbortHandler {
+	if err, ok := fault.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(fault) // the way to drop a connection on purpose
 	}
 	s.logger.Error("panic", "error", fmt.Sprint(fault), "request_id", id, "stack", string(debug.Stack()))
@@ -121,13 +128,22 @@ func requestID(r *http.Request) string {
 	return models.NewID[models.BatchID]().String()
 }
 
+// requestIDOf is the id that around gave the request.
+func requestIDOf(c *gin.Context) string {
+	if ids := c.Writer.Header()[requestIDHeader]; len(ids) > 0 {
+		return ids[0]
+	}
+	return ""
+}
+
 func isRequestID(id string) bool {
 	if id == "" || len(id) > 128 {
 		return false
 	}
 	for i := range len(id) {
 		c := id[i]
-		if !isDigit(c) && !('a' <= c|0x20 && c|0x20 <= 'z') && c != '-' && c != '_' && c != '.' {
+		isLetter := 'a' <= c|0x20 && c|0x20 <= 'z'
+		if !isDigit(c) && !isLetter && c != '-' && c != '_' && c != '.' {
 			return false
 		}
 	}

@@ -223,8 +223,8 @@ func TestPanic_is_a_500_without_its_reason(t *testing.T) {
 	t.Run("a connection dropped on purpose", func(t *testing.T) {
 		s.router.GET("/drops", func(*gin.Context) { panic(http.ErrAbortHandler) })
 		defer func() {
-			if fault := recover(); fault != http.ErrAbortHandler {
-				t.Errorf("recovered %v", fault)
+			if err, is := recover().(error); !is || !errors.Is(err, http.ErrAbortHandler) {
+				t.Errorf("recovered %v", err)
 			}
 		}()
 		s.router.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/drops", nil))
@@ -293,6 +293,54 @@ func TestObserver_hears_patterns(t *testing.T) {
 	want := "[GET /api/v1/events/:id 404 GET none 404 POST /api/v1/bookings 400 other none 405]"
 	if got := fmt.Sprint(observer.all); got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// Whoever goes away before the answer gets none: that is no warning for each of thousands, and no 5xx for an alert.
+func TestClient_gone_is_no_fault(t *testing.T) {
+	t.Parallel()
+	log, observer := &lines{}, &seen{}
+	const at = usersPath + "/0190a000-0000-7000-8000-000000000000"
+	s := newTestServer(t, Deps{
+		Users: services.NewUsers(brokenUsers{wait: true}), Observer: observer, Logger: slog.New(slog.NewTextHandler(log, nil)),
+		RequestTimeout: 20 * time.Millisecond,
+	})
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	s.router.ServeHTTP(httptest.NewRecorder(), newRequest("GET", at, "").WithContext(gone))
+	if text := log.String(); text != "" {
+		t.Errorf("logged: %s", text)
+	}
+	s.router.GET("/fails", func(c *gin.Context) { writeProblem(c, errSecret) })
+	s.router.ServeHTTP(httptest.NewRecorder(), newRequest("GET", "/fails", "").WithContext(gone))
+	send(t, s, "GET", at, "").refused(http.StatusServiceUnavailable, "unavailable")
+	if text := log.String(); !strings.Contains(text, "level=ERROR") || !strings.Contains(text, "level=WARN") {
+		t.Errorf("a fault of ours, and a store that is slow: %s", text)
+	}
+	if got := fmt.Sprint(observer.all); got != "[GET /api/v1/users/:id 499 GET /fails 500 GET /api/v1/users/:id 503]" {
+		t.Errorf("counted as %s", got)
+	}
+}
+
+// The same for bookings, whose callers wait at a desk.
+func TestClient_gone_while_its_order_waits(t *testing.T) {
+	t.Parallel()
+	log, observer := &lines{}, &seen{}
+	bookings, body := stubBookings(t, 10)
+	s := newTestServer(t, Deps{Bookings: bookings, Observer: observer, Logger: slog.New(slog.NewTextHandler(log, nil))})
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	const tries = 100 // the desk may be faster
+	for range tries {
+		s.router.ServeHTTP(httptest.NewRecorder(), newRequest("POST", bookingsPath, body).WithContext(gone))
+	}
+	if text := log.String(); strings.Contains(text, "level=WARN") {
+		t.Errorf("logged: %s", text)
+	}
+	for _, line := range observer.all {
+		if line != "POST /api/v1/bookings 499" && line != "POST /api/v1/bookings 201" && line != "POST /api/v1/bookings 409" {
+			t.Errorf("counted as %s", line)
+		}
 	}
 }
 

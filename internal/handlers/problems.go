@@ -112,7 +112,7 @@ type Problem struct {
 
 // newProblem explains an error to a client: what the domain calls by name as it says, everything else as a fault of ours,
 // with nothing of its text.
-func newProblem(err error, r *http.Request, requestID string) *Problem {
+func newProblem(err error, r *http.Request, requestID string) Problem {
 	known, ok := errors.AsType[*models.Error](err)
 	switch {
 	case ok:
@@ -121,8 +121,16 @@ func newProblem(err error, r *http.Request, requestID string) *Problem {
 	default:
 		known = models.ErrInternal.With(err)
 	}
-	return &Problem{err: known, status: statusOf(known), instance: r.URL.EscapedPath(), requestID: requestID}
+	p := Problem{err: known, status: statusOf(known), instance: r.URL.EscapedPath(), requestID: requestID}
+	if p.status >= http.StatusInternalServerError && r.Context().Err() != nil && errors.Is(known, context.Canceled) {
+		p.status = statusClientGone
+	}
+	return p
 }
+
+// statusClientGone is what log and metrics show where the client went away before its answer and that is all that was
+// wrong, as nginx does. Nobody sees it, and it is no fault of ours.
+const statusClientGone = 499
 
 // Error gives the error's text, for logs.
 func (p *Problem) Error() string { return p.err.Error() }
@@ -156,12 +164,22 @@ func (p *Problem) append(b []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if b, err = p.appendAttrs(b); err != nil {
+		return nil, err
+	}
+	return append(b, '}'), nil
+}
+
+func (p *Problem) appendAttrs(b []byte) (_ []byte, err error) {
+	if n, ok := p.err.Attrs["available"].(int64); ok && len(p.err.Attrs) == 1 { // sold out: no list to be sorted
+		return appendMember(b, "available", n)
+	}
 	for _, name := range slices.Sorted(maps.Keys(p.err.Attrs)) {
 		if b, err = appendMember(b, name, p.err.Attrs[name]); err != nil {
 			return nil, err
 		}
 	}
-	return append(b, '}'), nil
+	return b, nil
 }
 
 func (p *Problem) appendFields(b []byte) ([]byte, error) {
@@ -226,27 +244,31 @@ type problemBody struct {
 
 // writeProblem answers a Gin request with an error.
 func writeProblem(c *gin.Context, err error) {
-	p := newProblem(err, c.Request, c.Writer.Header().Get(requestIDHeader))
+	x := exchanges.Get().(*exchange)
+	defer x.release()
+	p := newProblem(err, c.Request, requestIDOf(c))
 	announce(c, p)
-	text, err := p.append(make([]byte, 0, 512))
+	text, err := p.append(x.text[:0])
 	if err != nil { // a value of errors[] that cannot be written: leave them out
 		_ = c.Error(err)
 		p.err = p.err.With(nil)
 		p.err.Fields, p.err.Attrs = nil, nil
 		text, _ = p.append(nil)
 	}
-	c.Data(p.status, problemJSON, text)
+	x.text = text
+	respond(c, p.status, problemKind, text)
 }
 
 // announce sets what goes before the body, and keeps the cause for the log.
-func announce(c *gin.Context, p *Problem) {
+func announce(c *gin.Context, p Problem) {
 	if p.err.RetryAfter > 0 {
 		seconds := int64((p.err.RetryAfter + time.Second - 1) / time.Second)
 		c.Writer.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
 	}
 	// Refusals for load are counted by the metrics; a warning for each would be one more load.
 	if p.status >= http.StatusInternalServerError && !models.ErrBusy.Is(p.err) {
-		_ = c.Error(p)
+		kept := p // only a fault is worth memory that outlives its answer
+		_ = c.Error(&kept)
 	}
 }
 
@@ -263,9 +285,9 @@ func explainHuma() {
 
 func humaProblem(ctx huma.Context, status int, _ string, errs ...error) huma.StatusError {
 	c := humagin.Unwrap(ctx)
-	p := newProblem(merge(status, errs), c.Request, c.Writer.Header().Get(requestIDHeader))
+	p := newProblem(merge(status, errs), c.Request, requestIDOf(c))
 	announce(c, p)
-	return p
+	return &p
 }
 
 // merge makes one error of what huma and our decoder found. One that is not about single places (malformed_json, or
@@ -278,7 +300,7 @@ func merge(status int, errs []error) error {
 			fields = append(fields, models.FieldError{Location: d.Location, Message: d.Message, Value: shortValue(d.Value)})
 			continue
 		}
-		if known, ok := err.(*models.Error); ok && known.Code == models.ErrInvalid.Code && len(known.Fields) > 0 {
+		if known, ok := errors.AsType[*models.Error](err); ok && known.Code == models.ErrInvalid.Code && len(known.Fields) > 0 {
 			fields = append(fields, known.Fields...)
 			continue
 		}

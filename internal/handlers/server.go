@@ -52,7 +52,7 @@ type Deps struct {
 	// TrustedProxies are the addresses or CIDRs whose X-Forwarded-For is believed for the client's address in the
 	// log; none by default.
 	TrustedProxies []string
-	RequestTimeout time.Duration // default DefaultTimeout
+	RequestTimeout time.Duration // default DefaultTimeout; POST /bookings is bounded by its box office instead
 }
 
 // server is what all requests share.
@@ -140,7 +140,7 @@ func (s *server) prepareRouter(trusted []string) error {
 func (s *server) register(a *api, d Deps) {
 	(&events{events: d.Events, currency: cmp.Or(d.Currency, "USD")}).register(a)
 	(&users{users: d.Users}).register(a)
-	(&bookings{bookings: d.Bookings, timeout: s.timeout}).register(a)
+	(&bookings{bookings: d.Bookings}).register(a)
 	(&letters{letters: d.Letters}).register(a)
 	(&callbacks{callbacks: cmp.Or(d.Callbacks, services.NewCallbacks(nil, nil, nil)), timeout: s.timeout}).register(a)
 	newHealth(d).register(a)

@@ -17,9 +17,11 @@ import (
 type Metrics struct {
 	registry  *prometheus.Registry
 	requests  *prometheus.HistogramVec
+	known     cache[request, prometheus.Observer] // of requests
 	batchSize prometheus.Histogram
 	batchTime *prometheus.HistogramVec
 	refused   *prometheus.CounterVec
+	codes     cache[string, prometheus.Counter] // of refused
 	loopRuns  *prometheus.CounterVec
 	loopItems *prometheus.CounterVec
 	payments  *prometheus.CounterVec
@@ -70,7 +72,17 @@ func (m *Metrics) Handler() http.Handler {
 
 // Request counts an answered HTTP request.
 func (m *Metrics) Request(route, method string, status int, took time.Duration) {
-	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Observe(took.Seconds())
+	m.known.get(request{route, method, status}, m.observer).Observe(took.Seconds())
+}
+
+// request is the labels of one.
+type request struct {
+	route, method string
+	status        int
+}
+
+func (m *Metrics) observer(r request) prometheus.Observer {
+	return m.requests.WithLabelValues(r.route, r.method, strconv.Itoa(r.status))
 }
 
 // Batch counts a transaction of a desk.
@@ -80,7 +92,9 @@ func (m *Metrics) Batch(commands int, took time.Duration, err error) {
 }
 
 // Refused counts a booking that was refused without a transaction.
-func (m *Metrics) Refused(code string) { m.refused.WithLabelValues(code).Inc() }
+func (m *Metrics) Refused(code string) {
+	m.codes.get(code, func(code string) prometheus.Counter { return m.refused.WithLabelValues(code) }).Inc()
+}
 
 // Round counts a round of a background job.
 func (m *Metrics) Round(job string, items int, err error) {

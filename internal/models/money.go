@@ -89,22 +89,30 @@ func MaxAmount(currency Currency) int64 {
 }
 
 // String is the exact decimal with the currency's decimals, without the currency: "75.50".
-func (m Money) String() string {
-	decimals := m.Currency.Decimals()
-	text := strconv.FormatUint(uint64(abs(m.Minor)), 10)
-	if m.Minor == math.MinInt64 {
-		text = "9223372036854775808"
-	}
-	if missing := decimals + 1 - len(text); missing > 0 {
-		text = strings.Repeat("0", missing) + text
-	}
-	if decimals > 0 {
-		text = text[:len(text)-decimals] + "." + text[len(text)-decimals:]
-	}
+func (m Money) String() string { return string(m.Append(nil)) }
+
+// Append appends what String gives.
+func (m Money) Append(b []byte) []byte {
+	size := uint64(m.Minor)
 	if m.Minor < 0 {
-		text = "-" + text
+		b, size = append(b, '-'), -size
 	}
-	return text
+	var room [20]byte
+	digits := strconv.AppendUint(room[:0], size, 10)
+	whole := len(digits) - m.Currency.Decimals()
+	if whole <= 0 {
+		b = append(b, '0')
+	} else {
+		b = append(b, digits[:whole]...)
+	}
+	if m.Currency.Decimals() == 0 {
+		return b
+	}
+	b = append(b, '.')
+	for ; whole < 0; whole++ {
+		b = append(b, '0')
+	}
+	return append(b, digits[whole:]...)
 }
 
 // Times multiplies by a number of tickets; false when the product is beyond [MaxAmount].

@@ -30,10 +30,10 @@ func given(s *EventState, user UserID, status Status, reason CancelReason) *Book
 	verdict := s.Decide(&Reserve{Booking: NewID[BookingID](), User: user, Quantity: 2, Method: SimOK})
 	b := *verdict.Booking
 	s.Bookings[b.ID] = &b
-	switch {
-	case status == Confirmed:
+	switch status {
+	case Confirmed:
 		s.confirm(&b)
-	case status == Cancelled:
+	case Cancelled:
 		s.cancel(&b, reason)
 	}
 	s.changes = Changes{}

@@ -84,8 +84,20 @@ var mutants = []mutant{
 		pkg: boxoffice, tests: "TestDesk_lets",
 	}, {
 		name: "the latch outlives a release at its desk", file: "internal/boxoffice/desk.go",
-		old: "	d.latch = latch{}\n	if event != nil", new: "	if d.latch.until.IsZero() && event != nil",
+		old: "	d.latch.Store(&latch{", new: "	d.latch.CompareAndSwap(nil, &latch{",
 		pkg: boxoffice, tests: "TestLatch",
+	}, {
+		name: "all who come after the latch look at once", file: "internal/boxoffice/desk.go",
+		old: "hopeless && !fresh && len(batch) > 0", new: "false",
+		pkg: boxoffice, tests: "TestLatch",
+	}, {
+		name: "what was seen counts from the end of the commit", file: "internal/boxoffice/desk.go",
+		old: "until: seen.Add(", new: "until: d.office.options.Now().Add(",
+		pkg: boxoffice, tests: "TestLatch",
+	}, {
+		name: "a buyer's patience has no end", file: "internal/boxoffice/patience.go",
+		old: "close(over)", new: "_ = over",
+		pkg: boxoffice, tests: "TestReserve",
 	}, {
 		name: "the latch stands before an answered key", file: "internal/boxoffice/office.go",
 		old: "if c.Key != \"\" {", new: "if false {",
