@@ -651,7 +651,7 @@ func TestReserve_ends_when_its_patience_does(t *testing.T) {
 		const long = 16 * time.Second
 		store := newScripted(1000)
 		store.entered, store.gate = make(chan struct{}, 10), make(chan struct{})
-		office := New(store, Options{Patience: long, MaxBatch: 1})
+		office := New(store, Options{Patience: long, MaxBatch: 1, MaxWait: time.Minute})
 		var group sync.WaitGroup
 		wait := func(want error) {
 			group.Go(func() {
