@@ -92,7 +92,6 @@ func (d *desk) collect(served bool) (batch []*order, more bool) {
 	now := d.office.options.Now()
 	fresh := known != nil && (served || !known.sent.Load() && now.Before(known.until))
 	for l := range d.inbox {
-		before := len(batch)
 		more = more || len(d.inbox[l]) > 0
 		n, full := 0, len(batch)+d.office.options.MaxBatch
 		for ; n < len(d.inbox[l]) && len(batch) < full; n++ {
@@ -112,9 +111,6 @@ func (d *desk) collect(served bool) (batch []*order, more bool) {
 			}
 		}
 		d.inbox[l] = rest(d.inbox[l], n)
-		if lane(l) == buyers {
-			d.office.rush.note(len(batch)-before, d.office.options.MaxBatch, now)
-		}
 	}
 	d.working = more
 	return batch, more

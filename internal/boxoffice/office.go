@@ -58,8 +58,8 @@ type Office struct {
 	closed atomic.Bool
 	busy   sync.WaitGroup // desks at work
 
-	rush     rush
-	orders   sync.Pool // of *order
+	waiting  atomic.Int64 // buyers in Reserve who wait for a transaction or in one
+	orders   sync.Pool    // of *order
 	patience patience
 
 	mu    sync.Mutex // guards desks; taken before a desk's lock, never after
@@ -120,8 +120,13 @@ func (o *Office) Reserve(ctx context.Context, event models.EventID, c *models.Re
 	if err := d.submit([]*order{one}, buyers); err != nil {
 		return o.refuse(ctx, event, c, err)
 	}
+	o.waiting.Add(1)
+	defer o.waiting.Add(-1)
 	return one.wait(ctx, o.patience.over())
 }
+
+// Waiting tells how many buyers wait for their booking in this process now.
+func (o *Office) Waiting() int { return int(o.waiting.Load()) }
 
 // refuse looks a keyed request up before it is refused without a transaction.
 func (o *Office) refuse(ctx context.Context, event models.EventID, c *models.Reserve, refusal *models.Error) (models.Verdict, error) {

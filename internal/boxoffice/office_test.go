@@ -164,8 +164,14 @@ func TestDesk_batches_what_waits_while_another_batch_commits(t *testing.T) {
 		<-store.entered
 		ask(70)
 		synctest.Wait()
+		if waiting := office.Waiting(); waiting != 71 {
+			t.Errorf("%d buyers wait, want 71", waiting)
+		}
 		close(store.gate)
 		group.Wait()
+		if waiting := office.Waiting(); waiting != 0 {
+			t.Errorf("%d buyers still wait", waiting)
+		}
 		if got := fmt.Sprint(store.batches); got != "[1 50 20]" {
 			t.Errorf("batches %s; want one alone, a full one, and the rest", got)
 		}

@@ -9,17 +9,26 @@ import (
 	"quantix/internal/services"
 )
 
-// mostLag bounds how long payments let buyers go first. It is short beside the deadline, which the sweeper heeds.
-const mostLag = 30 * time.Second
-
 // workerBatch is how many messages a worker reads at once; never more than it can have in hand, for what it has read nobody
 // else gets until it has been dead for half a minute.
 const workerBatch = 256
 
-// giveWay tells payments' loops to leave the database and the processors to buyers: while they come faster than they are
-// served, but for no longer than bookings can wait.
-func (a *app) giveWay() bool {
-	return a.office.Rush() && a.payments.Lag() < min(mostLag, a.config.PaymentDeadline/4)
+const (
+	// needyCrowd is how many buyers must wait at a time to be in need: fewer come and go as fast as they are served.
+	needyCrowd = 32
+	// mostPause bounds the loops' pauses, which are a millisecond for every buyer who waits.
+	mostPause = 500 * time.Millisecond
+	// mostLag bounds for how long bookings wait until their payments give way no longer. It is short beside the deadline.
+	mostLag = 30 * time.Second
+)
+
+// giveWay tells payments' loops how long to leave the database and the processors to buyers who wait.
+func (a *app) giveWay() time.Duration {
+	waiting := a.office.Waiting()
+	if waiting < needyCrowd || a.payments.Lag() > min(mostLag, a.config.PaymentDeadline/4) {
+		return 0
+	}
+	return min(time.Duration(waiting)*time.Millisecond, mostPause)
 }
 
 // workers is every background loop of this process, at work or not.

@@ -40,10 +40,10 @@ func TestLoadDefaults(t *testing.T) {
 		DB:         DB{Host: "localhost", Port: 5432, User: "postgres", Password: "password", Name: "ticket_booking"},
 		DBMaxConns: 20, DBLockTimeout: 3 * time.Second,
 		DataDir: "./data", LogLevel: slog.LevelInfo, LogFormat: LogText, AutoMigrate: true,
-		ShutdownTimeout: 10 * time.Second, PaymentDeadline: 15 * time.Minute, PaymentConcurrency: 512,
+		ShutdownTimeout: 10 * time.Second, PaymentDeadline: 15 * time.Minute, PaymentConcurrency: 1024,
 		PaymentSimLatency: 50 * time.Millisecond, PaymentRetryBase: time.Second,
 		PaymentGateway:       Simulator,
-		MaxTicketsPerBooking: 100, MaxInbox: 10_000, Currency: "USD",
+		MaxTicketsPerBooking: 100, MaxInbox: 10_000, MaxWait: 2 * time.Second, Currency: "USD",
 	}
 	got := load(t, nil)
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Config{})); diff != "" {
@@ -220,6 +220,7 @@ var wrong = map[string][]string{
 	"PAYMENT_SIM_CALLBACK_URL": {"localhost:8080", "ftp://h", "http://u:p@h/"},
 	"MAX_TICKETS_PER_BOOKING":  {"0", "1000001", "1e3"},
 	"MAX_INBOX":                {"0", "none"},
+	"MAX_WAIT":                 {"0", "61s"},
 	"CURRENCY":                 {"usd", "US", "EURO", "E2R", "€€"},
 	"DATA_DIR":                 {"a\nb"},
 	"AUTO_MIGRATE":             {"yes please", "2"},

@@ -96,7 +96,7 @@ var options = []Option{
 		Accepts: "minutes, or a duration such as 90s or 2m; 1s to 720h",
 		set:     func(c *Config, v string) error { return minutes(&c.PaymentDeadline, v, second, 720*hour) },
 	}, {
-		Name: "PAYMENT_CONCURRENCY", Default: "512", Help: "payments under way at once, in one process",
+		Name: "PAYMENT_CONCURRENCY", Default: "1024", Help: "payments under way at once, in one process",
 		Accepts: "a whole number, 1 to 10000",
 		set:     func(c *Config, v string) error { return integer(&c.PaymentConcurrency, v, 1, 10_000) },
 	}, {

@@ -139,16 +139,18 @@ func (p *polling) rest(ctx context.Context) {
 	}
 }
 
-// defaultYield is how long payments' loops pause when they give way to buyers.
-const defaultYield = 250 * time.Millisecond
+// GiveWay tells for how long payments' loops should pause before their next piece of work, because buyers need the
+// database and the processors more; nil, and zero: not at all.
+type GiveWay func() time.Duration
 
-// giveWay pauses while others are in need; nil never does. It tells whether it did.
-func giveWay(ctx context.Context, inNeed func() bool, yield time.Duration) bool {
-	if inNeed == nil || !inNeed() {
+// pause lets buyers go first, and tells whether there was need to.
+func (g GiveWay) pause(ctx context.Context) bool {
+	if g == nil {
 		return false
 	}
-	repository.Pause(ctx, yield)
-	return true
+	need := g()
+	repository.Pause(ctx, need)
+	return need > 0
 }
 
 // lasting gives a context that ends grace after ctx, so that what is in hand can be finished.

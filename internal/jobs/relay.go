@@ -21,17 +21,17 @@ type Relay struct {
 	Lease    time.Duration   // how long claimed rows are left to this process; default 10 s
 	Rows     int             // rows of one round; default 256
 	Bookings int             // bookings of one Publish; default 1,000
-	// GiveWay tells whether buyers need the database and the processors more; optional. Then the relay pauses and claims a
-	// few rows only: what waits for the worker may as well wait in the outbox.
-	GiveWay func() bool
-	Yield   time.Duration // that pause; default 250 ms
+	GiveWay  GiveWay         // before it claims rows, and then only few; optional
 
 	inHand     []models.OutboxRow // claimed and not yet published
 	remembered models.QueueMark   // what the store remembers of the queue, as far as this relay knows
 }
 
-// fewRows of a rush hold a thousand bookings or two.
-const fewRows = 4
+// While the relay gives way, it only keeps the worker in work: what waits in the queue may as well wait in the outbox.
+const (
+	enough  = 2000 // messages in the queue
+	fewRows = 8
+)
 
 // Name is "relay".
 func (r *Relay) Name() string { return "relay" }
@@ -42,7 +42,6 @@ func (r *Relay) Run(ctx context.Context) error {
 	setDefault(&r.Lease, 10*time.Second)
 	setDefault(&r.Rows, 256)
 	setDefault(&r.Bookings, 1000)
-	setDefault(&r.Yield, defaultYield)
 	r.Settings = r.withDefaults(500 * time.Millisecond)
 	p := polling{Settings: r.Settings, name: r.Name(), wake: r.Wake, gather: r.Gather}
 	return p.run(ctx, r.carry)
@@ -53,7 +52,10 @@ func (r *Relay) Run(ctx context.Context) error {
 func (r *Relay) carry(ctx context.Context) (published int, more bool, err error) {
 	most := r.Rows
 	if len(r.inHand) == 0 {
-		if giveWay(ctx, r.GiveWay, r.Yield) {
+		if r.GiveWay.pause(ctx) {
+			if depth, err := r.Queue.Depth(ctx); err != nil || depth >= enough {
+				return 0, false, err
+			}
 			most = min(most, fewRows)
 		}
 		if r.inHand, err = r.Store.ClaimOutbox(ctx, most, r.Lease); err != nil || len(r.inHand) == 0 {

@@ -60,23 +60,39 @@ func (r *rowsClaimed) ClaimOutbox(_ context.Context, limit int, _ time.Duration)
 	return nil, nil
 }
 
-func TestRelay_gives_way_in_a_rush(t *testing.T) {
+// deep is a queue that holds so many messages.
+type deep struct {
+	queue.Queue
+	depth int64
+}
+
+func (d *deep) Depth(context.Context) (int64, error) { return d.depth, nil }
+
+// While buyers are in need the relay keeps the worker in work, and does no more.
+func TestRelay_gives_way(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		rush := true
-		outbox := &rowsClaimed{}
-		r := &Relay{Store: outbox, Settings: Settings{Interval: time.Nanosecond}, GiveWay: func() bool { return rush }, Yield: 200 * time.Millisecond}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second-1)
-		defer cancel()
-		if err := r.Run(ctx); err != nil {
-			t.Error(err)
+		need := 200 * time.Millisecond
+		outbox, q := &rowsClaimed{}, &deep{}
+		r := &Relay{Store: outbox, Queue: q, Settings: Settings{Interval: time.Nanosecond}, GiveWay: func() time.Duration { return need }}
+		second := func(want ...int) {
+			t.Helper()
+			outbox.limits = nil
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second-1)
+			defer cancel()
+			if err := r.Run(ctx); err != nil {
+				t.Error(err)
+			}
+			if diff := cmp.Diff(want, outbox.limits); diff != "" {
+				t.Errorf("rows asked for in a second: %s", diff)
+			}
 		}
-		if diff := cmp.Diff([]int{fewRows, fewRows, fewRows, fewRows, fewRows}, outbox.limits); diff != "" {
-			t.Errorf("rows asked for in a second of rush: %s", diff)
-		}
-		rush, outbox.limits = false, nil
+		second(fewRows, fewRows, fewRows, fewRows, fewRows)
+		q.depth = enough
+		second()
+		need = 0
 		if _, _, err := r.carry(t.Context()); err != nil || len(outbox.limits) != 1 || outbox.limits[0] <= fewRows {
-			t.Errorf("after the rush it asks for %v rows, %v", outbox.limits, err)
+			t.Errorf("when nobody is in need it asks for %v rows, %v", outbox.limits, err)
 		}
 	})
 }

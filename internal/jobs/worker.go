@@ -30,11 +30,7 @@ type Worker struct {
 	Consumer string        // unique among all processes; default a new UUID
 	Batch    int           // messages read at once; default 256
 	Wait     time.Duration // how long one read waits for messages; default 500 ms
-
-	// GiveWay tells whether buyers need the database and the processors more; optional. Then the worker pauses between
-	// two reads, and so goes on in few large batches.
-	GiveWay func() bool
-	Yield   time.Duration // that pause; default 250 ms
+	GiveWay  GiveWay       // before each read, so that payments go on in few large batches; optional
 }
 
 // Name is "worker".
@@ -46,12 +42,11 @@ func (w *Worker) Run(ctx context.Context) error {
 	setDefault(&w.Consumer, newConsumer(w.Name()))
 	setDefault(&w.Batch, 256)
 	setDefault(&w.Wait, 500*time.Millisecond)
-	setDefault(&w.Yield, defaultYield)
 	w.Settings = w.withDefaults(time.Second)
 	p := polling{Settings: w.Settings, name: w.Name(), finish: w.Payments.Drain}
 	in := intake{queue: w.Queue, payments: w.Payments, letters: w.Letters, logger: p.Logger}
 	return p.run(ctx, func(work context.Context) (int, bool, error) {
-		giveWay(ctx, w.GiveWay, w.Yield)
+		w.GiveWay.pause(ctx)
 		messages, err := w.Queue.Receive(work, w.Consumer, w.Batch, w.Wait)
 		if err != nil {
 			return 0, false, err

@@ -26,22 +26,22 @@ func (r *reads) Receive(ctx context.Context, _ string, _ int, wait time.Duration
 
 func (r *reads) Ack(context.Context, []queue.Message) error { return nil }
 
-func TestWorker_gives_way_in_a_rush(t *testing.T) {
+func TestWorker_gives_way(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, test := range []struct {
 			name    string
-			giveWay func() bool
+			giveWay GiveWay
 			want    int
 		}{
 			{"nobody to give way to", nil, 100},
-			{"no rush", func() bool { return false }, 100},
-			{"a rush", func() bool { return true }, 4},
+			{"nobody in need", func() time.Duration { return 0 }, 100},
+			{"a crowd", func() time.Duration { return 240 * time.Millisecond }, 4},
 		} {
 			q := &reads{}
 			w := &Worker{
 				Queue: q, Payments: services.NewPayments(nil, nil, nil, services.PaymentOptions{}), Wait: 10 * time.Millisecond,
-				GiveWay: test.giveWay, Yield: 240 * time.Millisecond,
+				GiveWay: test.giveWay,
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			if err := w.Run(ctx); err != nil {

@@ -27,7 +27,7 @@ type PaymentObserver interface {
 
 // PaymentOptions are the settings of payments; the zero value of each is a sensible default.
 type PaymentOptions struct {
-	Concurrency int           // gateway calls under way at once; default 512
+	Concurrency int           // gateway calls under way at once; default 1,024
 	Timeout     time.Duration // of one gateway call; default 5 s
 	Lease       time.Duration // how long a charge in hand is left to its process; default 30 s, never less than all calls of one try
 	RetryBase   time.Duration // pause after the first error, doubled with each further one; default 1 s
@@ -60,7 +60,7 @@ type Payments struct {
 
 // NewPayments works on a store, a box office and a gateway.
 func NewPayments(store PaymentStore, office *boxoffice.Office, gateway payments.Gateway, o PaymentOptions) *Payments {
-	setDefault(&o.Concurrency, 512)
+	setDefault(&o.Concurrency, 1024)
 	setDefault(&o.Timeout, 5*time.Second)
 	setDefault(&o.Lease, 30*time.Second)
 	o.Lease = max(o.Lease, callsOfATry*o.Timeout+settleTimeout)
