@@ -103,13 +103,15 @@ func (b *bars) snapshot(ctx context.Context) error {
 	if b.small > 1 {
 		length = snapshotLoad / 60
 	}
-	tenth := int(length / 10 / time.Second)
+	// In the first minute payments give way to the crowd; what comes after that is the rate that lasts.
+	settling := length / 10
+	tenth, first := int(length/10/time.Second), int(settling/time.Second)
 	return b.onServer(ctx, func(s scratch, server *private) error {
 		var held *onsale.HeldSnapshot
 		r, err := b.beside(ctx, server, onsale.Scenario{
-			Connections: crowd, Duration: length, TicketsPerEvent: 1 << 30, Users: 100_000 / b.small, Warmup: b.warmup,
+			Connections: crowd, Duration: settling + length, TicketsPerEvent: 1 << 30, Users: 100_000 / b.small, Warmup: b.warmup,
 		}, func() (err error) {
-			if err = pause(ctx, length/10); err == nil {
+			if err = pause(ctx, settling+length/10); err == nil {
 				held, err = onsale.HoldSnapshot(ctx, s.config.DatabaseURL)
 			}
 			return err
@@ -122,11 +124,11 @@ func (b *bars) snapshot(ctx context.Context) error {
 		}
 		var tenths []string
 		for i := range 10 {
-			tenths = append(tenths, fmt.Sprintf("%.0f", onsale.AcceptedPerSecond(r.Series, i*tenth, (i+1)*tenth)))
+			tenths = append(tenths, fmt.Sprintf("%.0f", onsale.AcceptedPerSecond(r.Series, first+i*tenth, first+(i+1)*tenth)))
 		}
 		b.say("  bookings/s by tenths of the time: %s", strings.Join(tenths, " "))
-		b.addResult(onsale.SnapshotStart, r, onsale.AcceptedPerSecond(r.Series, 0, tenth))
-		b.addResult(onsale.Snapshot, r, onsale.AcceptedPerSecond(r.Series, 9*tenth, 10*tenth))
+		b.addResult(onsale.SnapshotStart, r, onsale.AcceptedPerSecond(r.Series, first, first+tenth))
+		b.addResult(onsale.Snapshot, r, onsale.AcceptedPerSecond(r.Series, first+9*tenth, first+10*tenth))
 		return nil
 	})
 }

@@ -25,7 +25,11 @@ func TestHealthcheck_knows_every_form_of_HOST(t *testing.T) {
 			web.Listener = listener
 			web.Start()
 			t.Cleanup(web.Close)
-			env := []string{"HOST=" + host, fmt.Sprintf("PORT=%d", listener.Addr().(*net.TCPAddr).Port)}
+			_, port, err := net.SplitHostPort(listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			env := []string{"HOST=" + host, "PORT=" + port}
 			if stdout, stderr, status := quantix(t, t.TempDir(), env, "healthcheck"); status != 0 || stdout != "/readyz\n" {
 				t.Errorf("%d %s%s", status, stdout, stderr)
 			}

@@ -48,7 +48,7 @@ func launch(ctx context.Context, p Program, c config.Config, dir string, setting
 	if err != nil {
 		return nil, err
 	}
-	address, err := freeAddress()
+	address, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -104,8 +104,8 @@ func repeat(p Program, lines *bufio.Scanner) {
 	}
 }
 
-func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func freeAddress(ctx context.Context) (string, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
@@ -116,9 +116,10 @@ func freeAddress() (string, error) {
 // awaitServer waits until a connection is accepted: the listener opens when all else is ready.
 func awaitServer(ctx context.Context, address string) error {
 	var err error
+	dialer := net.Dialer{Timeout: time.Second}
 	for begun := time.Now(); time.Since(begun) < 30*time.Second; {
 		var line net.Conn
-		if line, err = net.DialTimeout("tcp", address, time.Second); err == nil {
+		if line, err = dialer.DialContext(ctx, "tcp", address); err == nil {
 			return line.Close()
 		}
 		select {

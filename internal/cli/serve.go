@@ -56,7 +56,7 @@ func runServe(ctx context.Context, p Program, args []string) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", c.Addr())
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Addr())
 	if err != nil {
 		return errors.Join(fmt.Errorf("listen on %s: %w; set PORT to a free one", c.Addr(), err), a.close())
 	}
@@ -81,7 +81,7 @@ func runWorker(ctx context.Context, p Program, args []string) error {
 	}
 	loops := a.workers()
 	loops.start()
-	closeHealth := a.openHealth()
+	closeHealth := a.openHealth(ctx)
 	a.logger.Info("quantix works", "version", version, "store", c.Store(), "queue", c.Queue())
 	<-ctx.Done()
 	a.logger.Info("stopping: finishing what is in hand")

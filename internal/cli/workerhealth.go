@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -10,12 +11,12 @@ import (
 
 // openHealth shows a worker's health and metrics on WORKER_PORT, and gives what ends that. A worker that cannot listen
 // works all the same: payments matter more than their numbers.
-func (a *app) openHealth() (end func() error) {
+func (a *app) openHealth(ctx context.Context) (end func() error) {
 	end = func() error { return nil }
 	if a.config.WorkerAddr() == "" {
 		return end
 	}
-	server, err := a.serveHealth(a.config.WorkerAddr())
+	server, err := a.serveHealth(ctx, a.config.WorkerAddr())
 	if err != nil {
 		a.logger.Warn("this worker shows neither health nor metrics; set WORKER_PORT to a free port, or to 0", "error", err)
 		return end
@@ -23,14 +24,14 @@ func (a *app) openHealth() (end func() error) {
 	return server.Close
 }
 
-func (a *app) serveHealth(address string) (*http.Server, error) {
+func (a *app) serveHealth(ctx context.Context, address string) (*http.Server, error) {
 	handler, err := handlers.NewHealth(handlers.Deps{
 		Logger: a.logger, Ready: a.ready, Metrics: a.metrics.Handler(), Version: version, TrustedProxies: a.config.TrustedProxies,
 	})
 	if err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", address)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}

@@ -2,7 +2,6 @@ package database
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -27,7 +26,7 @@ func openSQLite(t *testing.T, dir string) *SQLite {
 	return db
 }
 
-func silent() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func silent() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func TestADataDirectoryHasOneWriter(t *testing.T) {
 	t.Parallel()

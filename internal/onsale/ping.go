@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 )
@@ -56,7 +57,7 @@ func Ping(ctx context.Context, p Probe) (ProbeResult, error) {
 	if err := p.check(); err != nil {
 		return ProbeResult{}, err
 	}
-	if p.Method == "POST" && p.Body == nil {
+	if p.Method == http.MethodPost && p.Body == nil {
 		p.Body = sampleBooking(to)
 	}
 	return ping(ctx, p, to)

@@ -6,6 +6,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -46,7 +47,7 @@ func (m mutant) try() (verdict string, ok bool) {
 		return "STALE", false
 	}
 	defer clean()
-	command := exec.Command("go", "test", "-count=1", "-timeout=5m", "-overlay", overlay, "-run", m.tests, m.pkg)
+	command := exec.CommandContext(context.Background(), "go", "test", "-count=1", "-timeout=5m", "-overlay", overlay, "-run", m.tests, m.pkg)
 	output, err := command.CombinedOutput()
 	switch {
 	case err == nil:

@@ -1,6 +1,7 @@
 package simulator_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -156,7 +157,7 @@ func FuzzReadCallback(f *testing.F) {
 				t.Errorf("%s: %v", body, err)
 			}
 		}
-		if err != nil && err != payments.ErrUnreadable {
+		if err != nil && !errors.Is(err, payments.ErrUnreadable) {
 			t.Errorf("%s: %v", body, err)
 		}
 	})

@@ -21,7 +21,10 @@ const (
 type transport struct{ base *http.Transport }
 
 func newTransport() *transport {
-	base := http.DefaultTransport.(*http.Transport).Clone()
+	base := &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 10 * time.Second}
+	if usual, is := http.DefaultTransport.(*http.Transport); is {
+		base = usual.Clone()
+	}
 	base.MaxIdleConns, base.MaxIdleConnsPerHost = 256, 256
 	base.IdleConnTimeout = 30 * time.Second
 	base.MaxResponseHeaderBytes = maxHeaders

@@ -248,9 +248,8 @@ func testMark(t *testing.T, open OpenFunc) {
 
 func testNotLost(t *testing.T, open OpenFunc) {
 	q := open(t, 100)
-	remembered := mark(t, q)
 	for range 3 {
-		remembered = publish(t, q, Refs(2))
+		remembered := publish(t, q, Refs(2))
 		ack(t, q, receive(t, q, "a", 1))
 		if now := mark(t, q); queue.Lost(remembered, now) {
 			t.Fatalf("lost between %+v and %+v", remembered, now)

@@ -48,7 +48,9 @@ var outboxRules = rules{
 		s.ok("claiming the outbox", err)
 		booked := []models.BookingID{}
 		for _, i := range []int{0, 2, 3} {
-			booked = append(booked, commands[i].(*models.Reserve).Booking)
+			if c, is := commands[i].(*models.Reserve); is {
+				booked = append(booked, c.Booking)
+			}
 		}
 		same(t, "the outbox", rows, []models.OutboxRow{{ID: batch, Event: event.ID, Bookings: booked}})
 	},

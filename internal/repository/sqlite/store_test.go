@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -77,7 +76,7 @@ var template = sync.OnceValues(func() ([]byte, error) {
 		return nil, err
 	}
 	defer db.Close()
-	if err := database.MigrateSQLite(context.Background(), db, slog.New(slog.NewTextHandler(io.Discard, nil))); err != nil {
+	if err := database.MigrateSQLite(context.Background(), db, slog.New(slog.DiscardHandler)); err != nil {
 		return nil, err
 	}
 	return os.ReadFile(db.Path())
