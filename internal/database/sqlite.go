@@ -52,7 +52,7 @@ func OpenSQLite(o SQLiteOptions) (*SQLite, error) {
 	}
 	db.lock = lock
 	if err := db.prepareFile(); err != nil {
-		return nil, errors.Join(err, lock.Close())
+		return nil, errors.Join(err, unlockFile(lock))
 	}
 	return db, nil
 }
@@ -71,9 +71,9 @@ func (db *SQLite) Close() error {
 	lock := db.lock
 	db.lock = nil
 	if err := lock.Truncate(0); err != nil { // nobody holds it any more
-		return errors.Join(fmt.Errorf("clear the lock of the data directory: %w", err), lock.Close())
+		return errors.Join(fmt.Errorf("clear the lock of the data directory: %w", err), unlockFile(lock))
 	}
-	return lock.Close()
+	return unlockFile(lock)
 }
 
 func (db *SQLite) checkPresent() error {

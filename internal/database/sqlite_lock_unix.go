@@ -30,3 +30,9 @@ func lockFile(path string) (*os.File, error) {
 	}
 	return file, nil
 }
+
+// unlockFile lets go of the lock. Closing alone would not: a program that this process is just starting holds the file,
+// too, until its own code runs.
+func unlockFile(file *os.File) error {
+	return errors.Join(syscall.Flock(int(file.Fd()), syscall.LOCK_UN), file.Close())
+}

@@ -33,3 +33,6 @@ func lockFile(path string) (*os.File, error) {
 	}
 	return file, nil
 }
+
+// unlockFile lets go of the lock.
+func unlockFile(file *os.File) error { return file.Close() }
