@@ -69,6 +69,14 @@ func TestPayments_know_how_long_bookings_waited(t *testing.T) {
 			t.Errorf("the lag is %s after %s", lag, waited)
 		}
 	}
+	late := h.Book(event, 1, models.SimOK)
+	h.clock.skip(time.Hour)
+	if err := paying.Charge(t.Context(), []models.BookingRef{late}); err != nil {
+		t.Fatal(err)
+	}
+	if lag := paying.Lag(); lag < time.Hour {
+		t.Errorf("the lag is %s when all that was asked for had expired: payments would go on giving way", lag)
+	}
 	if err := paying.Drain(t.Context()); err != nil {
 		t.Error(err)
 	}

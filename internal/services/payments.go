@@ -114,17 +114,22 @@ func (p *Payments) Charge(ctx context.Context, bookings []models.BookingRef) err
 // Lag is how long the bookings whose charges were started last had waited for it, by the store's clock.
 func (p *Payments) Lag() time.Duration { return time.Duration(p.lag.Load()) }
 
+// unknownLag stands for that of bookings none of which may be charged any more: they waited for too long, perhaps.
+const unknownLag = 24 * time.Hour
+
 // noteLag takes the oldest booking's.
 func (p *Payments) noteLag(starts []repository.Start) {
+	if len(starts) == 0 {
+		p.lag.Store(int64(unknownLag))
+		return
+	}
 	var lag time.Duration
 	for i := range starts {
 		if charge := starts[i].Charge; charge != nil {
 			lag = max(lag, charge.CreatedAt.Sub(starts[i].Booking.CreatedAt))
 		}
 	}
-	if len(starts) > 0 {
-		p.lag.Store(int64(lag))
-	}
+	p.lag.Store(int64(lag))
 }
 
 // start charges bookings that slots were taken for.
@@ -132,7 +137,9 @@ func (p *Payments) start(ctx context.Context, bookings []models.BookingRef) erro
 	starts, err := write(ctx, func() ([]repository.Start, error) {
 		return p.store.StartCharges(ctx, p.gateway.Name(), bookings, p.options.Lease)
 	})
-	p.noteLag(starts)
+	if err == nil {
+		p.noteLag(starts)
+	}
 	unused := len(bookings)
 	var free []models.BookingRef
 	for i := range starts {

@@ -62,8 +62,13 @@ func (v *visit) changes() *models.Changes {
 // number. Bookings and stock need none of their own: only the holder of the event's row changes them.
 func (s *Store) AtDesk(ctx context.Context, event models.EventID, batch models.BatchID, need models.Need, decide func(*models.EventState)) error {
 	v := newVisit(event, batch, need, decide)
-	if v.size() > sharedSize || s.sharing.shuns(event) {
+	switch {
+	case v.size() > sharedSize:
 		return s.alone(ctx, v)
+	case s.sharing.shuns(event):
+		err := s.alone(ctx, v)
+		s.sharing.noteAlone(event, err)
+		return err
 	}
 	return s.sharing.join(ctx, v)
 }

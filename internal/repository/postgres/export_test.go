@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"runtime"
+
+	"quantix/internal/models"
 )
 
 // Statement is a statement whose plan a test looks at, with the indexes that it must use, and no other way.
@@ -81,3 +83,16 @@ func AwaitGuests(ctx context.Context, s *Store, n int) {
 		runtime.Gosched()
 	}
 }
+
+// Lone is how many visits wait by themselves for an event that somebody else has.
+func Lone(s *Store) int { return len(s.sharing.lone) }
+
+// AwaitLone waits until there are that many.
+func AwaitLone(ctx context.Context, s *Store, n int) {
+	for ctx.Err() == nil && Lone(s) != n {
+		runtime.Gosched()
+	}
+}
+
+// Shuns tells whether an event has its transactions to itself for now.
+func Shuns(s *Store, event models.EventID) bool { return s.sharing.shuns(event) }

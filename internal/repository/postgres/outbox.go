@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -128,6 +129,8 @@ const insertOutbox = `INSERT INTO outbox (id, event_id, booking_ids, created_at)
 // Republish writes outbox rows for bookings that a queue has lost and remembers the new mark, in one transaction.
 func (s *Store) Republish(ctx context.Context, rows []models.OutboxRow, mark models.QueueMark) error {
 	batch := &pgx.Batch{}
+	rows = slices.Clone(rows)
+	slices.SortFunc(rows, func(a, b models.OutboxRow) int { return a.Event.Compare(b.Event) }) // their keys lock the events
 	for _, r := range rows {
 		batch.Queue(insertOutbox, uuid(r.ID), uuid(r.Event), uuids(r.Bookings), s.now())
 	}

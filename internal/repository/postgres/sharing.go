@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -18,8 +19,8 @@ const (
 	// partySize is how many visits share a transaction at most.
 	partySize = 256
 	// shunFor is how long the events of a party that failed have their transactions to themselves: long enough for their
-	// desks to try again, and to find who was to blame.
-	shunFor = 5 * time.Second
+	// desks to try again, and to find who was to blame, which is then shunned for longer.
+	shunFor, shunCulpritFor = 5 * time.Second, time.Minute
 	// partyTimeout bounds a party's first round trip.
 	partyTimeout = 10 * time.Second
 )
@@ -30,6 +31,7 @@ const (
 type sharing struct {
 	store *Store
 	lanes int
+	lone  chan struct{} // held by guests whose event was somebody else's: they must not take all connections to wait for it
 
 	mu      sync.Mutex
 	waiting []*guest
@@ -46,7 +48,8 @@ type guest struct {
 }
 
 func newSharing(s *Store, lanes int) *sharing {
-	return &sharing{store: s, lanes: lanes, shunned: map[models.EventID]time.Time{}}
+	most := max(int(s.desk.Config().MaxConns)/2, 1)
+	return &sharing{store: s, lanes: lanes, lone: make(chan struct{}, most), shunned: map[models.EventID]time.Time{}}
 }
 
 // shuns tells whether an event is to have its transactions to itself for now.
@@ -59,6 +62,32 @@ func (s *sharing) shuns(event models.EventID) bool {
 		return false
 	}
 	return is
+}
+
+// noteAlone ends the shunning of an event that was not to blame, and prolongs the culprit's.
+func (s *sharing) noteAlone(event models.EventID, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case err == nil:
+		delete(s.shunned, event)
+	case errors.Is(err, repository.ErrRejected):
+		s.shunned[event] = time.Now().Add(shunCulpritFor)
+	}
+}
+
+func (s *sharing) shun(p party) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	for event, until := range s.shunned {
+		if now.After(until) {
+			delete(s.shunned, event)
+		}
+	}
+	for _, v := range p.visits {
+		s.shunned[v.event] = now.Add(shunFor)
+	}
 }
 
 // join has a visit decided with others, and gives what became of it.
@@ -102,16 +131,15 @@ func (s *sharing) next() (guests []*guest) {
 	events := make(map[models.EventID]bool, len(s.waiting))
 	var later []*guest
 	for _, g := range s.waiting {
-		if g.ctx.Err() != nil {
-			g.end(fmt.Errorf("%w: %w", repository.ErrUnavailable, g.ctx.Err()))
-			continue
-		}
-		if events[g.event] || len(guests) == partySize {
+		switch {
+		case g.ctx.Err() != nil:
+			g.leave()
+		case events[g.event] || len(guests) == partySize:
 			later = append(later, g)
-			continue
+		default:
+			events[g.event] = true
+			guests = append(guests, g)
 		}
-		events[g.event] = true
-		guests = append(guests, g)
 	}
 	s.waiting = later
 	if len(guests) == 0 {
@@ -120,50 +148,68 @@ func (s *sharing) next() (guests []*guest) {
 	return guests
 }
 
-// serve decides a party. Those whose event was somebody else's go on alone, each in its own time.
+// serve decides a party, and never waits for an event: those whose event was somebody else's go on alone, out of the lane.
 func (s *sharing) serve(guests []*guest) {
-	if len(guests) == 1 {
-		g := guests[0]
-		g.end(s.store.alone(g.ctx, g.visit))
-		return
-	}
 	p := party{}
 	for _, g := range guests {
 		p.visits = append(p.visits, g.visit)
 	}
 	p.sort()
-	ctx, cancel := context.WithTimeout(context.Background(), partyTimeout)
+	ctx, cancel := context.WithTimeout(guests[0].patience(len(guests) == 1), partyTimeout)
 	defer cancel()
-	err := s.store.transact(ctx, p)
-	if err != nil && !errors.Is(err, repository.ErrCommitUnknown) {
+	err := guarded(func() error { return s.store.transact(ctx, p) })
+	if len(guests) > 1 && blames(err) {
 		s.shun(p)
-		// One of them may be to blame, or wait for a lock: nothing was changed, and each may try again by itself.
 		err = fmt.Errorf("%w: with the batches of %d other events: %s", repository.ErrConflict, len(guests)-1, err)
 	}
 	for _, g := range guests {
 		if g.held || err != nil {
 			g.end(err)
 		} else {
-			go func() { g.end(s.store.alone(g.ctx, g.visit)) }()
+			go s.alone(g)
 		}
 	}
 }
 
-func (s *sharing) shun(p party) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := time.Now()
-	for event, until := range s.shunned {
-		if now.After(until) {
-			delete(s.shunned, event)
+// blames tells whether one of a party may be to blame for its failure, or have lost against another transaction or a lock.
+// Nothing was changed then, and each may try again by itself. A database that cannot be reached is nobody's fault.
+func blames(err error) bool {
+	return errors.Is(err, repository.ErrRejected) || errors.Is(err, repository.ErrConflict) || sqlState(err) == lockNotAvailable
+}
+
+// alone gives a guest whose event was somebody else's a transaction of its own, which waits.
+func (s *sharing) alone(g *guest) {
+	select {
+	case s.lone <- struct{}{}:
+		defer func() { <-s.lone }()
+		g.end(guarded(func() error { return s.store.alone(g.ctx, g.visit) }))
+	case <-g.ctx.Done():
+		g.leave()
+	}
+}
+
+// guarded turns a panic into a refusal: these goroutines are nobody's who could take it.
+func guarded(transact func() error) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("%w: the store panicked: %v\n%s", repository.ErrRejected, fault, debug.Stack())
 		}
+	}()
+	return transact()
+}
+
+// patience gives the context of a transaction: the guest's own, or when it has company, one that no guest can end.
+func (g *guest) patience(alone bool) context.Context {
+	if alone {
+		return g.ctx
 	}
-	for _, v := range p.visits {
-		s.shunned[v.event] = now.Add(shunFor)
-	}
+	return context.WithoutCancel(g.ctx)
 }
 
 func (g *guest) end(err error) {
 	g.err = err
 	close(g.done)
 }
+
+// leave ends a guest whose time was over before anything was done.
+func (g *guest) leave() { g.end(fmt.Errorf("%w: %w", repository.ErrUnavailable, g.ctx.Err())) }

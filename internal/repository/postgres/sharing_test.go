@@ -194,6 +194,36 @@ func TestALockedEventHoldsUpNobodyElse(t *testing.T) {
 	p.must(t, locked.ID, reserve(p.user.ID, 1))
 }
 
+// TestALockedEventLeavesItsLane: whoever comes alone for an event that somebody else has does not keep the only lane for as
+// long as it waits.
+func TestALockedEventLeavesItsLane(t *testing.T) {
+	t.Parallel()
+	p := setupParty(t)
+	locked, free := p.event(t, 3), p.event(t, 3)
+	tx, err := p.connect(t).Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), "SELECT FROM events WHERE id = $1 FOR UPDATE", locked.ID.String()); err != nil {
+		t.Fatal(err)
+	}
+	waits := p.buys(locked.ID)
+	var waiting sync.WaitGroup
+	waiting.Go(func() { p.pay(t.Context(), waits) })
+	postgres.AwaitLone(t.Context(), p.Store, 1)
+	passes := p.buys(free.ID)
+	p.pay(t.Context(), passes)
+	if passes.err != nil || postgres.Lone(p.Store) != 1 {
+		t.Errorf("the free event: %v, with %d still waiting for the other", passes.err, postgres.Lone(p.Store))
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if waiting.Wait(); waits.err != nil || p.held(t, locked.ID) != 1 || p.held(t, free.ID) != 1 {
+		t.Errorf("the locked event, once it was free: %v", waits.err)
+	}
+}
+
 // TestARuleThatPanicsFallsAlone: its caller gets the panic, and the others their tickets.
 func TestARuleThatPanicsFallsAlone(t *testing.T) {
 	t.Parallel()
@@ -233,6 +263,9 @@ func TestPoisonIsFound(t *testing.T) {
 	}
 	if passesNow.err != nil || p.held(t, good.ID) != 1 {
 		t.Errorf("the other by itself: %v", passesNow.err)
+	}
+	if !postgres.Shuns(p.Store, bad.ID) || postgres.Shuns(p.Store, good.ID) {
+		t.Error("after both were by themselves, the culprit is to be kept apart, and nobody else")
 	}
 }
 
