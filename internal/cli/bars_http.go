@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"strconv"
 	"strings"
@@ -113,52 +116,66 @@ func (b *bars) idle(ctx context.Context) error {
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// refusals has a crowd ask for the one ticket of an event. The queries are counted in the middle of it, when nothing
-// else happens but the background's work; that of a server at rest is taken off.
+// refusals has a crowd ask for the one ticket of an event. The looks at it are counted in the middle of that, by the
+// server's own metric of its desks' transactions: PostgreSQL's counters come a second or more late.
 func (b *bars) refusals(ctx context.Context) error {
-	return b.onServer(ctx, func(s scratch, server *private) error {
-		atRest, err := b.transactions(ctx, s)
-		if err != nil {
-			return err
-		}
-		var busy float64
+	return b.onServer(ctx, func(_ scratch, server *private) error {
+		var looks float64
 		scenario := onsale.Scenario{Connections: crowd, TicketsPerEvent: 1, Users: 10, Duration: b.load + countedWithin}
 		r, err := b.beside(ctx, server, scenario, func() (err error) {
-			busy, err = b.inTheMiddle(ctx, s)
+			if err = pause(ctx, 2*time.Second); err == nil {
+				looks, err = b.looks(ctx, server)
+			}
 			return err
 		})
 		if err != nil {
 			return err
 		}
 		b.addResult(onsale.Refusals, r, r.PerSecond(onsale.Refused))
-		b.addResult(onsale.RefusalReads, r, max(busy-atRest, 0))
+		b.addResult(onsale.RefusalReads, r, looks)
 		return nil
 	})
 }
 
-// countedWithin is how much longer a load lasts for the counting in its middle: to begin, and for two looks that wait
-// until PostgreSQL's processes have told what they know.
-const countedWithin = 5 * time.Second
+// countedWithin is how much longer a load lasts for the counting in its middle: to begin, and to end.
+const countedWithin = 3 * time.Second
 
-func (b *bars) inTheMiddle(ctx context.Context, s scratch) (float64, error) {
-	if err := pause(ctx, 2*time.Second); err != nil {
-		return 0, err
-	}
-	return b.transactions(ctx, s)
-}
-
-// transactions counts those of the server's database by the second.
-func (b *bars) transactions(ctx context.Context, s scratch) (float64, error) {
-	before, err := b.count(ctx, s)
+// looks counts the transactions of a server's desks by the second.
+func (b *bars) looks(ctx context.Context, server *private) (float64, error) {
+	begun := time.Now() // before the first reading: in a flood it takes its time
+	before, err := deskTransactions(ctx, server.url)
 	if err != nil {
 		return 0, err
 	}
-	begun := time.Now()
 	if err := pause(ctx, max(b.load-time.Second, time.Second)); err != nil {
 		return 0, err
 	}
-	after, err := b.count(ctx, s)
-	return float64(after.postgres.Transactions-before.postgres.Transactions) / time.Since(begun).Seconds(), err
+	after, err := deskTransactions(ctx, server.url)
+	return (after - before) / time.Since(begun).Seconds(), err
+}
+
+// deskTransactions reads how many transactions a server's desks have made, committed or not.
+func deskTransactions(ctx context.Context, url string) (sum float64, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/metrics", nil)
+	if err != nil {
+		return 0, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, fmt.Errorf("read the server's metrics: %w", err)
+	}
+	defer response.Body.Close()
+	lines := bufio.NewScanner(io.LimitReader(response.Body, 1<<20))
+	for lines.Scan() {
+		if name, value, is := strings.Cut(lines.Text(), " "); is && strings.HasPrefix(name, "quantix_desk_batch_seconds_count") {
+			count, err := strconv.ParseFloat(value, 64)
+			if err != nil {
+				return 0, fmt.Errorf("read the server's metrics: %w", err)
+			}
+			sum += count
+		}
+	}
+	return sum, lines.Err()
 }
 
 func pause(ctx context.Context, d time.Duration) error {

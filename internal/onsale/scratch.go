@@ -62,12 +62,11 @@ func SlowCommits(ctx context.Context, address string, by time.Duration) error {
 
 // PostgresCounters are what PostgreSQL has counted so far. WALBytes and Syncs are the whole server's.
 type PostgresCounters struct {
-	Transactions, Bookings, WALBytes, Syncs int64
+	Bookings, WALBytes, Syncs int64
 }
 
 const (
-	sqlTransactions = `SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()`
-	sqlBookings     = `SELECT count(*) FROM bookings`
+	sqlBookings = `SELECT count(*) FROM bookings`
 	// PostgreSQL 18 moved the counter.
 	sqlSyncs18 = `SELECT coalesce(sum(fsyncs), 0)::bigint FROM pg_stat_io WHERE object = 'wal'`
 	sqlSyncs   = `SELECT wal_sync FROM pg_stat_wal`
@@ -97,7 +96,7 @@ func CountPostgres(ctx context.Context, address string) (c PostgresCounters, err
 	for _, q := range []struct {
 		sql  string
 		into *int64
-	}{{sqlTransactions, &c.Transactions}, {sqlWALPosition, &c.WALBytes}, {syncs, &c.Syncs}, {sqlBookings, &c.Bookings}} {
+	}{{sqlWALPosition, &c.WALBytes}, {syncs, &c.Syncs}, {sqlBookings, &c.Bookings}} {
 		if err := db.QueryRow(ctx, q.sql).Scan(q.into); err != nil {
 			return c, fmt.Errorf("count: %w", err)
 		}
@@ -107,10 +106,7 @@ func CountPostgres(ctx context.Context, address string) (c PostgresCounters, err
 
 // Minus gives what was counted since.
 func (c PostgresCounters) Minus(before PostgresCounters) PostgresCounters {
-	return PostgresCounters{
-		c.Transactions - before.Transactions, c.Bookings - before.Bookings,
-		c.WALBytes - before.WALBytes, c.Syncs - before.Syncs,
-	}
+	return PostgresCounters{c.Bookings - before.Bookings, c.WALBytes - before.WALBytes, c.Syncs - before.Syncs}
 }
 
 // The ids of the bookings that a fill makes are ordered, as the program's own are.
