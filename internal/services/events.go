@@ -18,11 +18,33 @@ type EventStore interface {
 type Events struct {
 	store  EventStore
 	office *boxoffice.Office
+
+	single *sharedReads[models.EventID, models.Event]
+	lists  *sharedReads[eventList, []models.Event]
+}
+
+// eventList is a page of a list of events.
+type eventList struct {
+	filter models.EventFilter
+	limit  int
+	later  bool // than after
+	after  models.Position
 }
 
 // NewEvents works on a store and a box office.
 func NewEvents(store EventStore, office *boxoffice.Office) *Events {
-	return &Events{store: store, office: office}
+	return &Events{store: store, office: office, single: newSharedReads(store.Event), lists: newSharedReads(listEvents(store))}
+}
+
+// listEvents reads a page from a store.
+func listEvents(store EventStore) func(context.Context, eventList) ([]models.Event, error) {
+	return func(ctx context.Context, l eventList) ([]models.Event, error) {
+		page := models.Page{Limit: l.limit}
+		if l.later {
+			page.After = &l.after
+		}
+		return store.Events(ctx, l.filter, page)
+	}
 }
 
 // Create puts an event on sale. Error: models.ErrInvalid.
@@ -34,15 +56,20 @@ func (e *Events) Create(ctx context.Context, draft models.EventDraft) (models.Ev
 	return write(ctx, func() (models.Event, error) { return e.store.CreateEvent(ctx, event) })
 }
 
-// Get gives one event; its Stock is its statistics, in one snapshot and at constant cost.
+// Get gives one event, by a query that all share who ask for it at the same time; its Stock is its statistics, in one snapshot and at constant cost.
 // Error: models.ErrEventNotFound.
 func (e *Events) Get(ctx context.Context, id models.EventID) (models.Event, error) {
-	return read(e.store.Event(ctx, id))
+	return read(e.single.get(ctx, id))
 }
 
-// List gives events by date_time.
+// List gives events by date_time; the list is shared with all who ask for the same at the same time, and not to be changed.
 func (e *Events) List(ctx context.Context, filter models.EventFilter, p models.Page) ([]models.Event, error) {
-	return read(e.store.Events(ctx, filter, page(p)))
+	p = page(p)
+	key := eventList{filter: filter, limit: p.Limit, later: p.After != nil}
+	if p.After != nil {
+		key.after = *p.After
+	}
+	return read(e.lists.get(ctx, key))
 }
 
 // Update changes an event. Errors: models.ErrEventNotFound, models.ErrInvalid, models.ErrVersionMismatch,

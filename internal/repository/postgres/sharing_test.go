@@ -97,6 +97,23 @@ func (p *partyBundle) held(t *testing.T, event models.EventID) int64 {
 	return e.Stock.Held
 }
 
+// lock has somebody else hold an event's row until it is released.
+func (p *partyBundle) lock(t *testing.T, event models.EventID) (release func()) {
+	t.Helper()
+	tx, err := p.connect(t).Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), "SELECT FROM events WHERE id = $1 FOR UPDATE", event.String()); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := tx.Rollback(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestBatchesOfSeveralEventsShareATransaction, in several currencies and of events that are not there, too.
 func TestBatchesOfSeveralEventsShareATransaction(t *testing.T) {
 	t.Parallel()
@@ -173,13 +190,7 @@ func TestALockedEventHoldsUpNobodyElse(t *testing.T) {
 	t.Parallel()
 	p := setupParty(t)
 	locked, free := p.event(t, 3), p.event(t, 3)
-	tx, err := p.connect(t).Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tx.Exec(t.Context(), "SELECT FROM events WHERE id = $1 FOR UPDATE", locked.ID.String()); err != nil {
-		t.Fatal(err)
-	}
+	release := p.lock(t, locked.ID)
 	waits, passes := p.buys(locked.ID), p.buys(free.ID)
 	p.together(t, waits, passes)
 	if !errors.Is(waits.err, repository.ErrUnavailable) {
@@ -188,9 +199,7 @@ func TestALockedEventHoldsUpNobodyElse(t *testing.T) {
 	if passes.err != nil || p.held(t, free.ID) != 1 {
 		t.Errorf("the free event: %v", passes.err)
 	}
-	if err := tx.Rollback(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	release()
 	p.must(t, locked.ID, reserve(p.user.ID, 1))
 }
 
@@ -200,13 +209,7 @@ func TestALockedEventLeavesItsLane(t *testing.T) {
 	t.Parallel()
 	p := setupParty(t)
 	locked, free := p.event(t, 3), p.event(t, 3)
-	tx, err := p.connect(t).Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tx.Exec(t.Context(), "SELECT FROM events WHERE id = $1 FOR UPDATE", locked.ID.String()); err != nil {
-		t.Fatal(err)
-	}
+	release := p.lock(t, locked.ID)
 	waits := p.buys(locked.ID)
 	var waiting sync.WaitGroup
 	waiting.Go(func() { p.pay(t.Context(), waits) })
@@ -216,9 +219,7 @@ func TestALockedEventLeavesItsLane(t *testing.T) {
 	if passes.err != nil || postgres.Lone(p.Store) != 1 {
 		t.Errorf("the free event: %v, with %d still waiting for the other", passes.err, postgres.Lone(p.Store))
 	}
-	if err := tx.Rollback(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	release()
 	if waiting.Wait(); waits.err != nil || p.held(t, locked.ID) != 1 || p.held(t, free.ID) != 1 {
 		t.Errorf("the locked event, once it was free: %v", waits.err)
 	}

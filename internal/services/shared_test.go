@@ -1,0 +1,105 @@
+package services
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"quantix/internal/models"
+)
+
+// counted is a query that takes a second and gives how many were begun before it.
+type counted struct{ begun, under, most atomic.Int64 }
+
+func (c *counted) query(context.Context, string) (int64, error) {
+	n := c.begun.Add(1)
+	c.most.Store(max(c.most.Load(), c.under.Add(1)))
+	defer c.under.Add(-1)
+	time.Sleep(time.Second) // the bubble's clock
+	return n, nil
+}
+
+func TestSharedReads_answer_a_crowd_with_two_queries(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var c counted
+		reads := newSharedReads(c.query)
+		var crowd sync.WaitGroup
+		ask := func(want int64) {
+			crowd.Go(func() {
+				if got, err := reads.get(t.Context(), "event"); got != want || err != nil {
+					t.Errorf("answered by query %d (%v), want %d", got, err, want)
+				}
+			})
+			synctest.Wait()
+		}
+		ask(1)
+		time.Sleep(time.Millisecond)
+		for range 100 {
+			ask(2) // not by the first: it may have seen less than what was committed before they asked
+		}
+		crowd.Wait()
+		if ask(3); len(reads.keys) != 1 {
+			t.Errorf("%d keys, want the one that is asked about", len(reads.keys))
+		}
+		if crowd.Wait(); c.begun.Load() != 3 || c.most.Load() != 1 {
+			t.Errorf("%d queries, %d at a time, want 3, one after another", c.begun.Load(), c.most.Load())
+		}
+		if synctest.Wait(); len(reads.keys) != 0 {
+			t.Errorf("%d keys are remembered of what nobody asks about", len(reads.keys))
+		}
+	})
+}
+
+func TestSharedReads_of_other_keys_do_not_wait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var c counted
+		reads, begun := newSharedReads(c.query), time.Now()
+		var both sync.WaitGroup
+		for _, key := range []string{"a", "b"} {
+			both.Go(func() { _, _ = reads.get(t.Context(), key) })
+		}
+		if both.Wait(); time.Since(begun) != time.Second {
+			t.Errorf("two keys took %s, want the time of one", time.Since(begun))
+		}
+	})
+}
+
+func TestSharedReads_outlive_who_began_them(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var c counted
+		reads := newSharedReads(c.query)
+		ctx, leave := context.WithTimeout(t.Context(), time.Millisecond)
+		defer leave()
+		if _, err := reads.get(ctx, "event"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("who left got %v", err)
+		}
+		if got, err := reads.get(t.Context(), "event"); got != 2 || err != nil {
+			t.Errorf("who came after got %d, %v", got, err)
+		}
+	})
+}
+
+func TestSharedReads_hand_on_errors_and_panics(t *testing.T) {
+	t.Parallel()
+	reads := newSharedReads(func(_ context.Context, key string) (int, error) {
+		if key == "panic" {
+			panic("on purpose")
+		}
+		return 0, models.ErrEventNotFound
+	})
+	if _, err := reads.get(t.Context(), "unknown"); !models.ErrEventNotFound.Is(err) {
+		t.Errorf("an error came out as %v", err)
+	}
+	for range 2 { // and the key is not held for ever
+		if _, err := reads.get(t.Context(), "panic"); !errors.Is(err, models.ErrInternal) {
+			t.Errorf("a panic came out as %v", err)
+		}
+	}
+}
