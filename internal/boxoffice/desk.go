@@ -59,13 +59,17 @@ func (d *desk) submit(orders []*order, l lane) *models.Error {
 // waited for too long.
 func (d *desk) crowded(more int, now time.Time) bool {
 	waiting := d.inbox[buyers]
-	return len(waiting)+more > d.office.options.MaxInbox || len(waiting) > 0 && d.stale(waiting[0], now)
+	return len(waiting)+more > d.office.options.MaxInbox || len(waiting) > 0 && d.late(waiting[0], now)
 }
 
-// stale tells whether an order has waited for so long that its buyer may have left. To serve such buyers in turn would
+// late tells whether an order has waited for so long that its buyer may have left. To serve such buyers in turn would
 // serve nobody, once those behind them grow as old.
+func (d *desk) late(o *order, now time.Time) bool { return now.Sub(o.since) > d.office.options.MaxWait }
+
+// stale tells of an order that is late and may be refused for it.
 func (d *desk) stale(o *order, now time.Time) bool {
-	return now.Sub(o.since) > d.office.options.MaxWait
+	_, is := o.refusable()
+	return is && d.late(o, now)
 }
 
 // work serves batch after batch until nothing waits.
@@ -104,7 +108,7 @@ func (d *desk) collect(served bool) (batch []*order, more bool) {
 			case !o.take():
 			case hopeless && fresh:
 				d.turnAway(o, known.refusal())
-			case lane(l) == buyers && o.refusable() && d.stale(o, now):
+			case lane(l) == buyers && d.stale(o, now):
 				d.turnAway(o, models.ErrBusy)
 			default:
 				batch = append(batch, o)
@@ -162,7 +166,8 @@ func (l *latch) beyond(o *order) bool {
 	if l == nil {
 		return false
 	}
-	return o.refusable() && o.command.(*models.Reserve).Quantity > l.available
+	c, is := o.refusable()
+	return is && c.Quantity > l.available
 }
 
 // latched refuses a quantity that was not there a moment ago, without asking the database. A release at this desk

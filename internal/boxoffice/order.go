@@ -47,11 +47,11 @@ func (o *Office) newReservation(c *models.Reserve) *order {
 	return one
 }
 
-// refusable tells whether the order may be refused without a transaction: a buyer's who sent no key. Whoever sent one may
-// have bought before, and is looked up.
-func (o *order) refusable() bool {
-	c, is := o.command.(*models.Reserve)
-	return is && c.Key == ""
+// refusable gives the command of an order that may be refused without a transaction: a buyer's who sent no key. Whoever
+// sent one may have bought before, and is looked up.
+func (o *order) refusable() (c *models.Reserve, is bool) {
+	c, is = o.command.(*models.Reserve)
+	return c, is && c.Key == ""
 }
 
 // take claims the order for a batch; false when its caller has gone.

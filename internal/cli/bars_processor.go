@@ -25,7 +25,7 @@ func (b *bars) priced(ctx context.Context, s scratch, server *private, k onsale.
 		return r, err
 	}
 	used, bookings := count().Minus(before), r.Attempts[onsale.Accepted]
-	if unknown != nil || bookings == 0 {
+	if known := unknown == nil; !known || bookings == 0 {
 		return r, nil
 	}
 	each := func(t time.Duration) float64 { return float64(t.Microseconds()) / float64(bookings) }

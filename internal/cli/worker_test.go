@@ -48,7 +48,11 @@ func TestWorker_works_without_a_free_port(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = taken.Close() })
-	for port, says := range map[int]string{taken.Addr().(*net.TCPAddr).Port: "WORKER_PORT", 0: ""} {
+	address, is := taken.Addr().(*net.TCPAddr)
+	if !is {
+		t.Fatalf("listening on %v", taken.Addr())
+	}
+	for port, says := range map[int]string{address.Port: "WORKER_PORT", 0: ""} {
 		w := startWorker(t, port, env)
 		if !strings.Contains(w.Stderr(), says) || says == "" && strings.Contains(w.Stderr(), "health") {
 			t.Errorf("port %d: %s", port, w.Stderr())

@@ -64,14 +64,6 @@ func clean(text string) string {
 	return strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", "\uFFFD"), "\uFFFD")
 }
 
-// keyColumns splits idempotency keys into the two columns that unnest takes, each once.
-func keyColumns(all []models.ReplayKey) (users []pgtype.UUID, keys []string) {
-	for _, k := range distinct(all) {
-		users, keys = append(users, uuid(k.User)), append(keys, k.Key)
-	}
-	return users, keys
-}
-
 // instant is a time as the database keeps it.
 func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 

@@ -160,7 +160,7 @@ func (s *sharing) serve(guests []*guest) {
 	err := guarded(func() error { return s.store.transact(ctx, p) })
 	if len(guests) > 1 && blames(err) {
 		s.shun(p)
-		err = fmt.Errorf("%w: with the batches of %d other events: %s", repository.ErrConflict, len(guests)-1, err)
+		err = fmt.Errorf("%w: with the batches of %d other events: %s", repository.ErrConflict, len(guests)-1, err.Error())
 	}
 	for _, g := range guests {
 		if g.held || err != nil {

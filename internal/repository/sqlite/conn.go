@@ -46,7 +46,12 @@ func (c *conn) prepare(text string) (*statement, error) {
 		return nil, fmt.Errorf("prepare %q: %w", text, err)
 	}
 	s := &statement{Stmt: stmt}
-	s.exec, s.query = stmt.(driver.StmtExecContext), stmt.(driver.StmtQueryContext)
+	var executes, queries bool
+	s.exec, executes = stmt.(driver.StmtExecContext)
+	s.query, queries = stmt.(driver.StmtQueryContext)
+	if !executes || !queries {
+		return nil, errors.Join(fmt.Errorf("prepare %q: the driver cannot run it with a context", text), stmt.Close())
+	}
 	c.statements[text] = s
 	return s, nil
 }
