@@ -140,7 +140,7 @@ func (f *fakeQuantix) answer(w http.ResponseWriter) {
 	}
 	for _, part := range strings.SplitAfter(body, ",") {
 		fmt.Fprint(w, part)
-		w.(http.Flusher).Flush()
+		_ = http.NewResponseController(w).Flush()
 	}
 }
 

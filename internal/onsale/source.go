@@ -41,7 +41,9 @@ func (s *source) take() (buyer, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.retries) > 0 && (s.left == 0 || s.retries[0].due <= s.clock) {
-		return heap.Pop(&s.retries).(buyer), true
+		earliest := s.retries[0]
+		heap.Pop(&s.retries)
+		return earliest, true
 	}
 	if s.left == 0 {
 		return buyer{}, false
@@ -77,7 +79,14 @@ type retryHeap []buyer
 func (h retryHeap) Len() int           { return len(h) }
 func (h retryHeap) Less(i, j int) bool { return h[i].due < h[j].due }
 func (h retryHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *retryHeap) Push(x any)        { *h = append(*h, x.(buyer)) }
+
+// Push takes buyers only; container/heap knows no types.
+func (h *retryHeap) Push(x any) {
+	if b, is := x.(buyer); is {
+		*h = append(*h, b)
+	}
+}
+
 func (h *retryHeap) Pop() any {
 	last := len(*h) - 1
 	b := (*h)[last]
