@@ -49,7 +49,9 @@ func sendRaw(tb testing.TB, web *httptest.Server, text string) string {
 	if _, err := fmt.Fprint(conn, text); err != nil {
 		tb.Fatal(err)
 	}
-	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+	if half, is := conn.(*net.TCPConn); !is {
+		tb.Fatalf("the connection is a %T", conn)
+	} else if err := half.CloseWrite(); err != nil {
 		tb.Fatal(err)
 	}
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)

@@ -103,7 +103,7 @@ func (x *exchange) release() {
 // create waits no longer than the box office's patience allows, which is why it has no deadline of its own: one for each
 // request is a twentieth of what a booking costs.
 func (h *bookings) create(c *gin.Context) {
-	x := exchanges.Get().(*exchange)
+	x, _ := exchanges.Get().(*exchange) // the pool holds nothing else
 	defer x.release()
 	request, err := x.read(c.Request)
 	if err != nil {

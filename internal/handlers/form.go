@@ -30,7 +30,7 @@ const (
 
 // decode reads a body strictly into a wire type. Errors: errMalformedJSON, models.ErrInvalid.
 func decode(data []byte, into interface{ read(*form) }) error {
-	f := forms.Get().(*form)
+	f, _ := forms.Get().(*form) // the pool holds nothing else
 	defer f.release()
 	members, err := readObject(data, f.members)
 	if err != nil {

@@ -244,7 +244,7 @@ type problemBody struct {
 
 // writeProblem answers a Gin request with an error.
 func writeProblem(c *gin.Context, err error) {
-	x := exchanges.Get().(*exchange)
+	x, _ := exchanges.Get().(*exchange) // the pool holds nothing else
 	defer x.release()
 	p := newProblem(err, c.Request, requestIDOf(c))
 	announce(c, p)

@@ -54,7 +54,8 @@ func FuzzDecode(f *testing.F) {
 				t.Errorf("%T: %v", into, err)
 			}
 			if err != nil {
-				if _, err := (&Problem{err: err.(*models.Error)}).append(nil); err != nil {
+				known, _ := errors.AsType[*models.Error](err)
+				if _, err := (&Problem{err: known}).append(nil); err != nil {
 					t.Errorf("%T: the problem cannot be written: %v", into, err)
 				}
 			}
