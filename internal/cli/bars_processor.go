@@ -12,11 +12,10 @@ import (
 // system does not tell.
 func (b *bars) priced(ctx context.Context, s scratch, server *private, k onsale.Key, scenario onsale.Scenario) (onsale.Result, error) {
 	var before onsale.ProcessorTime
-	var unknown error
-	count := func() (t onsale.ProcessorTime) {
-		if unknown == nil {
-			t, unknown = onsale.CountProcessorTime(ctx, s.config.DatabaseURL, server.pid)
-		}
+	told := true // by the system, each time it was asked
+	count := func() onsale.ProcessorTime {
+		t, err := onsale.CountProcessorTime(ctx, s.config.DatabaseURL, server.pid)
+		told = told && err == nil
 		return t
 	}
 	scenario.Begun = func() { before = count() }
@@ -25,7 +24,7 @@ func (b *bars) priced(ctx context.Context, s scratch, server *private, k onsale.
 		return r, err
 	}
 	used, bookings := count().Minus(before), r.Attempts[onsale.Accepted]
-	if known := unknown == nil; !known || bookings == 0 {
+	if !told || bookings == 0 {
 		return r, nil
 	}
 	each := func(t time.Duration) float64 { return float64(t.Microseconds()) / float64(bookings) }
