@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"quantix/internal/models"
 )
@@ -60,6 +61,9 @@ func toAudit(r models.AuditReport) auditBody {
 	return b
 }
 
+// auditTimeout is for an event of millions of bookings, on a busy machine, and for those whose audits wait for others.
+const auditTimeout = 5 * time.Minute
+
 type auditOutput struct{ Body auditBody }
 
 func (h *events) registerAudit(a *api) {
@@ -68,6 +72,7 @@ func (h *events) registerAudit(a *api) {
 		summary: "Prove an event's counters",
 		detail:  "Recomputes them from bookings, charges and refunds, in one snapshot. Deleted events are audited too.",
 		errors:  []*models.Error{models.ErrEventNotFound},
+		long:    auditTimeout,
 	}, h.audit)
 }
 

@@ -208,7 +208,13 @@ func readable(ctx huma.Context, next func(huma.Context)) {
 
 // deadline bounds every operation, so that nothing hangs whatever the store does.
 func (s *server) deadline(ctx huma.Context, next func(huma.Context)) {
-	bounded, cancel := context.WithTimeout(ctx.Context(), s.timeout)
+	most := s.timeout
+	if long, _ := ctx.Operation().Metadata[longKey].(time.Duration); long > 0 {
+		most = long
+		// Or net/http would cut the answer off. Where there is no connection, as in a test, nothing cuts it off.
+		_ = http.NewResponseController(humagin.Unwrap(ctx).Writer).SetWriteDeadline(time.Now().Add(long + DefaultTimeout))
+	}
+	bounded, cancel := context.WithTimeout(ctx.Context(), most)
 	defer cancel()
 	next(huma.WithContext(ctx, bounded))
 }

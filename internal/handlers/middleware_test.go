@@ -399,6 +399,43 @@ func TestTimeout(t *testing.T) {
 	send(t, s, "GET", usersPath+"/0190a000-0000-7000-8000-000000000000", "").refused(http.StatusServiceUnavailable, "unavailable")
 }
 
+// slowAudits is a store whose audits take longer than anything else may.
+type slowAudits struct {
+	services.EventStore
+	takes time.Duration
+}
+
+func (s slowAudits) AuditFacts(ctx context.Context, id models.EventID) (models.AuditFacts, error) {
+	select {
+	case <-time.After(s.takes):
+		return models.AuditFacts{Event: &models.Event{ID: id, TicketPrice: models.Money{Currency: "USD"}}}, nil
+	case <-ctx.Done():
+		return models.AuditFacts{}, ctx.Err()
+	}
+}
+
+// An audit of millions of bookings has the time it needs, although other requests have not, and connections neither.
+func TestTimeout_of_an_audit(t *testing.T) {
+	t.Parallel()
+	events := services.NewEvents(slowAudits{takes: 200 * time.Millisecond}, nil)
+	server := httptest.NewUnstartedServer(newTestServer(t, Deps{Events: events, RequestTimeout: 20 * time.Millisecond}).router)
+	server.Config.WriteTimeout = 50 * time.Millisecond
+	server.Start()
+	defer server.Close()
+	request, err := http.NewRequestWithContext(t.Context(), "GET", server.URL+eventsPath+"/0190a000-0000-7000-8000-000000000000/audit", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := server.Client().Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if body, err := io.ReadAll(response.Body); response.StatusCode != http.StatusOK || err != nil {
+		t.Errorf("%s %s, %v", response.Status, body, err)
+	}
+}
+
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	state := Readiness{Ready: true, Checks: []Check{{Name: "database", Status: "ok"}, {Name: "queue", Status: "degraded", Detail: "Redis does not answer."}}}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -94,6 +95,7 @@ type operation struct {
 	detail  string
 	status  int             // of success; 0: 200, or 204 without a body
 	errors  []*models.Error // what may be answered instead, besides what every operation may answer
+	long    time.Duration   // how long it may take; 0: as the server's others
 }
 
 // describe turns it into huma's form. Every operation may fail with 500 and 503; those with parameters or a body, with 400;
@@ -112,8 +114,12 @@ func (o operation) describe(registry huma.Registry, takesBody bool) huma.Operati
 		MaxBodyBytes: maxBody + 1, // huma refuses what reaches the limit; exactly 64 KiB are fine
 		// The body's own decoder checks it, more strictly than a schema can.
 		SkipValidateBody: true,
+		Metadata:         map[string]any{longKey: o.long},
 	}
 }
+
+// longKey is where an operation's time stands in huma's form of it.
+const longKey = "long"
 
 // problemResponses documents errors by status, with the codes of each.
 func problemResponses(registry huma.Registry, possible []*models.Error) map[string]*huma.Response {

@@ -21,7 +21,12 @@ type Events struct {
 
 	single *sharedReads[models.EventID, models.Event]
 	lists  *sharedReads[eventList, []models.Event]
+	audits chan struct{} // holds a token for each that runs
 }
+
+// auditsAtOnce bounds audits in one process: each may keep a connection and a processor for minutes, which all other reads
+// need, too.
+const auditsAtOnce = 2
 
 // eventList is a page of a list of events.
 type eventList struct {
@@ -33,7 +38,10 @@ type eventList struct {
 
 // NewEvents works on a store and a box office.
 func NewEvents(store EventStore, office *boxoffice.Office) *Events {
-	return &Events{store: store, office: office, single: newSharedReads(store.Event), lists: newSharedReads(listEvents(store))}
+	return &Events{
+		store: store, office: office, single: newSharedReads(store.Event), lists: newSharedReads(listEvents(store)),
+		audits: make(chan struct{}, auditsAtOnce),
+	}
 }
 
 // listEvents reads a page from a store.
@@ -91,9 +99,15 @@ func (e *Events) Cancel(ctx context.Context, id models.EventID) (models.Event, e
 	return e.ask(ctx, id, &models.CancelEvent{})
 }
 
-// Audit recomputes an event's counters and money from its bookings, charges and refunds.
-// Error: models.ErrEventNotFound.
+// Audit recomputes an event's counters and money from its bookings, charges and refunds. It waits while two others
+// run. Error: models.ErrEventNotFound.
 func (e *Events) Audit(ctx context.Context, id models.EventID) (models.AuditReport, error) {
+	select {
+	case e.audits <- struct{}{}:
+		defer func() { <-e.audits }()
+	case <-ctx.Done():
+		return models.AuditReport{}, repository.Explain(ctx.Err())
+	}
 	facts, err := e.store.AuditFacts(ctx, id)
 	if err != nil {
 		return models.AuditReport{}, repository.Explain(err)

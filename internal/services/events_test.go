@@ -1,0 +1,52 @@
+package services
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"quantix/internal/models"
+)
+
+// longAudits is a store whose audits take a minute of the bubble's clock.
+type longAudits struct {
+	EventStore
+	counted
+}
+
+func (s *longAudits) AuditFacts(context.Context, models.EventID) (models.AuditFacts, error) {
+	n := s.begun.Add(1)
+	s.most.Store(max(s.most.Load(), s.under.Add(1)))
+	defer s.under.Add(-1)
+	time.Sleep(time.Minute)
+	return models.AuditFacts{Event: &models.Event{Version: n}}, nil
+}
+
+func TestAudits_leave_room_for_other_reads(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &longAudits{}
+		events := NewEvents(store, nil)
+		var all sync.WaitGroup
+		for range 3 * auditsAtOnce {
+			all.Go(func() {
+				if _, err := events.Audit(t.Context(), models.NewID[models.EventID]()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		impatient, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := events.Audit(impatient, models.NewID[models.EventID]()); !errors.Is(err, models.ErrUnavailable) {
+			t.Errorf("who cannot wait: %v", err)
+		}
+		all.Wait()
+		if begun, most := store.begun.Load(), store.most.Load(); begun != 3*auditsAtOnce || most != auditsAtOnce {
+			t.Errorf("%d audits, %d at once; want %d, %d at once", begun, most, 3*auditsAtOnce, auditsAtOnce)
+		}
+	})
+}
