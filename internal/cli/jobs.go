@@ -11,7 +11,7 @@ import (
 
 // workerBatch is how many messages a worker reads at once; never more than it can have in hand, for what it has read nobody
 // else gets until it has been dead for half a minute.
-const workerBatch = 256
+const workerBatch = 128
 
 const (
 	// needyCrowd is how many buyers must wait at a time to be in need: fewer come and go as fast as they are served.
@@ -24,11 +24,17 @@ const (
 
 // giveWay tells payments' loops how long to leave the database and the processors to buyers who wait.
 func (a *app) giveWay() time.Duration {
-	waiting := a.office.Waiting()
-	if waiting < needyCrowd || a.payments.Lag() > min(mostLag, a.config.PaymentDeadline/4) {
+	return yield(a.office.Waiting(), a.payments.Lag(), min(mostLag, a.config.PaymentDeadline/4))
+}
+
+// yield gives payments' pause while so many buyers wait: ever less, the longer payments lag behind themselves. Were it all
+// or nothing, payments would come in bursts, and all else wait for each.
+func yield(buyers int, lag, most time.Duration) time.Duration {
+	if buyers < needyCrowd || lag >= most {
 		return 0
 	}
-	return min(time.Duration(waiting)*time.Millisecond, mostPause)
+	pause := min(time.Duration(buyers)*time.Millisecond, mostPause)
+	return time.Duration(float64(pause) * float64(most-lag) / float64(most))
 }
 
 // workers is every background loop of this process, at work or not.

@@ -43,19 +43,26 @@ func DropScratch(ctx context.Context, address string) error {
 	return nil
 }
 
-// SlowCommits makes each commit over new connections to the database wait that long (100 ms at most), as a far
-// synchronous replica or a slow disk would. It needs a superuser, and a database that is there.
+// sqlSlowCommits has a deferred trigger sleep: commit_delay would do, but for no longer than 100 ms.
+const sqlSlowCommits = `
+	CREATE FUNCTION quantix_bench_slow_commit() RETURNS trigger LANGUAGE plpgsql AS $$
+	BEGIN
+		PERFORM pg_sleep(%f);
+		RETURN NULL;
+	END $$;
+	CREATE CONSTRAINT TRIGGER quantix_bench_slow_commit AFTER UPDATE ON event_stock DEFERRABLE INITIALLY DEFERRED
+		FOR EACH ROW EXECUTE FUNCTION quantix_bench_slow_commit()`
+
+// SlowCommits makes each commit that changes an event's stock take so much longer, with the row locked, as a far
+// synchronous replica or a slow disk would. The tables must be there; it is for databases that are dropped after use.
 func SlowCommits(ctx context.Context, address string, by time.Duration) error {
 	db, err := pgx.Connect(ctx, address)
 	if err != nil {
 		return fmt.Errorf("slow commits down: %w", err)
 	}
 	defer db.Close(context.WithoutCancel(ctx))
-	name := pgx.Identifier{db.Config().Database}.Sanitize()
-	for _, setting := range []string{fmt.Sprintf("commit_delay = %d", by.Microseconds()), "commit_siblings = 0"} {
-		if _, err := db.Exec(ctx, "ALTER DATABASE "+name+" SET "+setting); err != nil {
-			return fmt.Errorf("slow commits down: %w", err)
-		}
+	if _, err := db.Exec(ctx, fmt.Sprintf(sqlSlowCommits, by.Seconds())); err != nil {
+		return fmt.Errorf("slow commits down: %w", err)
 	}
 	return nil
 }
