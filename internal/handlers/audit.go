@@ -70,7 +70,7 @@ func (h *events) registerAudit(a *api) {
 	register(a, operation{
 		id: "audit-event", method: http.MethodGet, path: eventsPath + "/{id}/audit", tag: "events",
 		summary: "Prove an event's counters",
-		detail:  "Recomputes them from bookings, charges and refunds, in one snapshot. Deleted events are audited too.",
+		detail:  "Recomputes them from bookings, charges and refunds, in one snapshot. Deleted events are audited too. Millions of bookings take a while: up to five minutes.",
 		errors:  []*models.Error{models.ErrEventNotFound},
 		long:    auditTimeout,
 	}, h.audit)
