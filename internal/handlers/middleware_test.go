@@ -422,7 +422,7 @@ func TestTimeout_of_an_audit(t *testing.T) {
 	server.Config.WriteTimeout = 50 * time.Millisecond
 	server.Start()
 	defer server.Close()
-	request, err := http.NewRequestWithContext(t.Context(), "GET", server.URL+eventsPath+"/0190a000-0000-7000-8000-000000000000/audit", http.NoBody)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+eventsPath+"/0190a000-0000-7000-8000-000000000000/audit", http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
