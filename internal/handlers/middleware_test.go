@@ -419,7 +419,7 @@ func TestTimeout_of_an_audit(t *testing.T) {
 	t.Parallel()
 	events := services.NewEvents(slowAudits{takes: 200 * time.Millisecond}, nil)
 	server := httptest.NewUnstartedServer(newTestServer(t, Deps{Events: events, RequestTimeout: 20 * time.Millisecond}).router)
-	server.Config.WriteTimeout = 50 * time.Millisecond
+	server.Config.ReadTimeout, server.Config.WriteTimeout = 50*time.Millisecond, 50*time.Millisecond
 	server.Start()
 	defer server.Close()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+eventsPath+"/0190a000-0000-7000-8000-000000000000/audit", http.NoBody)
