@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // A body that ends too early, or whose chunks are none, is the client's fault on every route: 400, and no error in the log.
@@ -62,4 +64,38 @@ func sendRaw(tb testing.TB, web *httptest.Server, text string) string {
 	var all strings.Builder
 	_ = response.Write(&all)
 	return all.String()
+}
+
+// Who left something out learns at once what else is wrong, and nothing that is not.
+func TestBodies_every_fault_is_named_at_once(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := `"0190a000-0000-7000-8000-000000000000"`
+	for _, c := range []struct {
+		path, body string
+		places     []string
+	}{
+		{usersPath, `{"name":" "}`, []string{"body.email", "body.name"}},
+		{usersPath, `{"name":"John Doe"}`, []string{"body.email"}},
+		{usersPath, `{"name":1,"email":"none"}`, []string{"body.name", "body.email"}},
+		{eventsPath, `{"name":"","total_tickets":0,"currency":"USD","ticket_price":"1.234"}`, []string{"body.date_time", "body.ticket_price", "body.name", "body.total_tickets"}},
+		{eventsPath, `{"name":"A","total_tickets":1,"ticket_price":"1.234"}`, []string{"body.date_time"}}, // for its currency may have three decimals
+		{eventsPath, `{"date_time":"2024-12-31T20:00:00Z","total_tickets":1,"ticket_price":1,"currency":"USD"}`, []string{"body.name"}},
+		{eventsPath, `{"date_time":"2024-12-31T20:00:00Z","total_tickets":-1,"ticket_price":"1.234","name":"A"}`, []string{"body.ticket_price", "body.total_tickets"}},
+		{bookingsPath, `{"event_id":` + id + `,"quantity":0,"payment_method":"card"}`, []string{"body.user_id", "body.quantity", "body.payment_method"}},
+		{bookingsPath, `{"event_id":` + id + `,"quantity":1}`, []string{"body.user_id"}},
+		{bookingsPath + "?dry_run=1", `{"event_id":` + id + `,"user_id":` + id + `,"quantity":1}`, []string{"query.dry_run"}},
+		{bookingsPath + "?dry_run=1", `{"event_id":` + id + `,"user_id":` + id + `}`, []string{"query.dry_run", "body.quantity"}},
+	} {
+		var places []string
+		for _, e := range b.do("POST", c.path, c.body).refused(http.StatusBadRequest, "invalid_request").Errors {
+			places = append(places, e.Location)
+		}
+		if diff := cmp.Diff(c.places, places); diff != "" {
+			t.Errorf("POST %s %s (-want +got):\n%s", c.path, c.body, diff)
+		}
+	}
+	p := b.do("POST", bookingsPath, `{"event_id":`+id+`,"user_id":`+id+`,"quantity":0}`, keyHeader, "").refused(http.StatusBadRequest, "invalid_request")
+	p.at(t, "header."+keyHeader)
+	p.at(t, "body.quantity")
 }

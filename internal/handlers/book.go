@@ -107,7 +107,7 @@ func (h *bookings) create(c *gin.Context) {
 	defer x.release()
 	request, err := x.read(c.Request)
 	if err != nil {
-		writeProblem(c, err)
+		writeProblem(c, models.AlsoInvalid(err, h.bookings.Check(request)))
 		return
 	}
 	booking, replayed, err := h.bookings.Create(c.Request.Context(), request)
@@ -139,25 +139,21 @@ func respond(c *gin.Context, status int, contentType []string, text []byte) {
 	_, _ = c.Writer.Write(text) // an error means that nobody is there to be told of it
 }
 
-// read reads what the request asks for.
+// read reads what the request asks for; next to an error, as far as it could be read.
 func (x *exchange) read(r *http.Request) (services.BookingRequest, error) {
 	var none services.BookingRequest
-	if r.URL.RawQuery != "" {
-		if err := refuseQuery(r); err != nil {
-			return none, err
-		}
-	}
 	if err := x.readBody(r); err != nil {
 		return none, err
 	}
 	b := &x.body
-	if err := decode(x.text, b); err != nil {
-		return none, err
+	err := decode(x.text, b)
+	if r.URL.RawQuery != "" {
+		err = models.AlsoInvalid(refuseQuery(r), err)
 	}
-	key, err := idempotencyKey(r.Header)
+	key, wrongKey := idempotencyKey(r.Header)
 	return services.BookingRequest{
 		User: b.UserID, Event: b.EventID, Quantity: b.Quantity, Method: b.PaymentMethod, Key: key,
-	}, err
+	}, models.AlsoInvalid(err, wrongKey)
 }
 
 // refuseQuery names the query parameters: this route knows none.

@@ -63,6 +63,20 @@ func (b *eventCreate) read(f *form) {
 	b.Currency, _ = f.currency("currency", optional)
 }
 
+// judge leaves the price out when its currency is not known.
+func (b *eventCreate) judge() error {
+	whole := *b
+	if b.Currency == "" {
+		whole.TicketPrice = "0"
+	}
+	d, err := whole.draft("")
+	if err == nil {
+		_, err = models.NewEvent(d)
+	}
+	return err
+}
+
+// draft reads the price in the event's currency. Its error tells all that is wrong with the event.
 func (b *eventCreate) draft(fallback models.Currency) (models.EventDraft, error) {
 	d := models.EventDraft{
 		Name: b.Name, Description: b.Description, DateTime: b.DateTime, TotalTickets: b.TotalTickets,
@@ -74,12 +88,14 @@ func (b *eventCreate) draft(fallback models.Currency) (models.EventDraft, error)
 		fallback = b.Currency
 	}
 	var err error
-	if d.TicketPrice, err = models.ParseMoney(string(b.TicketPrice), fallback); err != nil {
-		return d, models.Invalid([]models.FieldError{{
-			Location: "body.ticket_price", Message: err.Error(), Value: clip(string(b.TicketPrice)),
-		}})
+	if d.TicketPrice, err = models.ParseMoney(string(b.TicketPrice), fallback); err == nil {
+		return d, nil
 	}
-	return d, nil
+	price := models.Invalid([]models.FieldError{{
+		Location: "body.ticket_price", Message: err.Error(), Value: clip(string(b.TicketPrice)),
+	}})
+	_, others := models.NewEvent(d)
+	return d, models.AlsoInvalid(price, others)
 }
 
 // eventUpdate is the body of PUT /events/{id}. What is left out keeps its value; what cannot be changed is ignored, so

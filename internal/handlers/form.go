@@ -39,8 +39,19 @@ func decode(data []byte, into interface{ read(*form) }) error {
 	f.members = members
 	into.read(f)
 	f.refuseUnknown()
-	return models.Invalid(f.fields)
+	if len(f.fields) == 0 {
+		return nil
+	}
+	err = models.Invalid(f.fields)
+	if j, is := into.(judged); is {
+		return models.AlsoInvalid(err, j.judge())
+	}
+	return err
 }
+
+// A judged wire type can say what the rules have against the fields that could be read. It is asked only when others
+// could not be: what is whole is judged by those who use it.
+type judged interface{ judge() error }
 
 // forms are kept for the next body: every booking needs one.
 var forms = sync.Pool{New: func() any { return new(form) }}

@@ -35,6 +35,11 @@ func (b *userCreate) read(f *form) {
 	b.Email, _ = f.text("email", required)
 }
 
+func (b *userCreate) judge() error {
+	_, err := models.NewUser(b.Name, b.Email)
+	return err
+}
+
 // userUpdate is the body of PUT /users/{id}, with what eventUpdate says.
 type userUpdate struct {
 	Name  *string `json:"name,omitempty" minLength:"1" maxLength:"255"`

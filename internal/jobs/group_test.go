@@ -3,6 +3,8 @@ package jobs
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"quantix/internal/payments/simulator"
+	"quantix/internal/queue"
 	"quantix/internal/services"
 	"quantix/internal/testkit/shop"
 )
@@ -146,6 +149,43 @@ func TestPolling_pauses_between_rounds(t *testing.T) {
 			if pause := times[i+1] - times[i]; pause < bound[0] || pause > bound[1] {
 				t.Errorf("pause %d was %s, want it in %s", i+1, pause, bound)
 			}
+		}
+	})
+}
+
+// A full queue is how an on-sale is held back, and no reason to wake anybody.
+func TestPolling_warns_of_failures_but_not_of_a_full_queue(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		p := polling{name: "poller", Settings: Settings{Logger: slog.New(slog.NewTextHandler(&log, nil))}.withDefaults(time.Second)}
+		broken := errors.New("out of order")
+		full := fmt.Errorf("publish: %w", queue.ErrFull)
+		rounds := []error{full, nil, broken, nil, full, full, broken, broken, full, broken, nil, nil}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		err := p.run(ctx, func(context.Context) (int, bool, error) {
+			if len(rounds) == 1 {
+				cancel()
+			}
+			err := rounds[0]
+			rounds = rounds[1:]
+			return 0, false, err
+		})
+		var told []string
+		for line := range strings.Lines(log.String()) {
+			_, line, _ = strings.Cut(line, "level=")
+			told = append(told, strings.TrimSpace(line))
+		}
+		want := []string{
+			`WARN msg="a round failed" job=poller failures=1 error="out of order"`,
+			`INFO msg="the rounds work again" job=poller failures=1`,
+			`WARN msg="a round failed" job=poller failures=1 error="out of order"`,
+			`WARN msg="a round failed" job=poller failures=2 error="out of order"`,
+			`INFO msg="the rounds work again" job=poller failures=3`,
+		}
+		if diff := cmp.Diff(want, told); diff != "" || err != nil {
+			t.Errorf("error %v, the log (-want +got):\n%s", err, diff)
 		}
 	})
 }

@@ -7,10 +7,12 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"time"
 
+	"quantix/internal/queue"
 	"quantix/internal/repository"
 )
 
@@ -83,16 +85,16 @@ type polling struct {
 func (p *polling) run(ctx context.Context, do round) error {
 	work, cancel := lasting(ctx, p.Grace)
 	defer cancel()
-	failures := 0
+	var fails failing
 	for ctx.Err() == nil {
 		items, more, err := p.once(work, do)
 		if items > 0 || err != nil {
 			p.Observer.Round(p.name, items, err)
 		}
-		failures = p.report(failures, err)
+		p.report(&fails, err)
 		switch {
 		case err != nil:
-			repository.Pause(ctx, repository.Backoff(errorBase, failures, p.MostWait))
+			repository.Pause(ctx, repository.Backoff(errorBase, fails.rounds, p.MostWait))
 		case !more:
 			p.rest(ctx)
 		}
@@ -110,19 +112,31 @@ func (p *polling) once(ctx context.Context, do round) (items int, more bool, err
 	return do(ctx)
 }
 
-// report counts failures in a row and logs them ever more rarely: a store that is down for an hour must not fill the log.
-func (p *polling) report(failures int, err error) int {
-	switch {
-	case err != nil:
-		failures++
-		if failures&(failures-1) == 0 {
-			p.Logger.Warn("a round failed", "job", p.name, "failures", failures, "error", err)
+// failing is a row of failed rounds.
+type failing struct {
+	rounds int
+	faults int // those for another reason than a full queue
+}
+
+// report counts failures in a row and logs them ever more rarely: a store that is down for an hour must not fill the
+// log. A full queue is only how an on-sale is held back: the outbox keeps the rows, and metrics show both.
+func (p *polling) report(f *failing, err error) {
+	if err == nil {
+		if f.faults > 0 {
+			p.Logger.Info("the rounds work again", "job", p.name, "failures", f.faults)
 		}
-		return failures
-	case failures > 0:
-		p.Logger.Info("the rounds work again", "job", p.name, "failures", failures)
+		*f = failing{}
+		return
 	}
-	return 0
+	f.rounds++
+	if errors.Is(err, queue.ErrFull) {
+		p.Logger.Debug("a round failed", "job", p.name, "error", err)
+		return
+	}
+	f.faults++
+	if f.faults&(f.faults-1) == 0 {
+		p.Logger.Warn("a round failed", "job", p.name, "failures", f.faults, "error", err)
+	}
 }
 
 // rest waits for the next round. The random half of the interval keeps replicas from asking the database in step.

@@ -3,6 +3,7 @@ package models
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -134,4 +135,25 @@ func Invalid(fields []FieldError) error {
 	e := *ErrInvalid
 	e.Fields = fields
 	return &e
+}
+
+// AlsoInvalid gives an ErrInvalid, or nil, with another's places besides, except those that it names itself. All other
+// errors are given as they are.
+func AlsoInvalid(err, also error) error {
+	if err == nil {
+		return also
+	}
+	first, isInvalid := errors.AsType[*Error](err)
+	more, isMore := errors.AsType[*Error](also)
+	if !isInvalid || !isMore || !errors.Is(first, ErrInvalid) || !errors.Is(more, ErrInvalid) {
+		return err
+	}
+	fields := slices.Clone(first.Fields)
+	for _, field := range more.Fields {
+		named := func(f FieldError) bool { return f.Location == field.Location }
+		if !slices.ContainsFunc(first.Fields, named) {
+			fields = append(fields, field)
+		}
+	}
+	return Invalid(fields)
 }

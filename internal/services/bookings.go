@@ -65,7 +65,7 @@ type BookingRequest struct {
 // models.ErrSalesEnded, models.ErrEventCancelled, models.ErrKeyReused, models.ErrBusy, models.ErrUnavailable,
 // models.ErrOutcomeUnknown.
 func (b *Bookings) Create(ctx context.Context, r BookingRequest) (booking models.Booking, replayed bool, err error) {
-	if err := b.check(r); err != nil {
+	if err := b.Check(r); err != nil {
 		return models.Booking{}, false, err
 	}
 	if r.Method == "" {
@@ -84,10 +84,8 @@ func (b *Bookings) Create(ctx context.Context, r BookingRequest) (booking models
 	return *verdict.Booking, verdict.Replayed, nil
 }
 
-func (b *Bookings) check(r BookingRequest) error {
-	if err := models.CheckKey(r.Key); err != nil {
-		return err
-	}
+// Check tells what is wrong with a request in itself, whatever it is for. Error: models.ErrInvalid.
+func (b *Bookings) Check(r BookingRequest) error {
 	var fields []models.FieldError
 	if r.Quantity < 1 || r.Quantity > b.maxTickets {
 		message := "must be between 1 and " + strconv.FormatInt(b.maxTickets, 10)
@@ -96,7 +94,7 @@ func (b *Bookings) check(r BookingRequest) error {
 	if r.Method != "" && !b.methods.Accept(r.Method) {
 		fields = append(fields, models.FieldError{Location: "body.payment_method", Message: "is not a payment method of the gateway in use"})
 	}
-	return models.Invalid(fields)
+	return models.AlsoInvalid(models.Invalid(fields), models.CheckKey(r.Key))
 }
 
 // BookingDetail is a booking with how its payment stands.
