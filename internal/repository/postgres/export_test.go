@@ -1,8 +1,9 @@
 package postgres
 
 import (
-	"context"
 	"runtime"
+	"testing"
+	"time"
 
 	"quantix/internal/models"
 )
@@ -72,25 +73,32 @@ const (
 )
 
 // AwaitGuests waits until that many visits wait for a party.
-func AwaitGuests(ctx context.Context, s *Store, n int) {
-	for ctx.Err() == nil {
+func AwaitGuests(tb testing.TB, s *Store, n int) {
+	tb.Helper()
+	await(tb, func() bool {
 		s.sharing.mu.Lock()
-		waiting := len(s.sharing.waiting)
-		s.sharing.mu.Unlock()
-		if waiting == n {
-			return
-		}
-		runtime.Gosched()
-	}
+		defer s.sharing.mu.Unlock()
+		return len(s.sharing.waiting) == n
+	})
 }
 
 // Lone is how many visits wait by themselves for an event that somebody else has.
 func Lone(s *Store) int { return len(s.sharing.lone) }
 
 // AwaitLone waits until there are that many.
-func AwaitLone(ctx context.Context, s *Store, n int) {
-	for ctx.Err() == nil && Lone(s) != n {
-		runtime.Gosched()
+func AwaitLone(tb testing.TB, s *Store, n int) {
+	tb.Helper()
+	await(tb, func() bool { return Lone(s) == n })
+}
+
+// await fails when what must come does not.
+func await(tb testing.TB, come func() bool) {
+	tb.Helper()
+	const patience = 20 * time.Second
+	for begun := time.Now(); !come(); runtime.Gosched() {
+		if time.Since(begun) > patience {
+			tb.Fatalf("waited %s in vain", patience)
+		}
 	}
 }
 

@@ -62,7 +62,7 @@ func (p *partyBundle) together(t *testing.T, visits ...*visit) (trips int64) {
 	for _, v := range visits {
 		all.Go(func() { p.pay(t.Context(), v) })
 	}
-	postgres.AwaitGuests(t.Context(), p.Store, len(visits))
+	postgres.AwaitGuests(t, p.Store, len(visits))
 	p.count.trips.Store(0)
 	close(leave)
 	all.Wait()
@@ -213,7 +213,7 @@ func TestALockedEventLeavesItsLane(t *testing.T) {
 	waits := p.buys(locked.ID)
 	var waiting sync.WaitGroup
 	waiting.Go(func() { p.pay(t.Context(), waits) })
-	postgres.AwaitLone(t.Context(), p.Store, 1)
+	postgres.AwaitLone(t, p.Store, 1)
 	passes := p.buys(free.ID)
 	p.pay(t.Context(), passes)
 	if passes.err != nil || postgres.Lone(p.Store) != 1 {
