@@ -156,16 +156,12 @@ func (b *bars) looks(ctx context.Context, server *private) (float64, error) {
 
 // deskTransactions reads how many transactions a server's desks have made, committed or not.
 func deskTransactions(ctx context.Context, url string) (sum float64, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/metrics", nil)
+	answer, err := fetch(ctx, url+"/metrics")
 	if err != nil {
 		return 0, err
 	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return 0, fmt.Errorf("read the server's metrics: %w", err)
-	}
-	defer response.Body.Close()
-	lines := bufio.NewScanner(io.LimitReader(response.Body, 1<<20))
+	defer answer.Close()
+	lines := bufio.NewScanner(io.LimitReader(answer, 1<<20))
 	for lines.Scan() {
 		if name, value, is := strings.Cut(lines.Text(), " "); is && strings.HasPrefix(name, "quantix_desk_batch_seconds_count") {
 			count, err := strconv.ParseFloat(value, 64)
@@ -176,6 +172,23 @@ func deskTransactions(ctx context.Context, url string) (sum float64, err error) 
 		}
 	}
 	return sum, lines.Err()
+}
+
+// fetch gives the body of an answer with status 200.
+func fetch(ctx context.Context, address string) (io.ReadCloser, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode != http.StatusOK {
+		_ = response.Body.Close()
+		return nil, fmt.Errorf("GET %s: %s", address, response.Status)
+	}
+	return response.Body, nil
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -234,16 +247,12 @@ func (b *bars) embedded(ctx context.Context) error {
 // start measures a first start: the data directory is made, too.
 func (b *bars) start(ctx context.Context) error {
 	return b.onEmbedded(ctx, func(server *private) error {
-		r, err := onsale.Ping(ctx, onsale.Probe{Target: server.url, Path: "/healthz", Connections: 1, Duration: time.Millisecond})
+		answer, err := fetch(ctx, server.url+"/healthz")
 		if err != nil {
 			return err
 		}
-		if r.PerSecond == 0 {
-			return fmt.Errorf("no answer: %v", r.Answers)
-		}
-		// The probe's millisecond is too long by what it took after its first answer.
-		b.add(onsale.Start, milliseconds(time.Since(server.started)-time.Millisecond))
-		return nil
+		b.add(onsale.Start, milliseconds(time.Since(server.started)))
+		return answer.Close()
 	})
 }
 

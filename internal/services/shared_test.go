@@ -23,6 +23,13 @@ func (c *counted) query(context.Context, string) (int64, error) {
 	return n, nil
 }
 
+// remembered is how many keys somebody asks about.
+func (s *sharedReads[K, V]) remembered() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.keys)
+}
+
 func TestSharedReads_answer_a_crowd_with_two_queries(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -43,14 +50,14 @@ func TestSharedReads_answer_a_crowd_with_two_queries(t *testing.T) {
 			ask(2) // not by the first: it may have seen less than what was committed before they asked
 		}
 		crowd.Wait()
-		if ask(3); len(reads.keys) != 1 {
-			t.Errorf("%d keys, want the one that is asked about", len(reads.keys))
+		if ask(3); reads.remembered() != 1 {
+			t.Errorf("%d keys, want the one that is asked about", reads.remembered())
 		}
 		if crowd.Wait(); c.begun.Load() != 3 || c.most.Load() != 1 {
 			t.Errorf("%d queries, %d at a time, want 3, one after another", c.begun.Load(), c.most.Load())
 		}
-		if synctest.Wait(); len(reads.keys) != 0 {
-			t.Errorf("%d keys are remembered of what nobody asks about", len(reads.keys))
+		if synctest.Wait(); reads.remembered() != 0 {
+			t.Errorf("%d keys are remembered of what nobody asks about", reads.remembered())
 		}
 	})
 }
