@@ -47,7 +47,7 @@ func openStripe(c config.Config, logger *slog.Logger) (*gateway, error) {
 	}
 	return &gateway{
 		port:      g,
-		methods:   services.Methods{Accept: stripe.IsPaymentMethod},
+		methods:   services.Methods{Accept: stripe.IsPaymentMethod, Rule: "must be the id of a Stripe payment method, such as pm_1Qabc"},
 		notifiers: map[string]payments.Notifier{string(config.Stripe): g},
 		close:     g.Close,
 	}, nil

@@ -66,6 +66,37 @@ func sendRaw(tb testing.TB, web *httptest.Server, text string) string {
 	return all.String()
 }
 
+// Parameters and bodies are refused in the same words.
+func TestRefusals_speak_one_language(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	said := func(a *answer) string { return a.refused(http.StatusBadRequest, "invalid_request").Errors[0].Message }
+	post := func(path, body string) string { return said(b.do("POST", path, body)) }
+	get := func(path string) string { return said(b.do("GET", path, "")) }
+	event := func(total string) string {
+		return `{"name":"A","date_time":"2035-12-31T20:00:00Z","ticket_price":1,"total_tickets":` + total + `}`
+	}
+	id := `"0190a000-0000-7000-8000-000000000000"`
+	for _, c := range []struct{ got, want string }{
+		{get(eventsPath + "?limit=0"), "must be at least 1"},
+		{get(eventsPath + "?limit=501"), "must be at most 500"},
+		{get(eventsPath + "?limit=x"), post(eventsPath, event("1.5"))},
+		{get(eventsPath + "?from=x"), post(eventsPath, `{"name":"A","total_tickets":1,"ticket_price":1,"date_time":"x"}`)},
+		{get(eventsPath + "?q=" + strings.Repeat("x", 256)), "must have at most 255 characters"},
+		{get(usersPath + "/x"), post(bookingsPath, `{"user_id":"x","event_id":`+id+`,"quantity":1}`)},
+		{post(eventsPath, event("9e9")), "must be a whole number, such as 2"},
+		{post(eventsPath, event(strings.Repeat("9", 20))), "is out of range"},
+		{
+			post(bookingsPath, `{"user_id":`+id+`,"event_id":`+id+`,"quantity":1,"payment_method":"visa"}`),
+			"must be one of sim_ok, sim_decline, sim_flaky, sim_error, sim_slow, sim_lost",
+		},
+	} {
+		if c.got != c.want {
+			t.Errorf("said %q, want %q", c.got, c.want)
+		}
+	}
+}
+
 // Who left something out learns at once what else is wrong, and nothing that is not.
 func TestBodies_every_fault_is_named_at_once(t *testing.T) {
 	t.Parallel()

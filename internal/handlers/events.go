@@ -19,12 +19,12 @@ type EventBody struct {
 	ID               models.EventID  `json:"id"`
 	Name             string          `json:"name" example:"Concert 2024"`
 	Description      string          `json:"description"`
-	DateTime         time.Time       `json:"date_time" doc:"When the event begins." example:"2024-12-31T20:00:00Z"`
+	DateTime         time.Time       `json:"date_time" doc:"When the event begins." example:"2035-12-31T20:00:00Z"`
 	SalesEnd         *time.Time      `json:"sales_end" doc:"When the sale ends; null: when the event begins."`
 	TotalTickets     int64           `json:"total_tickets" example:"1000"`
 	TicketPrice      amount          `json:"ticket_price"`
 	Currency         models.Currency `json:"currency" example:"USD"`
-	AvailableTickets int64           `json:"available_tickets" doc:"How many can be booked now; a hint, for others are booking too."`
+	AvailableTickets int64           `json:"available_tickets" doc:"How many are not taken: a hint, for others are booking too. Nothing can be booked once the event is cancelled or its sale has ended."`
 	CancelledAt      *time.Time      `json:"cancelled_at" doc:"When the organiser cancelled the event; null: it takes place."`
 	CreatedAt        time.Time       `json:"created_at"`
 	UpdatedAt        time.Time       `json:"updated_at" doc:"When the organiser last changed it; bookings do not count."`
@@ -43,7 +43,7 @@ func toEvent(e models.Event) EventBody {
 type eventCreate struct {
 	Name         string          `json:"name" minLength:"1" maxLength:"255" example:"Concert 2024"`
 	Description  string          `json:"description,omitempty" maxLength:"10000"`
-	DateTime     time.Time       `json:"date_time" doc:"When the event begins, with its offset from UTC. May be in the past: history can be imported." example:"2024-12-31T20:00:00Z"`
+	DateTime     time.Time       `json:"date_time" doc:"When the event begins, with its offset from UTC. May be in the past: history can be imported." example:"2035-12-31T20:00:00Z"`
 	SalesEnd     *time.Time      `json:"sales_end,omitempty" nullable:"true" doc:"When the sale ends; null or absent: when the event begins. May be later."`
 	TotalTickets int64           `json:"total_tickets" minimum:"1" maximum:"2147483647" example:"1000"`
 	TicketPrice  price           `json:"ticket_price"`
@@ -143,7 +143,7 @@ type (
 	}
 	eventsInput struct {
 		Paging
-		From  time.Time `query:"from" doc:"Events that begin then or later." example:"2024-12-01T00:00:00Z"`
+		From  time.Time `query:"from" doc:"Events that begin then or later." example:"2035-12-01T00:00:00Z"`
 		To    time.Time `query:"to" doc:"Events that begin before then."`
 		Query string    `query:"q" maxLength:"255" doc:"Part of the name or the description, in any case."`
 	}

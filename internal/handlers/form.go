@@ -3,6 +3,7 @@ package handlers
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"reflect"
 	"strconv"
 	"sync"
@@ -164,11 +165,13 @@ func (f *form) integer(name string, p presence) (int64, bool) {
 		return 0, false
 	}
 	n, err := strconv.ParseInt(string(raw), 10, 64)
-	if err != nil {
-		f.refuse(name, "must be a whole number", echo(raw))
-		return 0, false
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+		f.refuse(name, "is out of range", echo(raw))
+	case err != nil:
+		f.refuse(name, "must be a whole number, such as 2", echo(raw))
 	}
-	return n, true
+	return n, err == nil
 }
 
 // instant reads an RFC 3339 time; without an offset from UTC it names no instant and is refused.

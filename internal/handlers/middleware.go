@@ -41,6 +41,9 @@ func (s *server) around(c *gin.Context) {
 	header["Cache-Control"] = noStore
 	header["Referrer-Policy"] = noReferrer
 	header["Content-Security-Policy"] = nothingAllowed
+	if s.logger.Enabled(c.Request.Context(), slog.LevelInfo) {
+		c.Keys = map[any]any{} // where a refusal leaves its code; without a line to write there is no need to
+	}
 	defer s.done(c, start, id)
 	if refusal := s.check(c.Request, c.FullPath()); refusal != nil {
 		writeProblem(c, refusal)
@@ -83,17 +86,22 @@ func (s *server) log(c *gin.Context, route, id string, took time.Duration) {
 	if !s.logger.Enabled(ctx, level) {
 		return
 	}
-	attrs := [...]slog.Attr{
+	var room [9]slog.Attr
+	attrs := append(room[:0],
 		slog.String("method", methodName(c.Request.Method)), slog.String("route", route), slog.Int("status", c.Writer.Status()),
 		slog.String("client", c.ClientIP()),
-		slog.Duration("took", took), slog.Int("bytes", max(c.Writer.Size(), 0)), slog.String("request_id", id),
+		slog.Duration("took", took), slog.Int("bytes", max(c.Writer.Size(), 0)), slog.String("request_id", id))
+	if code := c.GetString(codeKey); code != "" {
+		attrs = append(attrs, slog.String("code", code))
 	}
-	if len(c.Errors) == 0 {
-		s.logger.LogAttrs(ctx, level, "request", attrs[:]...)
-		return
+	if len(c.Errors) > 0 {
+		attrs = append(attrs, slog.String("error", c.Errors.Last().Error()))
 	}
-	s.logger.LogAttrs(ctx, level, "request", append(attrs[:], slog.String("error", c.Errors.Last().Error()))...)
+	s.logger.LogAttrs(ctx, level, "request", attrs...)
 }
+
+// codeKey is where a request keeps the code of its refusal.
+const codeKey = "code"
 
 // logLevel is how much a request's line matters. Under overload clients go away by the thousand: that is their business.
 func logLevel(c *gin.Context) slog.Level {

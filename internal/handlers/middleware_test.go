@@ -251,6 +251,27 @@ func TestLog_has_no_secrets(t *testing.T) {
 }
 
 // What a client invents must not become a line or a label of its own; where it comes from is told.
+// A refusal's line tells why, on both ways to an answer.
+func TestLog_has_the_code_of_a_refusal(t *testing.T) {
+	t.Parallel()
+	log := &lines{}
+	b := setup(t, func(d *Deps) { d.Logger = slog.New(slog.NewTextHandler(log, nil)) })
+	event, user := b.event(1), b.user("john@example.com")
+	order := `{"event_id":"` + event.ID + `","user_id":"` + user.ID + `","quantity":1}`
+	b.do("POST", bookingsPath, order).want(http.StatusCreated)
+	if strings.Contains(log.String(), "code=") {
+		t.Errorf("what was granted has a code: %s", log)
+	}
+	b.do("POST", bookingsPath, order).refused(http.StatusConflict, "sold_out")
+	b.do("GET", eventsPath+"?limit=x", "").refused(http.StatusBadRequest, "invalid_request")
+	b.do("GET", "/nowhere", "").refused(http.StatusNotFound, "route_not_found")
+	for _, want := range []string{"status=409 ", " code=sold_out", " code=invalid_request", " code=route_not_found"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("no %q in the log: %s", want, log)
+		}
+	}
+}
+
 func TestLog_names_the_client_and_known_methods(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

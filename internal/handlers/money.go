@@ -39,7 +39,7 @@ func (price) Schema(huma.Registry) *huma.Schema {
 	}
 }
 
-var errNoInstant = errors.New("must be an RFC 3339 time with its offset, such as 2024-12-31T20:00:00Z")
+var errNoInstant = errors.New("must be an RFC 3339 time with its offset, such as 2035-12-31T20:00:00Z")
 
 // parseInstant reads RFC 3339 as strictly as it is written: time.Parse also takes hours of one digit, and a comma.
 func parseInstant(text string) (time.Time, error) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+	"github.com/danielgtaylor/huma/v2/validation"
 	"github.com/gin-gonic/gin"
 
 	"quantix/internal/models"
@@ -259,8 +260,11 @@ func writeProblem(c *gin.Context, err error) {
 	respond(c, p.status, problemKind, text)
 }
 
-// announce sets what goes before the body, and keeps the cause for the log.
+// announce sets what goes before the body, and keeps the code and the cause for the log.
 func announce(c *gin.Context, p Problem) {
+	if c.Keys != nil {
+		c.Set(codeKey, p.err.Code)
+	}
 	if p.err.RetryAfter > 0 {
 		seconds := int64((p.err.RetryAfter + time.Second - 1) / time.Second)
 		c.Writer.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
@@ -280,6 +284,11 @@ func explainHuma() {
 	explainOnce.Do(func() {
 		gin.SetMode(gin.ReleaseMode)
 		huma.NewErrorWithContext = humaProblem
+		validation.MsgExpectedMinimumNumber = "must be at least %v"
+		validation.MsgExpectedMaximumNumber = "must be at most %v"
+		validation.MsgExpectedMinLength = "must have at least %d characters"
+		validation.MsgExpectedMaxLength = "must have at most %d characters"
+		validation.MsgExpectedOneOf = "must be one of \"%s\""
 	})
 }
 
@@ -297,7 +306,7 @@ func merge(status int, errs []error) error {
 	for _, err := range errs {
 		if place, ok := err.(huma.ErrorDetailer); ok {
 			d := place.ErrorDetail()
-			fields = append(fields, models.FieldError{Location: d.Location, Message: d.Message, Value: shortValue(d.Value)})
+			fields = append(fields, models.FieldError{Location: d.Location, Message: reworded(d.Message), Value: shortValue(d.Value)})
 			continue
 		}
 		if known, ok := errors.AsType[*models.Error](err); ok && known.Code == models.ErrInvalid.Code && len(known.Fields) > 0 {
@@ -317,6 +326,19 @@ func merge(status int, errs []error) error {
 		return errMalformedJSON.Say("A JSON object is required as the body.")
 	}
 	return models.ErrInternal
+}
+
+// reworded says of a parameter what is said of a body's field.
+func reworded(message string) string {
+	switch {
+	case strings.HasPrefix(message, "invalid date/time"):
+		return errNoInstant.Error()
+	case message == "invalid integer":
+		return "must be a whole number, such as 2"
+	case strings.HasSuffix(message, "is not a UUID"):
+		return "must be a UUID"
+	}
+	return message
 }
 
 // shortValue repeats only what is short and simple.

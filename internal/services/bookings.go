@@ -2,8 +2,10 @@ package services
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"quantix/internal/boxoffice"
 	"quantix/internal/models"
@@ -29,12 +31,14 @@ type Bookings struct {
 type Methods struct {
 	Default models.PaymentMethod            // of a booking that names none; empty: only free ones may leave it out
 	Accept  func(models.PaymentMethod) bool // whether the gateway may know a method that was named
+	Rule    string                          // what buyers are told of a method that it cannot know
 }
 
 // SimulatedMethods are those of the simulated gateway.
 var SimulatedMethods = Methods{
 	Default: models.SimOK,
 	Accept:  func(m models.PaymentMethod) bool { return slices.Contains(models.PaymentMethods, m) },
+	Rule:    "must be one of " + strings.ReplaceAll(strings.Trim(fmt.Sprint(models.PaymentMethods), "[]"), " ", ", "),
 }
 
 // NewBookings works on a store and a box office; one booking may take at most maxTickets. Buyers pay with
@@ -92,7 +96,7 @@ func (b *Bookings) Check(r BookingRequest) error {
 		fields = append(fields, models.FieldError{Location: "body.quantity", Message: message, Value: r.Quantity})
 	}
 	if r.Method != "" && !b.methods.Accept(r.Method) {
-		fields = append(fields, models.FieldError{Location: "body.payment_method", Message: "is not a payment method of the gateway in use"})
+		fields = append(fields, models.FieldError{Location: "body.payment_method", Message: b.methods.Rule})
 	}
 	return models.AlsoInvalid(models.Invalid(fields), models.CheckKey(r.Key))
 }

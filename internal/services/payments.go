@@ -247,7 +247,7 @@ func (p *Payments) settle(ctx context.Context, c *models.Charge, result models.R
 		return
 	}
 	if c.Status.Trying() && c.Attempts >= models.MaxAttempts && failed(result.Outcome) {
-		p.gaveUp("charge", c.Reference(), result)
+		p.gaveUp("charge", c.Reference(), c.ChargeKey, result)
 	}
 }
 
@@ -267,10 +267,11 @@ func failed(o models.Outcome) bool {
 	return o == models.Unknown || o == models.Unavailable || o == models.Absent
 }
 
-func (p *Payments) gaveUp(kind, reference string, result models.Result) {
+func (p *Payments) gaveUp(kind, reference string, key models.ChargeKey, result models.Result) {
 	p.options.Observer.Payment(kind, "dead_letter")
 	p.options.Logger.Error("a payment needs a person's look: it is in the dead letters",
-		"kind", kind, "reference", reference, "outcome", result.Outcome, "reason", result.Reason)
+		"kind", kind, "event_id", key.Event, "booking_id", key.Booking, "reference", reference,
+		"outcome", result.Outcome, "reason", result.Reason)
 }
 
 // pause is how long to leave a charge alone before the next try. What the gateway has not decided is asked for ever

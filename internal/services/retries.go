@@ -111,7 +111,7 @@ func (p *Payments) settleRefund(ctx context.Context, r *models.Refund, result mo
 		return
 	}
 	if r.Attempts == models.MaxAttempts && result.Outcome != models.Succeeded {
-		p.gaveUp("refund", r.Reference(), result)
+		p.gaveUp("refund", r.Reference(), r.ChargeKey, result)
 	}
 }
 
