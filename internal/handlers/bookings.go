@@ -60,7 +60,7 @@ type bookingDetailBody struct {
 
 // paymentSummary is a booking's payment in three words.
 type paymentSummary struct {
-	Status    string  `json:"status" doc:"queued, started, pending, succeeded, declined, failed, unknown, voided, refunding, refunded, not_required (a free booking) or none (cancelled before any charge)." example:"succeeded"`
+	Status    string  `json:"status" doc:"queued, started, pending, doubtful (a try had no answer), succeeded, declined, failed, unknown, voided, refunding, refunded, not_required (a free booking) or none (cancelled before any charge)." example:"succeeded"`
 	Attempts  int     `json:"attempts"`
 	LastError *string `json:"last_error"`
 }

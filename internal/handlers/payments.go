@@ -11,7 +11,7 @@ import (
 type paymentBody struct {
 	ID                string          `json:"id" format:"uuid"`
 	Kind              string          `json:"kind" enum:"charge,refund"`
-	Status            string          `json:"status" doc:"Of a charge: started, pending, unknown, succeeded, declined, failed or voided; of a refund: pending or succeeded." example:"succeeded"`
+	Status            string          `json:"status" doc:"Of a charge: started, doubtful (a try had no answer), pending, unknown, succeeded, declined, failed or voided; of a refund: pending or succeeded." example:"succeeded"`
 	Amount            amount          `json:"amount"`
 	Currency          models.Currency `json:"currency" example:"USD"`
 	ProviderReference *string         `json:"provider_reference" doc:"The payment provider's own name for it."`

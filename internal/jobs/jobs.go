@@ -89,7 +89,7 @@ func (p *polling) run(ctx context.Context, do round) error {
 	for ctx.Err() == nil {
 		items, more, err := p.once(work, do)
 		if items > 0 || err != nil {
-			p.Observer.Round(p.name, items, err)
+			p.Observer.Round(p.name, items, fault(err))
 		}
 		p.report(&fails, err)
 		switch {
@@ -112,14 +112,22 @@ func (p *polling) once(ctx context.Context, do round) (items int, more bool, err
 	return do(ctx)
 }
 
+// fault is an error that somebody should look at. A full queue is none: it is how an on-sale is held back, the outbox
+// keeps the rows, and metrics show both.
+func fault(err error) error {
+	if errors.Is(err, queue.ErrFull) {
+		return nil
+	}
+	return err
+}
+
 // failing is a row of failed rounds.
 type failing struct {
 	rounds int
 	faults int // those for another reason than a full queue
 }
 
-// report counts failures in a row and logs them ever more rarely: a store that is down for an hour must not fill the
-// log. A full queue is only how an on-sale is held back: the outbox keeps the rows, and metrics show both.
+// report counts failures in a row and logs faults ever more rarely: a store that is down for an hour must not fill the log.
 func (p *polling) report(f *failing, err error) {
 	if err == nil {
 		if f.faults > 0 {
@@ -129,7 +137,7 @@ func (p *polling) report(f *failing, err error) {
 		return
 	}
 	f.rounds++
-	if errors.Is(err, queue.ErrFull) {
+	if fault(err) == nil {
 		p.Logger.Debug("a round failed", "job", p.name, "error", err)
 		return
 	}

@@ -71,7 +71,10 @@ func (r *Relay) carry(ctx context.Context) (published int, more bool, err error)
 	if markErr == nil {
 		markErr = repository.Retry(ctx, func() error { return r.Store.DeleteOutbox(ctx, done, mark) })
 	}
-	return published, more, errors.Join(err, markErr)
+	if markErr != nil { // the store's trouble goes before the queue's: a full queue alone is none
+		err = markErr
+	}
+	return published, more, err
 }
 
 // publish publishes what is in hand, row after row, as far as the queue takes it. A row that was published leaves the

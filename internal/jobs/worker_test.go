@@ -10,6 +10,7 @@ import (
 	"quantix/internal/payments/simulator"
 	"quantix/internal/queue"
 	"quantix/internal/services"
+	"quantix/internal/testkit/shop"
 )
 
 // reads is a queue that is always empty and notes when it was read.
@@ -59,14 +60,16 @@ func TestPayments_know_how_long_bookings_waited(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, embedded(), simulator.Options{})
 	paying, event := h.newPayments(), h.Event(10).ID
-	for _, waited := range []time.Duration{2 * time.Minute, 0} {
-		ref := h.Book(event, 1, models.SimOK)
-		h.clock.skip(waited)
-		if err := paying.Charge(t.Context(), []models.BookingRef{ref}); err != nil {
-			t.Fatal(err)
-		}
-		if lag := paying.Lag(); lag < waited || lag > waited+time.Minute {
-			t.Errorf("the lag is %s after %s", lag, waited)
+	for _, event := range []models.EventID{event, h.Event(10, shop.Free).ID} {
+		for _, waited := range []time.Duration{2 * time.Minute, 0} {
+			ref := h.Book(event, 1, models.SimOK)
+			h.clock.skip(waited)
+			if err := paying.Charge(t.Context(), []models.BookingRef{ref}); err != nil {
+				t.Fatal(err)
+			}
+			if lag := paying.Lag(); lag < waited || lag > waited+time.Minute {
+				t.Errorf("the lag is %s after %s", lag, waited)
+			}
 		}
 	}
 	late := h.Book(event, 1, models.SimOK)

@@ -148,10 +148,13 @@ func AlsoInvalid(err, also error) error {
 	if !isInvalid || !isMore || !errors.Is(first, ErrInvalid) || !errors.Is(more, ErrInvalid) {
 		return err
 	}
+	named := make(map[string]bool, len(first.Fields)) // a request of thousands of faults must not cost their square
+	for _, field := range first.Fields {
+		named[field.Location] = true
+	}
 	fields := slices.Clone(first.Fields)
 	for _, field := range more.Fields {
-		named := func(f FieldError) bool { return f.Location == field.Location }
-		if !slices.ContainsFunc(first.Fields, named) {
+		if !named[field.Location] {
 			fields = append(fields, field)
 		}
 	}

@@ -118,6 +118,7 @@ type Bookings interface {
 type Start struct {
 	Booking models.Booking
 	Charge  *models.Charge
+	At      time.Time // by the store's clock
 }
 
 // Due is a charge that somebody must take up (again), with its booking as it stands, and whether by the store's clock

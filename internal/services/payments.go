@@ -111,7 +111,7 @@ func (p *Payments) Charge(ctx context.Context, bookings []models.BookingRef) err
 	return nil
 }
 
-// Lag is how long the bookings whose charges were started last had waited for it, by the store's clock.
+// Lag is how long the bookings that were started last had waited for it, by the store's clock.
 func (p *Payments) Lag() time.Duration { return time.Duration(p.lag.Load()) }
 
 // unknownLag stands for that of bookings none of which may be charged any more: they waited for too long, perhaps.
@@ -125,9 +125,7 @@ func (p *Payments) noteLag(starts []repository.Start) {
 	}
 	var lag time.Duration
 	for i := range starts {
-		if charge := starts[i].Charge; charge != nil {
-			lag = max(lag, charge.CreatedAt.Sub(starts[i].Booking.CreatedAt))
-		}
+		lag = max(lag, starts[i].At.Sub(starts[i].Booking.CreatedAt))
 	}
 	p.lag.Store(int64(lag))
 }

@@ -34,6 +34,14 @@ const (
 		(SELECT ctid, * FROM payments WHERE event_id = k.event_id AND booking_id = k.id ORDER BY n FOR NO KEY UPDATE) p`
 	lockRefunds = `SELECT ` + refundColumns + `, r.ctid FROM unnest($1::uuid[], $2::uuid[]) AS k (event_id, id) CROSS JOIN LATERAL
 		(SELECT ctid, * FROM refunds WHERE event_id = k.event_id AND booking_id = k.id ORDER BY n FOR NO KEY UPDATE) r`
+	// The same for several events: whoever has one of them may have its charges, too. Locking again what is locked by this
+	// transaction costs next to nothing, and tells it from what is somebody else's.
+	freeRefs = `unnest($1::uuid[], $2::uuid[]) AS k (event_id, id)
+		CROSS JOIN LATERAL (SELECT id FROM events WHERE id = k.event_id FOR NO KEY UPDATE SKIP LOCKED) e`
+	lockFreeCharges = `SELECT ` + chargeColumns + `, p.ctid FROM ` + freeRefs + ` CROSS JOIN LATERAL
+		(SELECT ctid, * FROM payments WHERE event_id = e.id AND booking_id = k.id ORDER BY n FOR NO KEY UPDATE) p`
+	lockFreeRefunds = `SELECT ` + refundColumns + `, r.ctid FROM ` + freeRefs + ` CROSS JOIN LATERAL
+		(SELECT ctid, * FROM refunds WHERE event_id = e.id AND booking_id = k.id ORDER BY n FOR NO KEY UPDATE) r`
 )
 
 // readStates makes the first round trip: the locks, the clock, and what is needed.
@@ -94,8 +102,12 @@ func (r *deskReader) queueNeeds(batch *pgx.Batch) {
 		batch.Queue(selectStates, events, ids).Query(r.readBookings)
 	}
 	if events, ids := r.refs(func(n *models.Need) []models.BookingID { return n.Money }); len(ids) > 0 {
-		batch.Queue(lockCharges, events, ids).Query(r.readCharges)
-		batch.Queue(lockRefunds, events, ids).Query(r.readRefunds)
+		charges, refunds := lockFreeCharges, lockFreeRefunds
+		if r.waits {
+			charges, refunds = lockCharges, lockRefunds
+		}
+		batch.Queue(charges, events, ids).Query(r.readCharges)
+		batch.Queue(refunds, events, ids).Query(r.readRefunds)
 	}
 }
 

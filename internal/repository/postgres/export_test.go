@@ -40,6 +40,8 @@ var HotStatements = []Statement{
 	{"selectStates", selectStates, []string{bookingByKey}, true},
 	{"lockCharges", lockCharges, []string{chargeByKey}, true},
 	{"lockRefunds", lockRefunds, []string{refundByKey}, true},
+	{"lockFreeCharges", lockFreeCharges, []string{eventByKey, chargeByKey}, true},
+	{"lockFreeRefunds", lockFreeRefunds, []string{eventByKey, refundByKey}, true},
 	{"updateBookings", updateBookings, []string{`bookings[^\n]*\n *TID Cond`}, true},
 	{"updateNewBookings", updateNewBookings, []string{bookingByKey}, true},
 	{"updateCharges", updateCharges, []string{`payments[^\n]*\n *TID Cond`}, true},

@@ -71,7 +71,7 @@ const (
 		WHERE b.status NOT IN ('CONFIRMED', 'CANCELLED') AND b.total_amount > 0 AND b.payment_deadline > now
 			AND (SELECT o.n FROM payments o WHERE o.event_id = b.event_id AND o.booking_id = b.id LIMIT 1) IS NULL
 		RETURNING p.event_id, p.booking_id, p.created_at`
-	selectRefs = `SELECT ` + bookingColumns + ` FROM unnest($1::uuid[], $2::uuid[]) AS r (event_id, id)
+	selectRefs = `SELECT ` + bookingColumns + `, coalesce($3::timestamptz, now()) FROM unnest($1::uuid[], $2::uuid[]) AS r (event_id, id)
 		CROSS JOIN LATERAL (SELECT * FROM bookings WHERE event_id = r.event_id AND id = r.id OFFSET 0) b`
 )
 
@@ -95,13 +95,14 @@ func (s *Store) StartCharges(ctx context.Context, gateway string, bookings []mod
 		}
 		return rows.Err()
 	})
-	batch.Queue(selectRefs, events, ids).Query(func(rows pgx.Rows) error {
-		return eachBooking(rows, func(b *models.Booking) { found[b.Ref()] = b })
+	var at time.Time
+	batch.Queue(selectRefs, events, ids, s.now()).Query(func(rows pgx.Rows) error {
+		return eachBooking(rows, func(b *models.Booking) { found[b.Ref()] = b }, &at)
 	})
 	if err := s.inBatch(ctx, batch, what); err != nil {
 		return nil, err
 	}
-	return starts(bookings, found, charges), nil
+	return starts(bookings, found, charges, at.UTC()), nil
 }
 
 // scanStarted completes a first charge by what was not known of it before it was written.
@@ -116,7 +117,7 @@ func scanStarted(row pgx.Row, c *models.Charge, lease time.Duration) error {
 }
 
 // starts joins bookings with the charges that were written for them, in the order they were asked for.
-func starts(asked []models.BookingRef, found map[models.BookingRef]*models.Booking, charges map[models.BookingRef]*models.Charge) []repository.Start {
+func starts(asked []models.BookingRef, found map[models.BookingRef]*models.Booking, charges map[models.BookingRef]*models.Charge, at time.Time) []repository.Start {
 	list := []repository.Start{}
 	for _, ref := range distinct(asked) {
 		b, charge := found[ref], charges[ref]
@@ -124,9 +125,9 @@ func starts(asked []models.BookingRef, found map[models.BookingRef]*models.Booki
 		case b == nil:
 		case charge != nil:
 			charge.Amount = b.TotalAmount
-			list = append(list, repository.Start{Booking: *b, Charge: charge})
+			list = append(list, repository.Start{Booking: *b, Charge: charge, At: at})
 		case b.Status == models.Pending && b.TotalAmount.Minor == 0:
-			list = append(list, repository.Start{Booking: *b})
+			list = append(list, repository.Start{Booking: *b, At: at})
 		}
 	}
 	return list

@@ -47,12 +47,14 @@ type visit struct {
 func (p *partyBundle) together(t *testing.T, visits ...*visit) (trips int64) {
 	t.Helper()
 	ahead := p.event(t, 10)
-	entered, leave := make(chan struct{}), make(chan struct{})
+	entered, stay := make(chan struct{}), make(chan struct{})
+	leave := sync.OnceFunc(func() { close(stay) })
+	defer leave() // also when the test ends here: the store waits for its batches
 	var all sync.WaitGroup
 	all.Go(func() {
 		err := p.AtDesk(t.Context(), ahead.ID, models.NewID[models.BatchID](), models.Need{}, func(*models.EventState) {
 			close(entered)
-			<-leave
+			<-stay
 		})
 		if err != nil {
 			t.Error(err)
@@ -64,7 +66,7 @@ func (p *partyBundle) together(t *testing.T, visits ...*visit) (trips int64) {
 	}
 	postgres.AwaitGuests(t, p.Store, len(visits))
 	p.count.trips.Store(0)
-	close(leave)
+	leave()
 	all.Wait()
 	return p.count.trips.Load()
 }
@@ -97,15 +99,17 @@ func (p *partyBundle) held(t *testing.T, event models.EventID) int64 {
 	return e.Stock.Held
 }
 
-// lock has somebody else hold an event's row until it is released.
-func (p *partyBundle) lock(t *testing.T, event models.EventID) (release func()) {
+// lock has somebody else hold an event's row, and what more statements about it lock, until it is released.
+func (p *partyBundle) lock(t *testing.T, event models.EventID, more ...string) (release func()) {
 	t.Helper()
 	tx, err := p.connect(t).Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tx.Exec(t.Context(), "SELECT FROM events WHERE id = $1 FOR UPDATE", event.String()); err != nil {
-		t.Fatal(err)
+	for _, statement := range append([]string{"SELECT FROM events WHERE id = $1 FOR UPDATE"}, more...) {
+		if _, err := tx.Exec(t.Context(), statement, event.String()); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return func() {
 		if err := tx.Rollback(t.Context()); err != nil {
@@ -201,6 +205,37 @@ func TestALockedEventHoldsUpNobodyElse(t *testing.T) {
 	}
 	release()
 	p.must(t, locked.ID, reserve(p.user.ID, 1))
+}
+
+// TestALockedEventsChargeHoldsUpNobodyElse: whoever has an event may have its charges, too.
+func TestALockedEventsChargeHoldsUpNobodyElse(t *testing.T) {
+	t.Parallel()
+	p := setupParty(t)
+	locked, free := p.event(t, 3), p.event(t, 3)
+	ref := p.must(t, locked.ID, reserve(p.user.ID, 1))[0].Booking.Ref()
+	if _, err := p.StartCharges(t.Context(), "simulated", []models.BookingRef{ref}, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	release := p.lock(t, locked.ID, "SELECT FROM payments WHERE event_id = $1 FOR NO KEY UPDATE")
+	settles := func() *visit {
+		return &visit{event: locked.ID, commands: []models.Command{&models.Settle{
+			Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.Succeeded},
+		}}}
+	}
+	waits, passes := settles(), p.buys(free.ID)
+	p.together(t, waits, passes)
+	if !errors.Is(waits.err, repository.ErrUnavailable) {
+		t.Errorf("the locked event: %v, want ErrUnavailable after the lock timeout", waits.err)
+	}
+	if passes.err != nil || p.held(t, free.ID) != 1 {
+		t.Errorf("the free event: %v", passes.err)
+	}
+	release()
+	settled, passes := settles(), p.buys(free.ID)
+	p.together(t, settled, passes)
+	if settled.err != nil || settled.verdicts[0].Err != nil || passes.err != nil {
+		t.Errorf("once it was free: %v, %v, %v", settled.err, settled.verdicts, passes.err)
+	}
 }
 
 // TestALockedEventLeavesItsLane: whoever comes alone for an event that somebody else has does not keep the only lane for as

@@ -21,7 +21,7 @@ var paymentRules = rules{
 			ChargeKey: models.FirstCharge(b.Ref()), Gateway: "sim", Amount: b.TotalAmount, Status: models.ChargeStarted,
 			Attempts: 1, NextAttemptAt: now.Add(lease), CreatedAt: now, UpdatedAt: now,
 		}
-		same(t, "the start", s.start(b), []repository.Start{{Booking: b, Charge: &want}})
+		same(t, "the start", s.start(b), []repository.Start{{Booking: b, Charge: &want, At: now}})
 		charges, refunds := s.money(b)
 		same(t, "the charges", charges, []models.Charge{want})
 		same(t, "the number of refunds", len(refunds), 0)
@@ -36,7 +36,8 @@ var paymentRules = rules{
 		event, user := s.event(price(0, "USD")), s.user()
 		b := s.book(event, user, 2)
 		for range 2 { // until somebody confirms them
-			same(t, "the start", s.start(b), []repository.Start{{Booking: b}})
+			s.clock.Pass(time.Second)
+			same(t, "the start", s.start(b), []repository.Start{{Booking: b, At: s.clock.Now()}})
 		}
 		charges, _ := s.money(b)
 		same(t, "the number of charges", len(charges), 0)

@@ -80,7 +80,7 @@ func startCharge(c *conn, gateway string, ref models.BookingRef, now time.Time, 
 	if err != nil || b == nil {
 		return nil, err
 	}
-	start := &repository.Start{Booking: *b}
+	start := &repository.Start{Booking: *b, At: now}
 	if b.TotalAmount.Minor == 0 {
 		return start, nil
 	}
