@@ -31,7 +31,7 @@ func commands() []command {
 	return []command{
 		{"serve", "[--api]", "answer the API and run the workers; --api: the API alone, with workers elsewhere", runServe},
 		{"worker", "", "run the workers alone, beside any number of serve --api", runWorker},
-		{"migrate", "up|down [n]|status|repair", "bring the database's schema up to date, or back by n migrations", runMigrate},
+		{"migrate", "up|down [n] [--yes]|status|repair", "bring the database's schema up to date, or back by n migrations; --yes: even if events, users or bookings are lost", runMigrate},
 		{"seed", "[--events n] [--users n]", "create sample events and users to play with", runSeed},
 		{"bench", "[bars] [flags]", "simulate an on-sale against a server of yours, or a private one; bars: measure every promise of speed; bench --help and bench bars --help list the flags", runBench},
 		{"audit", "[--event id]", "recompute every counter and every payment, and say what differs", runAudit},
