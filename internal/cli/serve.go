@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -56,9 +55,9 @@ func runServe(ctx context.Context, p Program, args []string) error {
 	if err != nil {
 		return err
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Addr())
+	listener, err := listen(ctx, c.Addr(), "PORT")
 	if err != nil {
-		return errors.Join(fmt.Errorf("listen on %s: %w; set PORT to a free one", c.Addr(), err), a.close())
+		return errors.Join(err, a.close())
 	}
 	if *apiOnly {
 		return a.serve(ctx, listener, nil)

@@ -206,6 +206,7 @@ func TestCommand_line_mistakes_are_answered_with_one_line(t *testing.T) {
 		{nil, []string{"serve", "--api"}, 1, "REDIS_URL"},
 		{nil, []string{"migrate", "sideways"}, 2, "status"},
 		{nil, []string{"audit"}, 1, ""},
+		{[]string{"HOST=192.0.2.1", "LOG_LEVEL=error"}, []string{"serve"}, 1, "set HOST"},
 		{[]string{"DATABASE_URL=postgres://nobody:hunter2@127.0.0.1:1/none"}, []string{"serve"}, 1, ""},
 	} {
 		t.Run(strings.Join(append(test.env, test.args...), " "), func(t *testing.T) {
