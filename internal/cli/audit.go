@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 
-	"quantix/internal/config"
 	"quantix/internal/models"
 	"quantix/internal/repository"
 )
@@ -14,8 +13,8 @@ import (
 // something does not add up.
 func runAudit(ctx context.Context, p Program, args []string) error {
 	fs := flag.NewFlagSet("audit", flag.ContinueOnError)
-	one := fs.String("event", "", "id of the only event to audit")
-	c, err := config.LoadFlags(fs, args, p.LookupEnv)
+	one := fs.String("event", "", "`id` of the only event to audit")
+	c, err := p.load(fs, args)
 	if err != nil {
 		return err
 	}

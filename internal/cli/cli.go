@@ -18,30 +18,6 @@ type Program struct {
 	LookupEnv func(string) (string, bool) // os.LookupEnv
 }
 
-// command is one line of the table of commands.
-type command struct {
-	name  string
-	usage string // its own flags and arguments
-	help  string
-	run   func(context.Context, Program, []string) error
-}
-
-// commands is the table that help prints, in the order of a reader's interest.
-func commands() []command {
-	return []command{
-		{"serve", "[--api]", "answer the API and run the workers; --api: the API alone, with workers elsewhere", runServe},
-		{"worker", "", "run the workers alone, beside any number of serve --api", runWorker},
-		{"migrate", "up|down [n] [--yes]|status|repair", "bring the database's schema up to date, or back by n migrations; --yes: even if events, users or bookings are lost", runMigrate},
-		{"seed", "[--events n] [--users n]", "create sample events and users to play with", runSeed},
-		{"bench", "[bars] [flags]", "simulate an on-sale against a server of yours, or a private one; bars: measure every promise of speed; bench --help and bench bars --help list the flags", runBench},
-		{"audit", "[--event id]", "recompute every counter and every payment, and say what differs", runAudit},
-		{"doctor", "", "show the settings, versions and connections, and what to do about each fault", runDoctor},
-		{"healthcheck", "", "ask the server on this machine whether it is ready, for containers", runHealthcheck},
-		{"version", "", "show the version", runVersion},
-		{"help", "", "show this", runHelp},
-	}
-}
-
 // exitError ends the program with a status of its own, after what it had to say was said.
 type exitError int
 
@@ -61,27 +37,21 @@ func Run(ctx context.Context, p Program) int {
 		p.Args = []string{"help"}
 	}
 	name, args := p.Args[0], p.Args[1:]
-	if name == "-h" || name == "--help" || name == "-help" {
+	if isHelp(name) {
 		name = "help"
 	}
-	for _, c := range commands() {
-		if c.name == name {
-			return p.exit(name, c.run(ctx, p, args))
-		}
+	if c, found := find(name); found {
+		return p.exit(name, c.run(ctx, p, args))
 	}
 	return p.exit(name, usageError("there is no command %q; quantix help lists them", name))
 }
 
 func (p Program) exit(name string, err error) int {
-	if err == nil {
+	if err == nil || errors.Is(err, flag.ErrHelp) { // help was shown
 		return 0
 	}
 	if status, ok := errors.AsType[exitError](err); ok {
 		return int(status)
-	}
-	if errors.Is(err, flag.ErrHelp) {
-		_ = runHelp(context.Background(), p, nil)
-		return 0
 	}
 	// One line, whatever the cause brought along: it goes into logs and terminals.
 	text := strings.Join(strings.Fields(strings.TrimPrefix(err.Error(), "usage: ")), " ")

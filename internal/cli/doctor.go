@@ -12,7 +12,7 @@ import (
 
 // runDoctor shows what the program sees, and what to do about each fault. Status 1 when something is wrong.
 func runDoctor(ctx context.Context, p Program, args []string) error {
-	c, err := config.Load(args, p.LookupEnv)
+	c, err := p.loadAlone("doctor", args)
 	if err != nil {
 		return err
 	}

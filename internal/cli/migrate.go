@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"quantix/internal/config"
 	"quantix/internal/database"
 )
 
@@ -16,8 +15,8 @@ func runMigrate(ctx context.Context, p Program, args []string) error {
 	verb, args := cutVerb(args)
 	number, args := cutNumber(verb, args)
 	fs := flag.NewFlagSet("migrate", flag.ContinueOnError)
-	yes := fs.Bool("yes", false, "down: go back even if events, users or bookings are lost with the tables that hold them")
-	c, err := config.LoadFlags(fs, args, p.LookupEnv)
+	yes := fs.Bool("yes", false, "down: drop tables even if they hold events, users or bookings, which are lost")
+	c, err := p.load(fs, args)
 	if err != nil {
 		return err
 	}
@@ -46,10 +45,10 @@ func runMigrate(ctx context.Context, p Program, args []string) error {
 	})
 }
 
-// cutVerb takes the word in front of the flags.
+// cutVerb takes the word in front of the flags, if there is one.
 func cutVerb(args []string) (verb string, rest []string) {
-	if len(args) == 0 {
-		return "", nil
+	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
+		return "", args
 	}
 	return args[0], args[1:]
 }

@@ -37,7 +37,7 @@ const (
 func runServe(ctx context.Context, p Program, args []string) error {
 	fs := flag.NewFlagSet("serve", flag.ContinueOnError)
 	apiOnly := fs.Bool("api", false, "answer the API alone, with workers elsewhere")
-	c, err := config.LoadFlags(fs, args, p.LookupEnv)
+	c, err := p.load(fs, args)
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func runServe(ctx context.Context, p Program, args []string) error {
 
 // runWorker runs the workers alone.
 func runWorker(ctx context.Context, p Program, args []string) error {
-	c, err := config.Load(args, p.LookupEnv)
+	c, err := p.loadAlone("worker", args)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"quantix/internal/config"
 	"quantix/internal/testkit"
 )
 
@@ -229,6 +230,46 @@ func TestHelp_names_every_command_and_setting(t *testing.T) {
 	}
 	if stdout, _, status := quantix(t, t.TempDir(), nil, "version"); status != 0 || !strings.HasPrefix(stdout, "quantix ") {
 		t.Errorf("version: %d %s", status, stdout)
+	}
+}
+
+func TestHelp_gives_every_command_a_short_page_of_its_own(t *testing.T) {
+	t.Parallel()
+	for name, says := range map[string]string{
+		"serve": "--api\n", "worker": "WORKER_PORT", "migrate": "  repair  ", "migrate down": "--yes\n", "seed": "--events n\n", "audit": "--event id\n",
+		"doctor": "", "healthcheck": "", "version": "", "bench": "--connections int\n", "bench bars": "--only string\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			stdout, stderr, status := quantix(t, t.TempDir(), nil, append(strings.Fields(name), "--help")...)
+			command := strings.TrimSuffix(name, " down")
+			if status != 0 || stderr != "" || !strings.HasPrefix(stdout, "Usage: quantix "+command) || !strings.Contains(stdout, says) {
+				t.Errorf("%d %s%s; want a page with %q", status, stdout, stderr, says)
+			}
+			if strings.Contains(stdout, "PAYMENT_DEADLINE") || command != "version" && !strings.Contains(stdout, "quantix help settings") {
+				t.Errorf("%s: want a pointer to the settings instead of all of them", stdout)
+			}
+			if again, _, _ := quantix(t, t.TempDir(), nil, append([]string{"help"}, strings.Fields(command)...)...); again != stdout {
+				t.Errorf("quantix help %s: %s", command, again)
+			}
+		})
+	}
+}
+
+func TestHelp_says_all_about_the_settings(t *testing.T) {
+	t.Parallel()
+	overview, _, _ := quantix(t, t.TempDir(), nil, "help")
+	settings, _, status := quantix(t, t.TempDir(), nil, "help", "settings")
+	for _, o := range config.Options() {
+		if !strings.Contains(settings, "--"+o.Flag()+"\n") || !strings.Contains(settings, "accepted: "+o.Accepts) {
+			t.Errorf("quantix help settings: %d, and %s is not described", status, o.Name)
+		}
+		if !strings.Contains(overview, o.File()) {
+			t.Errorf("quantix help does not name %s", o.File())
+		}
+	}
+	if _, stderr, status := quantix(t, t.TempDir(), nil, "help", "nonsense"); status != 2 || !strings.Contains(stderr, `"nonsense"`) {
+		t.Errorf("quantix help nonsense: %d %s", status, stderr)
 	}
 }
 

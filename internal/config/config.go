@@ -74,21 +74,12 @@ const (
 )
 
 // Load reads a command's settings from its arguments and, where these are
-// silent, from the environment (os.LookupEnv), then from the defaults. The
-// error is one line that names the option, what was given (unless secret) and
-// what is accepted; flag.ErrHelp if help was asked for.
-func Load(args []string, lookup func(string) (string, bool)) (Config, error) {
-	fs := flag.NewFlagSet("quantix", flag.ContinueOnError)
-	c, err := LoadFlags(fs, args, lookup)
-	if err == nil && fs.NArg() > 0 {
-		return Config{}, fmt.Errorf("unexpected argument %q; quantix help lists the commands and options", fs.Arg(0))
-	}
-	return c, err
-}
-
-// LoadFlags is Load for a command that has flags of its own: it adds the options
-// to fs, parses args, and leaves the other arguments in fs.Args.
-func LoadFlags(fs *flag.FlagSet, args []string, lookup func(string) (string, bool)) (Config, error) {
+// silent, from the environment (os.LookupEnv), then from the defaults. fs has
+// the command's own flags: the options are added to it, and arguments that are
+// no flags are left in fs.Args. The error is one line that names the option,
+// what was given (unless secret) and what is accepted; flag.ErrHelp if help was
+// asked for.
+func Load(fs *flag.FlagSet, args []string, lookup func(string) (string, bool)) (Config, error) {
 	given := addFlags(fs)
 	fs.SetOutput(io.Discard) // the error says it, in one line
 	if err := fs.Parse(args); err != nil {
