@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"quantix/internal/config"
+	"quantix/internal/database"
 	"quantix/internal/repository"
 )
 
@@ -43,13 +44,19 @@ func finding(p Program, what string, err error, advice string) bool {
 		fmt.Fprintf(p.Stdout, "ok     %s\n", what)
 		return true
 	}
-	fmt.Fprintf(p.Stdout, "FAULT  %s: %v\n       %s\n", what, err, advice)
+	fmt.Fprintf(p.Stdout, "FAULT  %s: %v\n", what, err)
+	if advice != "" {
+		fmt.Fprintf(p.Stdout, "       %s\n", advice)
+	}
 	return false
 }
 
 func examineStore(ctx context.Context, p Program, c config.Config) bool {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
+	if c.Store() == config.SQLite && !finding(p, "data directory can be written", database.CheckWritable(c.DataDir), "") {
+		return false
+	}
 	store, err := connect(ctx, c, newLogger(p.Stderr, c), reading)
 	if err != nil {
 		return finding(p, "database", err, storeAdvice(c))
@@ -61,7 +68,7 @@ func examineStore(ctx context.Context, p Program, c config.Config) bool {
 
 func storeAdvice(c config.Config) string {
 	if c.Store() == config.SQLite {
-		return "run quantix serve or quantix migrate up once to create the file, and check that DATA_DIR can be read"
+		return "" // its errors say what to do
 	}
 	return "check DATABASE_URL or DB_HOST, DB_PORT, DB_USER, DB_PASSWORD and DB_NAME, and that PostgreSQL runs there"
 }

@@ -185,9 +185,20 @@ func (m *Migrator) run(ctx context.Context, work func() error) error {
 	case errors.As(err, &dirty):
 		return dirtyError(uint(dirty.Version))
 	case err != nil:
-		return fmt.Errorf("%w; see what `quantix migrate status` says", err)
+		return fmt.Errorf("%w; see what `quantix migrate status` says", withoutQuery(err))
 	}
 	return nil
+}
+
+// withoutQuery leaves the whole file out, which the driver repeats before its one reason.
+func withoutQuery(err error) error {
+	if failure, ok := errors.AsType[*database.Error](err); ok {
+		return failure.OrigErr
+	}
+	if failure, ok := errors.AsType[database.Error](err); ok {
+		return failure.OrigErr
+	}
+	return err
 }
 
 func dirtyError(version uint) error {

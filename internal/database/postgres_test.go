@@ -141,8 +141,8 @@ func TestDirtySchemaIsRefusedAndRepaired(t *testing.T) {
 	t.Parallel()
 	url := testkit.Database(t, nil)
 	exec(t, url, "CREATE TABLE bookings (in_the_way INTEGER)")
-	if err := database.MigratePostgres(t.Context(), url, silent); err == nil {
-		t.Fatal("a migration over a foreign table went through")
+	if err := database.MigratePostgres(t.Context(), url, silent); err == nil || strings.Contains(err.Error(), "CREATE TABLE") {
+		t.Fatalf("a migration over a foreign table: %v; want its reason without the whole file", err)
 	}
 	m := migrator(t, url)
 	if schema, err := m.Status(t.Context()); err != nil || !schema.Dirty || schema.Version != 1 || schema.Migrations[0].Applied {
