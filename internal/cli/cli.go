@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"quantix/internal/config"
 )
 
 // Program is what a command gets from the outside world.
@@ -53,10 +55,16 @@ func (p Program) exit(name string, err error) int {
 	if status, ok := errors.AsType[exitError](err); ok {
 		return int(status)
 	}
-	// One line, whatever the cause brought along: it goes into logs and terminals.
-	text := strings.Join(strings.Fields(strings.TrimPrefix(err.Error(), "usage: ")), " ")
-	fmt.Fprintf(p.Stderr, "quantix %s: %s\n", name, text)
-	if errors.Is(err, errUsage) {
+	causes := []error{err}
+	if faults, ok := errors.AsType[config.Faults](err); ok {
+		causes = faults
+	}
+	for _, cause := range causes {
+		// One line, whatever the cause brought along: it goes into logs and terminals.
+		text := strings.Join(strings.Fields(strings.TrimPrefix(cause.Error(), "usage: ")), " ")
+		fmt.Fprintf(p.Stderr, "quantix %s: %s\n", name, text)
+	}
+	if _, ok := errors.AsType[config.FlagError](err); ok || errors.Is(err, errUsage) {
 		return 2
 	}
 	return 1

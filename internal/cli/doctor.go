@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -14,11 +15,15 @@ import (
 // runDoctor shows what the program sees, and what to do about each fault. Status 1 when something is wrong.
 func runDoctor(ctx context.Context, p Program, args []string) error {
 	c, err := p.loadAlone("doctor", args)
-	if err != nil {
+	faults, wrong := errors.AsType[config.Faults](err)
+	if err != nil && !wrong {
 		return err
 	}
 	_ = runVersion(ctx, p, nil)
 	showSettings(p, c)
+	if wrong {
+		return tellFaults(p, faults)
+	}
 	fmt.Fprintf(p.Stdout, "\nstore: %s, queue: %s, payments: %s\n", c.Store(), c.Queue(), c.PaymentGateway)
 	sound := finding(p, "payment gateway's settings", c.Validate("doctor"), "quantix help lists the settings")
 	sound = examineStore(ctx, p, c) && sound
@@ -28,6 +33,16 @@ func runDoctor(ctx context.Context, p Program, args []string) error {
 	}
 	fmt.Fprintln(p.Stdout, "all is well")
 	return nil
+}
+
+// tellFaults lists the settings that are wrong. What they would connect to is anybody's guess, so nothing is.
+func tellFaults(p Program, faults config.Faults) error {
+	fmt.Fprintln(p.Stdout)
+	for _, fault := range faults {
+		finding(p, "setting", fault, "")
+	}
+	fmt.Fprintln(p.Stdout, "connections are examined when the settings are right")
+	return exitError(1)
 }
 
 func showSettings(p Program, c config.Config) {

@@ -199,7 +199,11 @@ func TestCommand_line_mistakes_are_answered_with_one_line(t *testing.T) {
 	}{
 		{nil, []string{"sell"}, 2, "quantix help"},
 		{nil, []string{"serve", "now"}, 2, "now"},
-		{nil, []string{"serve", "--no-such-flag"}, 1, "no-such-flag"},
+		{nil, []string{"serve", "--no-such-flag"}, 2, "--no-such-flag is not a flag of serve; quantix serve --help"},
+		{nil, []string{"serve", "--port=eighty"}, 2, "--port"},
+		{nil, []string{"bench", "bars", "--port"}, 2, "quantix bench bars --help"},
+		{nil, []string{"worker", "now"}, 2, "now"},
+		{nil, []string{"version", "extra"}, 2, "extra"},
 		{[]string{"PORT=eighty"}, []string{"serve"}, 1, "PORT"},
 		{[]string{"PAYMENT_DEADLINE=soon"}, []string{"serve"}, 1, "PAYMENT_DEADLINE"},
 		{[]string{"CURRENCY=XYZ"}, []string{"serve"}, 1, "CURRENCY"},
@@ -217,6 +221,19 @@ func TestCommand_line_mistakes_are_answered_with_one_line(t *testing.T) {
 				t.Errorf("status %d, %q", status, stderr)
 			}
 		})
+	}
+}
+
+func TestWrong_settings_are_told_all_at_once(t *testing.T) {
+	t.Parallel()
+	env := []string{"PORT=abc", "PAYMENT_DEADLINE=0", "LOG_LEVEL=verbose", "REDIS_URL=http://:s3cret@h"}
+	_, stderr, status := quantix(t, t.TempDir(), env, "serve")
+	if status != 1 || strings.Count(stderr, "\n") != len(env) || strings.Count(stderr, "quantix serve: ") != len(env) {
+		t.Errorf("serve: %d %s; want a line for each", status, stderr)
+	}
+	stdout, more, status := quantix(t, t.TempDir(), env, "doctor")
+	if status != 1 || strings.Count(stdout, "FAULT") != len(env) || !strings.Contains(stdout, "DATA_DIR") || strings.Contains(stdout+stderr+more, "s3cret") {
+		t.Errorf("doctor: %d %s%s; want the settings, and all faults", status, stdout, more)
 	}
 }
 

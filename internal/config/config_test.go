@@ -268,6 +268,25 @@ func checkMessage(t *testing.T, o Option, value string, err error, prefix string
 	}
 }
 
+func TestAllFaultsAreTold(t *testing.T) {
+	t.Parallel()
+	c, err := read([]string{"--max-wait=soon"}, map[string]string{
+		"PORT": "abc", "DB_PASSWORD": "x", "DB_PASSWORD_FILE": "y", "REDIS_URL_FILE": "/no/where", "CURRENCY": "EUR",
+	})
+	faults, ok := errors.AsType[Faults](err)
+	if !ok || len(faults) != 4 || strings.Count(err.Error(), "\n") != 3 {
+		t.Fatalf("%v, want four faults", err)
+	}
+	if _, ok := errors.AsType[FlagError](err); !ok {
+		t.Errorf("%v: want the flag to be told from the environment", err)
+	}
+	for i, s := range c.Redacted() {
+		if s.Name != Options()[i].Name || s.Name == "CURRENCY" && s.Value != "EUR" {
+			t.Errorf("setting %d: %+v", i, s)
+		}
+	}
+}
+
 func TestRightValues(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
