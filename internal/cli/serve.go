@@ -83,7 +83,7 @@ func runWorker(ctx context.Context, p Program, args []string) error {
 	closeHealth := a.openHealth(ctx)
 	a.logger.Info("quantix works", "version", version, "store", c.Store(), "queue", c.Queue())
 	<-ctx.Done()
-	a.logger.Info("stopping: finishing what is in hand")
+	a.logger.Info("stopping: finishing what is in hand; a second signal ends it at once")
 	return a.stopped(errors.Join(loops.end(), closeHealth(), a.close()))
 }
 
@@ -128,7 +128,7 @@ func (a *app) serve(ctx context.Context, listener net.Listener, loops *workers) 
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
-		a.logger.Info("stopping: finishing what is in hand")
+		a.logger.Info("stopping: finishing what is in hand; a second signal ends it at once")
 	}
 	return a.stopped(errors.Join(err, a.stop(server, loops)))
 }

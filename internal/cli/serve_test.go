@@ -89,6 +89,7 @@ func TestServe_answers_soon_after_it_was_started(t *testing.T) {
 	s.want(t, http.StatusOK, "GET", "/readyz", "")
 	s.want(t, http.StatusOK, "GET", "/metrics", "")
 	s.want(t, http.StatusOK, "GET", "/docs", "")
+	s.AwaitLine(time.Second, `msg="migrations applied" from=0 to=2`)
 	if stdout, stderr, status := quantix(t, s.Dir, s.env, "healthcheck"); status != 0 {
 		t.Errorf("healthcheck: %d %s %s", status, stdout, stderr)
 	}
@@ -136,6 +137,27 @@ func TestServe_ends_in_time_whatever_a_client_does(t *testing.T) {
 	if status := s.Wait(8 * time.Second); status != 0 {
 		t.Errorf("exit status %d", status)
 	}
+}
+
+func TestServe_ends_at_once_on_a_second_signal(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "SHUTDOWN_TIMEOUT=10m")
+	line, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer line.Close()
+	fmt.Fprint(line, "POST /api/v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{")
+	s.want(t, http.StatusOK, "GET", "/healthz", "") // by now the server has read the other request's head
+	s.Signal(syscall.SIGTERM)
+	s.AwaitLine(10*time.Second, "a second signal ends it at once")
+	testkit.Eventually(t, 10*time.Second, func() error {
+		s.Signal(syscall.SIGTERM) // again, should the first not quite be through
+		if !s.Ended() {
+			return fmt.Errorf("it still runs")
+		}
+		return nil
+	})
 }
 
 func TestServe_refuses_a_second_process_on_the_same_data(t *testing.T) {

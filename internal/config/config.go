@@ -30,7 +30,7 @@ type Config struct {
 
 	LogLevel        slog.Level
 	LogFormat       LogFormat
-	AutoMigrate     bool          // serve applies pending migrations
+	AutoMigrate     bool          // serve, worker and seed apply pending migrations
 	ShutdownTimeout time.Duration // to finish what is in hand after SIGTERM
 
 	PaymentDeadline       time.Duration // how long a booking waits for its payment

@@ -86,7 +86,7 @@ func (m *Migrator) Up(ctx context.Context) error {
 	if err := m.run(ctx, m.engine.Up); err != nil {
 		return fmt.Errorf("migrate the schema up from version %d to %d: %w", version, required, err)
 	}
-	m.logger.Info("the schema is up to date", "from", version, "to", required)
+	m.logger.Info("migrations applied", "from", version, "to", required)
 	return nil
 }
 
