@@ -74,18 +74,11 @@ func examineStore(ctx context.Context, p Program, c config.Config) bool {
 	}
 	store, err := connect(ctx, c, newLogger(p.Stderr, c), reading)
 	if err != nil {
-		return finding(p, "database", err, storeAdvice(c))
+		return finding(p, "database", err, "") // it says what to do
 	}
 	defer store.Close()
-	sound := finding(p, "database answers", timed(ctx, p, store.Ping), storeAdvice(c))
+	sound := finding(p, "database answers", timed(ctx, p, store.Ping), "")
 	return sound && finding(p, "schema", checkSchema(ctx, c, store), "quantix migrate status shows more") && examineBacklog(ctx, p, store)
-}
-
-func storeAdvice(c config.Config) string {
-	if c.Store() == config.SQLite {
-		return "" // its errors say what to do
-	}
-	return "check DATABASE_URL or DB_HOST, DB_PORT, DB_USER, DB_PASSWORD and DB_NAME, and that PostgreSQL runs there"
 }
 
 func examineBacklog(ctx context.Context, p Program, store repository.Store) bool {

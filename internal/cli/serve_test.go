@@ -89,7 +89,7 @@ func TestServe_answers_soon_after_it_was_started(t *testing.T) {
 	s.want(t, http.StatusOK, "GET", "/readyz", "")
 	s.want(t, http.StatusOK, "GET", "/metrics", "")
 	s.want(t, http.StatusOK, "GET", "/docs", "")
-	s.AwaitLine(time.Second, `msg="migrations applied" from=0 to=2`)
+	s.AwaitLine(time.Second, `msg="migrations applied" from=0 to=`)
 	if stdout, stderr, status := quantix(t, s.Dir, s.env, "healthcheck"); status != 0 {
 		t.Errorf("healthcheck: %d %s %s", status, stdout, stderr)
 	}
@@ -234,7 +234,7 @@ func TestCommand_line_mistakes_are_answered_with_one_line(t *testing.T) {
 		{nil, []string{"migrate", "sideways"}, 2, "status"},
 		{nil, []string{"audit"}, 1, ""},
 		{[]string{"HOST=192.0.2.1", "LOG_LEVEL=error"}, []string{"serve"}, 1, "set HOST"},
-		{[]string{"DATABASE_URL=postgres://nobody:hunter2@127.0.0.1:1/none"}, []string{"serve"}, 1, ""},
+		{[]string{"DATABASE_URL=postgres://nobody:hunter2@127.0.0.1:1/none"}, []string{"serve"}, 1, "refused; check DATABASE_URL"},
 	} {
 		t.Run(strings.Join(append(test.env, test.args...), " "), func(t *testing.T) {
 			t.Parallel()
