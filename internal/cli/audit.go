@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 
@@ -60,7 +61,10 @@ func auditAll(ctx context.Context, p Program, store repository.Store) error {
 
 func auditEvent(ctx context.Context, p Program, store repository.Store, id models.EventID) (clean bool, err error) {
 	facts, err := store.AuditFacts(ctx, id)
-	if err != nil {
+	switch {
+	case errors.Is(err, models.ErrEventNotFound):
+		return false, fmt.Errorf("there is no event %s", id)
+	case err != nil:
 		return false, fmt.Errorf("audit event %s: %w", id, err)
 	}
 	report := models.Audit(facts)

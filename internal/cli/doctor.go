@@ -77,7 +77,7 @@ func examineStore(ctx context.Context, p Program, c config.Config) bool {
 		return finding(p, "database", err, "") // it says what to do
 	}
 	defer store.Close()
-	sound := finding(p, "database answers", timed(ctx, p, store.Ping), "")
+	sound := answers(ctx, p, "database", store.Ping, "")
 	return sound && finding(p, "schema", checkSchema(ctx, c, store), "quantix migrate status shows more") && examineBacklog(ctx, p, store)
 }
 
@@ -97,15 +97,16 @@ func examineQueue(ctx context.Context, p Program, c config.Config) bool {
 		return finding(p, "queue", err, "REDIS_URL is host:port or a redis:// URL")
 	}
 	defer q.Close()
-	return finding(p, "queue answers", timed(ctx, p, q.Ping), "check REDIS_URL, and that Redis runs there; until then bookings wait in the outbox")
+	return answers(ctx, p, "queue", q.Ping, "check REDIS_URL, and that Redis runs there; until then bookings wait in the outbox")
 }
 
-// timed runs a ping and prints how long it took.
-func timed(ctx context.Context, p Program, ping func(context.Context) error) error {
+// answers pings, and prints how long that took.
+func answers(ctx context.Context, p Program, what string, ping func(context.Context) error, advice string) bool {
 	begun := time.Now()
 	err := ping(ctx)
+	what += " answers"
 	if err == nil {
-		fmt.Fprintf(p.Stdout, "       answered in %s\n", time.Since(begun).Round(10*time.Microsecond))
+		what += fmt.Sprintf(", in %s", time.Since(begun).Round(10*time.Microsecond))
 	}
-	return err
+	return finding(p, what, err, advice)
 }

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -48,5 +49,30 @@ func TestDoctor_tells_a_data_directory_that_cannot_be_written(t *testing.T) {
 	stdout, _, _ = quantix(t, dir, []string{"DATA_DIR=a/b/c"}, "doctor")
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 || !strings.Contains(stdout, "makes one") {
 		t.Errorf("doctor left %v (%v): %s", entries, err, stdout)
+	}
+}
+
+func TestDoctor_says_in_one_line_how_long_an_answer_took(t *testing.T) {
+	t.Parallel()
+	env := onServers(t)
+	if _, stderr, status := quantix(t, t.TempDir(), env, "migrate", "up"); status != 0 {
+		t.Fatal(stderr)
+	}
+	stdout, stderr, status := quantix(t, t.TempDir(), env, "doctor")
+	if took := regexp.MustCompile(`(?m)^ok     (database|queue) answers, in [0-9.]+[mµ]?s$`); status != 0 || len(took.FindAllString(stdout, -1)) != 2 {
+		t.Errorf("%d %s%s", status, stdout, stderr)
+	}
+}
+
+func TestAudit_says_in_one_layer_that_there_is_no_such_event(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if _, stderr, status := quantix(t, dir, nil, "migrate", "up"); status != 0 {
+		t.Fatal(stderr)
+	}
+	const id = "01890000-0000-7000-8000-000000000000"
+	_, stderr, status := quantix(t, dir, nil, "audit", "--event", id)
+	if status != 1 || stderr != "quantix audit: there is no event "+id+"\n" {
+		t.Errorf("%d %s", status, stderr)
 	}
 }
