@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// listen opens an address of this machine; the error names the setting to change. port is the name of the port's.
+// listen opens an address of this machine. The error names the setting to change: HOST, or that of the port.
 func listen(ctx context.Context, address, port string) (net.Listener, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err == nil {
