@@ -2,10 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 
-	"quantix/internal/config"
 	"quantix/internal/models"
 	"quantix/internal/repository"
 )
@@ -14,8 +14,8 @@ import (
 // something does not add up.
 func runAudit(ctx context.Context, p Program, args []string) error {
 	fs := flag.NewFlagSet("audit", flag.ContinueOnError)
-	one := fs.String("event", "", "id of the only event to audit")
-	c, err := config.LoadFlags(fs, args, p.LookupEnv)
+	one := fs.String("event", "", "`id` of the only event to audit")
+	c, err := p.load(fs, args)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,10 @@ func auditAll(ctx context.Context, p Program, store repository.Store) error {
 
 func auditEvent(ctx context.Context, p Program, store repository.Store, id models.EventID) (clean bool, err error) {
 	facts, err := store.AuditFacts(ctx, id)
-	if err != nil {
+	switch {
+	case errors.Is(err, models.ErrEventNotFound):
+		return false, fmt.Errorf("there is no event %s", id)
+	case err != nil:
 		return false, fmt.Errorf("audit event %s: %w", id, err)
 	}
 	report := models.Audit(facts)

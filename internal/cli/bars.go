@@ -74,13 +74,7 @@ func runBars(ctx context.Context, p Program, args []string) error {
 	markdown := fs.Bool("markdown", false, "print the table as Markdown")
 	save := fs.String("save", "", "file to save all runs' figures to, as JSON")
 	var err error
-	b.config, err = config.LoadFlags(fs, args, p.LookupEnv)
-	if errors.Is(err, flag.ErrHelp) {
-		fs.SetOutput(p.Stdout)
-		fs.PrintDefaults()
-		return nil
-	}
-	if err != nil {
+	if b.config, err = p.load(fs, args); err != nil {
 		return err
 	}
 	if fs.NArg() > 0 {

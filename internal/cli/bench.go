@@ -46,12 +46,7 @@ func runBench(ctx context.Context, p Program, args []string) error {
 	benchFlags(fs, &s)
 	asJSON := fs.Bool("json", false, "print the result as JSON")
 	save := fs.String("save", "", "file to save the result to, as JSON")
-	c, err := config.LoadFlags(fs, args, p.LookupEnv)
-	if errors.Is(err, flag.ErrHelp) {
-		fs.SetOutput(p.Stdout)
-		fs.PrintDefaults()
-		return nil
-	}
+	c, err := p.load(fs, args)
 	if err != nil {
 		return err
 	}

@@ -8,13 +8,11 @@ import (
 	"net/http"
 	"strconv"
 	"time"
-
-	"quantix/internal/config"
 )
 
 // runHealthcheck asks the server of these settings whether it is ready: what a container without a shell can run.
 func runHealthcheck(ctx context.Context, p Program, args []string) error {
-	c, err := config.Load(args, p.LookupEnv)
+	c, err := p.loadAlone("healthcheck", args)
 	if err != nil {
 		return err
 	}

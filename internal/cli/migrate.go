@@ -5,16 +5,18 @@ import (
 	"flag"
 	"fmt"
 	"strconv"
+	"strings"
 
-	"quantix/internal/config"
 	"quantix/internal/database"
 )
 
 // runMigrate changes the schema, or shows where it stands.
 func runMigrate(ctx context.Context, p Program, args []string) error {
-	fs := flag.NewFlagSet("migrate", flag.ContinueOnError)
 	verb, args := cutVerb(args)
-	c, err := config.LoadFlags(fs, args, p.LookupEnv)
+	number, args := cutNumber(verb, args)
+	fs := flag.NewFlagSet("migrate", flag.ContinueOnError)
+	yes := fs.Bool("yes", false, "down: drop tables even if they hold events, users or bookings, which are lost")
+	c, err := p.load(fs, args)
 	if err != nil {
 		return err
 	}
@@ -22,21 +24,18 @@ func runMigrate(ctx context.Context, p Program, args []string) error {
 	switch {
 	case verb == "up" && fs.NArg() == 0:
 		act = func(m *database.Migrator) error { return m.Up(ctx) }
-	case verb == "down" && fs.NArg() <= 1:
-		steps := 1
-		if fs.NArg() == 1 {
-			steps, err = strconv.Atoi(fs.Arg(0))
+	case verb == "down" && len(number)+fs.NArg() <= 1:
+		steps, err := parseSteps(append(number, fs.Args()...))
+		if err != nil {
+			return err
 		}
-		if err != nil || steps < 1 {
-			return usageError("migrate down takes a number of migrations to take back, such as 1")
-		}
-		act = func(m *database.Migrator) error { return m.Down(ctx, steps) }
+		act = func(m *database.Migrator) error { return down(ctx, m, steps, *yes) }
 	case verb == "repair" && fs.NArg() == 0:
 		act = func(m *database.Migrator) error { return repair(ctx, m) }
 	case verb == "status" && fs.NArg() == 0:
 		act = func(*database.Migrator) error { return nil }
 	default:
-		return usageError("migrate takes one of up, down [n], status, repair")
+		return usageError("migrate takes one of up, down [n] [--yes], status, repair")
 	}
 	return withMigrator(ctx, c, verb == "up", newLogger(p.Stderr, c), func(m *database.Migrator) error {
 		if err := act(m); err != nil {
@@ -46,12 +45,55 @@ func runMigrate(ctx context.Context, p Program, args []string) error {
 	})
 }
 
-// cutVerb takes the word in front of the flags.
+// cutVerb takes the word in front of the flags, if there is one.
 func cutVerb(args []string) (verb string, rest []string) {
-	if len(args) == 0 {
-		return "", nil
+	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
+		return "", args
 	}
 	return args[0], args[1:]
+}
+
+// cutNumber takes the number between down and the flags: a negative one would look like a flag.
+func cutNumber(verb string, args []string) (number, rest []string) {
+	if verb == "down" && len(args) > 0 {
+		if _, err := strconv.Atoi(args[0]); err == nil {
+			return args[:1:1], args[1:]
+		}
+	}
+	return nil, args
+}
+
+// parseSteps gives how many migrations to take back; one unless a number is there.
+func parseSteps(number []string) (int, error) {
+	if len(number) == 0 {
+		return 1, nil
+	}
+	steps, err := strconv.Atoi(number[0])
+	if err != nil || steps < 1 {
+		return 0, usageError("migrate down takes how many migrations to take back, 1 or more, not %q", number[0])
+	}
+	return steps, nil
+}
+
+// down takes migrations back; what only a backup could bring back goes only if that was agreed to.
+func down(ctx context.Context, m *database.Migrator, steps int, yes bool) error {
+	losses, err := m.Losses(ctx, steps)
+	if err != nil {
+		return err
+	}
+	if len(losses) > 0 && !yes {
+		return fmt.Errorf("migrate down %d would drop tables that hold %s: make a backup, then say --yes to lose them", steps, listed(losses))
+	}
+	return m.Down(ctx, steps)
+}
+
+// listed names what would be lost.
+func listed(losses []database.Loss) string {
+	parts := make([]string, len(losses))
+	for i, loss := range losses {
+		parts[i] = fmt.Sprintf("%s (%d)", loss.Table, loss.Rows)
+	}
+	return strings.Join(parts, ", ")
 }
 
 // repair declares that a migration that failed half-way is not in force: a failing file is rolled back by both stores.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"quantix/internal/config"
 	"quantix/internal/models"
 )
 
@@ -29,9 +28,9 @@ var samples = []sample{
 // runSeed creates sample events and users; each run adds more.
 func runSeed(ctx context.Context, p Program, args []string) error {
 	fs := flag.NewFlagSet("seed", flag.ContinueOnError)
-	events := fs.Int("events", len(samples), "how many events")
-	users := fs.Int("users", 3, "how many users")
-	c, err := config.LoadFlags(fs, args, p.LookupEnv)
+	events := fs.Int("events", len(samples), "create `n` events")
+	users := fs.Int("users", 3, "create `n` users")
+	c, err := p.load(fs, args)
 	if err != nil {
 		return err
 	}

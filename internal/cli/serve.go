@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -38,7 +37,7 @@ const (
 func runServe(ctx context.Context, p Program, args []string) error {
 	fs := flag.NewFlagSet("serve", flag.ContinueOnError)
 	apiOnly := fs.Bool("api", false, "answer the API alone, with workers elsewhere")
-	c, err := config.LoadFlags(fs, args, p.LookupEnv)
+	c, err := p.load(fs, args)
 	if err != nil {
 		return err
 	}
@@ -56,9 +55,9 @@ func runServe(ctx context.Context, p Program, args []string) error {
 	if err != nil {
 		return err
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Addr())
+	listener, err := listen(ctx, c.Addr(), "PORT")
 	if err != nil {
-		return errors.Join(fmt.Errorf("listen on %s: %w; set PORT to a free one", c.Addr(), err), a.close())
+		return errors.Join(err, a.close())
 	}
 	if *apiOnly {
 		return a.serve(ctx, listener, nil)
@@ -68,7 +67,7 @@ func runServe(ctx context.Context, p Program, args []string) error {
 
 // runWorker runs the workers alone.
 func runWorker(ctx context.Context, p Program, args []string) error {
-	c, err := config.Load(args, p.LookupEnv)
+	c, err := p.loadAlone("worker", args)
 	if err != nil {
 		return err
 	}
@@ -84,7 +83,7 @@ func runWorker(ctx context.Context, p Program, args []string) error {
 	closeHealth := a.openHealth(ctx)
 	a.logger.Info("quantix works", "version", version, "store", c.Store(), "queue", c.Queue())
 	<-ctx.Done()
-	a.logger.Info("stopping: finishing what is in hand")
+	a.logger.Info("stopping: finishing what is in hand; a second signal ends it at once")
 	return a.stopped(errors.Join(loops.end(), closeHealth(), a.close()))
 }
 
@@ -129,7 +128,7 @@ func (a *app) serve(ctx context.Context, listener net.Listener, loops *workers) 
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
-		a.logger.Info("stopping: finishing what is in hand")
+		a.logger.Info("stopping: finishing what is in hand; a second signal ends it at once")
 	}
 	return a.stopped(errors.Join(err, a.stop(server, loops)))
 }

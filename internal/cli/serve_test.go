@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"quantix/internal/config"
 	"quantix/internal/testkit"
 )
 
@@ -88,6 +89,7 @@ func TestServe_answers_soon_after_it_was_started(t *testing.T) {
 	s.want(t, http.StatusOK, "GET", "/readyz", "")
 	s.want(t, http.StatusOK, "GET", "/metrics", "")
 	s.want(t, http.StatusOK, "GET", "/docs", "")
+	s.AwaitLine(time.Second, `msg="migrations applied" from=0 to=`)
 	if stdout, stderr, status := quantix(t, s.Dir, s.env, "healthcheck"); status != 0 {
 		t.Errorf("healthcheck: %d %s %s", status, stdout, stderr)
 	}
@@ -135,6 +137,27 @@ func TestServe_ends_in_time_whatever_a_client_does(t *testing.T) {
 	if status := s.Wait(8 * time.Second); status != 0 {
 		t.Errorf("exit status %d", status)
 	}
+}
+
+func TestServe_ends_at_once_on_a_second_signal(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "SHUTDOWN_TIMEOUT=10m")
+	line, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer line.Close()
+	fmt.Fprint(line, "POST /api/v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{")
+	s.want(t, http.StatusOK, "GET", "/healthz", "") // by now the server has read the other request's head
+	s.Signal(syscall.SIGTERM)
+	s.AwaitLine(10*time.Second, "a second signal ends it at once")
+	testkit.Eventually(t, 10*time.Second, func() error {
+		s.Signal(syscall.SIGTERM) // again, should the first not quite be through
+		if !s.Ended() {
+			return fmt.Errorf("it still runs")
+		}
+		return nil
+	})
 }
 
 func TestServe_refuses_a_second_process_on_the_same_data(t *testing.T) {
@@ -198,7 +221,11 @@ func TestCommand_line_mistakes_are_answered_with_one_line(t *testing.T) {
 	}{
 		{nil, []string{"sell"}, 2, "quantix help"},
 		{nil, []string{"serve", "now"}, 2, "now"},
-		{nil, []string{"serve", "--no-such-flag"}, 1, "no-such-flag"},
+		{nil, []string{"serve", "--no-such-flag"}, 2, "--no-such-flag is not a flag of serve; quantix serve --help"},
+		{nil, []string{"serve", "--port=eighty"}, 2, "--port"},
+		{nil, []string{"bench", "bars", "--port"}, 2, "quantix bench bars --help"},
+		{nil, []string{"worker", "now"}, 2, "now"},
+		{nil, []string{"version", "extra"}, 2, "extra"},
 		{[]string{"PORT=eighty"}, []string{"serve"}, 1, "PORT"},
 		{[]string{"PAYMENT_DEADLINE=soon"}, []string{"serve"}, 1, "PAYMENT_DEADLINE"},
 		{[]string{"CURRENCY=XYZ"}, []string{"serve"}, 1, "CURRENCY"},
@@ -206,7 +233,8 @@ func TestCommand_line_mistakes_are_answered_with_one_line(t *testing.T) {
 		{nil, []string{"serve", "--api"}, 1, "REDIS_URL"},
 		{nil, []string{"migrate", "sideways"}, 2, "status"},
 		{nil, []string{"audit"}, 1, ""},
-		{[]string{"DATABASE_URL=postgres://nobody:hunter2@127.0.0.1:1/none"}, []string{"serve"}, 1, ""},
+		{[]string{"HOST=192.0.2.1", "LOG_LEVEL=error"}, []string{"serve"}, 1, "set HOST"},
+		{[]string{"DATABASE_URL=postgres://nobody:hunter2@127.0.0.1:1/none"}, []string{"serve"}, 1, "refused; check DATABASE_URL"},
 	} {
 		t.Run(strings.Join(append(test.env, test.args...), " "), func(t *testing.T) {
 			t.Parallel()
@@ -215,6 +243,19 @@ func TestCommand_line_mistakes_are_answered_with_one_line(t *testing.T) {
 				t.Errorf("status %d, %q", status, stderr)
 			}
 		})
+	}
+}
+
+func TestWrong_settings_are_told_all_at_once(t *testing.T) {
+	t.Parallel()
+	env := []string{"PORT=abc", "PAYMENT_DEADLINE=0", "LOG_LEVEL=verbose", "REDIS_URL=http://:s3cret@h"}
+	_, stderr, status := quantix(t, t.TempDir(), env, "serve")
+	if status != 1 || strings.Count(stderr, "\n") != len(env) || strings.Count(stderr, "quantix serve: ") != len(env) {
+		t.Errorf("serve: %d %s; want a line for each", status, stderr)
+	}
+	stdout, more, status := quantix(t, t.TempDir(), env, "doctor")
+	if status != 1 || strings.Count(stdout, "FAULT") != len(env) || !strings.Contains(stdout, "DATA_DIR") || strings.Contains(stdout+stderr+more, "s3cret") {
+		t.Errorf("doctor: %d %s%s; want the settings, and all faults", status, stdout, more)
 	}
 }
 
@@ -228,6 +269,46 @@ func TestHelp_names_every_command_and_setting(t *testing.T) {
 	}
 	if stdout, _, status := quantix(t, t.TempDir(), nil, "version"); status != 0 || !strings.HasPrefix(stdout, "quantix ") {
 		t.Errorf("version: %d %s", status, stdout)
+	}
+}
+
+func TestHelp_gives_every_command_a_short_page_of_its_own(t *testing.T) {
+	t.Parallel()
+	for name, says := range map[string]string{
+		"serve": "--api\n", "worker": "WORKER_PORT", "migrate": "  repair  ", "migrate down": "--yes\n", "seed": "--events n\n", "audit": "--event id\n",
+		"doctor": "", "healthcheck": "", "version": "", "bench": "--connections int\n", "bench bars": "--only string\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			stdout, stderr, status := quantix(t, t.TempDir(), nil, append(strings.Fields(name), "--help")...)
+			command := strings.TrimSuffix(name, " down")
+			if status != 0 || stderr != "" || !strings.HasPrefix(stdout, "Usage: quantix "+command) || !strings.Contains(stdout, says) {
+				t.Errorf("%d %s%s; want a page with %q", status, stdout, stderr, says)
+			}
+			if strings.Contains(stdout, "PAYMENT_DEADLINE") || command != "version" && !strings.Contains(stdout, "quantix help settings") {
+				t.Errorf("%s: want a pointer to the settings instead of all of them", stdout)
+			}
+			if again, _, _ := quantix(t, t.TempDir(), nil, append([]string{"help"}, strings.Fields(command)...)...); again != stdout {
+				t.Errorf("quantix help %s: %s", command, again)
+			}
+		})
+	}
+}
+
+func TestHelp_says_all_about_the_settings(t *testing.T) {
+	t.Parallel()
+	overview, _, _ := quantix(t, t.TempDir(), nil, "help")
+	settings, _, status := quantix(t, t.TempDir(), nil, "help", "settings")
+	for _, o := range config.Options() {
+		if !strings.Contains(settings, "--"+o.Flag()+"\n") || !strings.Contains(settings, "accepted: "+o.Accepts) {
+			t.Errorf("quantix help settings: %d, and %s is not described", status, o.Name)
+		}
+		if !strings.Contains(overview, o.File()) {
+			t.Errorf("quantix help does not name %s", o.File())
+		}
+	}
+	if _, stderr, status := quantix(t, t.TempDir(), nil, "help", "nonsense"); status != 2 || !strings.Contains(stderr, `"nonsense"`) {
+		t.Errorf("quantix help nonsense: %d %s", status, stderr)
 	}
 }
 

@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
-	"net"
 	"net/http"
 
 	"quantix/internal/handlers"
@@ -18,7 +16,7 @@ func (a *app) openHealth(ctx context.Context) (end func() error) {
 	}
 	server, err := a.serveHealth(ctx, a.config.WorkerAddr())
 	if err != nil {
-		a.logger.Warn("this worker shows neither health nor metrics; set WORKER_PORT to a free port, or to 0", "error", err)
+		a.logger.Warn("this worker shows neither health nor metrics; WORKER_PORT=0 turns them off", "error", err)
 		return end
 	}
 	return server.Close
@@ -31,9 +29,9 @@ func (a *app) serveHealth(ctx context.Context, address string) (*http.Server, er
 	if err != nil {
 		return nil, err
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	listener, err := listen(ctx, address, "WORKER_PORT")
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", address, err)
+		return nil, err
 	}
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,

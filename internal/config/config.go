@@ -30,7 +30,7 @@ type Config struct {
 
 	LogLevel        slog.Level
 	LogFormat       LogFormat
-	AutoMigrate     bool          // serve applies pending migrations
+	AutoMigrate     bool          // serve, worker and seed apply pending migrations
 	ShutdownTimeout time.Duration // to finish what is in hand after SIGTERM
 
 	PaymentDeadline       time.Duration // how long a booking waits for its payment
@@ -74,41 +74,37 @@ const (
 )
 
 // Load reads a command's settings from its arguments and, where these are
-// silent, from the environment (os.LookupEnv), then from the defaults. The
-// error is one line that names the option, what was given (unless secret) and
-// what is accepted; flag.ErrHelp if help was asked for.
-func Load(args []string, lookup func(string) (string, bool)) (Config, error) {
-	fs := flag.NewFlagSet("quantix", flag.ContinueOnError)
-	c, err := LoadFlags(fs, args, lookup)
-	if err == nil && fs.NArg() > 0 {
-		return Config{}, fmt.Errorf("unexpected argument %q; quantix help lists the commands and options", fs.Arg(0))
-	}
-	return c, err
-}
-
-// LoadFlags is Load for a command that has flags of its own: it adds the options
-// to fs, parses args, and leaves the other arguments in fs.Args.
-func LoadFlags(fs *flag.FlagSet, args []string, lookup func(string) (string, bool)) (Config, error) {
+// silent, from the environment (os.LookupEnv), then from the defaults. fs has
+// the command's own flags: the options are added to it, and arguments that are
+// no flags are left in fs.Args. The error is Faults for settings, and then the
+// Config is good for Redacted alone; FlagError for flags that cannot be read;
+// flag.ErrHelp if help was asked for.
+func Load(fs *flag.FlagSet, args []string, lookup func(string) (string, bool)) (Config, error) {
 	given := addFlags(fs)
 	fs.SetOutput(io.Discard) // the error says it, in one line
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return Config{}, err
 		}
-		return Config{}, fmt.Errorf("%w; quantix help lists the options", err)
+		return Config{}, flagError(fs.Name(), err)
 	}
 	var c Config
+	var faults Faults
 	for _, o := range options {
 		s, err := find(o, given, lookup)
-		if err != nil {
-			return Config{}, err
+		if err == nil {
+			err = o.apply(&c, &s)
 		}
-		if err := o.apply(&c, &s); err != nil {
-			return Config{}, err
+		if err != nil {
+			s.wrong = true
+			faults = append(faults, err)
 		}
 		c.settings = append(c.settings, s)
 	}
 	c.chooseStore()
+	if len(faults) > 0 {
+		return c, faults
+	}
 	return c, nil
 }
 
@@ -122,7 +118,11 @@ func (o Option) apply(c *Config, s *Setting) error {
 		if o.Secret {
 			shown = "the value given (hidden)"
 		}
-		return fmt.Errorf("%s: %s is wrong; accepted: %s", s.origin, shown, o.Accepts)
+		err := fmt.Errorf("%s: %s is wrong; accepted: %s", s.origin, shown, o.Accepts)
+		if s.Source == FromFlag {
+			return FlagError{err}
+		}
+		return err
 	}
 	return nil
 }

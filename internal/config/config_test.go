@@ -22,10 +22,15 @@ func environment(vars map[string]string) func(string) (string, bool) {
 	}
 }
 
+// read reads the settings of a command without flags of its own.
+func read(args []string, vars map[string]string) (Config, error) {
+	return Load(flag.NewFlagSet("serve", flag.ContinueOnError), args, environment(vars))
+}
+
 // load reads settings that must be right.
 func load(t *testing.T, vars map[string]string, args ...string) Config {
 	t.Helper()
-	c, err := Load(args, environment(vars))
+	c, err := read(args, vars)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,8 +241,8 @@ func TestAWrongValueIsToldInOneLine(t *testing.T) {
 			t.Errorf("%s: no wrong value is tried", o.Name)
 		}
 		for _, value := range wrong[o.Name] {
-			_, fromEnv := Load(nil, environment(map[string]string{o.Name: value}))
-			_, fromFlag := Load([]string{"--" + o.Flag() + "=" + value}, environment(nil))
+			_, fromEnv := read(nil, map[string]string{o.Name: value})
+			_, fromFlag := read([]string{"--" + o.Flag() + "=" + value}, nil)
 			checkMessage(t, o, value, fromEnv, o.Name+": ")
 			checkMessage(t, o, value, fromFlag, "--"+o.Flag()+": ")
 		}
@@ -260,6 +265,25 @@ func checkMessage(t *testing.T, o Option, value string, err error, prefix string
 	}
 	if !o.Secret && !strings.Contains(text, strings.Trim(strings.ToValidUTF8(value, ""), "\n\x00ab")) {
 		t.Errorf("message %q does not show the value %q", text, value)
+	}
+}
+
+func TestAllFaultsAreTold(t *testing.T) {
+	t.Parallel()
+	c, err := read([]string{"--max-wait=soon"}, map[string]string{
+		"PORT": "abc", "DB_PASSWORD": "x", "DB_PASSWORD_FILE": "y", "REDIS_URL_FILE": "/no/where", "CURRENCY": "EUR",
+	})
+	faults, ok := errors.AsType[Faults](err)
+	if !ok || len(faults) != 4 || strings.Count(err.Error(), "\n") != 3 {
+		t.Fatalf("%v, want four faults", err)
+	}
+	if _, ok := errors.AsType[FlagError](err); !ok {
+		t.Errorf("%v: want the flag to be told from the environment", err)
+	}
+	for i, s := range c.Redacted() {
+		if s.Name != Options()[i].Name || s.Name == "CURRENCY" && s.Value != "EUR" {
+			t.Errorf("setting %d: %+v", i, s)
+		}
 	}
 }
 
@@ -337,7 +361,7 @@ func TestSecretsFromFiles(t *testing.T) {
 		"DATABASE_URL_FILE: the value given (hidden)":     {"DATABASE_URL_FILE": bad},
 	}
 	for prefix, vars := range faults {
-		if _, err := Load(nil, environment(vars)); err == nil || !strings.HasPrefix(err.Error(), prefix) || strings.Contains(err.Error(), "s3cret") {
+		if _, err := read(nil, vars); err == nil || !strings.HasPrefix(err.Error(), prefix) || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("error %v, want %s…", err, prefix)
 		}
 	}
@@ -345,17 +369,17 @@ func TestSecretsFromFiles(t *testing.T) {
 
 func TestArguments(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"--prot", "1"}, {"stray"}, {"--port"}} {
-		if _, err := Load(args, environment(nil)); err == nil || strings.Contains(err.Error(), "\n") {
+	for _, args := range [][]string{{"--prot", "1"}, {"--port"}} {
+		if _, err := read(args, nil); err == nil || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: %v, want an error of one line", args, err)
 		}
 	}
-	if _, err := Load([]string{"--help"}, environment(nil)); !errors.Is(err, flag.ErrHelp) {
+	if _, err := read([]string{"--help"}, nil); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("--help: %v, want flag.ErrHelp", err)
 	}
 	fs := flag.NewFlagSet("serve", flag.ContinueOnError)
 	api := fs.Bool("api", false, "the API alone")
-	c, err := LoadFlags(fs, []string{"--api", "--port=1", "rest"}, environment(nil))
+	c, err := Load(fs, []string{"--api", "--port=1", "rest"}, environment(nil))
 	if err != nil || !*api || c.Port != 1 || fs.Arg(0) != "rest" {
 		t.Errorf("a command's own flag: %v, %v, port %d, rest %q", err, *api, c.Port, fs.Args())
 	}

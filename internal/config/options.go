@@ -156,7 +156,7 @@ var options = []Option{
 		Accepts: "a directory",
 		set:     func(c *Config, v string) error { return text(&c.DataDir, v) },
 	}, {
-		Name: "AUTO_MIGRATE", Default: "true", Help: "whether serve applies pending migrations", isBool: true,
+		Name: "AUTO_MIGRATE", Default: "true", Help: "whether serve and worker (and seed) apply pending migrations", isBool: true,
 		Accepts: "true or false",
 		set:     func(c *Config, v string) error { return boolean(&c.AutoMigrate, v) },
 	}, {

@@ -11,11 +11,16 @@ import (
 const hidden = "********"
 
 // Redacted returns all settings in the table's order, for people to read: a
-// password is hidden, and so are the passwords inside addresses.
+// password is hidden, and so are the passwords inside addresses. Of a wrong
+// secret nobody knows where its secret part is, so all of it is hidden.
 func (c Config) Redacted() []Setting {
 	settings := slices.Clone(c.settings)
 	for i, o := range options {
-		if i < len(settings) && o.Secret {
+		switch {
+		case i >= len(settings) || !o.Secret || settings[i].Value == "":
+		case settings[i].wrong:
+			settings[i].Value = hidden
+		default:
 			settings[i].Value = redact(o.Name, settings[i].Value)
 		}
 	}
@@ -24,9 +29,6 @@ func (c Config) Redacted() []Setting {
 
 // redact hides a secret; of an address it leaves what is safe to show.
 func redact(name, value string) string {
-	if value == "" {
-		return ""
-	}
 	if !strings.HasSuffix(name, "_URL") {
 		return hidden
 	}

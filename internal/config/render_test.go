@@ -45,6 +45,22 @@ func TestRedactedShowsNoSecret(t *testing.T) {
 	}
 }
 
+// What is wrong with a secret may be that it is another one: it is shown in no part.
+func TestRedactedHidesAllOfAWrongSecret(t *testing.T) {
+	t.Parallel()
+	for _, o := range Options() {
+		if !o.Secret {
+			continue
+		}
+		for _, value := range wrong[o.Name] {
+			c, err := read(nil, map[string]string{o.Name: value})
+			if err == nil || len(c.Redacted()) != len(Options()) || strings.Contains(fmt.Sprint(c.Redacted()), "s3cret") {
+				t.Errorf("%s=%q: %v, shown as %v", o.Name, value, err, c.Redacted())
+			}
+		}
+	}
+}
+
 // TestMarkdown compares with the table that the README shows. To renew it:
 // UPDATE_GOLDEN=1 go test ./internal/config
 func TestMarkdown(t *testing.T) {

@@ -27,6 +27,7 @@ type Setting struct {
 	Source Source
 
 	origin string // how an error names it: "--port" or "PORT"
+	wrong  bool   // it is among the Faults
 }
 
 // flags holds the values of the flags that were given.
@@ -85,7 +86,7 @@ func find(o Option, given flags, lookup func(string) (string, bool)) (Setting, e
 func pick(o Option, name, value, fileName, file string, source Source) (Setting, error) {
 	switch {
 	case value != "" && file != "":
-		return Setting{}, fmt.Errorf("%s and %s are both given; give one of them", name, fileName)
+		return Setting{Name: o.Name, Source: source}, fmt.Errorf("%s and %s are both given; give one of them", name, fileName)
 	case file != "":
 		return readSecret(o, fileName, file)
 	case value != "":
@@ -102,11 +103,11 @@ func readSecret(o Option, name, path string) (Setting, error) {
 		if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
 			err = pathErr.Err // the path is in the sentence already
 		}
-		return Setting{}, fmt.Errorf("%s: %q cannot be read (%w); accepted: a file that holds %s", name, path, err, o.Name)
+		return Setting{Name: o.Name, Source: FromFile}, fmt.Errorf("%s: %q cannot be read (%w); accepted: a file that holds %s", name, path, err, o.Name)
 	}
 	value := strings.TrimRight(string(content), "\r\n")
 	if value == "" {
-		return Setting{}, fmt.Errorf("%s: %q is empty; accepted: a file that holds %s", name, path, o.Name)
+		return Setting{Name: o.Name, Source: FromFile}, fmt.Errorf("%s: %q is empty; accepted: a file that holds %s", name, path, o.Name)
 	}
 	return Setting{Name: o.Name, Value: value, Source: FromFile, origin: name}, nil
 }

@@ -4,6 +4,7 @@ package database
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -37,14 +38,15 @@ type Schema struct {
 // Migrator changes the schema of one database.
 type Migrator struct {
 	files  fs.FS
+	db     *sql.DB
 	driver database.Driver
 	engine *migrate.Migrate
 	logger *slog.Logger
 }
 
-// NewMigrator makes a migrator of a folder of numbered files and golang-migrate's driver for the database, whose name
-// (dialect) shows in errors. It owns the driver; Close closes it.
-func NewMigrator(dialect string, files fs.FS, driver database.Driver, logger *slog.Logger) (*Migrator, error) {
+// NewMigrator makes a migrator of a folder of numbered files and golang-migrate's driver for the database db, whose name
+// (dialect) shows in errors. It owns the driver; Close closes it, and db with it.
+func NewMigrator(dialect string, files fs.FS, db *sql.DB, driver database.Driver, logger *slog.Logger) (*Migrator, error) {
 	source, err := iofs.New(files, ".")
 	if err != nil {
 		return nil, fmt.Errorf("read the migrations for %s: %w", dialect, err)
@@ -54,7 +56,7 @@ func NewMigrator(dialect string, files fs.FS, driver database.Driver, logger *sl
 		return nil, fmt.Errorf("prepare the migrations for %s: %w", dialect, err)
 	}
 	engine.LockTimeout = migrationWait
-	return &Migrator{files: files, driver: driver, engine: engine, logger: logger}, nil
+	return &Migrator{files: files, db: db, driver: driver, engine: engine, logger: logger}, nil
 }
 
 // Close lets go of the database.
@@ -84,15 +86,15 @@ func (m *Migrator) Up(ctx context.Context) error {
 	if err := m.run(ctx, m.engine.Up); err != nil {
 		return fmt.Errorf("migrate the schema up from version %d to %d: %w", version, required, err)
 	}
-	m.logger.Info("the schema is up to date", "from", version, "to", required)
+	m.logger.Info("migrations applied", "from", version, "to", required)
 	return nil
 }
 
-// Down takes back the newest steps migrations (all, when there are fewer), and with them the data that they made room
-// for.
+// Down takes back the newest steps migrations, and with them the data that they made room for (Losses). More than are
+// applied are refused.
 func (m *Migrator) Down(ctx context.Context, steps int) error {
-	if steps < 1 {
-		return fmt.Errorf("migrate down: the number of steps must be at least 1, not %d", steps)
+	if _, err := m.newest(steps); err != nil {
+		return err
 	}
 	for range steps {
 		version, dirty, err := m.settledVersion()
@@ -183,9 +185,20 @@ func (m *Migrator) run(ctx context.Context, work func() error) error {
 	case errors.As(err, &dirty):
 		return dirtyError(uint(dirty.Version))
 	case err != nil:
-		return fmt.Errorf("%w; see what `quantix migrate status` says", err)
+		return fmt.Errorf("%w; see what `quantix migrate status` says", withoutQuery(err))
 	}
 	return nil
+}
+
+// withoutQuery leaves the whole file out, which the driver repeats before its one reason.
+func withoutQuery(err error) error {
+	if failure, ok := errors.AsType[*database.Error](err); ok {
+		return failure.OrigErr
+	}
+	if failure, ok := errors.AsType[database.Error](err); ok {
+		return failure.OrigErr
+	}
+	return err
 }
 
 func dirtyError(version uint) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -23,14 +24,15 @@ func ensurePostgres(ctx context.Context, config *pgx.ConnConfig, create bool) er
 	case err == nil:
 		return conn.Close(ctx)
 	case !hasState(err, noSuchDatabase):
-		return fmt.Errorf("connect to PostgreSQL at %s:%d: %w", config.Host, config.Port, err)
+		return fmt.Errorf("connect to PostgreSQL at %s:%d: %w; check DATABASE_URL or DB_HOST, DB_PORT, DB_USER, DB_PASSWORD and DB_NAME, "+
+			"and that PostgreSQL runs there", config.Host, config.Port, rootCause(err))
 	case !create:
 		return fmt.Errorf("the database %q does not exist at %s:%d; create it with: quantix migrate up",
 			config.Database, config.Host, config.Port)
 	}
 	if err := createPostgres(ctx, config); err != nil {
 		return fmt.Errorf("the database %q does not exist, and creating it as %s did not work (%w); create it with: "+
-			"createdb --host=%s --port=%d --owner=%s %s", config.Database, config.User, err,
+			"createdb --host=%s --port=%d --owner=%s %s", config.Database, config.User, rootCause(err),
 			config.Host, config.Port, config.User, config.Database)
 	}
 	return nil
@@ -50,6 +52,26 @@ func createPostgres(ctx context.Context, config *pgx.ConnConfig) error {
 		err = nil // another replica was faster
 	}
 	return errors.Join(err, conn.Close(ctx))
+}
+
+// rootCause finds the one reason among those of several attempts, with TLS and without it, at every address of a name: what
+// the server said, else what the system said, else how the last attempt ended.
+func rootCause(err error) error {
+	if said, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return said
+	}
+	if failed, ok := errors.AsType[*net.OpError](err); ok {
+		return failed.Err
+	}
+	attempts, ok := errors.AsType[interface {
+		error
+		Unwrap() []error
+	}](err)
+	if !ok {
+		return err
+	}
+	all := attempts.Unwrap()
+	return all[len(all)-1]
 }
 
 func hasState(err error, state string) bool {

@@ -31,7 +31,7 @@ func OpenPostgresMigrator(ctx context.Context, url string, create bool, logger *
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("prepare to migrate PostgreSQL: %w", err), db.Close())
 	}
-	return NewMigrator("PostgreSQL", migrations.Postgres, driver, logger)
+	return NewMigrator("PostgreSQL", migrations.Postgres, db, driver, logger)
 }
 
 // MigratePostgres applies what is pending; safe with several replicas at once.

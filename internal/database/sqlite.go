@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -77,12 +78,25 @@ func (db *SQLite) Close() error {
 }
 
 func (db *SQLite) checkPresent() error {
-	_, err := os.Stat(db.Path())
+	file, err := os.Open(db.Path())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("there is no database in %s yet; `quantix serve` or `quantix migrate up` makes one", db.dir)
 	case err != nil:
-		return fmt.Errorf("the database in %s cannot be read: %w", db.dir, reason(err))
+		return fmt.Errorf("the database in %s cannot be read (%w); set DATA_DIR to a directory that this user may read", db.dir, reason(err))
+	}
+	return errors.Join(db.checkFormat(file), file.Close())
+}
+
+// checkFormat refuses a file that something else has written, or ruined; SQLite would say so only at the first statement.
+func (db *SQLite) checkFormat(file *os.File) error {
+	const magic = "SQLite format 3\x00"
+	head, err := io.ReadAll(io.LimitReader(file, int64(len(magic))))
+	if err != nil {
+		return fmt.Errorf("the database %s cannot be read: %w", db.Path(), reason(err))
+	}
+	if len(head) > 0 && string(head) != magic { // an empty file is a new database
+		return fmt.Errorf("the file %s is no database of Quantix: restore it from a backup, or move it away to begin with an empty one", db.Path())
 	}
 	return nil
 }
@@ -93,7 +107,25 @@ func (db *SQLite) prepareFile() error {
 	if err != nil {
 		return fmt.Errorf("the database %s cannot be written (%w); set DATA_DIR to a directory that this user may write to", db.Path(), reason(err))
 	}
-	return file.Close()
+	return errors.Join(db.checkFormat(file), file.Close())
+}
+
+// CheckWritable tells whether a server could keep its data in a directory, which need not be there yet. Nothing is left
+// behind.
+func CheckWritable(dir string) error {
+	trial, err := os.MkdirTemp(nearest(dir), ".quantix-trial-")
+	if err != nil {
+		return fmt.Errorf("the data directory %s cannot be written (%w); set DATA_DIR to a directory that this user may write to", dir, reason(err))
+	}
+	return os.Remove(trial)
+}
+
+// nearest is a directory, or the first above it that is there.
+func nearest(dir string) string {
+	for _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) && filepath.Dir(dir) != dir; _, err = os.Stat(dir) {
+		dir = filepath.Dir(dir)
+	}
+	return dir
 }
 
 // errLocked says that another process holds the lock.

@@ -27,7 +27,7 @@ func OpenSQLiteMigrator(_ context.Context, db *SQLite, logger *slog.Logger) (*Mi
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("prepare to migrate the database %s: %w", db.Path(), err), pool.Close())
 	}
-	return NewMigrator("SQLite", migrations.SQLite, driver, logger)
+	return NewMigrator("SQLite", migrations.SQLite, pool, driver, logger)
 }
 
 // MigrateSQLite applies what is pending.

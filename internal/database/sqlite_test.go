@@ -147,3 +147,18 @@ func TestMigratingSQLite(t *testing.T) {
 		standsAt(step.want)
 	}
 }
+
+func TestAFailedMigrationIsToldWithoutTheFile(t *testing.T) {
+	t.Parallel()
+	m, err := OpenSQLiteMigrator(t.Context(), openSQLite(t, t.TempDir()), silent())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if _, err := m.db.Exec("CREATE TABLE events (in_the_way INTEGER)"); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Up(t.Context()); err == nil || !strings.Contains(err.Error(), "already exists") || strings.Contains(err.Error(), "CREATE TABLE") {
+		t.Errorf("a migration over a foreign table: %v; want its reason without the whole file", err)
+	}
+}

@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"quantix/internal/config"
+)
+
+// load reads a command's flags and settings; the set has the command's name and its own flags. When help is asked for, it
+// is shown here, where those flags are known.
+func (p Program) load(fs *flag.FlagSet, args []string) (config.Config, error) {
+	own := ownFlags(fs)
+	c, err := config.Load(fs, args, p.LookupEnv)
+	if errors.Is(err, flag.ErrHelp) {
+		p.showPage(fs.Name(), own)
+		fmt.Fprint(p.Stdout, "\nEvery setting is a flag as well, such as --data-dir for DATA_DIR: quantix help settings lists them.\n")
+	}
+	return c, err
+}
+
+// loadAlone is load for a command that has neither flags nor arguments of its own.
+func (p Program) loadAlone(command string, args []string) (config.Config, error) {
+	fs := flag.NewFlagSet(command, flag.ContinueOnError)
+	c, err := p.load(fs, args)
+	if err == nil && fs.NArg() > 0 {
+		err = usageError("%s takes no argument %q", command, fs.Arg(0))
+	}
+	return c, err
+}
+
+// isHelp tells whether an argument asks for help.
+func isHelp(arg string) bool { return slices.Contains([]string{"-h", "-help", "--help"}, arg) }
+
+// ownFlags lists a set's flags before the settings join them.
+func ownFlags(fs *flag.FlagSet) (own []*flag.Flag) {
+	fs.VisitAll(func(f *flag.Flag) { own = append(own, f) })
+	return own
+}
+
+// showPage prints a command's own page.
+func (p Program) showPage(name string, own []*flag.Flag) {
+	c, _ := find(name)
+	fmt.Fprintf(p.Stdout, "Usage: %s\n\n%s\n", strings.TrimSpace("quantix "+c.name+" "+c.usage), c.more)
+	if len(own) > 0 {
+		fmt.Fprint(p.Stdout, "\nFlags:\n")
+	}
+	for _, f := range own {
+		showFlag(p.Stdout, f)
+	}
+}
+
+// showFlag prints a flag as people type it, with two dashes.
+func showFlag(w io.Writer, f *flag.Flag) {
+	value, usage := flag.UnquoteUsage(f)
+	if !slices.Contains([]string{"", "0", "0s", "false"}, f.DefValue) {
+		usage += " (default " + f.DefValue + ")"
+	}
+	fmt.Fprintf(w, "  %s\n      %s\n", strings.TrimSpace("--"+f.Name+" "+value), usage)
+}
