@@ -281,7 +281,11 @@ func refusing(t *testing.T) int {
 			_ = line.Close()
 		}
 	}()
-	return listener.Addr().(*net.TCPAddr).Port
+	address, is := listener.Addr().(*net.TCPAddr)
+	if !is {
+		t.Fatalf("the listener's address is a %T", listener.Addr())
+	}
+	return address.Port
 }
 
 func TestAFailedConnectionHasOneCause(t *testing.T) {
