@@ -122,17 +122,23 @@ func TestServe_ends_on_SIGTERM_with_nothing_half_done(t *testing.T) {
 	}
 }
 
-// A client that never finishes its request must not hold the end up, nor make it a failure.
-func TestServe_ends_in_time_whatever_a_client_does(t *testing.T) {
-	t.Parallel()
-	s := serve(t, "SHUTDOWN_TIMEOUT=4s")
+// sendHalf sends a request that is never finished.
+func sendHalf(t *testing.T, s *server) {
+	t.Helper()
 	line, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer line.Close()
+	t.Cleanup(func() { _ = line.Close() })
 	fmt.Fprint(line, "POST /api/v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{")
-	s.want(t, http.StatusOK, "GET", "/healthz", "") // by now the server has read the other request's head
+	s.want(t, http.StatusOK, "GET", "/healthz", "") // by now the server has read its head
+}
+
+// A client that never finishes its request must not hold the end up, nor make it a failure.
+func TestServe_ends_in_time_whatever_a_client_does(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "SHUTDOWN_TIMEOUT=4s")
+	sendHalf(t, s)
 	s.Signal(syscall.SIGTERM)
 	if status := s.Wait(8 * time.Second); status != 0 {
 		t.Errorf("exit status %d", status)
@@ -142,13 +148,7 @@ func TestServe_ends_in_time_whatever_a_client_does(t *testing.T) {
 func TestServe_ends_at_once_on_a_second_signal(t *testing.T) {
 	t.Parallel()
 	s := serve(t, "SHUTDOWN_TIMEOUT=10m")
-	line, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer line.Close()
-	fmt.Fprint(line, "POST /api/v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{")
-	s.want(t, http.StatusOK, "GET", "/healthz", "") // by now the server has read the other request's head
+	sendHalf(t, s)
 	s.Signal(syscall.SIGTERM)
 	s.AwaitLine(10*time.Second, "a second signal ends it at once")
 	testkit.Eventually(t, 10*time.Second, func() error {

@@ -158,6 +158,12 @@ func (f *form) bytes(name string, p presence) ([]byte, bool) {
 	return raw[1 : len(raw)-1], true
 }
 
+// What is said of values that cannot be read, of fields and parameters alike; of times errNoInstant.
+const (
+	noInteger = "must be a whole number, such as 2"
+	noID      = "must be a UUID"
+)
+
 // integer reads a whole number that is written as one: not 1.0, not 1e3, not "3".
 func (f *form) integer(name string, p presence) (int64, bool) {
 	raw, ok := f.value(name, p)
@@ -169,7 +175,7 @@ func (f *form) integer(name string, p presence) (int64, bool) {
 	case errors.Is(err, strconv.ErrRange):
 		f.refuse(name, "is out of range", echo(raw))
 	case err != nil:
-		f.refuse(name, "must be a whole number, such as 2", echo(raw))
+		f.refuse(name, noInteger, echo(raw))
 	}
 	return n, err == nil
 }
@@ -234,7 +240,7 @@ func readID[I ~[16]byte](f *form, name string) I {
 	}
 	id, err := models.ParseID[I](text)
 	if err != nil {
-		f.refuse(name, "must be a UUID", clip(string(text)))
+		f.refuse(name, noID, clip(string(text)))
 	}
 	return id
 }

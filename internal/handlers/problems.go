@@ -334,9 +334,9 @@ func reworded(message string) string {
 	case strings.HasPrefix(message, "invalid date/time"):
 		return errNoInstant.Error()
 	case message == "invalid integer":
-		return "must be a whole number, such as 2"
+		return noInteger
 	case strings.HasSuffix(message, "is not a UUID"):
-		return "must be a UUID"
+		return noID
 	}
 	return message
 }
