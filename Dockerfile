@@ -1,7 +1,7 @@
 # Builds the program, static, into an image that holds nothing else but the
 # certificates for rediss:// and for PostgreSQL over TLS.
 
-FROM golang:1.26 AS build
+FROM golang:1.27.3 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download

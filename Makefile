@@ -16,6 +16,8 @@ RACE_PKGS ?= $(PKGS)
 GOLANGCI_LINT ?= github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 export CGO_ENABLED ?= 0
+# The patched toolchain that go.mod names; a go command of 1.21 or newer fetches it by itself.
+export GOTOOLCHAIN := $(shell awk '$$1 == "toolchain" { print $$2 }' go.mod)
 
 .PHONY: help
 help: ## list the targets

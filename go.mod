@@ -2,6 +2,8 @@ module quantix
 
 go 1.26.0
 
+toolchain go1.27.3
+
 require (
 	github.com/HdrHistogram/hdrhistogram-go v1.2.0
 	github.com/danielgtaylor/huma/v2 v2.39.0
