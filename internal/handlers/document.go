@@ -104,5 +104,6 @@ var textBounds = []struct {
 
 var parameterPatterns = map[string]string{
 	"If-Match": entityTags,
+	"q":        `^[^\x00-\x1F\x7F-\x9F]*$`,
 	"cursor":   `^[A-Za-z0-9_-]{` + strconv.Itoa(cursorLength) + `}$`,
 }

@@ -169,7 +169,7 @@ type (
 		Paging
 		From  instant `query:"from" doc:"Events that begin then or later." example:"2035-12-01T00:00:00Z"`
 		To    instant `query:"to" doc:"Events that begin before then."`
-		Query string  `query:"q" minLength:"1" maxLength:"255" pattern:"^[^\\x00-\\x1F\\x7F-\\x9F]*$" patternDescription:"UTF-8 text without control characters" doc:"Part of the name or the description, in any case. At most 450 bytes of UTF-8."`
+		Query string  `query:"q" minLength:"1" maxLength:"255" doc:"Part of the name or the description, in any case. At most 450 bytes of UTF-8."`
 	}
 	eventCreateInput struct {
 		Body body[eventCreate, *eventCreate]

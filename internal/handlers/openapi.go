@@ -41,6 +41,8 @@ func newConfig(version string) huma.Config {
 				Contact:     &huma.Contact{Name: "Whoever runs this server"},
 				License:     &huma.License{Name: "All rights reserved"},
 			},
+			// There is no login. An empty requirement says so; none at all would say nothing.
+			Security:   []map[string][]string{{}},
 			Servers:    []*huma.Server{{URL: "/", Description: "The server that gives this document."}},
 			Components: &huma.Components{Schemas: registry},
 			Tags: []*huma.Tag{
@@ -86,7 +88,7 @@ func unmarshal(data []byte, v any) error {
 }
 
 // deskErrors is what every command may be answered that waits at an event's desk.
-var deskErrors = []*models.Error{models.ErrBusy, models.ErrOutcomeUnknown, models.ErrShuttingDown}
+var deskErrors = []*models.Error{models.ErrBusy, models.ErrShuttingDown}
 
 // An operation is one route: what huma needs to know of it, in our words.
 type operation struct {
@@ -104,7 +106,7 @@ type operation struct {
 }
 
 // describe turns it into huma's form. Every operation may fail with 500 and 503, and with 400 if only for a query that it
-// does not know; those that change something, with 403; those whose method may have a body, with 413 and 415, for check
+// does not know; those that change something, with 403 and outcome_unknown; those whose method may have a body, with 413 and 415, for check
 // looks at it whether or not somebody reads it.
 func (o operation) describe(registry huma.Registry, takesBody bool) huma.Operation {
 	possible := slices.Concat([]*models.Error{models.ErrInvalid}, o.errors, []*models.Error{models.ErrInternal, models.ErrUnavailable})
@@ -112,7 +114,7 @@ func (o operation) describe(registry huma.Registry, takesBody bool) huma.Operati
 		possible = append(possible, deskErrors...)
 	}
 	if o.method != http.MethodGet {
-		possible = append(possible, errCrossOrigin)
+		possible = append(possible, errCrossOrigin, models.ErrOutcomeUnknown)
 	}
 	if (o.method == http.MethodPost || o.method == http.MethodPut) && !o.anyBody {
 		possible = append(possible, errBodyTooLarge, errMediaType)

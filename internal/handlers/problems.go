@@ -296,7 +296,6 @@ func explainHuma() {
 		validation.MsgExpectedMaximumNumber = "must be at most %v"
 		validation.MsgExpectedMinLength = "must have at least %d characters"
 		validation.MsgExpectedMaxLength = "must have at most %d characters"
-		validation.MsgExpectedBePattern = "must be %s"
 		validation.MsgExpectedOneOf = "must be one of \"%s\""
 	})
 }

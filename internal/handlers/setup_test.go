@@ -55,7 +55,11 @@ type bundle struct {
 func setup(tb testing.TB, change ...func(*Deps)) *bundle {
 	tb.Helper()
 	clock := testkit.NewClock(today)
-	store := newStore(tb, clock)
+	return setupOn(tb, newStore(tb, clock), clock, change...)
+}
+
+func setupOn(tb testing.TB, store repository.Store, clock *testkit.Clock, change ...func(*Deps)) *bundle {
+	tb.Helper()
 	office := boxoffice.New(store, boxoffice.Options{Logger: testkit.Logger(tb)})
 	tb.Cleanup(func() { _ = office.Close(context.Background()) })
 	deps := Deps{
