@@ -247,6 +247,30 @@ func TestCharge_more_than_there_are_slots_for(t *testing.T) {
 	}
 }
 
+// What nothing is to be charged for takes no slot, or a till would stand still after a thousand messages too many.
+func TestCharge_gives_the_slots_back_that_no_charge_needs(t *testing.T) {
+	t.Parallel()
+	s := shop.New(t)
+	event, free := s.Event(10).ID, s.Event(10, shop.Free).ID
+	cancelled := s.Book(event, 1, models.SimOK)
+	s.Cancel(cancelled)
+	p := services.NewPayments(s.Store, s.Office, simulator.New(s.Store, simulator.Options{}), services.PaymentOptions{Concurrency: 2})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for range 10 { // twice as many slots as there are
+		if err := p.Charge(ctx, []models.BookingRef{cancelled, cancelled, s.Book(free, 1, models.SimOK)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	paid := s.Book(event, 1, models.SimOK)
+	if err := p.Charge(ctx, []models.BookingRef{paid}); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Drain(ctx); err != nil || s.State(paid) != "CONFIRMED" {
+		t.Errorf("the booking is %s, %v", s.State(paid), err)
+	}
+}
+
 // watched notes how many charges are under way at once.
 type watched struct {
 	payments.Gateway

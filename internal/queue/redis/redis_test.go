@@ -275,6 +275,27 @@ func TestMark_changes_with_a_restart(t *testing.T) {
 	}
 }
 
+// What is acknowledged is gone from the consumer's list as well: a consumer that seems to hold something is never forgotten.
+func TestAck_leaves_nothing_with_the_consumer(t *testing.T) {
+	t.Parallel()
+	address := testkit.Redis(t).Database(t)
+	q, c := open(t, address, redis.Options{}), client(t, address)
+	publish(t, q, queuetest.Refs(3))
+	got := receive(t, q, 10)
+	for held := int64(3); ; held-- {
+		pending, err := c.XPending(t.Context(), "payments", "payment-workers").Result()
+		if err != nil || pending.Count != held {
+			t.Fatalf("%+v are pending (%v), want %d", pending, err, held)
+		}
+		if held == 0 {
+			return
+		}
+		if err := q.Ack(t.Context(), got[held-1:held]); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestQueue_never_hangs_with_Redis(t *testing.T) {
 	t.Parallel()
 	server := testkit.NewRedis(t, testkit.RedisOptions{})
