@@ -118,15 +118,15 @@ var around = []mutant{
 	{
 		name: "a relay's mark hides that the queue has lost messages", file: "internal/jobs/relay.go",
 		old: "	if !queue.Lost(r.remembered, mark) {\n", new: "	if true {\n",
-		pkg: jobs, tests: "TestRelay|TestReconciler",
+		pkg: jobs, tests: "TestRelay_keeps",
 	}, {
 		name: "the first page of a republishing hides the loss", file: "internal/jobs/reconciler.go",
 		old: "mark, last := remembered, len(page) < r.Page", new: "mark, last := now, len(page) < r.Page",
-		pkg: jobs, tests: "TestReconciler",
+		pkg: jobs, tests: "TestReconciler_that",
 	}, {
 		name: "a reconciler goes on where another one was faster", file: "internal/jobs/reconciler.go",
-		old: "err != nil || kept != remembered {", new: "err != nil {",
-		pkg: jobs, tests: "TestReconciler",
+		old: "err != nil || kept != remembered {", new: "err != nil || kept == now {",
+		pkg: jobs, tests: "TestReconciler_stops",
 	}, {
 		name: "a round of the audit that missed an event counts", file: "internal/jobs/auditor.go",
 		old: "			a.missed = true\n", new: "",
@@ -144,7 +144,7 @@ var around = []mutant{
 	{
 		name: "buyers are decided before the system gives tickets back", file: "internal/boxoffice/desk.go",
 		old: "	system lane = iota\n	buyers\n", new: "	buyers lane = iota\n	system\n",
-		pkg: boxoffice, tests: "TestDesk|TestLatch|TestReserve",
+		pkg: boxoffice, tests: "TestDesk_decides",
 	}, {
 		name: "the inbox takes whoever comes together, however many", file: "internal/boxoffice/desk.go",
 		old: "len(waiting)+more > d.office.options.MaxInbox", new: "len(waiting) > d.office.options.MaxInbox",
@@ -152,7 +152,7 @@ var around = []mutant{
 	}, {
 		name: "a cancelled event is called sold out", file: "internal/boxoffice/desk.go",
 		old: " || !event.CancelledAt.IsZero() {", new: " {",
-		pkg: boxoffice, tests: "TestLatch|TestDesk",
+		pkg: boxoffice, tests: "TestLatch_is_none",
 	}, {
 		name: "an order is done though its caller has gone", file: "internal/boxoffice/desk.go",
 		old: "			case !o.take():\n", new: "			case !o.take() && false:\n",
