@@ -125,7 +125,7 @@ var around = []mutant{
 		pkg: jobs, tests: "TestReconciler_that",
 	}, {
 		name: "a reconciler goes on where another one was faster", file: "internal/jobs/reconciler.go",
-		old: "err != nil || kept != remembered {", new: "err != nil || kept == now {",
+		old: "err != nil || kept != remembered {", new: "err != nil || kept == (models.QueueMark{}) {",
 		pkg: jobs, tests: "TestReconciler_stops",
 	}, {
 		name: "a round of the audit that missed an event counts", file: "internal/jobs/auditor.go",
@@ -133,7 +133,7 @@ var around = []mutant{
 		pkg: jobs, tests: "TestAuditor",
 	}, {
 		name: "an old mark takes a newer one's place (this process's)", file: "internal/jobs/marks.go",
-		old: " && (mark.Epoch != l.mark.Epoch || queue.OlderID(l.mark.LastID, mark.LastID))", new: "",
+		old: "queue.OlderID(l.mark.LastID, mark.LastID)", new: `queue.OlderID("", mark.LastID)`,
 		pkg: jobs, tests: "TestLocalMarks",
 	}, {
 		name: "a loop's round ends with its context, whatever it has in hand", file: "internal/jobs/jobs.go",
