@@ -170,7 +170,7 @@ var around = []mutant{
 	}, {
 		name: "deleting a user does not wait for bookings that are being made", file: "internal/repository/postgres/users.go",
 		old: "lockUserToDelete = selectUser + ` FOR UPDATE`", new: "lockUserToDelete = selectUser + ` FOR NO KEY UPDATE`",
-		pkg: postgres, tests: "TestUserDeleted|TestStore/Users",
+		pkg: postgres, tests: "TestDeletionWaits",
 	}, {
 		name: "a user's tickets count for nothing while the event still sells (PostgreSQL)", file: "internal/repository/postgres/users.go",
 		old: "(e.date_time > $2 OR e.sales_end > $2)", new: "e.date_time > $2",

@@ -259,6 +259,41 @@ func TestUserDeletedWhileBooking(t *testing.T) {
 	b.audit(t, event.ID)
 }
 
+// TestDeletionWaitsForBooking lines the two up: the booking is decided and not committed, and the deletion must not look for
+// live bookings before it is.
+func TestDeletionWaitsForBooking(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	event, user := b.event(t, 10), b.user(t)
+	entered, stay, booked, deleted := make(chan struct{}), make(chan struct{}), make(chan error, 1), make(chan error, 1)
+	book := reserve(user.ID, 1)
+	go func() {
+		needs := models.Needs([]models.Command{book}, false)
+		booked <- b.AtDesk(t.Context(), event.ID, models.NewID[models.BatchID](), needs, func(s *models.EventState) {
+			s.Rules = rules
+			s.Decide(book)
+			close(entered)
+			<-stay
+		})
+	}()
+	<-entered
+	go func() { deleted <- b.DeleteUser(t.Context(), user.ID, nil) }()
+	testkit.Eventually(t, patience, func() error {
+		if len(deleted) > 0 {
+			return nil // it did not wait
+		}
+		return b.waits(t, "transactionid")
+	})
+	close(stay)
+	if err := <-booked; err != nil {
+		t.Errorf("the booking: %v", err)
+	}
+	if err := <-deleted; !errors.Is(err, models.ErrUserHasBookings) {
+		t.Errorf("the deletion: %v, want user_has_bookings", err)
+	}
+	b.audit(t, event.ID)
+}
+
 // TestBookingWaitsForDeletion lines the two up: the deletion has its lock and has not committed.
 func TestBookingWaitsForDeletion(t *testing.T) {
 	t.Parallel()
