@@ -202,6 +202,14 @@ func (f *form) clearable(name string) (t time.Time, present bool) {
 	return f.instant(name, optional)
 }
 
+// textOrNull reads a text that null takes away; present tells whether anything was sent.
+func (f *form) textOrNull(name string) (text string, present bool) {
+	if raw, sent := f.find(name); sent && isNull(raw) {
+		return "", true
+	}
+	return f.text(name, optional)
+}
+
 // decimal reads an exact decimal: a number as it was written, or a string that holds one.
 func (f *form) decimal(name string, p presence) (string, bool) {
 	raw, ok := f.value(name, p)

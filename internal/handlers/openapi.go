@@ -103,7 +103,7 @@ type operation struct {
 func (o operation) describe(registry huma.Registry, takesBody bool) huma.Operation {
 	possible := slices.Concat([]*models.Error{models.ErrInvalid}, o.errors, []*models.Error{models.ErrInternal, models.ErrUnavailable})
 	if o.method != http.MethodGet {
-		possible = append(possible, errCrossOrigin)
+		possible = append(possible, errCrossOrigin, errHeaderNotHonoured)
 	}
 	if takesBody {
 		possible = append(possible, errMalformedJSON, errBodyTooLarge, errMediaType, errRequestTimeout)

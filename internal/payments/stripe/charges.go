@@ -3,6 +3,7 @@ package stripe
 import (
 	"context"
 	"errors"
+	"unicode/utf8"
 
 	api "github.com/stripe/stripe-go/v85"
 
@@ -49,8 +50,40 @@ func intentParams(request payments.ChargeRequest, amount int64, key *string) *ap
 			Enabled:        api.Bool(true),
 			AllowRedirects: api.String("never"), // a worker has no browser to send anywhere
 		},
-		Metadata: map[string]string{referenceKey: request.Reference, "booking": request.Booking.String()},
+		Description: description(request),
+		Metadata:    metadata(request),
 	}
+}
+
+// description is what an accountant sees in Stripe's lists and exports: what was sold, and under which booking.
+func description(request payments.ChargeRequest) *string {
+	if request.EventName == "" {
+		return api.String("Booking " + request.Booking.String())
+	}
+	return api.String(shorten(request.EventName, mostDescription) + ", booking " + request.Booking.String())
+}
+
+// metadata carries the reference for us, and the rest for people and their tools.
+func metadata(request payments.ChargeRequest) map[string]string {
+	data := map[string]string{referenceKey: request.Reference, "booking": request.Booking.String()}
+	if request.EventName != "" {
+		data["event"] = shorten(request.EventName, mostMetadata)
+	}
+	return data
+}
+
+// The longest texts that are sent, in characters; Stripe takes 500 in a value of metadata, and 1,000 in a description.
+const (
+	mostDescription = 200
+	mostMetadata    = 500
+)
+
+// shorten cuts a text after so many characters.
+func shorten(text string, most int) string {
+	if utf8.RuneCountInString(text) <= most {
+		return text
+	}
+	return string([]rune(text)[:most-1]) + "…"
 }
 
 // Charge confirms the prepared intent: Succeeded, Declined, StillOpen, Unknown, or Unavailable (this try surely took

@@ -195,3 +195,25 @@ func TestSale_callbacks_of_another_installation(t *testing.T) {
 	}
 	other.want(ref, "PENDING", 0, 0)
 }
+
+// An accountant sees in Stripe's lists what was sold, and under which booking.
+func TestSale_tells_what_was_sold(t *testing.T) {
+	t.Parallel()
+	x := newSale(t)
+	event := x.Event(10)
+	ref := x.book(event.ID, "pm_card_visa")
+	x.charge(ref)
+	x.fake.mu.Lock()
+	defer x.fake.mu.Unlock()
+	if len(x.fake.intents) != 1 {
+		t.Fatalf("%d intents", len(x.fake.intents))
+	}
+	for _, in := range x.fake.intents {
+		if in.Description != event.Name+", booking "+ref.Booking.String() {
+			t.Errorf("described as %q", in.Description)
+		}
+		if in.Metadata["event"] != event.Name || in.Metadata["booking"] != ref.Booking.String() {
+			t.Errorf("metadata %v", in.Metadata)
+		}
+	}
+}

@@ -46,6 +46,7 @@ var (
 	_ payments.Gateway  = (*Gateway)(nil)
 	_ payments.Preparer = (*Gateway)(nil)
 	_ payments.Notifier = (*Gateway)(nil)
+	_ payments.Limited  = (*Gateway)(nil)
 )
 
 // New makes a gateway. It does not ask Stripe anything. Its errors say which option is wrong, and never what was given

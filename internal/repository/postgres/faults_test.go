@@ -234,7 +234,7 @@ func TestUserDeletedWhileBooking(t *testing.T) {
 		start, deleted := make(chan struct{}), make(chan error)
 		go func() {
 			<-start
-			deleted <- b.DeleteUser(t.Context(), user.ID, nil)
+			deleted <- b.DeleteUser(t.Context(), user.ID, nil, 0)
 		}()
 		close(start)
 		verdicts, err := b.decide(t.Context(), event.ID, reserve(user.ID, 1))
