@@ -3,6 +3,7 @@ package models
 import (
 	"strings"
 	"time"
+	_ "time/tzdata" // or the names that are known would be those of the machine, which in a container may be none
 	"unicode"
 	"unicode/utf8"
 )

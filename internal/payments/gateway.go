@@ -52,6 +52,12 @@ type Preparer interface {
 	Prepare(ctx context.Context, request ChargeRequest) models.Result
 }
 
+// Shared is a gateway whose account several installations may use.
+type Shared interface {
+	// BelongTo names the installation whose payments are made. What a callback tells of another's is irrelevant.
+	BelongTo(installation string)
+}
+
 // Limited is a gateway that cannot charge every amount.
 type Limited interface {
 	// CanCharge gives nil for an amount that can be charged, else why it cannot, for an organiser to read.

@@ -14,6 +14,9 @@ import (
 // referenceKey is where an intent carries our reference, so that a callback about it finds its charge.
 const referenceKey = "reference"
 
+// installationKey is where it says whose charge that is.
+const installationKey = "installation"
+
 // Prepare creates the charge's PaymentIntent with its payment method, unconfirmed: no money moves. Outcomes: Prepared
 // with the intent's id; Declined for a payment method or an amount that cannot be charged; Unknown; Unavailable.
 //
@@ -29,7 +32,7 @@ func (g *Gateway) Prepare(ctx context.Context, request payments.ChargeRequest) m
 		return models.Result{Outcome: models.Declined, Reason: err.Error()}
 	}
 	intent, err := once(request.Reference, func(key *string) (*api.PaymentIntent, error) {
-		return g.client.V1PaymentIntents.Create(ctx, intentParams(request, amount, key))
+		return g.client.V1PaymentIntents.Create(ctx, g.intentParams(request, amount, key))
 	})
 	if err != nil {
 		return g.explain(ctx, "prepare", request.Reference, err)
@@ -39,7 +42,7 @@ func (g *Gateway) Prepare(ctx context.Context, request payments.ChargeRequest) m
 
 // intentParams says what is to be charged. The method is named here and not when confirming: a declined intent loses it,
 // so that confirming the intent again cannot try the card a second time.
-func intentParams(request payments.ChargeRequest, amount int64, key *string) *api.PaymentIntentCreateParams {
+func (g *Gateway) intentParams(request payments.ChargeRequest, amount int64, key *string) *api.PaymentIntentCreateParams {
 	return &api.PaymentIntentCreateParams{
 		Params:        api.Params{IdempotencyKey: key},
 		Amount:        &amount,
@@ -51,7 +54,7 @@ func intentParams(request payments.ChargeRequest, amount int64, key *string) *ap
 			AllowRedirects: api.String("never"), // a worker has no browser to send anywhere
 		},
 		Description: description(request),
-		Metadata:    metadata(request),
+		Metadata:    g.metadata(request),
 	}
 }
 
@@ -64,10 +67,13 @@ func description(request payments.ChargeRequest) *string {
 }
 
 // metadata carries the reference for us, and the rest for people and their tools.
-func metadata(request payments.ChargeRequest) map[string]string {
+func (g *Gateway) metadata(request payments.ChargeRequest) map[string]string {
 	data := map[string]string{referenceKey: request.Reference, "booking": request.Booking.String()}
 	if request.EventName != "" {
 		data["event"] = shorten(request.EventName, mostMetadata)
+	}
+	if g.installation != "" {
+		data[installationKey] = g.installation
 	}
 	return data
 }

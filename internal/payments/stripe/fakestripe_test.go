@@ -280,7 +280,7 @@ func (f *fakeStripe) create(form url.Values) (*intent, *fault) {
 	in := &intent{
 		ID: fmt.Sprintf("pi_%d", len(f.intents)+1), Object: "payment_intent", Amount: amount, Currency: form.Get("currency"),
 		Status: "requires_confirmation", PaymentMethod: &method, ClientSecret: "pi_s3cret",
-		Metadata:    map[string]string{"reference": form.Get("metadata[reference]"), "booking": form.Get("metadata[booking]"), "event": form.Get("metadata[event]")},
+		Metadata:    map[string]string{"reference": form.Get("metadata[reference]"), "booking": form.Get("metadata[booking]"), "event": form.Get("metadata[event]"), "installation": form.Get("metadata[installation]")},
 		Description: form.Get("description"),
 	}
 	f.intents[in.ID] = in
