@@ -65,6 +65,10 @@ vet: ## run go vet
 lint: fmt-check vet ## run the linters of .golangci.yml
 	@if command -v golangci-lint >/dev/null; then golangci-lint run ./...; else go run $(GOLANGCI_LINT) run ./...; fi
 
+.PHONY: vulncheck
+vulncheck: ## fail if the program reaches a known vulnerability (its own modules' or Go's)
+	@scripts/vulncheck.sh
+
 .PHONY: generate
 generate: ## write again what is generated from the sources
 	go generate ./...
