@@ -8,7 +8,7 @@ import (
 // settle makes a report the last one: what has not changed keeps its time, what was not judged stays as it was, and the
 // log is told of changes. The lock is held.
 func (m *Monitor) settle(report Report) {
-	now := m.options.Now()
+	now := time.Now()
 	for _, old := range m.last {
 		if report.Find(old.Part).Part == "" {
 			report = append(report, old)

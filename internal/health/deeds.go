@@ -16,23 +16,16 @@ type Deed struct {
 
 // Deeds remember for each kind of work when it was last done. They may be used by any number of goroutines.
 type Deeds struct {
-	now func() time.Time
-
 	mu sync.Mutex
 	of map[string]Deed
 }
 
-// NewDeeds remember nothing yet; nil: time.Now.
-func NewDeeds(now func() time.Time) *Deeds {
-	if now == nil {
-		now = time.Now
-	}
-	return &Deeds{now: now, of: map[string]Deed{}}
-}
+// NewDeeds remember nothing yet.
+func NewDeeds() *Deeds { return &Deeds{of: map[string]Deed{}} }
 
 // Note remembers that a kind of work was done, or why it was not.
 func (d *Deeds) Note(kind string, err error) {
-	now := d.now()
+	now := time.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	deed := d.of[kind]

@@ -19,8 +19,7 @@ type Options struct {
 	Queue   func(context.Context) error // a small publish
 	Loops   []string                    // those of this process, by the names that Note knows them by
 	Logger  *slog.Logger
-	Now     func() time.Time // default time.Now
-	Every   time.Duration    // how often it looks by itself; default 5 s
+	Every   time.Duration // how often it looks by itself; default 5 s
 }
 
 // Monitor watches over the work of a process and of those around it.
@@ -49,20 +48,20 @@ const (
 	repeatAfter = time.Minute
 )
 
-// New makes a monitor that has seen nothing yet.
-func New(o Options) *Monitor {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
+// New makes a monitor that only remembers what it is told, until Start.
+func New() *Monitor {
+	return &Monitor{deeds: NewDeeds(), turn: make(chan struct{}, 1), told: map[string]time.Time{}}
+}
+
+// Start says what to look at, before anybody asks.
+func (m *Monitor) Start(o Options) {
 	if o.Every == 0 {
 		o.Every = 5 * time.Second
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Monitor{
-		options: o, deeds: NewDeeds(o.Now), begun: o.Now(), turn: make(chan struct{}, 1), told: map[string]time.Time{},
-	}
+	m.options, m.begun = o, time.Now()
 }
 
 // Note is told how each round of a loop ended, found it anything or not.
@@ -120,7 +119,7 @@ func (m *Monitor) known() Report {
 func (m *Monitor) fresh() (Report, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.last, m.last != nil && m.options.Now().Sub(m.at) < fresh
+	return m.last, m.last != nil && time.Since(m.at) < fresh
 }
 
 // look asks everybody at once.
@@ -132,7 +131,7 @@ func (m *Monitor) look(ctx context.Context) Report {
 	asking.Go(func() { queue = m.lookAtQueue(ctx) })
 	asking.Go(func() { rest = m.lookAround(ctx) })
 	asking.Wait()
-	failing, blamesQueue := judgeLoops(m.options.Now(), m.begun, m.options.Loops, m.deeds)
+	failing, blamesQueue := judgeLoops(time.Now(), m.begun, m.options.Loops, m.deeds)
 	if blamesQueue != nil && queue.Status == OK {
 		queue = *blamesQueue
 	}
