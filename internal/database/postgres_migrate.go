@@ -19,7 +19,7 @@ import (
 func OpenPostgresMigrator(ctx context.Context, url string, create bool, logger *slog.Logger) (*Migrator, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
-		return nil, fmt.Errorf("read the database's URL: %w", err)
+		return nil, wrongURL(err)
 	}
 	config.ConnectTimeout = or(config.ConnectTimeout, 5*time.Second)
 	config.RuntimeParams["application_name"] = "quantix migrate"

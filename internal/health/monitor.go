@@ -16,7 +16,7 @@ type Options struct {
 	Process models.Process
 	Store   repository.Health
 	Schema  func(context.Context) error // says why the database cannot serve this program
-	Queue   func(context.Context) error // a small publish
+	Queue   func(context.Context) error // a publish that nobody sees
 	Loops   []string                    // those of this process, by the names that Note knows them by
 	Logger  *slog.Logger
 	Every   time.Duration // how often it looks by itself; default 5 s
@@ -35,6 +35,9 @@ type Monitor struct {
 	told map[string]time.Time
 }
 
+// TrialRoom is how much room on the disk a trial asks for: more than a batch of bookings does.
+const TrialRoom = 64 << 10
+
 const (
 	// fresh is for how long a report is good: a flood of those who ask must not become one of those who look.
 	fresh = 500 * time.Millisecond
@@ -42,8 +45,6 @@ const (
 	databasePatience = 2 * time.Second
 	queuePatience    = 500 * time.Millisecond
 	beatPatience     = 4 * time.Second
-	// trialRoom is how much room on the disk a trial asks for: more than a batch of bookings does.
-	trialRoom = 64 << 10
 	// repeatAfter is how often a fault that lasts is told again.
 	repeatAfter = time.Minute
 )
@@ -154,7 +155,7 @@ func (m *Monitor) lookAtDatabase(ctx context.Context) State {
 		if m.deeds.Last(Database).Err == nil {
 			return nil
 		}
-		err := m.options.Store.Beat(ctx, m.options.Process, trialRoom)
+		err := m.options.Store.Beat(ctx, m.options.Process, TrialRoom)
 		m.Committed(err)
 		if m.deeds.Last(Database).Err == nil { // a booking succeeded meanwhile, perhaps
 			return nil
