@@ -175,6 +175,7 @@ func (a *app) handler() (http.Handler, error) {
 		Events: a.events, Users: a.users, Bookings: a.bookings, Letters: a.letters, Callbacks: a.callbacks,
 		Currency: a.currency, Logger: a.logger, Ready: a.ready, Metrics: a.metrics.Handler(), Observer: a.metrics,
 		Version: version, TrustedProxies: a.config.TrustedProxies,
+		AllowedHosts: allowedHosts(a.config),
 	})
 }
 

@@ -9,11 +9,8 @@ import (
 
 // wrongURL says what is wrong with an address without repeating it: pgx hides the password only where it finds one.
 func wrongURL(err error) error {
-	wrong, ok := errors.AsType[*pgconn.ParseConfigError](err)
-	if !ok {
-		return errors.New("the database's URL cannot be read")
+	if wrong, ok := errors.AsType[*pgconn.ParseConfigError](err); ok && errors.Unwrap(wrong) != nil {
+		return fmt.Errorf("the database's URL cannot be read: %w", errors.Unwrap(wrong))
 	}
-	hidden := *wrong
-	hidden.ConnString = ""
-	return fmt.Errorf("the database's URL cannot be read: %w", errors.Unwrap(&hidden))
+	return errors.New("the database's URL cannot be read")
 }

@@ -99,9 +99,12 @@ type operation struct {
 }
 
 // describe turns it into huma's form. Every operation may fail with 500 and 503; those with parameters or a body, with 400;
-// those that change something, with 403.
+// those that change something, with 403; all but those of health with 421.
 func (o operation) describe(registry huma.Registry, takesBody bool) huma.Operation {
 	possible := slices.Concat([]*models.Error{models.ErrInvalid}, o.errors, []*models.Error{models.ErrInternal, models.ErrUnavailable})
+	if !asksForHealth(o.path) {
+		possible = append(possible, errHost)
+	}
 	if o.method != http.MethodGet {
 		possible = append(possible, errCrossOrigin)
 	}

@@ -45,6 +45,7 @@ var (
 	errMethodNotAllowed = httpError("method_not_allowed", "This address does not know the method; the Allow header lists those that it knows.")
 	errRouteNotFound    = httpError("route_not_found", "There is nothing at this address; /docs shows what there is.")
 	errRequestTimeout   = httpError("request_timeout", "The body did not arrive in time; send it again.")
+	errHost             = httpError("unknown_host", "This server does not answer to that name; ask by localhost or an address, or have whoever runs it add the name to ALLOWED_HOSTS.")
 	errCrossOrigin      = httpError("cross_origin", "A page of another site may not change anything here; send the request from this address, or from a program.")
 )
 
@@ -59,6 +60,7 @@ var httpStatuses = map[string]int{
 	errRouteNotFound.Code:    http.StatusNotFound,
 	errRequestTimeout.Code:   http.StatusRequestTimeout,
 	errCrossOrigin.Code:      http.StatusForbidden,
+	errHost.Code:             http.StatusMisdirectedRequest,
 }
 
 func httpError(code, detail string) *models.Error {
@@ -68,7 +70,7 @@ func httpError(code, detail string) *models.Error {
 // problemTypes is every code that an answer may carry.
 var problemTypes = []*models.Error{
 	models.ErrInvalid, models.ErrInvalidCursor, errMalformedJSON, errBodyTooLarge, errMediaType, errMethodNotAllowed,
-	errRouteNotFound, errRequestTimeout, errCrossOrigin,
+	errRouteNotFound, errRequestTimeout, errCrossOrigin, errHost,
 	models.ErrEventNotFound, models.ErrUserNotFound, models.ErrBookingNotFound, models.ErrLetterNotFound,
 	models.ErrSoldOut, models.ErrInsufficientTickets, models.ErrEventStarted, models.ErrSalesEnded,
 	models.ErrEventCancelled, models.ErrEventOver, models.ErrAlreadyCancelled, models.ErrCapacityBelowTaken,
