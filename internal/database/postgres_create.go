@@ -33,7 +33,7 @@ func ensurePostgres(ctx context.Context, config *pgx.ConnConfig, create bool) er
 	}
 	if err := createPostgres(ctx, config); err != nil {
 		return fmt.Errorf("the database %q does not exist, and creating it as %s did not work (%w); create it with: "+
-			"createdb --encoding=UTF8 --template=template0 --host=%s --port=%d --owner=%s %s", config.Database, config.User, rootCause(err),
+			"createdb --host=%s --port=%d --owner=%s --encoding=UTF8 --template=template0 %s", config.Database, config.User, rootCause(err),
 			config.Host, config.Port, config.User, config.Database)
 	}
 	return nil
@@ -51,7 +51,8 @@ var newDatabases = []string{
 func createPostgres(ctx context.Context, config *pgx.ConnConfig) error {
 	maintenance := config.Copy()
 	maintenance.Database = "postgres"
-	delete(maintenance.RuntimeParams, "statement_timeout") // copying the template may take its time
+	delete(maintenance.RuntimeParams, "statement_timeout") // copying the template may take its time,
+	delete(maintenance.RuntimeParams, "lock_timeout")      // and another replica may be at it
 	conn, err := pgx.ConnectConfig(ctx, maintenance)
 	if err != nil {
 		return err

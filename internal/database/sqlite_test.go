@@ -138,7 +138,7 @@ func TestMigratingSQLite(t *testing.T) {
 	}{
 		{func() error { return m.Up(t.Context()) }, newest},
 		{func() error { return m.Up(t.Context()) }, newest},
-		{func() error { return m.Down(t.Context(), int(newest)) }, 0},
+		{func() error { return m.Down(t.Context(), applied(t, m)) }, 0},
 		{func() error { return m.Up(t.Context()) }, newest},
 	} {
 		if err := step.do(); err != nil {

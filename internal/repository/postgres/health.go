@@ -30,7 +30,7 @@ func (s *Store) Beat(ctx context.Context, p models.Process, room int) error {
 	batch := &pgx.Batch{}
 	batch.Queue(upsertProcess, uuid(p.ID), p.Name, p.Sells, p.Works, p.Payments, p.Version, s.now(), filler)
 	batch.Queue(forgetProcesses, s.now())
-	return s.inBatch(ctx, batch, "note that a process is there")
+	return s.inBatch(ctx, s.desk, batch, "note that a process is there")
 }
 
 // Leave forgets a process that ends.
