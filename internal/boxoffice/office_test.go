@@ -385,6 +385,67 @@ func TestDesk_repeats_a_transaction_that_lost_against_another(t *testing.T) {
 	})
 }
 
+// What the system has to say goes before the buyers who came first: it gives tickets back.
+func TestDesk_decides_the_systems_commands_first(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newScripted(1)
+		sold, err := New(store, Options{}).Reserve(t.Context(), store.id, buy(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		store.entered, store.gate = make(chan struct{}, 10), make(chan struct{})
+		office := New(store, Options{}) // another replica, which has not seen yet that nothing is left
+		var group sync.WaitGroup
+		come := func(do func() error) {
+			group.Go(func() {
+				if err := do(); err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+		}
+		tell := func() error {
+			_, err := office.Tell(t.Context(), store.id, &models.Cancel{Booking: sold.Booking.ID})
+			return err
+		}
+		come(func() error {
+			_, err := office.Tell(t.Context(), store.id, &models.Expire{Booking: sold.Booking.ID})
+			return err
+		})
+		keyed := buy(1) // with a key, or what that transaction sees would turn it away
+		keyed.Key = "k"
+		come(func() error {
+			_, err := office.Reserve(t.Context(), store.id, keyed)
+			return err
+		})
+		come(tell)
+		close(store.gate)
+		group.Wait()
+		if len(store.batches) != 3 || store.event.Stock.Held != 1 {
+			t.Errorf("transactions %v, stock %+v", store.batches, store.event.Stock)
+		}
+	})
+}
+
+// A buyer of a cancelled event is told so, and not that it is sold out: one waits for a ticket to come back, the other not.
+func TestLatch_is_none_of_a_cancelled_event(t *testing.T) {
+	t.Parallel()
+	store := newScripted(1)
+	office := New(store, Options{LatchFor: time.Hour})
+	if _, err := office.Reserve(t.Context(), store.id, buy(1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := office.Ask(t.Context(), store.id, &models.CancelEvent{}); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if _, err := office.Reserve(t.Context(), store.id, buy(1)); !errors.Is(err, models.ErrEventCancelled) {
+			t.Errorf("a buyer is told %v", err)
+		}
+	}
+}
+
 func TestLatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -1,14 +1,5 @@
 package main
 
-// mutant is one rule, broken.
-type mutant struct {
-	name     string
-	file     string
-	old, new string // the passage, which must stand there exactly once, and what replaces it
-	pkg      string // whose tests must fail
-	tests    string // which of them
-}
-
 const (
 	models    = "./internal/models/"
 	boxoffice = "./internal/boxoffice/"
@@ -18,7 +9,8 @@ const (
 	jobs      = "./internal/jobs/"
 )
 
-var mutants = []mutant{
+// core are the rules of the domain, of the engine and of the stores.
+var core = []mutant{
 	{
 		name: "reserve does not look at what is available", file: "internal/models/reserve.go",
 		old: "case quantity <= available:", new: "case true:",

@@ -24,12 +24,13 @@ type partyBundle struct {
 	ready func() // called just before the party begins, if set
 }
 
-func setupParty(t *testing.T) *partyBundle {
+func setupParty(t *testing.T, change ...func(*pgxpool.Config, *postgres.Options)) *partyBundle {
 	p := &partyBundle{}
-	p.bundle = setup(t, func(c *pgxpool.Config, o *postgres.Options) {
+	p.bundle = setup(t, append(change, func(c *pgxpool.Config, o *postgres.Options) {
 		c.ConnConfig.Tracer = &p.count
 		o.SharedLanes = 1
-	})
+	})...)
+	postgres.HoldClock(p.Store)
 	p.user = p.bundle.user(t)
 	return p
 }
@@ -222,7 +223,7 @@ func (p *partyBundle) leaveOut(t *testing.T, waits, passes *visit) {
 // TestALockedEventHoldsUpNobodyElse: the others do not wait for whoever has it.
 func TestALockedEventHoldsUpNobodyElse(t *testing.T) {
 	t.Parallel()
-	p := setupParty(t)
+	p := setupParty(t, impatient)
 	locked, free := p.event(t, 3), p.event(t, 3)
 	release := p.lock(t, locked.ID)
 	waits, passes := p.buys(locked.ID), p.buys(free.ID)
@@ -234,7 +235,7 @@ func TestALockedEventHoldsUpNobodyElse(t *testing.T) {
 // TestALockedEventsChargeHoldsUpNobodyElse: whoever has an event may have its charges, too.
 func TestALockedEventsChargeHoldsUpNobodyElse(t *testing.T) {
 	t.Parallel()
-	p := setupParty(t)
+	p := setupParty(t, impatient)
 	locked, free := p.event(t, 3), p.event(t, 3)
 	ref := p.must(t, locked.ID, reserve(p.user.ID, 1))[0].Booking.Ref()
 	if _, err := p.StartCharges(t.Context(), "simulated", []models.BookingRef{ref}, time.Minute); err != nil {
