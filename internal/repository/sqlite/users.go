@@ -21,8 +21,8 @@ func (s *Store) CreateUser(ctx context.Context, user models.User) (models.User, 
 	err := s.write(ctx, "create a user", func(c *conn) error {
 		user.CreatedAt = s.now()
 		user.UpdatedAt = user.CreatedAt
-		return c.one(insertUser, user.ID[:], user.Name, user.Email, user.Version, nullMicros(user.DeletedAt),
-			micros(user.CreatedAt), micros(user.UpdatedAt), models.EmailKey(user.Email))
+		return emailTaken(c.one(insertUser, user.ID[:], user.Name, user.Email, user.Version, nullMicros(user.DeletedAt),
+			micros(user.CreatedAt), micros(user.UpdatedAt), models.EmailKey(user.Email)))
 	})
 	if err != nil {
 		return models.User{}, err
@@ -118,7 +118,7 @@ func (s *Store) changeUser(ctx context.Context, what string, id models.UserID, c
 		if err != nil || !changed {
 			return err
 		}
-		return c.one(updateUser, user.Name, user.Email, models.EmailKey(user.Email), user.Version,
-			nullMicros(user.DeletedAt), micros(user.UpdatedAt), id[:])
+		return emailTaken(c.one(updateUser, user.Name, user.Email, models.EmailKey(user.Email), user.Version,
+			nullMicros(user.DeletedAt), micros(user.UpdatedAt), id[:]))
 	})
 }
