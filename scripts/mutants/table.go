@@ -223,14 +223,14 @@ var core = []mutant{
 	}, {
 		name: "an empty query parameter counts as not sent", file: "internal/handlers/query.go",
 		old: "case sent[0] == \"\":", new: "case false:",
-		pkg: "./internal/handlers/", tests: "TestQueries",
+		pkg: handlers, tests: "TestQueries",
 	}, {
 		name: "an amount may have more digits than a double holds", file: "internal/models/money.go",
-		old: "const MaxAmount = 999_999_999_999_999\n", new: "const MaxAmount = 999_999_999_999_999_999\n",
+		old: "const MaxAmount int64 = 999_999_999_999_999\n", new: "const MaxAmount int64 = 999_999_999_999_999_999\n",
 		pkg: models, tests: "TestMoney_survives",
 	}, {
 		name: "commands that a stopping server refuses are not documented", file: "internal/handlers/openapi.go",
 		old: "	if o.desk {\n", new: "	if false {\n",
-		pkg: "./internal/handlers/", tests: "TestDocument_tells",
+		pkg: handlers, tests: "TestDocument_tells",
 	},
 }
