@@ -85,8 +85,8 @@ func (l link) add(byID map[string]*huma.Operation) {
 
 // Patterns that every dialect of regular expressions reads in the same way. isPrintable and parseIfMatch decide.
 const (
-	printable     = `^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F]*$`
-	printableSome = `^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F]*[^\x00-\x20\x7F][^\x00-\x08\x0B\x0C\x0E-\x1F\x7F]*$`
+	printable     = `^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]*$`
+	printableSome = `^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]*[^\x00-\x20\x7F-\x9F][^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]*$`
 	entityTags    = `^[ \t]*\*[ \t]*$|^[ \t,]*(W/)?"[^\x00-\x20"\x7F]*"([ \t]*,[ \t,]*(W/)?"[^\x00-\x20"\x7F]*")*[ \t,]*$`
 )
 

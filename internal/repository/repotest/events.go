@@ -54,7 +54,7 @@ var eventRules = rules{
 
 	"sums_of_the_largest_amounts_are_exact": func(t *testing.T, s *shop) {
 		const places = 2_000_000_000
-		each := models.MaxAmount / places
+		each := int64(models.MaxAmount / places)
 		event, user := s.event(tickets(places), price(each, "USD")), s.user()
 		b := s.book(event, user, places-1)
 		same(t, "the total", s.booking(b.ID).TotalAmount.Minor, each*(places-1))
@@ -189,7 +189,8 @@ var eventRules = rules{
 		if err != nil || len(list) != 1 {
 			t.Errorf("one cancelled event was asked for; got %v, %v", list, err)
 		}
-		s.clock.Pass(25 * time.Hour) // over now, so that what is CONFIRMED does not keep it from being deleted
+		// Over for long, so that what is CONFIRMED does not keep it from being deleted.
+		s.clock.Pass(25*time.Hour + theRules.RefundWindow)
 		s.done(confirmed.ID, &models.DeleteEvent{})
 		s.cancelledAre(10, pending.ID, confirmed.ID)
 		s.done(pending.ID, &models.CancelForEvent{Booking: waiting.ID})
