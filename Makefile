@@ -97,6 +97,12 @@ payments-torture: ## take BOOKINGS payments while workers are killed and Redis i
 	@scripts/need-servers.sh
 	go test $(TAGS) -count 1 -timeout 30m ./internal/torture -v -torture.bookings $(BOOKINGS) -torture.kills 100000
 
+CUTS ?= 60s
+.PHONY: cuts
+cuts: ## book for CUTS while the line to PostgreSQL is cut at random; fail if an answer and a row disagree
+	@scripts/need-servers.sh
+	go test $(TAGS) -count 1 -timeout 30m ./internal/torture -v -run line_that_is_cut -torture.cuts $(CUTS)
+
 .PHONY: bench
 bench: build ## measure every promise of speed on private servers (BENCH="--runs 1 --quick" for a first look)
 	scripts/with-servers.sh bin/quantix bench bars $(BENCH)

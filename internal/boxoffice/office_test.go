@@ -258,11 +258,13 @@ func TestDesk_finds_out_what_a_lost_commit_did(t *testing.T) {
 		want   error
 		booked int
 	}{
-		"it_took_place":      {after: func(n int) error { return on(n == 1, lost) }, booked: 1},
-		"it_did_not":         {before: func(n int, _ models.Need) error { return on(n == 1, lost) }, booked: 1},
-		"the_store_is_gone":  {before: func(n int, _ models.Need) error { return on(n > 1, repository.ErrUnavailable) }, after: func(n int) error { return on(n == 1, lost) }, want: models.ErrOutcomeUnknown, booked: 1},
-		"it_is_lost_again":   {after: func(n int) error { return on(n <= 3, lost) }, booked: 1},
-		"never_did_anything": {before: func(int, models.Need) error { return repository.ErrUnavailable }, want: models.ErrUnavailable},
+		"it_took_place":          {after: func(n int) error { return on(n == 1, lost) }, booked: 1},
+		"it_did_not":             {before: func(n int, _ models.Need) error { return on(n == 1, lost) }, booked: 1},
+		"the_store_is_gone":      {before: func(n int, _ models.Need) error { return on(n > 1, repository.ErrUnavailable) }, after: func(n int) error { return on(n == 1, lost) }, want: models.ErrOutcomeUnknown, booked: 1},
+		"it_is_lost_again":       {after: func(n int) error { return on(n <= 3, lost) }, booked: 1},
+		"a_refusal_is_no_answer": {before: func(n int, _ models.Need) error { return on(n > 1, repository.ErrRejected) }, after: func(n int) error { return on(n == 1, lost) }, want: models.ErrOutcomeUnknown, booked: 1},
+		"a_lost_race_is_none":    {before: func(n int, _ models.Need) error { return on(n > 1, repository.ErrConflict) }, after: func(n int) error { return on(n == 1, lost) }, want: models.ErrOutcomeUnknown, booked: 1},
+		"never_did_anything":     {before: func(int, models.Need) error { return repository.ErrUnavailable }, want: models.ErrUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -280,6 +282,33 @@ func TestDesk_finds_out_what_a_lost_commit_did(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A batch whose commit's answer was lost is looked for; one of its commands is refused then, whatever the reason. The others
+// are found alone, and of that one only its own outcome stays unknown: it may be on disk.
+func TestDesk_looks_for_a_lost_batch_beside_poison(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newScripted(1000)
+		poison := buy(1)
+		store.before = func(n int, need models.Need) error {
+			return on(n > 1 && slices.Contains(need.Users, poison.User), repository.ErrRejected)
+		}
+		store.after = func(n int) error { return on(n == 1, repository.ErrCommitUnknown) }
+		commands := []models.Command{buy(1), buy(1), poison, buy(1), buy(1)}
+		for i, outcome := range New(store, Options{}).TellAll(t.Context(), store.id, commands) {
+			if commands[i] == models.Command(poison) {
+				if !errors.Is(outcome.Err, models.ErrOutcomeUnknown) {
+					t.Errorf("what cannot be looked for: %v, want outcome_unknown", outcome.Err)
+				}
+			} else if outcome.Err != nil {
+				t.Errorf("command %d beside it: %v", i, outcome.Err)
+			}
+		}
+		if len(store.bookings) != len(commands) || store.event.Stock.Held != int64(len(commands)) {
+			t.Errorf("%d bookings, stock %+v", len(store.bookings), store.event.Stock)
+		}
+	})
 }
 
 func on(condition bool, err error) error {

@@ -75,6 +75,9 @@ const (
 	AuditMoney  = auditMoney
 )
 
+// Wrap and WrapWrite translate pgx's errors.
+var Wrap, WrapWrite = wrap, wrapWrite
+
 // AwaitGuests waits until that many visits wait for a party.
 func AwaitGuests(tb testing.TB, s *Store, n int) {
 	tb.Helper()

@@ -21,6 +21,7 @@ type partyBundle struct {
 	*bundle
 	count counter
 	user  models.User
+	ready func() // called just before the party begins, if set
 }
 
 func setupParty(t *testing.T, change ...func(*pgxpool.Config, *postgres.Options)) *partyBundle {
@@ -67,6 +68,9 @@ func (p *partyBundle) together(t *testing.T, visits ...*visit) (trips int64) {
 	}
 	postgres.AwaitGuests(t, p.Store, len(visits))
 	p.count.trips.Store(0)
+	if p.ready != nil {
+		p.ready()
+	}
 	leave()
 	all.Wait()
 	return p.count.trips.Load()
@@ -172,6 +176,20 @@ func TestTwoBatchesOfOneEventNeverShare(t *testing.T) {
 	}
 	if held := p.held(t, event.ID); held != 3 || sold != 3 {
 		t.Errorf("%d sold, %d held, want 3", sold, held)
+	}
+}
+
+// TestOneEventsBatchesFallApart: what the database refuses of one batch is no matter of the next one of the same event.
+func TestOneEventsBatchesFallApart(t *testing.T) {
+	t.Parallel()
+	p := setupParty(t)
+	event := p.event(t, 3)
+	p.exec(t, fmt.Sprintf(failing, "IF NEW.quantity = 2 THEN RAISE EXCEPTION 'on purpose' USING ERRCODE = '22003'; END IF", "IMMEDIATE"))
+	poison := &visit{event: event.ID, commands: []models.Command{reserve(p.user.ID, 2)}}
+	good := p.buys(event.ID)
+	p.together(t, poison, good)
+	if !errors.Is(poison.err, repository.ErrRejected) || good.err != nil || p.held(t, event.ID) != 1 {
+		t.Errorf("the poison: %v, want ErrRejected; the batch beside it: %v", poison.err, good.err)
 	}
 }
 
