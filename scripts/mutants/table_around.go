@@ -233,6 +233,6 @@ var around = []mutant{
 	}, {
 		name: "a half-done schema is migrated further", file: "internal/database/migrate.go",
 		old: "	case dirty:\n		return dirtyError(version)\n	case version == required:\n", new: "	case dirty && false:\n		return dirtyError(version)\n	case version == required:\n",
-		pkg: database, tests: "TestDirty",
+		pkg: database, tests: "TestADirty",
 	},
 }
