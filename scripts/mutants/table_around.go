@@ -184,7 +184,9 @@ var around = []mutant{
 		pkg: postgres, tests: "TestDeletionWaits",
 	}, {
 		name: "a user's tickets count for nothing while the event still sells (PostgreSQL)", file: "internal/repository/postgres/users.go",
-		old: "(e.date_time > $2 OR e.sales_end > $2)", new: "e.date_time > $2",
+		old: `(e.date_time > $2 OR e.sales_end > $2
+				OR b.total_amount > 0 AND (e.date_time > $3 OR e.sales_end > $3))`, new: `(e.date_time > $2
+				OR b.total_amount > 0 AND e.date_time > $3)`,
 		pkg: postgres, tests: "TestStore/Users",
 	}, {
 		name: "a key is looked up at another event that used it, too (SQLite)", file: "internal/repository/sqlite/desk.go",
