@@ -100,7 +100,7 @@ func AwaitLone(tb testing.TB, s *Store, n int) {
 // await fails when what must come does not.
 func await(tb testing.TB, come func() bool) {
 	tb.Helper()
-	testkit.Eventually(tb, 2*time.Minute, func() error {
+	testkit.Eventually(tb, time.Minute, func() error {
 		if !come() {
 			return errors.New("it has not come")
 		}
