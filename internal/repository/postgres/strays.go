@@ -46,7 +46,7 @@ func (s *Store) KeepStrays(ctx context.Context, strays []models.Stray, lease tim
 			clean(stray.Result.ProviderReference), stray.Reported(), sum.Minor, factor(sum.Currency),
 			zeronull.Text(sum.Currency), lease)
 	}
-	return s.inBatch(ctx, batch, "keep strays")
+	return s.inBatch(ctx, s.desk, batch, "keep strays")
 }
 
 // DueStrays takes up to limit strays whose lease has run out; each goes to one caller only.
@@ -56,7 +56,7 @@ func (s *Store) DueStrays(ctx context.Context, limit int, lease, hold time.Durat
 		list, err = collect(rows, nil, scanDueStray)
 		return err
 	})
-	if err := s.inBatch(ctx, batch, "take up strays"); err != nil {
+	if err := s.inBatch(ctx, s.desk, batch, "take up strays"); err != nil {
 		return nil, err
 	}
 	return list, nil
@@ -83,7 +83,7 @@ func scanDueStray(row pgx.Row, d *repository.DueStray) error {
 func (s *Store) ForgetStray(ctx context.Context, id models.LetterID) error {
 	batch := &pgx.Batch{}
 	batch.Queue(forgetStray, uuid(id))
-	return s.inBatch(ctx, batch, "forget a stray")
+	return s.inBatch(ctx, s.desk, batch, "forget a stray")
 }
 
 // StrayLetter makes a stray that is still kept a dead letter.
@@ -92,7 +92,7 @@ func (s *Store) StrayLetter(ctx context.Context, stray models.Stray) error {
 	batch := &pgx.Batch{}
 	batch.Queue(strayLetter, s.now(), uuid(stray.LetterID()), clean(stray.Explain()), clean(stray.Result.ProviderReference),
 		sum.Minor, factor(sum.Currency), zeronull.Text(sum.Currency))
-	return s.inBatch(ctx, batch, "make a stray a letter")
+	return s.inBatch(ctx, s.desk, batch, "make a stray a letter")
 }
 
 // CloseStray discards a letter of kind stray. Error: models.ErrLetterNotFound.
@@ -102,7 +102,7 @@ func (s *Store) CloseStray(ctx context.Context, id models.LetterID) error {
 		found = tag.RowsAffected() > 0
 		return nil
 	})
-	if err := s.inBatch(ctx, batch, "discard a stray"); err != nil {
+	if err := s.inBatch(ctx, s.desk, batch, "discard a stray"); err != nil {
 		return err
 	}
 	if !found {
