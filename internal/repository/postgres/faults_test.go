@@ -277,7 +277,7 @@ func TestDeletionWaitsForBooking(t *testing.T) {
 		})
 	}()
 	<-entered
-	go func() { deleted <- b.DeleteUser(t.Context(), user.ID, nil) }()
+	go func() { deleted <- b.DeleteUser(t.Context(), user.ID, nil, 0) }()
 	testkit.Eventually(t, patience, func() error {
 		if len(deleted) > 0 {
 			return nil // it did not wait
