@@ -180,8 +180,8 @@ type (
 		Paging
 		From  instant          `query:"from" doc:"Events that begin then or later." example:"2035-12-01T00:00:00Z"`
 		To    instant          `query:"to" doc:"Events that begin before then."`
-		State models.SaleState `query:"state" enum:"on_sale,closed,cancelled" doc:"Only events whose sale stands so: on_sale, closed (it has ended, and they are not cancelled) or cancelled. Sold out does not count."`
 		Query string           `query:"q" minLength:"1" maxLength:"255" doc:"Part of the name or the description, in any case. At most 450 bytes of UTF-8."`
+		State models.SaleState `query:"state" doc:"Only events whose sale stands so. Sold out does not count."`
 	}
 	eventCreateInput struct {
 		Body body[eventCreate, *eventCreate]

@@ -252,7 +252,7 @@ type problemBody struct {
 	Held         *int64           `json:"held,omitempty" doc:"Tickets of PENDING bookings, for capacity_below_taken."`
 	Sold         *int64           `json:"sold,omitempty" doc:"Tickets of CONFIRMED bookings, for capacity_below_taken."`
 	Pending      *int64           `json:"pending,omitempty" doc:"Live bookings that are PENDING, for event_has_live_bookings."`
-	Confirmed    *int64           `json:"confirmed,omitempty" doc:"Live bookings that are CONFIRMED, for event_has_live_bookings."`
+	Confirmed    *int64           `json:"confirmed,omitempty" doc:"Bookings that are CONFIRMED, for event_has_live_bookings and event_has_refundable_bookings."`
 }
 
 // writeProblem answers a Gin request with an error.
