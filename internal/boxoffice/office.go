@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"quantix/internal/logging"
 	"quantix/internal/models"
 	"quantix/internal/repository"
 )
@@ -60,6 +61,7 @@ type Office struct {
 
 	waiting  atomic.Int64 // buyers in Reserve who wait for a transaction or in one
 	orders   sync.Pool    // of *order
+	faults   *logging.Spells
 	patience patience
 
 	mu    sync.Mutex // guards desks; taken before a desk's lock, never after
@@ -93,6 +95,7 @@ func New(store Store, options Options) *Office {
 	}
 	return &Office{
 		store: store, options: options, patience: patience{long: options.Patience}, desks: make(map[models.EventID]*desk),
+		faults: logging.NewSpells(options.Logger),
 	}
 }
 

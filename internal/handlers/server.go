@@ -16,6 +16,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 	"github.com/gin-gonic/gin"
 
+	"quantix/internal/logging"
 	"quantix/internal/models"
 	"quantix/internal/services"
 )
@@ -59,6 +60,7 @@ type Deps struct {
 type server struct {
 	router   *gin.Engine
 	logger   *slog.Logger
+	faults   *logging.Spells
 	observer Observer
 	timeout  time.Duration
 	origins  http.CrossOriginProtection // trusts no other origin
@@ -117,6 +119,7 @@ func bareServer(d Deps) (*server, *api, error) {
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
 	}
+	s.faults = logging.NewSpells(s.logger)
 	if err := s.prepareRouter(d.TrustedProxies); err != nil {
 		return nil, nil, err
 	}
