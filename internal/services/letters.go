@@ -41,7 +41,7 @@ func (l *Letters) Retry(ctx context.Context, id models.LetterID) error {
 	case letter.Kind == models.LetterMessage:
 		return models.ErrNotRetryable
 	}
-	_, err = l.office.Tell(ctx, letter.Event, &models.RetryLetter{Kind: letter.Kind, Charge: letter.ChargeKey})
+	_, err = l.office.Ask(ctx, letter.Event, &models.RetryLetter{Kind: letter.Kind, Charge: letter.ChargeKey})
 	return err
 }
 
@@ -55,6 +55,6 @@ func (l *Letters) Discard(ctx context.Context, id models.LetterID) error {
 	case letter.Kind == models.LetterMessage:
 		return repository.Explain(l.store.DropMessageLetter(ctx, id))
 	}
-	_, err = l.office.Tell(ctx, letter.Event, &models.DiscardLetter{Kind: letter.Kind, Charge: letter.ChargeKey})
+	_, err = l.office.Ask(ctx, letter.Event, &models.DiscardLetter{Kind: letter.Kind, Charge: letter.ChargeKey})
 	return err
 }
