@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -25,6 +26,24 @@ func TestLog_of_faults_is_short(t *testing.T) {
 		}
 		if got := strings.Count(log.String(), "\n"); got != want {
 			t.Errorf("%s: %d lines instead of %d", level, got, want)
+		}
+	}
+}
+
+// A body of thousands of unknown names is not answered with an answer seven times its size.
+func TestProblems_are_no_larger_than_what_they_answer(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	text := []byte(`{"name":`)
+	for i := range 5500 {
+		text = fmt.Appendf(text, `1,"u%05d":`, i)
+	}
+	text = append(text, `1}`...)
+	for _, at := range []string{eventsPath, bookingsPath} {
+		answer := b.do("POST", at, string(text))
+		answer.refused(http.StatusBadRequest, "invalid_request")
+		if len(answer.body) > 4<<10 || !strings.Contains(string(answer.body), `"more_errors":`) {
+			t.Errorf("%s: %d bytes answer %d", at, len(answer.body), len(text))
 		}
 	}
 }

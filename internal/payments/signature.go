@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,6 +32,20 @@ func CheckSignature(secret []byte, signature string, body []byte, now time.Time)
 func Sign(secret []byte, now time.Time, body []byte) string {
 	at := strconv.FormatInt(now.Unix(), 10)
 	return "t=" + at + ",v1=" + hex.EncodeToString(mac(secret, at, body))
+}
+
+// CheckSignatureHeader checks of a signature what can be checked without the body that it signs: that it has the form of one,
+// and its time, which only CheckSignature can trust. Errors: ErrForged, ErrStale.
+func CheckSignatureHeader(signature string, now time.Time) error {
+	at, given := readSignature(signature)
+	seconds, err := strconv.ParseInt(at, 10, 64)
+	if err != nil || !slices.ContainsFunc(given, func(sum []byte) bool { return len(sum) == sha256.Size }) {
+		return ErrForged
+	}
+	if age := now.Sub(time.Unix(seconds, 0)); age > SignatureTolerance || age < -SignatureTolerance {
+		return ErrStale
+	}
+	return nil
 }
 
 func readSignature(signature string) (at string, given [][]byte) {
