@@ -246,6 +246,23 @@ func (s *server) deadline(ctx huma.Context, next func(huma.Context)) {
 	next(huma.WithContext(ctx, bounded))
 }
 
+// mostLists bounds the pages that are in hand: each holds its memory until its client has read it, or WriteTimeout ends it.
+const mostLists = 400
+
+// boundLists refuses lists while too many are in hand.
+func (s *server) boundLists(ctx huma.Context, next func(huma.Context)) {
+	if !strings.HasPrefix(ctx.Operation().OperationID, "list-") {
+		next(ctx)
+		return
+	}
+	defer s.lists.Add(-1)
+	if s.lists.Add(1) > mostLists {
+		writeProblem(humagin.Unwrap(ctx), models.ErrUnavailable.Say("Too many lists are being read; ask again shortly."))
+		return
+	}
+	next(ctx)
+}
+
 // noRoute answers an address that is none.
 func noRoute(c *gin.Context) { writeProblem(c, errRouteNotFound) }
 

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -63,6 +64,7 @@ type server struct {
 	faults   *logging.Spells
 	observer Observer
 	timeout  time.Duration
+	lists    atomic.Int64               // pages that are being made or written
 	origins  http.CrossOriginProtection // trusts no other origin
 }
 
@@ -124,7 +126,7 @@ func bareServer(d Deps) (*server, *api, error) {
 		return nil, nil, err
 	}
 	a := &api{API: humagin.New(s.router, newConfig(cmp.Or(d.Version, "dev"))), router: s.router}
-	a.UseMiddleware(s.deadline, readable)
+	a.UseMiddleware(s.boundLists, s.deadline, readable)
 	return s, a, nil
 }
 

@@ -8,6 +8,13 @@ type Page struct {
 	After *Position // nil: from the start
 }
 
+// MostText bounds the names and descriptions of one page of events, in bytes: a page ends with the event that reaches it,
+// however many were asked for.
+const MostText = 128 << 10
+
+// TextOf gives how much of MostText an event takes.
+func TextOf(e *Event) int { return len(e.Name) + len(e.Description) }
+
 // Position is the last item seen, by the list's order.
 type Position struct {
 	Time time.Time // the sort key; zero where the id alone orders

@@ -29,6 +29,9 @@ var (
 	ErrCommitUnknown = errors.New("whether the transaction was committed is unknown")
 )
 
+// ClocksDiffer is by how much the clocks of two processes may differ that make ids.
+const ClocksDiffer = 10 * time.Minute
+
 // Store is everything.
 type Store interface {
 	Desk
@@ -69,7 +72,8 @@ type Events interface {
 	CreateEvent(ctx context.Context, event models.Event) (models.Event, error)
 	// Event gives one event with its counters in one snapshot. Error: models.ErrEventNotFound.
 	Event(ctx context.Context, id models.EventID) (models.Event, error)
-	// Events lists by date_time and id. page.After holds the date_time and id of the last event seen.
+	// Events lists by date_time and id. page.After holds the date_time and id of the last event seen. It ends with the event
+	// whose text reaches models.MostText in sum.
 	Events(ctx context.Context, filter models.EventFilter, page models.Page) ([]models.Event, error)
 	// CancelledEvents lists events, deleted or not, that are cancelled and still have live bookings.
 	CancelledEvents(ctx context.Context, limit int) ([]models.EventID, error)
@@ -89,8 +93,9 @@ type Users interface {
 	// models.ErrEmailTaken, those of User.Apply.
 	UpdateUser(ctx context.Context, id models.UserID, patch models.UserPatch, ifVersion *int64) (models.User, error)
 	// DeleteUser erases (User.Erase) a user without live bookings (PENDING, or CONFIRMED and the event not over, that is date_time
-	// and sales_end both in the past). It excludes a booking that is being made for the user meanwhile: it locks the
-	// user's row against the FOR KEY SHARE of AtDesk, then looks. Errors: models.ErrUserNotFound,
+	// and sales_end both in the past). It excludes a booking that is being made for the user meanwhile: it looks at all
+	// bookings, locks the user's row against the FOR KEY SHARE of AtDesk, then looks at those made since, by their ids
+	// and ClocksDiffer. Nobody waits for it for longer because the user has many. Errors: models.ErrUserNotFound,
 	// models.ErrUserHasBookings, models.ErrVersionMismatch.
 	DeleteUser(ctx context.Context, id models.UserID, ifVersion *int64) error
 }

@@ -10,10 +10,11 @@ import (
 // Users is the use cases of users.
 type Users struct {
 	store repository.Users
+	turns *turns
 }
 
 // NewUsers works on a store.
-func NewUsers(store repository.Users) *Users { return &Users{store: store} }
+func NewUsers(store repository.Users) *Users { return &Users{store: store, turns: newTurns()} }
 
 // Create registers a user. Errors: models.ErrInvalid, models.ErrEmailTaken.
 func (u *Users) Create(ctx context.Context, name, email string) (models.User, error) {
@@ -37,11 +38,21 @@ func (u *Users) List(ctx context.Context, p models.Page) ([]models.User, error) 
 // Update changes a user. Errors: models.ErrUserNotFound, models.ErrInvalid, models.ErrEmailTaken,
 // models.ErrVersionMismatch.
 func (u *Users) Update(ctx context.Context, id models.UserID, patch models.UserPatch, ifVersion *int64) (models.User, error) {
+	done, err := u.turns.take(ctx, id)
+	if err != nil {
+		return models.User{}, err
+	}
+	defer done()
 	return write(ctx, func() (models.User, error) { return u.store.UpdateUser(ctx, id, patch, ifVersion) })
 }
 
 // Delete hides a user. Errors: models.ErrUserNotFound, models.ErrUserHasBookings, models.ErrVersionMismatch.
 func (u *Users) Delete(ctx context.Context, id models.UserID, ifVersion *int64) error {
-	_, err := write(ctx, func() (struct{}, error) { return struct{}{}, u.store.DeleteUser(ctx, id, ifVersion) })
+	done, err := u.turns.take(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer done()
+	_, err = write(ctx, func() (struct{}, error) { return struct{}{}, u.store.DeleteUser(ctx, id, ifVersion) })
 	return err
 }

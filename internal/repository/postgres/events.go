@@ -118,8 +118,17 @@ func (s *Store) Events(ctx context.Context, filter models.EventFilter, page mode
 	}
 	rows, err := s.read.Query(ctx, selectEvents, timeOr(after.Time, pgtype.NegativeInfinity), uuid(after.ID),
 		timeOr(filter.From, pgtype.NegativeInfinity), timeOr(filter.To, pgtype.Infinity), contains(filter.Query), page.Limit)
-	list, err := collect(rows, err, scanEvent)
+	list, err := collectUntil(rows, err, scanEvent, enoughText())
 	return list, wrap("list events", err)
+}
+
+// enoughText tells when events have reached models.MostText.
+func enoughText() func(*models.Event) bool {
+	sum := 0
+	return func(e *models.Event) bool {
+		sum += models.TextOf(e)
+		return sum >= models.MostText
+	}
 }
 
 var likeEscapes = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)

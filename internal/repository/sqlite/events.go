@@ -59,7 +59,7 @@ var errEnough = errors.New("enough")
 // Events lists by date_time and id. Texts are compared here, because SQLite's LIKE knows the cases of ASCII letters only.
 func (s *Store) Events(ctx context.Context, filter models.EventFilter, page models.Page) ([]models.Event, error) {
 	after := position(page)
-	list := []models.Event{}
+	list, text := []models.Event{}, 0
 	if page.Limit <= 0 {
 		return list, nil
 	}
@@ -68,8 +68,9 @@ func (s *Store) Events(ctx context.Context, filter models.EventFilter, page mode
 		return c.query(ctx, selectEvents, values, func(r *row) error {
 			if event := readEvent(r); mentions(&event, filter.Query) {
 				list = append(list, event)
+				text += models.TextOf(&event)
 			}
-			if len(list) == page.Limit {
+			if len(list) == page.Limit || text >= models.MostText {
 				return errEnough
 			}
 			return nil

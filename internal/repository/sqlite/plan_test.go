@@ -14,7 +14,7 @@ func TestNoStatementReadsAWholeTable(t *testing.T) {
 	t.Parallel()
 	store, _ := newStore(t, Options{})
 	for _, text := range []string{
-		selectUser, selectUsers, hasLiveBookings, updateUser,
+		selectUser, selectUsers, pieceOfBookings, hasLiveBookingsSince, updateUser,
 		selectEvent, selectEvents, selectEventIDs,
 		selectBooking, selectBookingByKey, selectBookingsOfUser, selectLiveBookings, selectExpiredBookings, selectUnpaidBookings,
 		selectAnyEvent, selectUsersOf, selectKeys, selectStates, selectChargesOf, selectRefundsOf,
