@@ -105,6 +105,7 @@ func newServer(d Deps) (*server, error) {
 		return nil, err
 	}
 	s.register(a, d)
+	completeDocument(a.OpenAPI())
 	if err := s.servePages(a.OpenAPI(), d.Metrics); err != nil {
 		return nil, err
 	}
@@ -126,7 +127,7 @@ func bareServer(d Deps) (*server, *api, error) {
 		return nil, nil, err
 	}
 	a := &api{API: humagin.New(s.router, newConfig(cmp.Or(d.Version, "dev"))), router: s.router}
-	a.UseMiddleware(s.boundLists, s.deadline, readable)
+	a.UseMiddleware(s.boundLists, s.deadline, strictQuery(a.API), readable)
 	return s, a, nil
 }
 

@@ -22,16 +22,20 @@ func CheckSignature(secret []byte, signature string, body []byte, now time.Time)
 	if len(secret) == 0 || err != nil || !anyEqual(given, mac(secret, at, body)) {
 		return ErrForged
 	}
-	if age := now.Sub(time.Unix(seconds, 0)); age > SignatureTolerance || age < -SignatureTolerance {
-		return ErrStale
-	}
-	return nil
+	return checkAge(seconds, now)
 }
 
 // Sign gives the signature of a body at a time, as CheckSignature takes it.
 func Sign(secret []byte, now time.Time, body []byte) string {
 	at := strconv.FormatInt(now.Unix(), 10)
 	return "t=" + at + ",v1=" + hex.EncodeToString(mac(secret, at, body))
+}
+
+func checkAge(seconds int64, now time.Time) error {
+	if age := now.Sub(time.Unix(seconds, 0)); age > SignatureTolerance || age < -SignatureTolerance {
+		return ErrStale
+	}
+	return nil
 }
 
 // CheckSignatureHeader checks of a signature what can be checked without the body that it signs: that it has the form of one,
@@ -42,10 +46,7 @@ func CheckSignatureHeader(signature string, now time.Time) error {
 	if err != nil || !slices.ContainsFunc(given, func(sum []byte) bool { return len(sum) == sha256.Size }) {
 		return ErrForged
 	}
-	if age := now.Sub(time.Unix(seconds, 0)); age > SignatureTolerance || age < -SignatureTolerance {
-		return ErrStale
-	}
-	return nil
+	return checkAge(seconds, now)
 }
 
 func readSignature(signature string) (at string, given [][]byte) {
