@@ -1,6 +1,9 @@
 package models
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Page bounds a list: at most Limit items, after the position of a cursor.
 type Page struct {
@@ -36,4 +39,22 @@ type EventFilter struct {
 // BookingFilter picks bookings; the zero field picks all.
 type BookingFilter struct {
 	Status Status
+}
+
+// SearchNear is how many events are looked at one by one, from where a page begins, before an index is asked: most searches
+// find enough among them, and for the others they cost as much as a small installation's whole list.
+const SearchNear = 1000
+
+// Trigrams gives every three characters in a row of a text, each once, up to some: what an index of trigrams is asked for.
+// None of a text that is shorter, which only reading finds.
+func Trigrams(text string) []string {
+	const most = 32
+	runes := []rune(text)
+	var all []string
+	for i := 0; i+3 <= len(runes) && len(all) < most; i++ {
+		if one := string(runes[i : i+3]); !slices.Contains(all, one) {
+			all = append(all, one)
+		}
+	}
+	return all
 }

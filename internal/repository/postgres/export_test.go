@@ -119,3 +119,6 @@ func HoldClock(s *Store) {
 
 // Shuns tells whether an event has its transactions to itself for now.
 func Shuns(s *Store, event models.EventID) bool { return s.sharing.shuns(event) }
+
+// SearchAll is the statement of a search that the first events do not answer.
+const SearchAll = searchAll

@@ -15,7 +15,7 @@ func TestNoStatementReadsAWholeTable(t *testing.T) {
 	store, _ := newStore(t, Options{})
 	for _, text := range []string{
 		selectUser, selectUsers, pieceOfBookings, hasLiveBookingsSince, updateUser,
-		selectEvent, selectEvents, selectEventIDs,
+		selectEvent, selectEvents, searchEvents, selectEventIDs,
 		selectBooking, selectBookingByKey, selectBookingsOfUser, selectLiveBookings, selectExpiredBookings, selectUnpaidBookings,
 		selectAnyEvent, selectUsersOf, selectKeys, selectStates, selectChargesOf, selectRefundsOf,
 		updateCounters, updateEvent, updateBooking, updateCharge, updateRefund, deleteLetter,
