@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
@@ -20,7 +21,7 @@ type slowUsers struct {
 	counted
 }
 
-func (s *slowUsers) DeleteUser(ctx context.Context, _ models.UserID, _ *int64) error {
+func (s *slowUsers) DeleteUser(ctx context.Context, _ models.UserID, _ *int64, _ time.Duration) error {
 	_, err := s.query(ctx, "")
 	return err
 }

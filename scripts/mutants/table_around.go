@@ -3,7 +3,6 @@ package main
 const (
 	inprocessQueue = "./internal/queue/inprocess/"
 	redisQueue     = "./internal/queue/redis/"
-	jobs           = "./internal/jobs/"
 	handlers       = "./internal/handlers/"
 	stripe         = "./internal/payments/stripe/"
 	simulator      = "./internal/payments/simulator/"
@@ -178,7 +177,7 @@ var around = []mutant{
 		pkg: postgres, tests: "TestDeletionWaits",
 	}, {
 		name: "a user's tickets count for nothing while the event still sells (PostgreSQL)", file: "internal/repository/postgres/users.go",
-		old: "(e.date_time > $3 OR e.sales_end > $3)", new: "e.date_time > $3",
+		old: "(e.date_time > $3 OR e.sales_end > $3\n", new: "(e.date_time > $3\n",
 		pkg: postgres, tests: "TestStore/Users",
 	}, {
 		name: "a key is looked up at another event that used it, too (SQLite)", file: "internal/repository/sqlite/desk.go",

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -47,7 +48,7 @@ func TestPools_keep_users_and_health_apart(t *testing.T) {
 	if _, err := store.UpdateUser(t.Context(), user.ID, models.UserPatch{Name: new("Jane")}, nil); err != nil {
 		t.Errorf("changing: %v", err)
 	}
-	if err := store.DeleteUser(t.Context(), user.ID, nil); err != nil {
+	if err := store.DeleteUser(t.Context(), user.ID, nil, time.Hour); err != nil {
 		t.Errorf("deleting: %v", err)
 	}
 	exhaust(t, read)

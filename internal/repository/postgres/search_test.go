@@ -17,7 +17,8 @@ func TestSearchPlan(t *testing.T) {
 		SELECT gen_random_uuid(), 'event ' || i, now() + i * interval '1 day', 1000000, 75.5, 'USD', now(), now()
 		FROM generate_series(1, 20000) i; ANALYZE events`)
 	values := strings.NewReplacer("$1", "'-infinity'", "$2", "'00000000-0000-0000-0000-000000000000'", "$3", "'-infinity'",
-		"$4", "'infinity'", "$5", "50", "$6", "'%event 1234%'")
+		"$4", "'infinity'", "$5", "50", "$6", "''",
+		"$7", "NULL", "$8", "'%event 1234%'")
 	rows, err := b.connect(t).Query(t.Context(), "EXPLAIN (COSTS OFF) "+values.Replace(postgres.SearchAll))
 	if err != nil {
 		t.Fatal(err)

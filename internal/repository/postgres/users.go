@@ -46,6 +46,26 @@ func (s *Store) User(ctx context.Context, id models.UserID) (models.User, error)
 	return user, wrap("read a user", err)
 }
 
+const selectUserKnown = `SELECT EXISTS (SELECT FROM users WHERE id = $1)`
+
+// UserKnown tells whether there is such a user, or was one.
+func (s *Store) UserKnown(ctx context.Context, id models.UserID) (known bool, err error) {
+	err = s.read.QueryRow(ctx, selectUserKnown, uuid(id)).Scan(&known)
+	return known, wrap("look for a user", err)
+}
+
+const selectUserByEmail = `SELECT ` + userColumns + ` FROM users WHERE lower(email) = lower($1) AND deleted_at IS NULL`
+
+// UserByEmail gives the user who has an address, in any case. Error: models.ErrUserNotFound.
+func (s *Store) UserByEmail(ctx context.Context, email string) (models.User, error) {
+	var user models.User
+	err := scanUser(s.read.QueryRow(ctx, selectUserByEmail, email), &user)
+	if noRows(err) {
+		return models.User{}, models.ErrUserNotFound
+	}
+	return user, wrap("look an e-mail address up", err)
+}
+
 const selectUsers = `SELECT ` + userColumns + ` FROM users WHERE deleted_at IS NULL AND id > $1 ORDER BY id LIMIT $2`
 
 // Users lists by id, which is the order of creation.
@@ -84,23 +104,24 @@ func (s *Store) UpdateUser(ctx context.Context, id models.UserID, patch models.U
 
 const (
 	isLive = `(b.status = 'PENDING' OR b.status = 'CONFIRMED'
-		AND EXISTS (SELECT FROM events e WHERE e.id = b.event_id AND (e.date_time > $3 OR e.sales_end > $3)))`
+		AND EXISTS (SELECT FROM events e WHERE e.id = b.event_id AND (e.date_time > $3 OR e.sales_end > $3
+			OR b.total_amount > 0 AND (e.date_time > $4 OR e.sales_end > $4))))`
 	// pieceOfBookings looks at a user's bookings from the newest on, some at a time: whether one is live, how many there
 	// were, and the first and the last.
 	pieceOfBookings = `
 		WITH piece AS MATERIALIZED (
-			SELECT id, event_id, status FROM bookings WHERE user_id = $1 AND id < $2 ORDER BY id DESC LIMIT 2000
+			SELECT id, event_id, status, total_amount FROM bookings WHERE user_id = $1 AND id < $2 ORDER BY id DESC LIMIT 2000
 		)
 		SELECT EXISTS (SELECT FROM piece b WHERE ` + isLive + `), (SELECT count(*) FROM piece) = 2000,
 			(SELECT id FROM piece ORDER BY id DESC LIMIT 1), (SELECT id FROM piece ORDER BY id LIMIT 1)`
 	hasLiveBookingsSince = `SELECT EXISTS (SELECT FROM bookings b WHERE b.user_id = $1 AND b.id >= $2 AND ` + isLive + `)`
 )
 
-// DeleteUser erases a user without live bookings. All of the user's bookings, who may be many, are looked at before the lock;
+// DeleteUser erases a user without live or refundable bookings. All of the user's bookings, who may be many, are looked at before the lock;
 // under it, only those that may have come since. The lock waits for bookings that are being made for the user, and the look
 // that follows sees them; bookings that come later find the user deleted.
-func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int64) error {
-	newest, err := s.newestOfDead(ctx, id, ifVersion)
+func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int64, window time.Duration) error {
+	newest, err := s.newestOfDead(ctx, id, ifVersion, window)
 	if err != nil {
 		return wrap("delete a user", err)
 	}
@@ -110,7 +131,7 @@ func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int
 			return false, models.ErrVersionMismatch
 		}
 		var live bool
-		if err := tx.QueryRow(ctx, hasLiveBookingsSince, uuid(id), uuid(since), now).Scan(&live); err != nil {
+		if err := tx.QueryRow(ctx, hasLiveBookingsSince, uuid(id), uuid(since), now, now.Add(-window)).Scan(&live); err != nil {
 			return false, err
 		}
 		if live {
@@ -123,7 +144,7 @@ func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int
 
 // newestOfDead gives a user's newest booking when none is live, zero when there is none, without a lock and with a connection
 // for no longer than a piece of them takes. Errors: those of DeleteUser.
-func (s *Store) newestOfDead(ctx context.Context, id models.UserID, ifVersion *int64) (newest models.BookingID, err error) {
+func (s *Store) newestOfDead(ctx context.Context, id models.UserID, ifVersion *int64, window time.Duration) (newest models.BookingID, err error) {
 	user, err := s.User(ctx, id)
 	if err != nil {
 		return newest, err
@@ -139,7 +160,7 @@ func (s *Store) newestOfDead(ctx context.Context, id models.UserID, ifVersion *i
 	for more := true; more; {
 		var live bool
 		var first, last pgtype.UUID
-		if err := s.read.QueryRow(ctx, pieceOfBookings, uuid(id), before, now).Scan(&live, &more, &first, &last); err != nil {
+		if err := s.read.QueryRow(ctx, pieceOfBookings, uuid(id), before, now, now.Add(-window)).Scan(&live, &more, &first, &last); err != nil {
 			return newest, err
 		}
 		if live {

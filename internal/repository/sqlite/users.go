@@ -39,6 +39,25 @@ func (s *Store) User(ctx context.Context, id models.UserID) (models.User, error)
 	return single(ctx, s, "read a user", models.ErrUserNotFound, selectUser, args{id[:]}, readUser)
 }
 
+const selectUserKnown = `SELECT count(*) FROM users WHERE id = ?`
+
+// UserKnown tells whether there is such a user, or was one.
+func (s *Store) UserKnown(ctx context.Context, id models.UserID) (known bool, err error) {
+	err = s.readers.do(ctx, func(c *conn) error {
+		n, err := c.number(ctx, selectUserKnown, id[:])
+		known = n > 0
+		return err
+	})
+	return known, wrap("look for a user", err)
+}
+
+const selectUserByEmail = `SELECT ` + userColumns + ` FROM users WHERE email_key = ? AND deleted_at IS NULL`
+
+// UserByEmail gives the user who has an address, in any case. Error: models.ErrUserNotFound.
+func (s *Store) UserByEmail(ctx context.Context, email string) (models.User, error) {
+	return single(ctx, s, "look an e-mail address up", models.ErrUserNotFound, selectUserByEmail, args{models.EmailKey(email)}, readUser)
+}
+
 const selectUsers = `SELECT ` + userColumns + ` FROM users WHERE deleted_at IS NULL AND id > ? ORDER BY id LIMIT ?`
 
 // Users lists by id, which is the order of creation.
@@ -65,17 +84,18 @@ func (s *Store) UpdateUser(ctx context.Context, id models.UserID, patch models.U
 
 const (
 	isLive = `(b.status = 'PENDING' OR b.status = 'CONFIRMED'
-		AND EXISTS (SELECT 1 FROM events e WHERE e.id = b.event_id AND (e.date_time > ?3 OR e.sales_end > ?3)))`
+		AND EXISTS (SELECT 1 FROM events e WHERE e.id = b.event_id AND (e.date_time > ?3 OR e.sales_end > ?3
+			OR b.total_amount > 0 AND (e.date_time > ?4 OR e.sales_end > ?4))))`
 	// pieceOfBookings looks at a user's bookings from the newest on, some at a time: at each whether it is live.
 	pieceOfBookings = `SELECT b.id, ` + isLive + ` FROM bookings b WHERE b.user_id = ?1 AND b.id < ?2
 		ORDER BY b.id DESC LIMIT 2000`
 	hasLiveBookingsSince = `SELECT EXISTS (SELECT 1 FROM bookings b WHERE b.user_id = ?1 AND b.id >= ?2 AND ` + isLive + `)`
 )
 
-// DeleteUser erases a user without live bookings. All of the user's bookings, who may be many, are looked at before the
+// DeleteUser erases a user without live or refundable bookings. All of the user's bookings, who may be many, are looked at before the
 // writer is asked, which looks at those alone that may have come since. There is one writer: no booking can come in between.
-func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int64) error {
-	newest, err := s.newestOfDead(ctx, id, ifVersion)
+func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int64, window time.Duration) error {
+	newest, err := s.newestOfDead(ctx, id, ifVersion, window)
 	if err != nil {
 		return wrap("delete a user", err)
 	}
@@ -84,7 +104,7 @@ func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int
 		if ifVersion != nil && *ifVersion != u.Version {
 			return false, models.ErrVersionMismatch
 		}
-		live, err := c.number(context.Background(), hasLiveBookingsSince, id[:], since[:], micros(now))
+		live, err := c.number(context.Background(), hasLiveBookingsSince, id[:], since[:], micros(now), micros(now.Add(-window)))
 		if err != nil {
 			return false, err
 		}
@@ -97,7 +117,7 @@ func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int
 }
 
 // newestOfDead gives a user's newest booking when none is live; zero when there is none. Errors: those of DeleteUser.
-func (s *Store) newestOfDead(ctx context.Context, id models.UserID, ifVersion *int64) (newest models.BookingID, err error) {
+func (s *Store) newestOfDead(ctx context.Context, id models.UserID, ifVersion *int64, window time.Duration) (newest models.BookingID, err error) {
 	user, err := s.User(ctx, id)
 	if err != nil {
 		return newest, err
@@ -105,11 +125,11 @@ func (s *Store) newestOfDead(ctx context.Context, id models.UserID, ifVersion *i
 	if ifVersion != nil && *ifVersion != user.Version {
 		return newest, models.ErrVersionMismatch
 	}
-	before, now := bytes.Repeat([]byte{0xff}, 16), micros(s.now())
+	before, now := bytes.Repeat([]byte{0xff}, 16), s.now()
 	for more := true; more; {
 		live, count := false, 0
 		err := s.readers.do(ctx, func(c *conn) error {
-			return c.query(ctx, pieceOfBookings, args{id[:], before, now}, func(r *row) error {
+			return c.query(ctx, pieceOfBookings, args{id[:], before, micros(now), micros(now.Add(-window))}, func(r *row) error {
 				booking := models.BookingID(r.id())
 				if newest == (models.BookingID{}) {
 					newest = booking
