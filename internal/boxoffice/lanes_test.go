@@ -13,13 +13,13 @@ import (
 	"quantix/internal/repository"
 )
 
-// order of what was decided, by what need names.
-type decided struct {
+// decisions is the order of what was decided, by what need names.
+type decisions struct {
 	mu  sync.Mutex
 	all []string
 }
 
-func (d *decided) note(_ int, need models.Need) error {
+func (d *decisions) note(_ int, need models.Need) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
@@ -37,7 +37,7 @@ func (d *decided) note(_ int, need models.Need) error {
 func TestDesk_takes_organisers_and_cancellations_before_a_crowd_of_buyers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		store, seen := newScripted(1000), &decided{}
+		store, seen := newScripted(1000), &decisions{}
 		store.entered, store.gate, store.before = make(chan struct{}, 100), make(chan struct{}), seen.note
 		office := New(store, Options{MaxInbox: 3, MaxBatch: 1})
 		var group sync.WaitGroup
