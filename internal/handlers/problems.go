@@ -47,6 +47,7 @@ var (
 	errRequestTimeout    = httpError("request_timeout", "The body did not arrive in time; send it again.")
 	errHeaderNotHonoured = httpError("header_not_honoured", "The request asks for something that this operation cannot promise; see errors for the headers, and send it without them.")
 	errCrossOrigin       = httpError("cross_origin", "A page of another site may not change anything here; send the request from this address, or from a program.")
+	errHost              = httpError("unknown_host", "This server does not answer to that name; ask by localhost or an address, or have whoever runs it add the name to ALLOWED_HOSTS.")
 )
 
 // errBodyCutOff is a malformed_json that tells what is wrong with it.
@@ -61,6 +62,7 @@ var httpStatuses = map[string]int{
 	errRequestTimeout.Code:    http.StatusRequestTimeout,
 	errHeaderNotHonoured.Code: http.StatusBadRequest,
 	errCrossOrigin.Code:       http.StatusForbidden,
+	errHost.Code:              http.StatusMisdirectedRequest,
 }
 
 func httpError(code, detail string) *models.Error {
@@ -70,7 +72,7 @@ func httpError(code, detail string) *models.Error {
 // problemTypes is every code that an answer may carry.
 var problemTypes = []*models.Error{
 	models.ErrInvalid, models.ErrInvalidCursor, errMalformedJSON, errBodyTooLarge, errMediaType, errMethodNotAllowed,
-	errRouteNotFound, errRequestTimeout, errCrossOrigin, errHeaderNotHonoured,
+	errRouteNotFound, errRequestTimeout, errCrossOrigin, errHeaderNotHonoured, errHost,
 	models.ErrEventNotFound, models.ErrUserNotFound, models.ErrBookingNotFound, models.ErrLetterNotFound,
 	models.ErrSoldOut, models.ErrInsufficientTickets, models.ErrEventStarted, models.ErrSalesEnded,
 	models.ErrEventCancelled, models.ErrEventOver, models.ErrAlreadyCancelled, models.ErrCapacityBelowTaken,

@@ -51,6 +51,10 @@ type Deps struct {
 	Observer Observer                            // nil: none
 	Logger   *slog.Logger                        // nil: none
 
+	// AllowedHosts are the names that this server is asked by, beside localhost and addresses; "*.example.org" is all below
+	// it, "*" any. nil: nothing is checked.
+	AllowedHosts []string
+
 	// TrustedProxies are the addresses or CIDRs whose X-Forwarded-For is believed for the client's address in the
 	// log; none by default.
 	TrustedProxies []string
@@ -66,6 +70,7 @@ type server struct {
 	timeout  time.Duration
 	lists    atomic.Int64               // pages that are being made or written
 	origins  http.CrossOriginProtection // trusts no other origin
+	hosts    *hosts
 }
 
 // api is where operations are registered: huma's, and the router for what is not an operation.
@@ -118,6 +123,7 @@ func bareServer(d Deps) (*server, *api, error) {
 	explainHuma()
 	s := &server{
 		router: gin.New(), logger: d.Logger, observer: d.Observer, timeout: cmp.Or(d.RequestTimeout, DefaultTimeout),
+		hosts: newHosts(d.AllowedHosts),
 	}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)

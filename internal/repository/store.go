@@ -21,6 +21,10 @@ var (
 	ErrConflict = errors.New("the transaction lost against another one")
 	// ErrUnavailable: no connection, a lock or statement timeout, a full or read-only disk. Nothing was changed.
 	ErrUnavailable = errors.New("the database is unavailable")
+	// ErrNoRoom and ErrReadOnly come with ErrUnavailable where the database says that this is why: a full disk, or one
+	// that takes no writes, such as a standby.
+	ErrNoRoom   = errors.New("the database's disk is full")
+	ErrReadOnly = errors.New("the database takes no writes")
 	// ErrRejected: the database refused what was to be written (a constraint, a value out of range): a fault of ours.
 	// Nothing was changed.
 	ErrRejected = errors.New("the database refused the change")
@@ -43,6 +47,7 @@ type Store interface {
 	Outbox
 	Audit
 	SimLedger
+	Health
 
 	// Ping tells whether the database answers.
 	Ping(ctx context.Context) error
@@ -235,4 +240,18 @@ type SimLedger interface {
 	// in the map (a pointer under its reference), and writes what differs, all or nothing; decide is called at most once.
 	// Of several who add the same record at once one succeeds; the others get ErrConflict, and a repeat shows them the record.
 	SimCharges(ctx context.Context, references []string, decide func(now time.Time, records map[string]*models.SimCharge)) error
+}
+
+// Health is what processes tell of themselves, and what shows whether anybody does the work.
+type Health interface {
+	// Beat notes that a process is there, by the store's clock, with its other members as they are now, and forgets those
+	// that were not heard of for a day. It goes the way that bookings go, and is committed as they are. With room it takes
+	// so many bytes of new room on the disk as well: only where these are there, bookings may succeed.
+	Beat(ctx context.Context, process models.Process, room int) error
+	// Leave forgets a process that ends.
+	Leave(ctx context.Context, id models.ProcessID) error
+	// Processes lists those that were heard of within a time, by id.
+	Processes(ctx context.Context, within time.Duration) ([]models.Process, error)
+	// Backlog tells how late the oldest of what waits for a worker is. It is cheap, however much waits.
+	Backlog(ctx context.Context) (models.Backlog, error)
 }

@@ -20,15 +20,15 @@ func scanUser(row pgx.Row, u *models.User) error {
 }
 
 const insertUser = `
-	INSERT INTO users (id, name, email, version, created_at, updated_at)
-	SELECT $2, $3, $4, $5, now, now FROM (SELECT coalesce($1::timestamptz, now()) AS now) clock
+	INSERT INTO users (id, name, email, email_key, version, created_at, updated_at)
+	SELECT $2, $3, $4, $6, $5, now, now FROM (SELECT coalesce($1::timestamptz, now()) AS now) clock
 	RETURNING ` + userColumns
 
 // CreateUser writes a new user and gives it with its times set. Error: models.ErrEmailTaken.
 func (s *Store) CreateUser(ctx context.Context, user models.User) (models.User, error) {
 	var made models.User
 	batch := &pgx.Batch{}
-	batch.Queue(insertUser, s.now(), uuid(user.ID), user.Name, user.Email, user.Version).
+	batch.Queue(insertUser, s.now(), uuid(user.ID), user.Name, user.Email, user.Version, models.EmailKey(user.Email)).
 		QueryRow(func(row pgx.Row) error { return scanUser(row, &made) })
 	err := s.inBatch(ctx, s.read, batch, "create a user")
 	return made, err
@@ -54,12 +54,12 @@ func (s *Store) UserKnown(ctx context.Context, id models.UserID) (known bool, er
 	return known, wrap("look for a user", err)
 }
 
-const selectUserByEmail = `SELECT ` + userColumns + ` FROM users WHERE lower(email) = lower($1) AND deleted_at IS NULL`
+const selectUserByEmail = `SELECT ` + userColumns + ` FROM users WHERE coalesce(email_key, lower(email)) = $1 AND deleted_at IS NULL`
 
 // UserByEmail gives the user who has an address, in any case. Error: models.ErrUserNotFound.
 func (s *Store) UserByEmail(ctx context.Context, email string) (models.User, error) {
 	var user models.User
-	err := scanUser(s.read.QueryRow(ctx, selectUserByEmail, email), &user)
+	err := scanUser(s.read.QueryRow(ctx, selectUserByEmail, models.EmailKey(email)), &user)
 	if noRows(err) {
 		return models.User{}, models.ErrUserNotFound
 	}
@@ -85,7 +85,7 @@ const (
 	lockUserToDelete = selectUser + ` FOR UPDATE`
 	// A statement of its own, so that the clock is read after the lock was taken.
 	selectClock = `SELECT clock_timestamp()`
-	updateUser  = `UPDATE users SET name = $2, email = $3, version = $4, deleted_at = $5, updated_at = $6 WHERE id = $1`
+	updateUser  = `UPDATE users SET name = $2, email = $3, version = $4, deleted_at = $5, updated_at = $6, email_key = $7 WHERE id = $1`
 )
 
 // UpdateUser locks the user, applies the patch and writes it.
@@ -194,7 +194,8 @@ func (s *Store) changeUser(ctx context.Context, lock string, id models.UserID, c
 		if err != nil || !changed {
 			return err
 		}
-		_, err = tx.Exec(ctx, updateUser, uuid(id), user.Name, user.Email, user.Version, nullTime(user.DeletedAt), user.UpdatedAt)
+		_, err = tx.Exec(ctx, updateUser, uuid(id), user.Name, user.Email, user.Version, nullTime(user.DeletedAt), user.UpdatedAt,
+			models.EmailKey(user.Email))
 		return err
 	})
 }

@@ -41,7 +41,21 @@ func translate(err error) error {
 	if known := knownConstraint(cause); known != nil {
 		return known.With(err)
 	}
+	if why := reasonOf(cause); why != nil {
+		return fmt.Errorf("%w: %w: %w", kindOf(cause), why, err)
+	}
 	return fmt.Errorf("%w: %w", kindOf(cause), err)
+}
+
+// reasonOf names what somebody has to mend; nil for what is told by kindOf alone.
+func reasonOf(cause *sqlite.Error) error {
+	switch cause.Code() & 0xff {
+	case sqlite3.SQLITE_FULL:
+		return repository.ErrNoRoom
+	case sqlite3.SQLITE_READONLY:
+		return repository.ErrReadOnly
+	}
+	return nil
 }
 
 func knownConstraint(cause *sqlite.Error) *models.Error {
