@@ -67,7 +67,7 @@ var options = []Option{
 		Accepts: "a URL such as postgres://user:password@host:5432/name" + inPasswords,
 		set:     func(c *Config, v string) error { return postgresURL(&c.DatabaseURL, v) },
 	}, {
-		Name: "DB_MAX_CONNS", Default: "20", Help: "PostgreSQL: connections that one process opens at most",
+		Name: "DB_MAX_CONNS", Default: "20", Help: "PostgreSQL: connections that one process opens at most, and one more for its health",
 		Accepts: "a whole number, 2 to 1000",
 		set:     func(c *Config, v string) error { return integer(&c.DBMaxConns, v, 2, 1000) },
 	}, {

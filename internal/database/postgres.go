@@ -77,6 +77,7 @@ func poolConfig(o PostgresOptions) (*pgxpool.Config, error) {
 	settings["lock_timeout"] = milliseconds(or(o.LockTimeout, 2*time.Second))
 	settings["statement_timeout"] = milliseconds(or(o.StatementTimeout, 10*time.Second))
 	settings["idle_in_transaction_session_timeout"] = milliseconds(or(o.IdleInTransactionTimeout, 10*time.Second))
+	settings["jit"] = "off" // no query of ours takes as long as compiling it
 	if o.ShortStatements {
 		planForIndexes(settings)
 	}
@@ -95,7 +96,6 @@ func planForIndexes(settings map[string]string) {
 	settings["random_page_cost"] = "1.1"
 	settings["seq_page_cost"] = "20"
 	settings["enable_seqscan"] = "off" // a table of one page, or none, is read by its index as well: it may not stay so small
-	settings["jit"] = "off"
 }
 
 // warnOfDurability says it when the server may forget what it has committed.

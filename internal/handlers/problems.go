@@ -191,12 +191,20 @@ func (p *Problem) appendFields(b []byte) ([]byte, error) {
 	if len(p.err.Fields) == 0 {
 		return b, nil
 	}
-	places := make([]problemPlace, len(p.err.Fields))
-	for i, f := range p.err.Fields {
+	told := min(len(p.err.Fields), mostPlaces)
+	places := make([]problemPlace, told)
+	for i, f := range p.err.Fields[:told] {
 		places[i] = problemPlace{f.Location, f.Message, f.Value}
 	}
-	return appendMember(b, "errors", places)
+	b, err := appendMember(b, "errors", places)
+	if more := len(p.err.Fields) - told; more > 0 && err == nil {
+		return appendMember(b, "more_errors", int64(more))
+	}
+	return b, err
 }
+
+// mostPlaces bounds errors[]: an answer must not be many times as large as what it answers.
+const mostPlaces = 20
 
 func appendMember(b []byte, name string, value any) ([]byte, error) {
 	b = append(b, ',')
@@ -244,7 +252,8 @@ type problemBody struct {
 	Detail    string         `json:"detail" doc:"What went wrong and what to do, for people."`
 	Instance  string         `json:"instance" format:"uri-reference" doc:"The path of the request."`
 	RequestID string         `json:"request_id" doc:"The X-Request-Id of the answer; the log has it too."`
-	Errors    []problemPlace `json:"errors,omitempty" nullable:"false" doc:"Each place that is wrong, for invalid_request."`
+	Errors    []problemPlace `json:"errors,omitempty" nullable:"false" doc:"Each place that is wrong, for invalid_request; the first 20."`
+	More      int64          `json:"more_errors,omitempty" doc:"How many more places are wrong." example:"3"`
 
 	Available    *int64           `json:"available,omitempty" doc:"How many tickets can still be booked, for sold_out and insufficient_tickets."`
 	CancelReason *reasonOrNothing `json:"cancel_reason,omitempty" doc:"Why the booking is cancelled, for already_cancelled."`

@@ -10,12 +10,14 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 	"github.com/gin-gonic/gin"
 
+	"quantix/internal/logging"
 	"quantix/internal/models"
 	"quantix/internal/services"
 )
@@ -63,8 +65,10 @@ type Deps struct {
 type server struct {
 	router   *gin.Engine
 	logger   *slog.Logger
+	faults   *logging.Spells
 	observer Observer
 	timeout  time.Duration
+	lists    atomic.Int64               // pages that are being made or written
 	origins  http.CrossOriginProtection // trusts no other origin
 	hosts    *hosts
 }
@@ -124,11 +128,12 @@ func bareServer(d Deps) (*server, *api, error) {
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
 	}
+	s.faults = logging.NewSpells(s.logger)
 	if err := s.prepareRouter(d.TrustedProxies); err != nil {
 		return nil, nil, err
 	}
 	a := &api{API: humagin.New(s.router, newConfig(cmp.Or(d.Version, "dev"))), router: s.router}
-	a.UseMiddleware(s.deadline, strictQuery(a.API), refusePromises(a.API), readable)
+	a.UseMiddleware(s.boundLists, s.deadline, strictQuery(a.API), refusePromises(a.API), readable)
 	return s, a, nil
 }
 

@@ -141,3 +141,12 @@ func clip(s string, most int) string {
 	}
 	return s[:most] + "…"
 }
+
+// MadeBefore gives an id that is less than every one that was made less than so long before a given one. Processes whose
+// clocks differ by less than that agree on what comes after it.
+func MadeBefore[I ~[16]byte](id I, long time.Duration) I {
+	var earlier I
+	made := binary.BigEndian.Uint64(id[:8]) >> 16 // milliseconds
+	binary.BigEndian.PutUint64(earlier[:8], (made-min(made, uint64(long.Milliseconds())))<<16)
+	return earlier
+}

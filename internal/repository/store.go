@@ -33,6 +33,9 @@ var (
 	ErrCommitUnknown = errors.New("whether the transaction was committed is unknown")
 )
 
+// ClocksDiffer is by how much the clocks of two processes may differ that make ids.
+const ClocksDiffer = 10 * time.Minute
+
 // Store is everything.
 type Store interface {
 	Desk
@@ -77,7 +80,8 @@ type Events interface {
 	Event(ctx context.Context, id models.EventID) (models.Event, error)
 	// AnyEvent is Event for deleted ones, too.
 	AnyEvent(ctx context.Context, id models.EventID) (models.Event, error)
-	// Events lists by date_time and id. page.After holds the date_time and id of the last event seen.
+	// Events lists by date_time and id. page.After holds the date_time and id of the last event seen. It ends with the event
+	// whose text reaches models.MostText in sum.
 	Events(ctx context.Context, filter models.EventFilter, page models.Page) ([]models.Event, error)
 	// CancelledEvents lists events, deleted or not, that are cancelled and still have live bookings.
 	CancelledEvents(ctx context.Context, limit int) ([]models.EventID, error)
@@ -102,8 +106,9 @@ type Users interface {
 	UpdateUser(ctx context.Context, id models.UserID, patch models.UserPatch, ifVersion *int64) (models.User, error)
 	// DeleteUser erases (User.Erase) a user without live bookings (PENDING, or CONFIRMED and the event not over, that is date_time
 	// and sales_end both in the past) and without refundable ones (CONFIRMED, not free, and the event not over for as long as
-	// the window). It excludes a booking that is being made for the user meanwhile: it locks the
-	// user's row against the FOR KEY SHARE of AtDesk, then looks. Errors: models.ErrUserNotFound,
+	// the window). It excludes a booking that is being made for the user meanwhile: it looks at all
+	// bookings, locks the user's row against the FOR KEY SHARE of AtDesk, then looks at those made since, by their ids
+	// and ClocksDiffer. Nobody waits for it for longer because the user has many. Errors: models.ErrUserNotFound,
 	// models.ErrUserHasBookings, models.ErrVersionMismatch.
 	DeleteUser(ctx context.Context, id models.UserID, ifVersion *int64, window time.Duration) error
 }

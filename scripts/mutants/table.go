@@ -91,7 +91,7 @@ var core = []mutant{
 		old: "close(over)", new: "_ = over",
 		pkg: boxoffice, tests: "TestReserve",
 	}, {
-		name: "the latch stands before an answered key", file: "internal/boxoffice/office.go",
+		name: "the latch stands before an answered key", file: "internal/boxoffice/lookups.go",
 		old: "if c.Key != \"\" {", new: "if false {",
 		pkg: boxoffice, tests: "TestLatch",
 	}, {

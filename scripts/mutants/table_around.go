@@ -142,7 +142,8 @@ var around = []mutant{
 	// The engine.
 	{
 		name: "buyers are decided before the system gives tickets back", file: "internal/boxoffice/desk.go",
-		old: "	system lane = iota\n	buyers\n", new: "	buyers lane = iota\n	system\n",
+		old: "	system lane = iota\n	organisers\n	cancellations\n	buyers\n",
+		new: "	buyers lane = iota\n	organisers\n	cancellations\n	system\n",
 		pkg: boxoffice, tests: "TestDesk_decides",
 	}, {
 		name: "the inbox takes whoever comes together, however many", file: "internal/boxoffice/desk.go",
@@ -184,9 +185,7 @@ var around = []mutant{
 		pkg: postgres, tests: "TestDeletionWaits",
 	}, {
 		name: "a user's tickets count for nothing while the event still sells (PostgreSQL)", file: "internal/repository/postgres/users.go",
-		old: `(e.date_time > $2 OR e.sales_end > $2
-				OR b.total_amount > 0 AND (e.date_time > $3 OR e.sales_end > $3))`, new: `(e.date_time > $2
-				OR b.total_amount > 0 AND e.date_time > $3)`,
+		old: "(e.date_time > $3 OR e.sales_end > $3\n", new: "(e.date_time > $3\n",
 		pkg: postgres, tests: "TestStore/Users",
 	}, {
 		name: "a key is looked up at another event that used it, too (SQLite)", file: "internal/repository/sqlite/desk.go",
@@ -236,5 +235,21 @@ var around = []mutant{
 		name: "a half-done schema is migrated further", file: "internal/database/migrate.go",
 		old: "	case dirty:\n		return dirtyError(version)\n	case version == required:\n", new: "	case dirty && false:\n		return dirtyError(version)\n	case version == required:\n",
 		pkg: database, tests: "TestADirty",
+	}, {
+		name: "a sale is stopped after all who wait have bought", file: "internal/boxoffice/desk.go",
+		old: "	organisers\n	cancellations\n	buyers\n", new: "	buyers\n	organisers\n	cancellations\n",
+		pkg: boxoffice, tests: "TestDesk_takes_organisers",
+	}, {
+		name: "whose turn has not come waits on", file: "internal/boxoffice/order.go",
+		old: "	if o.state.CompareAndSwap(waiting, abandoned) {\n		return models.Verdict{}, errNoTurn\n	}\n", new: "",
+		pkg: boxoffice, tests: "TestReserve_with_a_key|TestDesk_turns_away",
+	}, {
+		name: "a query outlives all who asked for it", file: "internal/services/shared.go",
+		old: "one.askers == 0 && one.cancel != nil", new: "false",
+		pkg: services, tests: "TestSharedReads_end",
+	}, {
+		name: "a user's bookings since the first look do not count (PostgreSQL)", file: "internal/repository/postgres/users.go",
+		old: "		if live {\n			return false, models.ErrUserHasBookings\n		}\n", new: "",
+		pkg: postgres, tests: "TestStore/Users|TestDeletionWaits",
 	},
 }

@@ -14,8 +14,8 @@ func TestNoStatementReadsAWholeTable(t *testing.T) {
 	t.Parallel()
 	store, _ := newStore(t, Options{})
 	for _, text := range []string{
-		selectUser, selectUsers, hasLiveBookings, updateUser,
-		selectEvent, selectEvents, selectEventIDs,
+		selectUser, selectUsers, pieceOfBookings, hasLiveBookingsSince, updateUser,
+		selectEvent, selectEvents, searchEvents, selectEventIDs,
 		selectBooking, selectBookingByKey, selectBookingsOfUser, selectLiveBookings, selectExpiredBookings, selectUnpaidBookings,
 		selectAnyEvent, selectUsersOf, selectKeys, selectStates, selectChargesOf, selectRefundsOf,
 		updateCounters, updateEvent, updateBooking, updateCharge, updateRefund, deleteLetter,
