@@ -30,3 +30,9 @@ type EventFilter struct {
 type BookingFilter struct {
 	Status Status
 }
+
+// LetterFilter narrows dead letters down; the zero value of each field lets all pass.
+type LetterFilter struct {
+	Event EventID
+	Kind  LetterKind // charge or refund
+}

@@ -173,6 +173,9 @@ type Result struct {
 	Outcome           Outcome
 	ProviderReference string
 	Reason            string // for declines and errors: safe to store and show
+
+	Stall      Stall         // of an outcome that is none, Unavailable say: this was no try; empty for every other
+	RetryAfter time.Duration // of a stall: how long the gateway wants to be left alone; zero when it does not say
 }
 
 // SimCharge is what the simulated gateway remembers of a charge, in the database of its mode.

@@ -154,6 +154,8 @@ type Payments interface {
 
 	// DeadLetters lists dead letters by failed_at and id, oldest first. page.After holds the last one's.
 	DeadLetters(ctx context.Context, page models.Page) ([]models.DeadLetter, error)
+	// DeadLettersOf lists likewise the letters of charges and refunds that a filter lets pass.
+	DeadLettersOf(ctx context.Context, filter models.LetterFilter, page models.Page) ([]models.DeadLetter, error)
 	// CountDeadLetters tells how many dead letters there are.
 	CountDeadLetters(ctx context.Context) (int64, error)
 	// DeadLetter gives one. Error: models.ErrLetterNotFound.
