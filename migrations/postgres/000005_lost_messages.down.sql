@@ -1,0 +1,2 @@
+DROP TABLE queue_members;
+DROP TABLE republished;
