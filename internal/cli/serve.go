@@ -103,6 +103,7 @@ func openServer(ctx context.Context, p Program, c config.Config) (*app, error) {
 	if err != nil {
 		return nil, errors.Join(err, a.close())
 	}
+	a.queue = guarded(a.queue, a, installation)
 	a.gauges()
 	return a, nil
 }

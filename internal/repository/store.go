@@ -193,6 +193,12 @@ type Outbox interface {
 	NoteQueue(ctx context.Context, member models.BatchID, oldest *models.BookingRef) error
 	// Installation names this database, for things outside it that several installations may share.
 	Installation(ctx context.Context) (string, error)
+	// Owner gives what tells this database from its copies, and TurnOwner first gives it a new token, unless it has one
+	// that is younger. Of several who turn at once one does; the others may be given what was before.
+	Owner(ctx context.Context) (models.Owner, error)
+	TurnOwner(ctx context.Context, every time.Duration) (models.Owner, error)
+	// RenewInstallation gives this database a name of its own, which no copy has, and forgets how far the queue had got.
+	RenewInstallation(ctx context.Context) (string, error)
 	// OutboxDepth gives how many rows wait.
 	OutboxDepth(ctx context.Context) (int64, error)
 }

@@ -72,6 +72,33 @@ var lostRules = rules{
 		s.lost(t, "the other process's queue is empty", nil, ref)
 	},
 
+	"a_database_is_told_from_its_copies_by_a_token_that_turns": func(t *testing.T, s *shop) {
+		turn := func() models.Owner {
+			t.Helper()
+			owner, err := s.TurnOwner(s.ctx(), time.Minute)
+			s.ok("turning the token", err)
+			return owner
+		}
+		first := turn()
+		same(t, "before its time", turn(), first)
+		s.clock.Pass(time.Minute)
+		second := turn()
+		if first.Token == "" || second.Token == first.Token || second.Previous != first.Token || second.Installation != first.Installation {
+			t.Errorf("first %+v, then %+v", first, second)
+		}
+		s.ok("remembering a mark", s.Republish(s.ctx(), nil, models.QueueMark{Epoch: "e", LastID: "7-0"}))
+		name, err := s.RenewInstallation(s.ctx())
+		s.ok("naming it anew", err)
+		owner, err := s.Owner(s.ctx())
+		s.ok("reading the owner", err)
+		same(t, "the owner", owner, models.Owner{Installation: name})
+		mark, err := s.QueueMark(s.ctx())
+		s.ok("reading the mark", err)
+		if name == first.Installation || mark != (models.QueueMark{}) {
+			t.Errorf("named %q, was %q, and remembers %+v", name, first.Installation, mark)
+		}
+	},
+
 	"lost_ones_are_listed_oldest_first_up_to_the_limit": func(t *testing.T, s *shop) {
 		first := s.unqueued()
 		s.clock.Pass(time.Second)

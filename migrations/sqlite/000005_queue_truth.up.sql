@@ -16,3 +16,8 @@ CREATE TABLE queue_members (
     seen_at INTEGER NOT NULL,
     CONSTRAINT queue_members_pkey PRIMARY KEY (id)
 ) STRICT, WITHOUT ROWID;
+
+-- A copy of this database has its id, too. What the database's own workers change every few seconds tells the two apart.
+ALTER TABLE installation ADD COLUMN token BLOB;
+ALTER TABLE installation ADD COLUMN previous BLOB;
+ALTER TABLE installation ADD COLUMN turned_at INTEGER;

@@ -16,3 +16,8 @@ CREATE TABLE queue_members (
     seen_at TIMESTAMPTZ NOT NULL,
     CONSTRAINT queue_members_pkey PRIMARY KEY (id)
 );
+
+-- A copy of this database has its id, too. What the database's own workers change every few seconds tells the two apart.
+ALTER TABLE installation ADD COLUMN token UUID;
+ALTER TABLE installation ADD COLUMN previous UUID;
+ALTER TABLE installation ADD COLUMN turned_at TIMESTAMPTZ;

@@ -1,2 +1,0 @@
-DROP TABLE queue_members;
-DROP TABLE republished;
