@@ -14,11 +14,11 @@ const lettersPath = apiPath + "/payments/dead-letters"
 // letterBody is a dead letter as it is answered. What a message that nobody can read would name is null.
 type letterBody struct {
 	ID        models.LetterID   `json:"id"`
-	Kind      models.LetterKind `json:"kind" enum:"charge,refund,message" doc:"What was given up; message: something in the queue that cannot be read."`
+	Kind      models.LetterKind `json:"kind" doc:"What was given up."`
 	BookingID *models.BookingID `json:"booking_id" nullable:"true"`
 	EventID   *models.EventID   `json:"event_id" nullable:"true"`
 	Amount    *amount           `json:"amount" nullable:"true"`
-	Currency  *models.Currency  `json:"currency"`
+	Currency  *models.Currency  `json:"currency" nullable:"true"`
 	Attempts  int               `json:"attempts"`
 	LastError string            `json:"last_error"`
 	Payload   *string           `json:"payload" doc:"Of a message: what could not be read."`
@@ -57,13 +57,13 @@ func (h *letters) register(a *api) {
 	register(a, operation{
 		id: "retry-dead-letter", method: http.MethodPost, path: lettersPath + "/{id}/retry", tag: "payments",
 		summary: "Try a payment again", detail: "A new round of attempts begins in the background.", status: http.StatusAccepted,
-		errors: []*models.Error{notFound, models.ErrNotRetryable, models.ErrBookingNotPending, models.ErrOutcomeUnknown},
+		errors: []*models.Error{notFound, models.ErrNotRetryable, models.ErrBookingNotPending}, desk: true,
 	}, h.retry)
 	register(a, operation{
 		id: "discard-dead-letter", method: http.MethodDelete, path: lettersPath + "/{id}", tag: "payments",
 		summary: "Discard a dead letter", detail: "Only where surely no money was taken and none is owed.",
 		status: http.StatusNoContent,
-		errors: []*models.Error{notFound, models.ErrLetterUnknown, models.ErrRefundOwed, models.ErrOutcomeUnknown},
+		errors: []*models.Error{notFound, models.ErrLetterUnknown, models.ErrRefundOwed}, desk: true,
 	}, h.discard)
 }
 

@@ -194,9 +194,18 @@ type SimCharge struct {
 	UpdatedAt  time.Time
 }
 
+// What a booking's payment is called where its charge's status does not tell how it stands.
+const (
+	SummaryNotRequired = "not_required" // a free booking
+	SummaryQueued      = "queued"       // not charged yet
+	SummaryNone        = "none"         // cancelled before any charge
+	SummaryRefunding   = "refunding"
+	SummaryRefunded    = "refunded"
+)
+
 // PaymentSummary is a booking's payment in three words.
 type PaymentSummary struct {
-	Status    string // a ChargeStatus, or "queued", "not_required", "refunding", "refunded"
+	Status    string // a ChargeStatus, or one of SummaryStatuses
 	Attempts  int
 	LastError string
 }
@@ -205,11 +214,11 @@ type PaymentSummary struct {
 func Summarize(b *Booking, charges []Charge, refunds []Refund) PaymentSummary {
 	switch {
 	case b.TotalAmount.Minor == 0:
-		return PaymentSummary{Status: "not_required"}
+		return PaymentSummary{Status: SummaryNotRequired}
 	case len(charges) == 0 && b.Status == Pending:
-		return PaymentSummary{Status: "queued"}
+		return PaymentSummary{Status: SummaryQueued}
 	case len(charges) == 0:
-		return PaymentSummary{Status: "none"}
+		return PaymentSummary{Status: SummaryNone}
 	}
 	last := charges[len(charges)-1]
 	summary := PaymentSummary{Status: string(last.Status), Attempts: last.Attempts, LastError: last.LastError}
@@ -217,9 +226,9 @@ func Summarize(b *Booking, charges []Charge, refunds []Refund) PaymentSummary {
 		if r.ChargeKey != last.ChargeKey {
 			continue
 		}
-		summary.Status, summary.LastError = "refunding", r.LastError
+		summary.Status, summary.LastError = SummaryRefunding, r.LastError
 		if r.Status == RefundSucceeded {
-			summary.Status = "refunded"
+			summary.Status = SummaryRefunded
 		}
 	}
 	return summary

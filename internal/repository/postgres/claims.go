@@ -53,7 +53,7 @@ func (s *Store) lookFor(ctx context.Context, what string, c claims, skip int) (f
 		found, err = collect(rows, nil, func(row pgx.Row, p *place) error { return row.Scan(&p.tid, (*[16]byte)(&p.event)) })
 		return err
 	})
-	return found, s.inBatch(ctx, batch, what)
+	return found, s.inBatch(ctx, s.desk, batch, what)
 }
 
 // takeAll takes event by event, in the order in which everybody does.
@@ -70,5 +70,5 @@ func (s *Store) takeAll(ctx context.Context, what string, c claims, found []plac
 		found = found[n:]
 	}
 	c.then(batch)
-	return s.inBatch(ctx, batch, what)
+	return s.inBatch(ctx, s.desk, batch, what)
 }

@@ -75,7 +75,7 @@ func (s *Store) PublishLost(ctx context.Context, bookings []models.BookingRef) (
 		return row.Scan(&published)
 	})
 	batch.Queue(forgetRepublished, s.now())
-	if err := s.inBatch(ctx, batch, "publish lost bookings again"); err != nil {
+	if err := s.inBatch(ctx, s.desk, batch, "publish lost bookings again"); err != nil {
 		return 0, err
 	}
 	return published, nil
@@ -87,7 +87,7 @@ func (s *Store) NoteQueue(ctx context.Context, member models.BatchID, oldest *mo
 	batch := &pgx.Batch{}
 	batch.Queue(noteQueue, s.now(), uuid(member), event, booking)
 	batch.Queue(forgetQueues, s.now())
-	return s.inBatch(ctx, batch, "note a process's queue")
+	return s.inBatch(ctx, s.desk, batch, "note a process's queue")
 }
 
 // maybeRef gives a booking's columns, NULL for none.

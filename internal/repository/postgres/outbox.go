@@ -3,11 +3,13 @@ package postgres
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"quantix/internal/models"
 )
@@ -115,14 +117,15 @@ func (s *Store) DeleteOutbox(ctx context.Context, ids []models.BatchID, mark mod
 	if mark != (models.QueueMark{}) {
 		batch.Queue(advanceMark, mark.Epoch, mark.LastID)
 	}
-	return s.inBatch(ctx, batch, "delete published outbox rows")
+	return s.inBatch(ctx, s.desk, batch, "delete published outbox rows")
 }
 
-// inBatch sends statements as one transaction: pgx closes a batch without BEGIN by one Sync.
-func (s *Store) inBatch(ctx context.Context, batch *pgx.Batch, what string) error {
-	conn, err := s.acquire(ctx)
+// inBatch sends statements as one transaction: pgx closes a batch without BEGIN by one Sync. Whatever writes goes this way,
+// or through commit, even when it is one statement: only of a batch pgx tells by a type that none of it was sent.
+func (s *Store) inBatch(ctx context.Context, pool *pgxpool.Pool, batch *pgx.Batch, what string) error {
+	conn, err := s.acquireFrom(ctx, pool)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", what, err)
 	}
 	defer conn.Release()
 	return wrapWrite(what, conn.SendBatch(ctx, batch).Close())
@@ -154,7 +157,7 @@ func (s *Store) Republish(ctx context.Context, rows []models.OutboxRow, mark mod
 	if mark != (models.QueueMark{}) {
 		batch.Queue(setMark, mark.Epoch, mark.LastID)
 	}
-	return s.inBatch(ctx, batch, "publish bookings again")
+	return s.inBatch(ctx, s.desk, batch, "publish bookings again")
 }
 
 const selectInstallation = `SELECT id::text FROM installation`

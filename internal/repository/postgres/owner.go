@@ -34,7 +34,7 @@ func (s *Store) TurnOwner(ctx context.Context, every time.Duration) (o models.Ow
 	batch := &pgx.Batch{}
 	batch.Queue(turnOwner, s.now(), every)
 	batch.Queue(selectOwner).QueryRow(func(row pgx.Row) error { return scanOwner(row, &o) })
-	if err := s.inBatch(ctx, batch, "turn the installation's token"); err != nil {
+	if err := s.inBatch(ctx, s.desk, batch, "turn the installation's token"); err != nil {
 		return models.Owner{}, err
 	}
 	return o, nil
@@ -45,7 +45,7 @@ func (s *Store) RenewInstallation(ctx context.Context) (name string, err error) 
 	batch := &pgx.Batch{}
 	batch.Queue(forgetMark)
 	batch.Queue(renewInstallation).QueryRow(func(row pgx.Row) error { return row.Scan(&name) })
-	if err := s.inBatch(ctx, batch, "name the installation anew"); err != nil {
+	if err := s.inBatch(ctx, s.desk, batch, "name the installation anew"); err != nil {
 		return "", err
 	}
 	return name, nil

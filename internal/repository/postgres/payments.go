@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgtype/zeronull"
 
@@ -99,7 +100,7 @@ func (s *Store) StartCharges(ctx context.Context, gateway string, bookings []mod
 	batch.Queue(selectRefs, events, ids, s.now()).Query(func(rows pgx.Rows) error {
 		return eachBooking(rows, func(b *models.Booking) { found[b.Ref()] = b }, &at)
 	})
-	if err := s.inBatch(ctx, batch, what); err != nil {
+	if err := s.inBatch(ctx, s.desk, batch, what); err != nil {
 		return nil, err
 	}
 	return starts(bookings, found, charges, at.UTC()), nil
@@ -245,15 +246,21 @@ const (
 
 // AddMessageLetter keeps a queue message that cannot be read. A letter with its id that is there already stays.
 func (s *Store) AddMessageLetter(ctx context.Context, l models.DeadLetter) error {
-	_, err := s.desk.Exec(ctx, insertMessageLetter, s.now(), uuid(l.ID), l.Attempts, clean(l.LastError), clean(l.Payload))
-	return wrapWrite("keep an unreadable message", err)
+	batch := &pgx.Batch{}
+	batch.Queue(insertMessageLetter, s.now(), uuid(l.ID), l.Attempts, clean(l.LastError), clean(l.Payload))
+	return s.inBatch(ctx, s.desk, batch, "keep an unreadable message")
 }
 
 // DropMessageLetter discards a letter of kind message. Error: models.ErrLetterNotFound.
 func (s *Store) DropMessageLetter(ctx context.Context, id models.LetterID) error {
-	tag, err := s.read.Exec(ctx, deleteMessageLetter, uuid(id))
-	if err == nil && tag.RowsAffected() == 0 {
+	batch, found := &pgx.Batch{}, false
+	batch.Queue(deleteMessageLetter, uuid(id)).Exec(func(tag pgconn.CommandTag) error {
+		found = tag.RowsAffected() > 0
+		return nil
+	})
+	err := s.inBatch(ctx, s.read, batch, "discard an unreadable message")
+	if err == nil && !found {
 		return models.ErrLetterNotFound
 	}
-	return wrapWrite("discard an unreadable message", err)
+	return err
 }
