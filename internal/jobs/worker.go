@@ -49,7 +49,8 @@ func (w *Worker) Run(ctx context.Context) error {
 		w.GiveWay.pause(ctx)
 		room := w.Payments.Room(w.Batch)
 		if room == 0 {
-			return 0, false, nil // what would only wait here is better left in the queue
+			free, err := w.Payments.ConfirmFree(work)
+			return free, false, err // what would only wait here is better left in the queue
 		}
 		messages, err := w.Queue.Receive(work, w.Consumer, room, w.Wait)
 		if err != nil {

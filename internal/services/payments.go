@@ -18,6 +18,7 @@ type PaymentStore interface {
 	StartCharges(ctx context.Context, gateway string, bookings []models.BookingRef, lease time.Duration) ([]repository.Start, error)
 	DueCharges(ctx context.Context, limit int, lease time.Duration) ([]repository.Due, error)
 	DueRefunds(ctx context.Context, limit int, lease time.Duration) ([]repository.DueRefund, error)
+	UnpaidBookings(ctx context.Context, after *models.Position, limit int) ([]models.Booking, error)
 }
 
 // PaymentObserver is told of every answer that is recorded, for metrics: kind is "charge" or "refund", outcome one of
@@ -56,6 +57,7 @@ type Payments struct {
 	asking *slots
 	busy   work
 	pace   pace.Pacer
+	freed  atomic.Int64 // when free bookings were looked for last, Unix seconds
 
 	lag atomic.Int64 // of the bookings that were started last, nanoseconds
 }

@@ -130,8 +130,8 @@ func (p *Payments) ask(ctx context.Context, reference string, call func(context.
 		return models.Result{Outcome: models.Unknown, Reason: "the gateway was not asked in time"}
 	}
 	defer p.asking.release(1)
-	if err := p.pace.Wait(ctx); err != nil {
-		return models.Result{Outcome: models.Unknown, Reason: "the gateway was not asked in time"}
+	if !p.turn(ctx) {
+		return models.Result{Outcome: models.Unavailable, Stall: models.Throttled, Reason: "there was no room for the call at the gateway"}
 	}
 	begun := time.Now()
 	defer func() { p.pace.Note(begun, result) }()

@@ -154,3 +154,17 @@ func (x *till) bookOne(method models.PaymentMethod) models.BookingRef {
 	x.t.Helper()
 	return x.Book(x.Event(10).ID, 1, method)
 }
+
+// A free booking needs no gateway: it does not wait for one.
+func TestConfirmFree_does_not_wait_for_the_gateway(t *testing.T) {
+	t.Parallel()
+	x, leave, _ := newAwayTill(t)
+	leave()
+	paid := x.bookOne(models.SimOK)
+	free := x.Book(x.Event(10, func(d *models.EventDraft) { d.TicketPrice.Minor = 0 }).ID, 2, models.SimOK)
+	if n, err := x.payments.ConfirmFree(t.Context()); n != 1 || err != nil {
+		t.Fatalf("confirmed %d: %v", n, err)
+	}
+	x.wantState(free, "CONFIRMED")
+	x.wantState(paid, "PENDING")
+}
