@@ -53,7 +53,8 @@ func (s *Store) lookFor(ctx context.Context, what string, c claims, skip int) (f
 		found, err = collect(rows, nil, func(row pgx.Row, p *place) error { return row.Scan(&p.tid, (*[16]byte)(&p.event)) })
 		return err
 	})
-	return found, s.inBatch(ctx, s.desk, batch, what)
+	err = s.inBatch(ctx, s.desk, batch, what)
+	return found, err
 }
 
 // takeAll takes event by event, in the order in which everybody does.
