@@ -41,6 +41,7 @@ type Config struct {
 	PaymentSimRate        int           // calls a second that it takes; 0: all
 	PaymentSimAwayFile    string        // while there is a file of this name, it is away; empty: never
 	PaymentRetryBase      time.Duration // pause before the second attempt
+	RefundWindow          time.Duration // how long an event may be cancelled after its end
 
 	PaymentGateway      Gateway // who takes the money
 	StripeSecretKey     string  // "sk_…" or "rk_…"; empty unless the gateway is Stripe

@@ -19,6 +19,8 @@ type PaymentStore interface {
 	DueCharges(ctx context.Context, limit int, lease time.Duration) ([]repository.Due, error)
 	DueRefunds(ctx context.Context, limit int, lease time.Duration) ([]repository.DueRefund, error)
 	UnpaidBookings(ctx context.Context, after *models.Position, limit int) ([]models.Booking, error)
+	AnyEvent(ctx context.Context, id models.EventID) (models.Event, error)
+	StrayStore
 }
 
 // PaymentObserver is told of every answer that is recorded, for metrics: kind is "charge" or "refund", outcome one of
@@ -58,6 +60,7 @@ type Payments struct {
 	busy   work
 	pace   pace.Pacer
 	freed  atomic.Int64 // when free bookings were looked for last, Unix seconds
+	names  *names
 
 	lag atomic.Int64 // of the bookings that were started last, nanoseconds
 }
@@ -79,6 +82,7 @@ func NewPayments(store PaymentStore, office *boxoffice.Office, gateway payments.
 	return &Payments{
 		store: store, office: office, gateway: gateway, options: o,
 		inHand: newSlots(2 * o.Concurrency), asking: newSlots(o.Concurrency), pace: pace.Pacer{Logger: o.Logger},
+		names: newNames(store.AnyEvent),
 	}
 }
 
@@ -129,6 +133,9 @@ func (p *Payments) noteLag(starts []repository.Start) {
 	}
 	var lag time.Duration
 	for i := range starts {
+		if starts[i].Unknown {
+			continue
+		}
 		lag = max(lag, starts[i].At.Sub(starts[i].Booking.CreatedAt))
 	}
 	p.lag.Store(int64(lag))
@@ -144,7 +151,12 @@ func (p *Payments) start(ctx context.Context, bookings []models.BookingRef) erro
 	}
 	unused := len(bookings)
 	var free []models.BookingRef
+	var strays []models.Stray
 	for i := range starts {
+		if starts[i].Unknown {
+			strays = append(strays, models.Stray{ChargeKey: models.FirstCharge(starts[i].Booking.Ref()), Gateway: p.gateway.Name()})
+			continue
+		}
 		if starts[i].Charge == nil {
 			free = append(free, starts[i].Booking.Ref())
 			continue
@@ -154,6 +166,9 @@ func (p *Payments) start(ctx context.Context, bookings []models.BookingRef) erro
 	}
 	p.inHand.release(unused)
 	if err != nil {
+		return err
+	}
+	if err := keepStrays(ctx, p.store, strays); err != nil {
 		return err
 	}
 	_, err = tellEach(ctx, p.office, free, func(b models.BookingID) models.Command { return &models.ConfirmFree{Booking: b} })
@@ -200,6 +215,7 @@ func (p *Payments) first(ctx context.Context, start *repository.Start) {
 func (p *Payments) take(ctx context.Context, b *models.Booking, c *models.Charge) (result models.Result, mine bool) {
 	request := chargeRequest(b, c)
 	if preparer, is := p.gateway.(payments.Preparer); is && request.ProviderReference == "" {
+		request.EventName = p.names.of(ctx, b.EventID)
 		prepared := p.call(ctx, request, preparer.Prepare)
 		if prepared.Outcome != models.Prepared {
 			return nothingMoved(prepared), true
@@ -209,7 +225,7 @@ func (p *Payments) take(ctx context.Context, b *models.Booking, c *models.Charge
 		if err != nil || !stillMine(verdict.Charge, prepared) {
 			return models.Result{}, false
 		}
-		if verdict.Booking.Status != models.Pending { // it ended meanwhile: nobody wants to be charged for it
+		if verdict.Booking.Status != models.Pending || !verdict.Event.CancelledAt.IsZero() { // it ended meanwhile: nobody wants to be charged for it
 			return unsure(p.call(ctx, request, p.gateway.Void)), true
 		}
 	}

@@ -34,6 +34,7 @@ const (
 		)
 		SELECT ` + bookingColumns + `, ` + chargeColumns + `,
 			b.status = 'PENDING' AND b.payment_deadline > coalesce($1::timestamptz, now())
+				AND (SELECT e.cancelled_at FROM events e WHERE e.id = b.event_id) IS NULL
 		FROM claimed p CROSS JOIN LATERAL
 			(SELECT * FROM bookings WHERE event_id = p.event_id AND id = p.booking_id OFFSET 0) b
 		ORDER BY p.booking_id, p.n`
