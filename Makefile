@@ -95,7 +95,8 @@ BOOKINGS ?= 100000
 .PHONY: payments-torture
 payments-torture: ## take BOOKINGS payments while workers are killed and Redis is flushed; fail if one is lost
 	@scripts/need-servers.sh
-	go test $(TAGS) -count 1 -timeout 30m ./internal/torture -v -torture.bookings $(BOOKINGS) -torture.kills 100000
+	go test $(TAGS) -count 1 -timeout 60m ./internal/torture -v -torture.bookings $(BOOKINGS) -torture.kills 100000 \
+		-torture.sales 1500 -torture.onsale 50000 -torture.away 1m
 
 CUTS ?= 60s
 .PHONY: cuts

@@ -60,6 +60,12 @@ func commands() []command {
 			more: "Shows the settings (secrets hidden) with where each comes from, versions and connections, and what to do about each\n" +
 				"fault. It changes nothing. Status 1 when something is wrong.",
 		}, {
+			name: "installation", usage: "[new --yes]", run: runInstallation,
+			help: "show the database's id; new: give a copy of a database an id of its own",
+			more: "Shows the id by which programs know their database's messages on a shared Redis. A copy of a database has its\n" +
+				"original's, and its programs take no messages while those of the original work; new gives it one of its own.\n" +
+				"Stop the programs that work on the copy before.",
+		}, {
 			name: "healthcheck", run: runHealthcheck,
 			help: "ask the server on this machine whether it is ready, for containers",
 			more: "Asks the server on this machine, at HOST and PORT, whether it is ready: what a container without a shell can run.\n" +

@@ -27,7 +27,8 @@ func openGateway(c config.Config, ledger repository.SimLedger, logger *slog.Logg
 		return openStripe(c, logger)
 	}
 	g := simulator.New(ledger, simulator.Options{
-		Latency: c.PaymentSimLatency, FailureRate: c.PaymentSimFailureRate,
+		Latency: c.PaymentSimLatency, FailureRate: c.PaymentSimFailureRate, LostRate: c.PaymentSimLostRate,
+		Rate: c.PaymentSimRate, AwayFile: c.PaymentSimAwayFile,
 		Secret: c.PaymentCallbackSecret, CallbackURL: c.PaymentSimCallbackURL, Logger: logger,
 	})
 	opened := &gateway{port: g, methods: services.SimulatedMethods, close: g.Close}

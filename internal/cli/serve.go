@@ -105,6 +105,7 @@ func openServer(ctx context.Context, p Program, c config.Config, does role) (*ap
 	if err != nil {
 		return nil, errors.Join(err, a.close())
 	}
+	a.queue = guarded(a.queue, a, installation)
 	a.monitor.Start(a.monitorOptions(does))
 	a.gauges()
 	return a, nil

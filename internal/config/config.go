@@ -38,6 +38,9 @@ type Config struct {
 	PaymentConcurrency    int           // charges under way at once, per process
 	PaymentSimLatency     time.Duration // the simulated gateway's answer time
 	PaymentSimFailureRate float64       // share of its calls that fail, 0 to 1
+	PaymentSimLostRate    float64       // share of its answers that never arrive, 0 to 1
+	PaymentSimRate        int           // calls a second that it takes; 0: all
+	PaymentSimAwayFile    string        // while there is a file of this name, it is away; empty: never
 	PaymentRetryBase      time.Duration // pause before the second attempt
 	RefundWindow          time.Duration // how long an event may be cancelled after its end
 

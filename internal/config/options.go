@@ -139,6 +139,18 @@ var options = []Option{
 		Accepts: "a number from 0 (none) to 1 (all)",
 		set:     func(c *Config, v string) error { return share(&c.PaymentSimFailureRate, v) },
 	}, {
+		Name: "PAYMENT_SIM_LOST_RATE", Default: "0", Help: "simulated gateway: share of its answers that never arrive, whatever it did",
+		Accepts: "a number from 0 (none) to 1 (all)",
+		set:     func(c *Config, v string) error { return share(&c.PaymentSimLostRate, v) },
+	}, {
+		Name: "PAYMENT_SIM_RATE", Default: "0", Help: "simulated gateway: calls a second that it takes of one process, refusing the rest as Stripe does with 429",
+		Accepts: "a whole number, 0 (no limit) to 1000000",
+		set:     func(c *Config, v string) error { return integer(&c.PaymentSimRate, v, 0, 1_000_000) },
+	}, {
+		Name: "PAYMENT_SIM_AWAY_FILE", Help: "simulated gateway: while there is a file of this name, it cannot be reached; without it, always",
+		Accepts: "the name of a file",
+		set:     func(c *Config, v string) error { return text(&c.PaymentSimAwayFile, v) },
+	}, {
 		Name: "PAYMENT_CALLBACK_SECRET", Help: "simulated gateway: signs its callbacks; without it, none are taken", Secret: true,
 		Accepts: "a secret of 16 characters or more, on one line",
 		set:     func(c *Config, v string) error { return secret(&c.PaymentCallbackSecret, v) },

@@ -50,6 +50,7 @@ type (
 type letters struct{ letters *services.Letters }
 
 func (h *letters) register(a *api) {
+	h.registerRetryAll(a)
 	notFound := models.ErrLetterNotFound
 	register(a, operation{
 		id: "list-dead-letters", method: http.MethodGet, path: lettersPath, tag: "payments", summary: "List dead letters",

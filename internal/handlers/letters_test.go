@@ -66,3 +66,33 @@ func TestLetters_of_messages(t *testing.T) {
 	b.do("GET", lettersPath+"?limit=1&status=x", "").refused(http.StatusBadRequest, "invalid_request")
 	b.do("POST", lettersPath+"/x/retry", "").refused(http.StatusBadRequest, "invalid_request").at(t, "path.id")
 }
+
+func TestLetters_are_retried_all_at_once(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	event, other, user := b.event(10), b.event(10), b.user("john@example.com")
+	ended := b.book(event.ID, user.ID, 1)
+	for _, booking := range []bookingJSON{ended, b.book(event.ID, user.ID, 1), b.book(other.ID, user.ID, 1)} {
+		b.giveUp(booking, models.Unavailable)
+	}
+	b.do("PUT", bookingsPath+"/"+ended.ID+"/cancel", "").want(http.StatusOK)
+	retry := lettersPath + "/retry"
+	b.do("POST", retry+"?kind=message", "").refused(http.StatusBadRequest, "invalid_request")
+	b.do("POST", retry+"?event_id=1", "").refused(http.StatusBadRequest, "invalid_request")
+	type result struct {
+		Retried, Refused int
+		More             bool
+	}
+	for query, want := range map[string]result{"?kind=refund": {}, "?event_id=" + other.ID + "&kind=refund": {}} {
+		if got := read[result](b.do("POST", retry+query, "").want(http.StatusAccepted)); got != want {
+			t.Errorf("%s: %+v, want %+v", query, got, want)
+		}
+	}
+	b.do("POST", retry+"?kind=charge&event_id="+event.ID, "").want(http.StatusAccepted).golden("letter_retry_all")
+	if got, want := read[result](b.do("POST", retry, "").want(http.StatusAccepted)), (result{Retried: 1, Refused: 1}); got != want {
+		t.Errorf("all the others: %+v, want %+v", got, want)
+	}
+	if left := read[[]letterJSON](b.do("GET", lettersPath, "")); len(left) != 1 || *left[0].BookingID != ended.ID {
+		t.Errorf("letters left: %+v", left)
+	}
+}

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"sync"
+	"time"
 
 	"quantix/internal/models"
 	"quantix/internal/queue"
@@ -13,6 +14,9 @@ import (
 type MarkStore interface {
 	repository.Outbox
 	UnpaidBookings(ctx context.Context, after *models.Position, limit int) ([]models.Booking, error)
+	LostBookings(ctx context.Context, held *models.BookingRef, slack time.Duration, limit int) ([]models.BookingRef, error)
+	PublishLost(ctx context.Context, bookings []models.BookingRef) (int, error)
+	NoteQueue(ctx context.Context, member models.BatchID, oldest *models.BookingRef) error
 }
 
 // LocalMarks is a store for a queue that lives in this process alone: how far it has got is remembered here and not in the
@@ -21,8 +25,23 @@ type MarkStore interface {
 type LocalMarks struct {
 	MarkStore
 
-	mu   sync.Mutex
-	mark models.QueueMark // zero: before the first look
+	mu     sync.Mutex
+	member models.BatchID   // names this process's queue
+	mark   models.QueueMark // zero: before the first look
+}
+
+// LostBookings first notes what this process's queue holds, for the others, whose queues' it is not.
+func (l *LocalMarks) LostBookings(ctx context.Context, held *models.BookingRef, slack time.Duration, limit int) ([]models.BookingRef, error) {
+	l.mu.Lock()
+	if l.member == (models.BatchID{}) {
+		l.member = models.NewID[models.BatchID]()
+	}
+	member := l.member
+	l.mu.Unlock()
+	if err := l.MarkStore.NoteQueue(ctx, member, held); err != nil {
+		return nil, err
+	}
+	return l.MarkStore.LostBookings(ctx, held, slack, limit)
 }
 
 // QueueMark gives the mark remembered last; before the first, one that no queue ever shows.

@@ -31,11 +31,15 @@ func (r *Reclaimer) Run(ctx context.Context) error {
 	p := polling{Settings: r.Settings, name: r.Name(), finish: r.Payments.Drain}
 	in := intake{queue: r.Queue, payments: r.Payments, letters: r.Letters, logger: p.Logger}
 	return p.run(ctx, func(work context.Context) (int, bool, error) {
-		messages, err := r.Queue.Reclaim(work, r.Consumer, r.Idle, r.Batch)
+		room := r.Payments.Room(r.Batch)
+		if room == 0 {
+			return 0, false, nil
+		}
+		messages, err := r.Queue.Reclaim(work, r.Consumer, r.Idle, room)
 		if err != nil {
 			return 0, false, err
 		}
 		taken, err := in.take(work, messages)
-		return taken, len(messages) == r.Batch, err
+		return taken, len(messages) == room, err
 	})
 }

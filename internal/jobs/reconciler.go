@@ -16,16 +16,23 @@ type ReconcilerStore interface {
 	QueueMark(ctx context.Context) (models.QueueMark, error)
 	UnpaidBookings(ctx context.Context, after *models.Position, limit int) ([]models.Booking, error)
 	Republish(ctx context.Context, rows []models.OutboxRow, mark models.QueueMark) error
+	LostBookings(ctx context.Context, held *models.BookingRef, slack time.Duration, limit int) ([]models.BookingRef, error)
+	PublishLost(ctx context.Context, bookings []models.BookingRef) (int, error)
 }
 
 // Reconciler sees that a queue has lost messages, Redis by a flush or an old snapshot, the one in process by a restart,
 // and writes every unpaid booking into the outbox again. Bookings whose charge was started need no message: the retrier
-// finds them.
+// finds them. A queue may also lose single messages without a sign, and a process that is gone takes its own queue along;
+// see lost.go.
 type Reconciler struct {
 	Settings // Interval: default 2 s
 	Store    ReconcilerStore
 	Queue    queue.Queue
-	Page     int // bookings read at once; default 1,000
+	Page     int           // bookings read at once; default 1,000
+	Slack    time.Duration // how much older than all that is queued a booking must be to be lost; default 30 s
+	Search   time.Duration // how often lost ones are looked for; default 10 s
+
+	suspects suspects
 }
 
 // Name is "reconciler".
@@ -34,6 +41,8 @@ func (r *Reconciler) Name() string { return "reconciler" }
 // Run compares queue and store until the context ends, the first time at once.
 func (r *Reconciler) Run(ctx context.Context) error {
 	setDefault(&r.Page, 1000)
+	setDefault(&r.Slack, 30*time.Second)
+	setDefault(&r.Search, 10*time.Second)
 	r.Settings = r.withDefaults(2 * time.Second)
 	p := polling{Settings: r.Settings, name: r.Name()}
 	return p.run(ctx, r.compare)
@@ -46,8 +55,12 @@ func (r *Reconciler) compare(ctx context.Context) (republished int, more bool, e
 		return 0, false, err
 	}
 	now, err := r.Queue.Mark(ctx)
-	if err != nil || !queue.Lost(remembered, now) {
+	if err != nil {
 		return 0, false, err
+	}
+	if !queue.Lost(remembered, now) {
+		found, err := r.search(ctx)
+		return found, false, err
 	}
 	republished, err = r.republish(ctx, remembered, now)
 	if republished > 0 { // at a first start there is nothing, and nothing to say

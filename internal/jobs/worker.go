@@ -47,7 +47,12 @@ func (w *Worker) Run(ctx context.Context) error {
 	in := intake{queue: w.Queue, payments: w.Payments, letters: w.Letters, logger: p.Logger}
 	return p.run(ctx, func(work context.Context) (int, bool, error) {
 		w.GiveWay.pause(ctx)
-		messages, err := w.Queue.Receive(work, w.Consumer, w.Batch, w.Wait)
+		room := w.Payments.Room(w.Batch)
+		if room == 0 {
+			free, err := w.Payments.ConfirmFree(work)
+			return free, false, err // what would only wait here is better left in the queue
+		}
+		messages, err := w.Queue.Receive(work, w.Consumer, room, w.Wait)
 		if err != nil {
 			return 0, false, err
 		}

@@ -69,3 +69,9 @@ func Trigrams(text string) []string {
 	}
 	return all
 }
+
+// LetterFilter narrows dead letters down; the zero value of each field lets all pass.
+type LetterFilter struct {
+	Event EventID
+	Kind  LetterKind // charge or refund
+}

@@ -175,6 +175,9 @@ type Result struct {
 	ProviderReference string
 	Reason            string // for declines and errors: safe to store and show
 	Amount            Money  // of a success: what was taken; zero where the gateway does not say
+
+	Stall      Stall         // of an outcome that is none, Unavailable say: this was no try; empty for every other
+	RetryAfter time.Duration // of a stall: how long the gateway wants to be left alone; zero when it does not say
 }
 
 // SimCharge is what the simulated gateway remembers of a charge, in the database of its mode.
@@ -245,4 +248,11 @@ type OutboxRow struct {
 	ID       BatchID
 	Event    EventID
 	Bookings []BookingID
+}
+
+// Owner tells a database from its copies, which have the same installation's id: the token is turned every few seconds by
+// whichever process of this database comes to it, and a copy does not see that.
+type Owner struct {
+	Installation    string
+	Token, Previous string // empty: never turned
 }

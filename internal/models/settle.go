@@ -107,6 +107,10 @@ func (s *EventState) chargeErred(charge *Charge, result Result) {
 		}
 		return
 	}
+	if result.Stall != "" {
+		charge.stalled(result)
+		return
+	}
 	if charge.Status == ChargeStarted && result.Outcome == Unknown {
 		charge.Status = ChargeDoubtful
 	}
@@ -144,7 +148,9 @@ func (c *SettleRefund) decide(s *EventState) Verdict {
 	}
 	r.LastError = c.Result.Reason
 	r.NextAttemptAt = s.Now.Add(c.Backoff)
-	if r.Attempts >= MaxAttempts {
+	if c.Result.Stall != "" {
+		r.Attempts = max(r.Attempts-1, 0)
+	} else if r.Attempts >= MaxAttempts {
 		s.addLetter(DeadLetter{
 			ID: letter, Kind: LetterRefund, ChargeKey: r.ChargeKey,
 			Amount: r.Amount, Attempts: r.Attempts, LastError: r.LastError,

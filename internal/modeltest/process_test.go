@@ -200,6 +200,7 @@ func (l line) Ack(ctx context.Context, messages []queue.Message) error {
 }
 
 func (l line) Mark(ctx context.Context) (models.QueueMark, error) { return l.w.queue.Mark(ctx) }
+func (l line) Oldest(ctx context.Context) (*queue.Message, error) { return l.w.queue.Oldest(ctx) }
 func (l line) Depth(ctx context.Context) (int64, error)           { return l.w.queue.Depth(ctx) }
 func (l line) Ping(ctx context.Context) error                     { return l.w.queue.Ping(ctx) }
 func (l line) Close() error                                       { return nil }

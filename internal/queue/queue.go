@@ -46,6 +46,9 @@ type Queue interface {
 	Reclaim(ctx context.Context, consumer string, minIdle time.Duration, limit int) ([]Message, error)
 	// Ack removes messages for good.
 	Ack(ctx context.Context, messages []Message) error
+	// Oldest gives the message that was published before all others that it holds, delivered and unacknowledged ones
+	// included; nil when it holds none.
+	Oldest(ctx context.Context) (*Message, error)
 	// Mark gives how far the queue has got, starting a new epoch when its data has none.
 	Mark(ctx context.Context) (models.QueueMark, error)
 	// Depth gives how many messages it holds, delivered and unacknowledged ones included.

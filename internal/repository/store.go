@@ -174,6 +174,8 @@ type Payments interface {
 
 	// DeadLetters lists dead letters by failed_at and id, oldest first. page.After holds the last one's.
 	DeadLetters(ctx context.Context, page models.Page) ([]models.DeadLetter, error)
+	// DeadLettersOf lists likewise the letters of charges and refunds that a filter lets pass.
+	DeadLettersOf(ctx context.Context, filter models.LetterFilter, page models.Page) ([]models.DeadLetter, error)
 	// CountDeadLetters tells how many dead letters there are.
 	CountDeadLetters(ctx context.Context) (int64, error)
 	// DeadLetter gives one. Error: models.ErrLetterNotFound.
@@ -221,8 +223,25 @@ type Outbox interface {
 	// Republish writes outbox rows for bookings that a queue has lost and remembers exactly the given mark, in one
 	// transaction. The zero mark leaves what is remembered.
 	Republish(ctx context.Context, rows []models.OutboxRow, mark models.QueueMark) error
+	// LostBookings lists up to limit bookings whose message a queue seems to have lost, by deadline and id: PENDING, before
+	// their deadline, without a charge, in no outbox row, made more than slack before the oldest message there is, and if they
+	// were published again, that long before it, too, and a minute ago. The oldest is that of held, a queue's (none: it is
+	// empty, and the time counts), and of all that processes have noted by NoteQueue and not forgotten. While held is a booking
+	// that is not here, nothing is lost.
+	LostBookings(ctx context.Context, held *models.BookingRef, slack time.Duration, limit int) ([]models.BookingRef, error)
+	// PublishLost writes outbox rows for those of the bookings that were not published again within a minute, notes that they
+	// were, and gives how many. Which of them a queue holds nobody looks at.
+	PublishLost(ctx context.Context, bookings []models.BookingRef) (int, error)
+	// NoteQueue notes the oldest message of a queue that one process keeps, none when it is empty. It counts for half a minute.
+	NoteQueue(ctx context.Context, member models.BatchID, oldest *models.BookingRef) error
 	// Installation names this database, for things outside it that several installations may share.
 	Installation(ctx context.Context) (string, error)
+	// Owner gives what tells this database from its copies, and TurnOwner first gives it a new token, unless it has one
+	// that is younger. Of several who turn at once one does; the others may be given what was before.
+	Owner(ctx context.Context) (models.Owner, error)
+	TurnOwner(ctx context.Context, every time.Duration) (models.Owner, error)
+	// RenewInstallation gives this database a name of its own, which no copy has, and forgets how far the queue had got.
+	RenewInstallation(ctx context.Context) (string, error)
 	// OutboxDepth gives how many rows wait.
 	OutboxDepth(ctx context.Context) (int64, error)
 }

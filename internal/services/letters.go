@@ -11,6 +11,7 @@ import (
 // LetterStore is what the use cases of dead letters need of the store.
 type LetterStore interface {
 	DeadLetters(ctx context.Context, page models.Page) ([]models.DeadLetter, error)
+	DeadLettersOf(ctx context.Context, filter models.LetterFilter, page models.Page) ([]models.DeadLetter, error)
 	DeadLetter(ctx context.Context, id models.LetterID) (models.DeadLetter, error)
 	DropMessageLetter(ctx context.Context, id models.LetterID) error
 	CloseStray(ctx context.Context, id models.LetterID) error

@@ -9,6 +9,7 @@ import (
 	"quantix/internal/boxoffice"
 	"quantix/internal/models"
 	"quantix/internal/payments"
+	"quantix/internal/payments/pace"
 	"quantix/internal/repository"
 )
 
@@ -17,12 +18,13 @@ type PaymentStore interface {
 	StartCharges(ctx context.Context, gateway string, bookings []models.BookingRef, lease time.Duration) ([]repository.Start, error)
 	DueCharges(ctx context.Context, limit int, lease time.Duration) ([]repository.Due, error)
 	DueRefunds(ctx context.Context, limit int, lease time.Duration) ([]repository.DueRefund, error)
+	UnpaidBookings(ctx context.Context, after *models.Position, limit int) ([]models.Booking, error)
 	AnyEvent(ctx context.Context, id models.EventID) (models.Event, error)
 	StrayStore
 }
 
 // PaymentObserver is told of every answer that is recorded, for metrics: kind is "charge" or "refund", outcome one of
-// models.Outcome, or "dead_letter" when a payment is given up.
+// models.Outcome, one of models.Stall when the gateway was not tried, or "dead_letter" when a payment is given up.
 type PaymentObserver interface {
 	Payment(kind, outcome string)
 }
@@ -56,6 +58,8 @@ type Payments struct {
 	inHand *slots
 	asking *slots
 	busy   work
+	pace   pace.Pacer
+	freed  atomic.Int64 // when free bookings were looked for last, Unix seconds
 	names  *names
 
 	lag atomic.Int64 // of the bookings that were started last, nanoseconds
@@ -77,7 +81,8 @@ func NewPayments(store PaymentStore, office *boxoffice.Office, gateway payments.
 	}
 	return &Payments{
 		store: store, office: office, gateway: gateway, options: o,
-		inHand: newSlots(2 * o.Concurrency), asking: newSlots(o.Concurrency), names: newNames(store.AnyEvent),
+		inHand: newSlots(2 * o.Concurrency), asking: newSlots(o.Concurrency), pace: pace.Pacer{Logger: o.Logger},
+		names: newNames(store.AnyEvent),
 	}
 }
 
@@ -259,13 +264,13 @@ func (p *Payments) settle(ctx context.Context, c *models.Charge, result models.R
 	if _, err := p.tellSettle(ctx, c, result, p.pause(c, result)); err != nil {
 		return
 	}
-	if c.Status.Trying() && c.Attempts >= models.MaxAttempts && failed(result.Outcome) {
+	if c.Status.Trying() && c.Attempts >= models.MaxAttempts && failed(result) {
 		p.gaveUp("charge", c.Reference(), c.ChargeKey, result)
 	}
 }
 
 func (p *Payments) tellSettle(ctx context.Context, c *models.Charge, result models.Result, backoff time.Duration) (models.Verdict, error) {
-	p.options.Observer.Payment("charge", string(result.Outcome))
+	p.options.Observer.Payment("charge", outcomeOf(result))
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
 	verdict, err := p.office.Tell(ctx, c.Event, &models.Settle{Charge: c.ChargeKey, Result: result, Backoff: backoff})
@@ -275,9 +280,17 @@ func (p *Payments) tellSettle(ctx context.Context, c *models.Charge, result mode
 	return verdict, err
 }
 
-// failed tells whether an outcome is no outcome: something to try again.
-func failed(o models.Outcome) bool {
-	return o == models.Unknown || o == models.Unavailable || o == models.Absent
+// failed tells whether a try had no outcome: it counts, and is something to try again.
+func failed(r models.Result) bool {
+	return r.Stall == "" && (r.Outcome == models.Unknown || r.Outcome == models.Unavailable || r.Outcome == models.Absent)
+}
+
+// outcomeOf is what metrics call an answer.
+func outcomeOf(r models.Result) string {
+	if r.Stall != "" {
+		return string(r.Stall)
+	}
+	return string(r.Outcome)
 }
 
 func (p *Payments) gaveUp(kind, reference string, key models.ChargeKey, result models.Result) {
@@ -293,6 +306,9 @@ func (p *Payments) pause(c *models.Charge, result models.Result) time.Duration {
 	if result.Outcome == models.StillOpen {
 		age := c.UpdatedAt.Sub(c.CreatedAt)
 		return min(max(p.options.RetryBase, age/4), p.options.RetryMost)
+	}
+	if result.Stall != "" {
+		return p.stallPause()
 	}
 	return repository.Backoff(p.options.RetryBase, c.Attempts, p.options.RetryMost)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"quantix/internal/models"
 	"quantix/internal/payments"
@@ -30,7 +31,11 @@ func (p *Payments) Refund(ctx context.Context) (int, error) {
 
 // takeUp takes only what there are slots for, so that a lease never runs out while its charge waits for a slot.
 func takeUp[T any](ctx context.Context, p *Payments, take func(int) ([]T, error), do func(context.Context, *T)) (int, error) {
-	n, err := p.inHand.acquire(ctx, 1, mostDue)
+	room := p.Room(mostDue)
+	if room == 0 {
+		return 0, nil
+	}
+	n, err := p.inHand.acquire(ctx, 1, room)
 	if err != nil {
 		return 0, repository.Explain(err)
 	}
@@ -101,16 +106,19 @@ func (p *Payments) refund(ctx context.Context, d *repository.DueRefund) {
 
 // settleRefund records an answer; what the store cannot take now is asked again, under the same key.
 func (p *Payments) settleRefund(ctx context.Context, r *models.Refund, result models.Result) {
-	p.options.Observer.Payment("refund", string(result.Outcome))
+	p.options.Observer.Payment("refund", outcomeOf(result))
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
 	backoff := repository.Backoff(p.options.RetryBase, r.Attempts, p.options.RetryMost)
+	if result.Stall != "" {
+		backoff = p.stallPause()
+	}
 	command := &models.SettleRefund{Charge: r.ChargeKey, Result: result, Backoff: backoff}
 	if _, err := p.office.Tell(ctx, r.Event, command); err != nil {
 		p.options.Logger.Warn("a refund is not settled yet", "reference", r.Reference(), "outcome", result.Outcome, "error", err)
 		return
 	}
-	if r.Attempts == models.MaxAttempts && result.Outcome != models.Succeeded {
+	if r.Attempts == models.MaxAttempts && result.Outcome != models.Succeeded && result.Stall == "" {
 		p.gaveUp("refund", r.Reference(), r.ChargeKey, result)
 	}
 }
@@ -122,6 +130,11 @@ func (p *Payments) ask(ctx context.Context, reference string, call func(context.
 		return models.Result{Outcome: models.Unknown, Reason: "the gateway was not asked in time"}
 	}
 	defer p.asking.release(1)
+	if !p.turn(ctx) {
+		return models.Result{Outcome: models.Unavailable, Stall: models.Throttled, Reason: "there was no room for the call at the gateway"}
+	}
+	begun := time.Now()
+	defer func() { p.pace.Note(begun, result) }()
 	ctx, cancel := context.WithTimeout(ctx, p.options.Timeout)
 	defer cancel()
 	defer func() {

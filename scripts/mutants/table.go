@@ -6,6 +6,7 @@ const (
 	postgres  = "./internal/repository/postgres/"
 	sqlite    = "./internal/repository/sqlite/"
 	services  = "./internal/services/"
+	jobs      = "./internal/jobs/"
 )
 
 // core are the rules of the domain, of the engine and of the stores.
@@ -14,6 +15,19 @@ var core = []mutant{
 		name: "reserve does not look at what is available", file: "internal/models/reserve.go",
 		old: "case quantity <= available:", new: "case true:",
 		pkg: models, tests: "TestReserve",
+	}, {
+		name: "a gateway that is away counts as a try", file: "internal/models/stall.go",
+		old: "		c.Attempts = max(c.Attempts-1, 0)\n", new: "",
+		pkg: services, tests: "TestCharge_waits_for_a_gateway",
+	}, {
+		name: "claims wait for a locked charge", file: "internal/repository/postgres/due.go",
+		old: "AND status NOT IN ('succeeded', 'declined', 'failed', 'voided') AND next_attempt_at <= coalesce($1::timestamptz, now())\n			FOR NO KEY UPDATE SKIP LOCKED",
+		new: "AND status NOT IN ('succeeded', 'declined', 'failed', 'voided') AND next_attempt_at <= coalesce($1::timestamptz, now())\n			FOR NO KEY UPDATE",
+		pkg: postgres, tests: "TestClaims_pass_over",
+	}, {
+		name: "what waits in another process's queue is lost", file: "internal/repository/sqlite/lost.go",
+		old: "	if err == nil && noted != nil && !noted.IsZero() && noted.Before(oldest) {", new: "	if false {",
+		pkg: sqlite, tests: "TestStore/Lost",
 	}, {
 		name: "a batch decides every command on the state before it", file: "internal/models/reserve.go",
 		old: "	stock.Available -= b.Quantity\n", new: "",

@@ -161,25 +161,8 @@ var around = []mutant{
 	// The stores.
 	//
 	// That a claim looks again at the lease, the time or the status of a row that it has waited for is not broken here: no test
-	// can tell. Whoever was at the row has moved it, so that its place (ctid) no longer is the one that was looked for. What
-	// is broken is both at once.
+	// can tell. Whoever was at the row has moved it, so that its place (ctid) no longer is the one that was looked for.
 	{
-		name: "a leased row is claimed by two who look at once (PostgreSQL)", file: "internal/repository/postgres/outbox.go",
-		old: `		SELECT ctid FROM outbox
-		WHERE id >= $4 AND (leased_until IS NULL OR leased_until <= coalesce($1::timestamptz, now()))
-		ORDER BY id LIMIT $2
-	), claimed AS (
-		UPDATE outbox o SET leased_until = coalesce($1::timestamptz, now()) + $3::interval
-		FROM due WHERE o.ctid = due.ctid AND (o.leased_until IS NULL OR o.leased_until <= coalesce($1::timestamptz, now()))
-`, new: `		SELECT id FROM outbox
-		WHERE id >= $4 AND (leased_until IS NULL OR leased_until <= coalesce($1::timestamptz, now()))
-		ORDER BY id LIMIT $2
-	), claimed AS (
-		UPDATE outbox o SET leased_until = coalesce($1::timestamptz, now()) + $3::interval
-		FROM due WHERE o.id = due.id
-`,
-		pkg: postgres, tests: "TestClaims",
-	}, {
 		name: "deleting a user does not wait for bookings that are being made", file: "internal/repository/postgres/users.go",
 		old: "lockUserToDelete = selectUser + ` FOR UPDATE`", new: "lockUserToDelete = selectUser + ` FOR NO KEY UPDATE`",
 		pkg: postgres, tests: "TestDeletionWaits",

@@ -19,6 +19,9 @@ import (
 type Options struct {
 	Latency     time.Duration  // of every call
 	FailureRate float64        // share of calls that fail, 0 to 1, whatever the payment method says
+	LostRate    float64        // share of answers that never arrive, 0 to 1, whatever was done for them
+	Rate        int            // calls a second that are taken, those beyond being refused unseen; 0: all
+	AwayFile    string         // while there is a file of this name, nobody is there to be called; empty: always somebody
 	Random      func() float64 // in [0, 1), safe for concurrent use; default math/rand
 	Timeout     time.Duration  // of one transaction of the ledger; default 5 s
 
@@ -32,6 +35,7 @@ type Gateway struct {
 	ledger  repository.SimLedger
 	options Options
 	entries batcher[*entry]
+	door    door
 	sender  *sender // nil: no callbacks are sent
 }
 
@@ -56,6 +60,7 @@ func New(ledger repository.SimLedger, o Options) *Gateway {
 	}
 	g := &Gateway{ledger: ledger, options: o}
 	g.entries = batcher[*entry]{run: g.write, most: mostEntries}
+	g.door = door{rate: o.Rate, awayFile: o.AwayFile}
 	if o.CallbackURL != "" {
 		g.sender = newSender(g, o)
 	}
@@ -108,6 +113,9 @@ func (g *Gateway) ask(ctx context.Context, fault models.Outcome, e *entry) model
 	if ctx.Err() != nil { // nothing was sent; a ledger that is quick would else do it all the same
 		return models.Result{Outcome: fault, Reason: "the call had no time left"}
 	}
+	if refusal := g.door.enter(time.Now()); refusal != nil {
+		return *refusal
+	}
 	if g.options.Latency > 0 && !repository.Pause(ctx, g.options.Latency) {
 		return models.Result{Outcome: models.Unknown, Reason: "the gateway did not answer in time"}
 	}
@@ -121,6 +129,8 @@ func (g *Gateway) ask(ctx context.Context, fault models.Outcome, e *entry) model
 		return models.Result{Outcome: models.Unknown, Reason: "the gateway did not answer in time"}
 	}
 	switch {
+	case g.options.LostRate > 0 && g.options.Random() < g.options.LostRate:
+		return lost(fault)
 	case e.err == nil:
 		return e.result
 	case surelyNothing(e.err):

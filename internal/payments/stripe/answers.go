@@ -41,12 +41,13 @@ func spent(err error) bool {
 // the library's, may quote whatever was sent or answered.
 func (g *Gateway) explain(ctx context.Context, operation, reference string, err error) models.Result {
 	result := meaning(ctx, err)
+	result.Stall, result.RetryAfter = stallOf(ctx, operation, err)
 	attributes := []any{"operation", operation, "reference", reference, "outcome", result.Outcome, "reason", result.Reason}
 	if e, is := errors.AsType[*api.Error](err); is {
 		attributes = append(attributes, "status", e.HTTPStatusCode, "request_id", word(e.RequestID))
 	}
 	level := g.logger.WarnContext
-	if result.Outcome == models.Declined {
+	if result.Outcome == models.Declined || result.Stall != "" { // of a stall the engine tells once, and not for each call
 		level = g.logger.DebugContext
 	}
 	level(ctx, "Stripe did not do as asked", attributes...)

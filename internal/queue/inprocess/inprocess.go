@@ -174,6 +174,25 @@ func (q *Queue) Ack(_ context.Context, messages []queue.Message) error {
 	return nil
 }
 
+// Oldest gives the oldest message that is not acknowledged.
+func (q *Queue) Oldest(context.Context) (*queue.Message, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return nil, errClosed
+	}
+	oldest := uint64(0)
+	for sequence := range q.messages {
+		if oldest == 0 || sequence < oldest {
+			oldest = sequence
+		}
+	}
+	if oldest == 0 {
+		return nil, nil
+	}
+	return &queue.Message{ID: id(oldest), Booking: q.messages[oldest].booking}, nil
+}
+
 // Mark gives how far the queue has got in this process's life.
 func (q *Queue) Mark(context.Context) (models.QueueMark, error) {
 	q.mu.Lock()

@@ -32,6 +32,7 @@ func Run(t *testing.T, open OpenFunc) {
 		"waits for the first message":                       testWait,
 		"wakes when a message comes":                        testWake,
 		"gives a dead consumer's messages to another":       testReclaim,
+		"tells its oldest message":                          testOldest,
 		"takes nothing beyond its bound":                    testBound,
 		"counts what is delivered in its bound":             testBoundCountsDelivered,
 		"marks how far it has got":                          testMark,
@@ -386,4 +387,37 @@ func collect(t *testing.T, q queue.Queue, want int) map[models.BookingRef]int {
 	}
 	group.Wait()
 	return seen
+}
+
+// testOldest: what is delivered is still held, until it is acknowledged.
+func testOldest(t *testing.T, open OpenFunc) {
+	q, refs := open(t, 10), Refs(3)
+	want := func(when string, ref *models.BookingRef) {
+		t.Helper()
+		oldest, err := q.Oldest(t.Context())
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case ref == nil && oldest != nil, ref != nil && (oldest == nil || oldest.Booking != *ref):
+			t.Errorf("%s: the oldest message is %+v, want %+v", when, oldest, ref)
+		}
+	}
+	want("empty", nil)
+	if _, err := q.Publish(t.Context(), refs); err != nil {
+		t.Fatal(err)
+	}
+	want("published", &refs[0])
+	got, err := q.Receive(t.Context(), "a", 2, patience)
+	if err != nil || len(got) != 2 {
+		t.Fatalf("received %d: %v", len(got), err)
+	}
+	want("delivered", &refs[0])
+	if err := q.Ack(t.Context(), got[:1]); err != nil {
+		t.Fatal(err)
+	}
+	want("one acknowledged", &refs[1])
+	if err := q.Ack(t.Context(), got[1:]); err != nil {
+		t.Fatal(err)
+	}
+	want("both acknowledged", &refs[2])
 }

@@ -25,3 +25,6 @@ const (
 	eventField   = "event_id"
 	bookingField = "booking_id"
 )
+
+// ownerKey holds the token of the database whose messages the stream has, as long as its workers live.
+func ownerKey(name string) string { return "{" + name + "}:owner" }

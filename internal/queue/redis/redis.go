@@ -138,6 +138,21 @@ func (q *Queue) Mark(ctx context.Context) (models.QueueMark, error) {
 	return models.QueueMark{Epoch: answer[0], LastID: answer[1]}, nil
 }
 
+// Oldest gives the stream's first message: delivered ones stay in it until they are acknowledged.
+func (q *Queue) Oldest(ctx context.Context) (*queue.Message, error) {
+	ctx, cancel := q.within(ctx, 0)
+	defer cancel()
+	first, err := q.client.XRangeN(ctx, streamKey(q.options.Stream), "-", "+", 1).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read the queue's oldest message: %w", err)
+	}
+	if len(first) == 0 {
+		return nil, nil
+	}
+	oldest := decode(first[0])
+	return &oldest, nil
+}
+
 // Depth gives the stream's length: what is acknowledged is deleted.
 func (q *Queue) Depth(ctx context.Context) (int64, error) {
 	ctx, cancel := q.within(ctx, 0)

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,6 +24,11 @@ const (
 		CROSS JOIN LATERAL (SELECT ctid, * FROM event_stock WHERE event_id = k.id OFFSET 0) s`
 	lockUsers = `SELECT u.* FROM unnest($1::uuid[]) AS k (id)
 		CROSS JOIN LATERAL (SELECT u.id, u.deleted_at IS NULL FROM users u WHERE u.id = k.id FOR KEY SHARE) u`
+	// Who takes several events never waits for a user either: whoever is being erased, or locked by hand, holds up the own
+	// events alone. A user whose row somebody else has is given without an answer.
+	lockFreeUsers = `SELECT k.id, u.alive FROM unnest($1::uuid[]) AS k (id)
+		CROSS JOIN LATERAL (SELECT FROM users WHERE id = k.id OFFSET 0) seen
+		LEFT JOIN LATERAL (SELECT deleted_at IS NULL AS alive FROM users WHERE id = k.id FOR KEY SHARE SKIP LOCKED) u ON true`
 	// Of several bookings under one key, of different events, the asked event's comes last and is the one that counts.
 	selectKeys = `SELECT ` + bookingColumns + `, k.event_id FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS k (event_id, user_id, key)
 		CROSS JOIN LATERAL (SELECT * FROM bookings WHERE user_id = k.user_id AND idempotency_key = k.key OFFSET 0) b
@@ -39,14 +45,18 @@ const (
 	freeRefs = `unnest($1::uuid[], $2::uuid[]) AS k (event_id, id)
 		CROSS JOIN LATERAL (SELECT id FROM events WHERE id = k.event_id FOR NO KEY UPDATE SKIP LOCKED) e`
 	lockFreeCharges = `SELECT ` + chargeColumns + `, p.ctid FROM ` + freeRefs + ` CROSS JOIN LATERAL
-		(SELECT ctid, * FROM payments WHERE event_id = e.id AND booking_id = k.id ORDER BY n FOR NO KEY UPDATE) p`
+		(SELECT ctid, * FROM payments WHERE event_id = e.id AND booking_id = k.id ORDER BY n FOR NO KEY UPDATE SKIP LOCKED) p`
 	lockFreeRefunds = `SELECT ` + refundColumns + `, r.ctid FROM ` + freeRefs + ` CROSS JOIN LATERAL
-		(SELECT ctid, * FROM refunds WHERE event_id = e.id AND booking_id = k.id ORDER BY n FOR NO KEY UPDATE) r`
+		(SELECT ctid, * FROM refunds WHERE event_id = e.id AND booking_id = k.id ORDER BY n FOR NO KEY UPDATE SKIP LOCKED) r`
+	// How many there are shows whose are somebody else's.
+	countMoney = `SELECT k.event_id, (SELECT count(*) FROM payments WHERE event_id = k.event_id AND booking_id = k.id)
+		+ (SELECT count(*) FROM refunds WHERE event_id = k.event_id AND booking_id = k.id) FROM unnest($1::uuid[], $2::uuid[]) AS k (event_id, id)`
 )
 
 // readStates makes the first round trip: the locks, the clock, and what is needed.
 func (s *Store) readStates(ctx context.Context, conn *pgxpool.Conn, p party) error {
-	batch, read := &pgx.Batch{}, deskReader{party: p, users: map[models.UserID]bool{}}
+	batch := &pgx.Batch{}
+	read := deskReader{party: p, users: map[models.UserID]bool{}, locked: map[models.UserID]bool{}, money: map[models.EventID]int64{}}
 	batch.Queue("BEGIN")
 	read.queueEvents(batch)
 	if s.options.Clock == nil {
@@ -61,7 +71,7 @@ func (s *Store) readStates(ctx context.Context, conn *pgxpool.Conn, p party) err
 	}
 	for _, v := range p.visits {
 		v.state.Now, v.state.Users = instant(read.now), read.users
-		v.held = v.held || p.waits
+		v.held = p.waits || v.held && !read.misses(v)
 	}
 	return nil
 }
@@ -71,6 +81,18 @@ type deskReader struct {
 	party
 	now   time.Time
 	users map[models.UserID]bool
+
+	// Of a party that does not wait: what others have.
+	locked map[models.UserID]bool
+	money  map[models.EventID]int64 // how many charges and refunds there are of what is needed
+}
+
+// misses tells whether something that a visit needs was locked by somebody else, and so was not read.
+func (r *deskReader) misses(v *visit) bool {
+	if r.money[v.event] > int64(len(v.charges)+len(v.refunds)) {
+		return true
+	}
+	return slices.ContainsFunc(v.need.Users, func(id models.UserID) bool { return r.locked[id] })
 }
 
 func (r *deskReader) queueEvents(batch *pgx.Batch) {
@@ -93,7 +115,11 @@ func (r *deskReader) queueNeeds(batch *pgx.Batch) {
 		users = append(users, v.need.Users...)
 	}
 	if len(users) > 0 {
-		batch.Queue(lockUsers, uuids(ordered(users))).Query(r.readUsers)
+		if r.waits {
+			batch.Queue(lockUsers, uuids(ordered(users))).Query(r.readUsers)
+		} else {
+			batch.Queue(lockFreeUsers, uuids(ordered(users))).Query(r.readUsers)
+		}
 	}
 	if events, users, keys := r.keys(); len(keys) > 0 {
 		batch.Queue(selectKeys, events, users, keys).Query(r.readKeys)
@@ -108,6 +134,9 @@ func (r *deskReader) queueNeeds(batch *pgx.Batch) {
 		}
 		batch.Queue(charges, events, ids).Query(r.readCharges)
 		batch.Queue(refunds, events, ids).Query(r.readRefunds)
+		if !r.waits {
+			batch.Queue(countMoney, events, ids).Query(r.countMoney)
+		}
 	}
 }
 
@@ -169,12 +198,24 @@ func (r *deskReader) readStock(rows pgx.Rows) error {
 
 func (r *deskReader) readUsers(rows pgx.Rows) error {
 	var id models.UserID
-	var exists bool
+	var exists pgtype.Bool
 	for rows.Next() {
 		if err := rows.Scan((*[16]byte)(&id), &exists); err != nil {
 			return err
 		}
-		r.users[id] = exists
+		r.users[id], r.locked[id] = exists.Bool, !exists.Valid
+	}
+	return rows.Err()
+}
+
+func (r *deskReader) countMoney(rows pgx.Rows) error {
+	var event models.EventID
+	var n int64
+	for rows.Next() {
+		if err := rows.Scan((*[16]byte)(&event), &n); err != nil {
+			return err
+		}
+		r.money[event] += n
 	}
 	return rows.Err()
 }

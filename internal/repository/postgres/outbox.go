@@ -8,24 +8,28 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"quantix/internal/models"
 )
 
-// The rows to lease are looked for without a lock. The UPDATE, which knows their places, waits for whoever is at one of
-// them and looks again at its lease, so that each row goes to one caller.
-const claimOutbox = `
-	WITH due AS MATERIALIZED (
-		SELECT ctid FROM outbox
-		WHERE id >= $4 AND (leased_until IS NULL OR leased_until <= coalesce($1::timestamptz, now()))
-		ORDER BY id LIMIT $2
-	), claimed AS (
+// As for charges (see dueCharges): looked for without a lock, and leased event by event, passing over what is locked.
+const (
+	dueOutbox = `
+		SELECT ctid, event_id FROM outbox
+		WHERE id >= $2 AND (leased_until IS NULL OR leased_until <= coalesce($1::timestamptz, now()))
+		ORDER BY id LIMIT $3 OFFSET $4`
+	claimOutbox = `
+		WITH free AS MATERIALIZED (
+			SELECT ctid FROM outbox WHERE ctid = ANY($2::tid[]) AND event_id = $4
+				AND (leased_until IS NULL OR leased_until <= coalesce($1::timestamptz, now()))
+			FOR NO KEY UPDATE SKIP LOCKED
+		)
 		UPDATE outbox o SET leased_until = coalesce($1::timestamptz, now()) + $3::interval
-		FROM due WHERE o.ctid = due.ctid AND (o.leased_until IS NULL OR o.leased_until <= coalesce($1::timestamptz, now()))
-		RETURNING o.id, o.event_id, o.booking_ids
-	)
-	SELECT id, event_id, booking_ids FROM claimed ORDER BY id`
+		FROM free WHERE o.ctid = free.ctid AND o.event_id = $4
+		RETURNING o.id, o.event_id, o.booking_ids`
+)
 
 // firstOutbox finds the first row that is there, leased or not: what is before it is gone, but for what comes late.
 const firstOutbox = `SELECT id FROM outbox WHERE id >= $1 ORDER BY id LIMIT 1`
@@ -38,21 +42,34 @@ const outboxLateness = 5 * time.Second
 func (s *Store) ClaimOutbox(ctx context.Context, limit int, lease time.Duration) (list []models.OutboxRow, err error) {
 	from := s.polls.outbox.from(uuid(models.BatchID{}))
 	var first []models.BatchID
-	batch := &pgx.Batch{}
-	batch.Queue(claimOutbox, s.now(), limit, lease, from).Query(func(rows pgx.Rows) (err error) {
-		list, err = collect(rows, nil, scanOutbox)
-		return err
+	mark := func(batch *pgx.Batch) {
+		batch.Queue(firstOutbox, from).Query(func(rows pgx.Rows) (err error) {
+			first, err = collect[models.BatchID](rows, nil, scanID)
+			return err
+		})
+	}
+	err = s.claim(ctx, "claim outbox rows", limit, claims{
+		look: func(batch *pgx.Batch, skip int) *pgx.QueuedQuery {
+			defer mark(batch)
+			return batch.Queue(dueOutbox, s.now(), from, limit, skip)
+		},
+		take: func(batch *pgx.Batch, event pgtype.UUID, places []pgtype.TID) {
+			batch.Queue(claimOutbox, s.now(), places, lease, event).Query(func(rows pgx.Rows) error {
+				leased, err := collect(rows, nil, scanOutbox)
+				list = append(list, leased...)
+				return err
+			})
+		},
+		then: mark,
+		had:  func() int { return len(list) },
 	})
-	batch.Queue(firstOutbox, from).Query(func(rows pgx.Rows) (err error) {
-		first, err = collect[models.BatchID](rows, nil, scanID)
-		return err
-	})
-	if err := s.inBatch(ctx, s.desk, batch, "claim outbox rows"); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	if len(first) > 0 {
 		s.polls.outbox.set(uuid(before(first[0], outboxLateness)))
 	}
+	slices.SortFunc(list, func(a, b models.OutboxRow) int { return a.ID.Compare(b.ID) })
 	return list, nil
 }
 

@@ -146,115 +146,6 @@ func starts(asked []models.BookingRef, found map[models.BookingRef]*models.Booki
 	return list
 }
 
-// What is due is looked for without a lock. The UPDATE, which knows the rows' places, waits for whoever is at one of them
-// and then looks again at its status (told by what it is not, see insertCharges) and its time, so that each goes to one
-// caller.
-const (
-	claimCharges = `
-		WITH due AS MATERIALIZED (
-			SELECT ctid, event_id, booking_id, n FROM payments
-			WHERE status IN ('started', 'doubtful', 'pending', 'unknown')
-				AND next_attempt_at >= ` + aroundMark + ` AND next_attempt_at <= coalesce($1::timestamptz, now())
-			ORDER BY next_attempt_at LIMIT $4
-		), sorted AS MATERIALIZED (SELECT * FROM due ORDER BY event_id, booking_id, n
-		), claimed AS (
-			UPDATE payments p SET next_attempt_at = coalesce($1::timestamptz, now()) + $3::interval,
-				attempts = p.attempts + CASE WHEN p.status IN ('started', 'doubtful') THEN 1 ELSE 0 END,
-				updated_at = coalesce($1::timestamptz, now())
-			FROM sorted d WHERE p.ctid = d.ctid
-				AND p.status NOT IN ('succeeded', 'declined', 'failed', 'voided') AND p.next_attempt_at <= coalesce($1::timestamptz, now())
-			RETURNING p.*
-		)
-		SELECT ` + bookingColumns + `, ` + chargeColumns + `,
-			b.status = 'PENDING' AND b.payment_deadline > coalesce($1::timestamptz, now())
-				AND (SELECT e.cancelled_at FROM events e WHERE e.id = b.event_id) IS NULL
-		FROM claimed p CROSS JOIN LATERAL
-			(SELECT * FROM bookings WHERE event_id = p.event_id AND id = p.booking_id OFFSET 0) b
-		ORDER BY p.event_id, p.booking_id, p.n`
-	claimRefunds = `
-		WITH due AS MATERIALIZED (
-			SELECT ctid, event_id, booking_id, n FROM refunds
-			WHERE status = 'pending' AND next_attempt_at <= coalesce($1::timestamptz, now())
-			ORDER BY next_attempt_at LIMIT $2
-		), sorted AS MATERIALIZED (SELECT * FROM due ORDER BY event_id, booking_id, n
-		), claimed AS (
-			UPDATE refunds r SET next_attempt_at = coalesce($1::timestamptz, now()) + $3::interval,
-				attempts = r.attempts + 1, updated_at = coalesce($1::timestamptz, now())
-			FROM sorted d WHERE r.ctid = d.ctid
-				AND r.status <> 'succeeded' AND r.next_attempt_at <= coalesce($1::timestamptz, now())
-			RETURNING r.*
-		)
-		SELECT ` + bookingColumns + `, ` + refundColumns + `
-		FROM claimed r CROSS JOIN LATERAL
-			(SELECT * FROM bookings WHERE event_id = r.event_id AND id = r.booking_id OFFSET 0) b
-		ORDER BY r.event_id, r.booking_id, r.n`
-)
-
-const (
-	// firstDue finds the first charge that is still due, and gives the time when there is none: what is before it is
-	// taken, but for what comes late. It does not look further, where those are that have just been started and made.
-	firstDue = `
-		SELECT coalesce((SELECT next_attempt_at FROM payments
-			WHERE status IN ('started', 'doubtful', 'pending', 'unknown')
-				AND next_attempt_at >= ` + aroundMark + ` AND next_attempt_at <= coalesce($1::timestamptz, now())
-			ORDER BY next_attempt_at LIMIT 1), $1, now())`
-	// Two seconds are more than a transaction takes from its reading of the clock, by which it makes a charge due at once,
-	// to its end. When the clock was set back, the mark is of no use.
-	aroundMark = `least($2::timestamptz, coalesce($1::timestamptz, now())) - interval '2 seconds'`
-)
-
-// DueCharges takes up to limit open charges whose next_attempt_at has come; each goes to one caller only.
-func (s *Store) DueCharges(ctx context.Context, limit int, lease time.Duration) (list []repository.Due, err error) {
-	from := s.polls.charges.from(timeOr(time.Time{}, pgtype.NegativeInfinity))
-	var first time.Time
-	batch := &pgx.Batch{}
-	batch.Queue(claimCharges, s.now(), from, lease, limit).Query(func(rows pgx.Rows) (err error) {
-		list, err = collect(rows, nil, scanDue)
-		return err
-	})
-	batch.Queue(firstDue, s.now(), from).QueryRow(func(row pgx.Row) error { return row.Scan(&first) })
-	if err := s.inBatch(ctx, s.desk, batch, "take up due charges"); err != nil {
-		return nil, err
-	}
-	s.polls.charges.set(pgtype.Timestamptz{Time: first, Valid: true})
-	return list, nil
-}
-
-func scanDue(row pgx.Row, d *repository.Due) error {
-	var sum amount
-	var currency string
-	c := &d.Charge
-	if err := scanBooking(row, &d.Booking, append(chargeTargets(c, &sum, &currency), &d.Chargeable)...); err != nil {
-		return err
-	}
-	utc(&c.NextAttemptAt, &c.CreatedAt, &c.UpdatedAt)
-	return money(&c.Amount, sum, currency)
-}
-
-// DueRefunds takes up to limit pending refunds whose next_attempt_at has come; each goes to one caller only.
-func (s *Store) DueRefunds(ctx context.Context, limit int, lease time.Duration) (list []repository.DueRefund, err error) {
-	batch := &pgx.Batch{}
-	batch.Queue(claimRefunds, s.now(), limit, lease).Query(func(rows pgx.Rows) (err error) {
-		list, err = collect(rows, nil, scanDueRefund)
-		return err
-	})
-	if err := s.inBatch(ctx, s.desk, batch, "take up due refunds"); err != nil {
-		return nil, err
-	}
-	return list, nil
-}
-
-func scanDueRefund(row pgx.Row, d *repository.DueRefund) error {
-	var sum amount
-	var currency string
-	r := &d.Refund
-	if err := scanBooking(row, &d.Booking, refundTargets(r, &sum, &currency)...); err != nil {
-		return err
-	}
-	utc(&r.NextAttemptAt, &r.CreatedAt, &r.UpdatedAt)
-	return money(&r.Amount, sum, currency)
-}
-
 const (
 	selectCharges = `SELECT ` + chargeColumns + ` FROM payments p WHERE p.event_id = $1 AND p.booking_id = $2 ORDER BY p.n`
 	selectRefunds = `SELECT ` + refundColumns + ` FROM refunds r WHERE r.event_id = $1 AND r.booking_id = $2 ORDER BY r.n`
@@ -318,6 +209,9 @@ const (
 	selectLetters = `SELECT ` + letterColumns + ` FROM ` + allLetters + ` WHERE (failed_at, id) > ($1, $2) ORDER BY failed_at, id LIMIT $3`
 	selectLetter  = `SELECT ` + letterColumns + ` FROM ` + allLetters + ` WHERE id = $1`
 	countLetters  = `SELECT (SELECT count(*) FROM dead_letters) + (SELECT count(*) FROM strays WHERE failed_at IS NOT NULL)`
+	// The filter's event is null, and its kind empty, where all are asked for.
+	selectLettersOf = `SELECT ` + letterColumns + ` FROM dead_letters WHERE (failed_at, id) > ($1, $2) AND kind <> 'message'
+		AND ($4::uuid IS NULL OR event_id = $4) AND ($5 = '' OR kind = $5) ORDER BY failed_at, id LIMIT $3`
 )
 
 // DeadLetters lists dead letters by failed_at and id, oldest first.
@@ -329,6 +223,20 @@ func (s *Store) DeadLetters(ctx context.Context, page models.Page) ([]models.Dea
 	rows, err := s.read.Query(ctx, selectLetters, timeOr(after.Time, pgtype.NegativeInfinity), uuid(after.ID), page.Limit)
 	list, err := collect(rows, err, scanLetter)
 	return list, wrap("list dead letters", err)
+}
+
+// DeadLettersOf lists the letters of charges and refunds that a filter lets pass, oldest first.
+func (s *Store) DeadLettersOf(ctx context.Context, filter models.LetterFilter, page models.Page) ([]models.DeadLetter, error) {
+	var after models.Position
+	if page.After != nil {
+		after = *page.After
+	}
+	event := uuid(filter.Event)
+	event.Valid = filter.Event != (models.EventID{})
+	rows, err := s.read.Query(ctx, selectLettersOf, timeOr(after.Time, pgtype.NegativeInfinity), uuid(after.ID), page.Limit,
+		event, string(filter.Kind))
+	list, err := collect(rows, err, scanLetter)
+	return list, wrap("list a kind of dead letters", err)
 }
 
 // CountDeadLetters tells how many dead letters there are.

@@ -117,6 +117,7 @@ var letterRules = rules{
 	},
 
 	"are_listed_oldest_first_in_stable_pages": listLetters,
+	"are_listed_by_event_and_kind":            listLettersOf,
 
 	"one_is_read_by_its_id": func(t *testing.T, s *shop) {
 		event, user := s.event(), s.user()
@@ -205,6 +206,44 @@ func givenUp(t *testing.T, s *shop) {
 		if _, err = s.DeadLetter(s.ctx(), id); !errors.Is(err, models.ErrLetterNotFound) {
 			t.Errorf("after the discard the letter's reading gave %v", err)
 		}
+	}
+}
+
+// listLettersOf: a filter lets pass the letters of one event, of one kind, of both, or all but those of messages.
+func listLettersOf(t *testing.T, s *shop) {
+	user := s.user()
+	given := func() (models.EventID, models.LetterID) {
+		event := s.event()
+		key := s.exhausted(s.book(event, user, 1)).ChargeKey
+		s.settle(key, models.Unavailable)
+		return event.ID, key.LetterID(models.LetterCharge)
+	}
+	first, firstLetter := given()
+	second, secondLetter := given()
+	s.ok("keeping a message", s.AddMessageLetter(s.ctx(), models.DeadLetter{ID: models.NewID[models.LetterID](), Kind: models.LetterMessage, Attempts: 1}))
+	for _, test := range []struct {
+		filter models.LetterFilter
+		want   []models.LetterID
+	}{
+		{models.LetterFilter{}, []models.LetterID{firstLetter, secondLetter}},
+		{models.LetterFilter{Kind: models.LetterCharge}, []models.LetterID{firstLetter, secondLetter}},
+		{models.LetterFilter{Kind: models.LetterRefund}, nil},
+		{models.LetterFilter{Event: second}, []models.LetterID{secondLetter}},
+		{models.LetterFilter{Event: first, Kind: models.LetterCharge}, []models.LetterID{firstLetter}},
+		{models.LetterFilter{Event: models.NewID[models.EventID]()}, nil},
+	} {
+		var got []models.LetterID
+		page := models.Page{Limit: 1}
+		for {
+			list, err := s.DeadLettersOf(s.ctx(), test.filter, page)
+			s.ok("listing letters of a filter", err)
+			if len(list) == 0 {
+				break
+			}
+			got = append(got, list[0].ID)
+			page.After = &models.Position{Time: list[0].FailedAt, ID: list[0].ID}
+		}
+		same(t, fmt.Sprintf("the letters of %+v", test.filter), got, test.want)
 	}
 }
 

@@ -46,6 +46,7 @@ func Run(t *testing.T, open func(t *testing.T, clock func() time.Time) Store) {
 		"Bookings":  bookingRules,
 		"Payments":  paymentRules,
 		"Outbox":    outboxRules,
+		"Lost":      lostRules,
 		"Audit":     auditRules,
 		"SimLedger": simRules,
 		"Store":     storeRules,

@@ -31,6 +31,20 @@ func (s *Store) DeadLetters(ctx context.Context, page models.Page) ([]models.Dea
 		args{microsOr(after.Time, first), after.ID[:], int64(page.Limit)}, readLetter)
 }
 
+// The filter's event is an empty blob, and its kind an empty text, where all are asked for.
+const selectLettersOf = `SELECT ` + letterColumns + ` FROM dead_letters WHERE (failed_at, id) > (?, ?) AND kind <> 'message'
+	AND (?4 = x'' OR event_id = ?4) AND (?5 = '' OR kind = ?5) ORDER BY failed_at, id LIMIT ?3`
+
+// DeadLettersOf lists the letters of charges and refunds that a filter lets pass, oldest first.
+func (s *Store) DeadLettersOf(ctx context.Context, filter models.LetterFilter, page models.Page) ([]models.DeadLetter, error) {
+	after, event := position(page), []byte{}
+	if filter.Event != (models.EventID{}) {
+		event = filter.Event[:]
+	}
+	return list(ctx, s, "list a kind of dead letters", selectLettersOf,
+		args{microsOr(after.Time, first), after.ID[:], int64(page.Limit), event, string(filter.Kind)}, readLetter)
+}
+
 // CountDeadLetters tells how many dead letters there are.
 func (s *Store) CountDeadLetters(ctx context.Context) (n int64, err error) {
 	err = s.readers.do(ctx, func(c *conn) error {

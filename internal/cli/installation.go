@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+
+	"quantix/internal/config"
+	"quantix/internal/queue"
+	"quantix/internal/repository"
+)
+
+// runInstallation shows the database's name, or gives it a new one.
+func runInstallation(ctx context.Context, p Program, args []string) error {
+	verb, args := cutVerb(args)
+	fs := flag.NewFlagSet("installation", flag.ContinueOnError)
+	yes := fs.Bool("yes", false, "new: this database is a copy, and no program works on it now")
+	c, err := p.load(fs, args)
+	if err != nil {
+		return err
+	}
+	if verb != "" && verb != "new" || fs.NArg() > 0 {
+		return usageError("installation takes nothing, or new --yes")
+	}
+	if verb == "new" && !*yes {
+		return errors.New("installation new is for a copy of a database: stop the programs that work on the copy, then say --yes")
+	}
+	mode := reading
+	if verb == "new" {
+		mode = writing
+	}
+	store, err := openStore(ctx, p, c, mode)
+	if err != nil {
+		return err
+	}
+	name, err := store.Installation(ctx)
+	if err == nil && verb == "new" {
+		name, err = store.RenewInstallation(ctx)
+	}
+	if err == nil {
+		fmt.Fprintln(p.Stdout, name)
+	}
+	return errors.Join(err, store.Close())
+}
+
+// guarded keeps a copy of a database from the messages of its original, where both may reach the same queue.
+func guarded(q queue.Queue, a *app, installation string) queue.Queue {
+	shared, is := q.(queue.Shared)
+	if !is {
+		return q
+	}
+	return &queue.Guard{Shared: shared, Installation: installation, Turn: a.store.TurnOwner, Logger: a.logger}
+}
+
+// examineOwner tells whether the queue is another database's, of which this one is a copy or which is a copy of it.
+func examineOwner(ctx context.Context, p Program, c config.Config, store repository.Store) bool {
+	owner, err := store.Owner(ctx)
+	if err != nil || c.Queue() == config.InProcess {
+		return finding(p, "installation "+owner.Installation, err, "the schema may be damaged")
+	}
+	q, err := openQueue(c, owner.Installation)
+	if err != nil {
+		return true // said about the queue itself
+	}
+	defer q.Close()
+	shared, is := q.(queue.Shared)
+	if !is {
+		return true
+	}
+	token, err := shared.Registered(ctx)
+	if err != nil {
+		return true
+	}
+	if token != "" && token != owner.Token && token != owner.Previous {
+		if owner, err = store.Owner(ctx); err == nil && token != owner.Token && token != owner.Previous {
+			err = queue.ErrForeign
+		}
+	}
+	return finding(p, "installation "+owner.Installation, err,
+		"if this database is a copy, stop its programs and give it an id of its own: quantix installation new --yes")
+}

@@ -1,0 +1,40 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+
+	"quantix/internal/models"
+)
+
+// lettersRetry narrows down which dead letters are retried.
+type lettersRetry struct {
+	EventID models.EventID    `query:"event_id" doc:"Only this event's."`
+	Kind    models.LetterKind `query:"kind" enum:"charge,refund" doc:"Only charges, or only refunds."`
+}
+
+// retriedBody tells what became of the letters.
+type retriedBody struct {
+	Retried int  `json:"retried" doc:"How many begin a new round of attempts."`
+	Refused int  `json:"refused" doc:"How many stay as they are, because their bookings no longer wait for the payment."`
+	More    bool `json:"more" doc:"There may be more: call again."`
+}
+
+type retriedOutput struct{ Body retriedBody }
+
+func (h *letters) registerRetryAll(a *api) {
+	register(a, operation{
+		id: "retry-dead-letters", method: http.MethodPost, path: lettersPath + "/retry", tag: "payments",
+		summary: "Try all given-up payments again",
+		detail:  "As for each alone; without a filter, all of them. Messages that cannot be read are left out.", status: http.StatusAccepted,
+		errors: []*models.Error{models.ErrOutcomeUnknown},
+	}, h.retryAll)
+}
+
+func (h *letters) retryAll(ctx context.Context, in *lettersRetry) (*retriedOutput, error) {
+	done, err := h.letters.RetryAll(ctx, models.LetterFilter{Event: in.EventID, Kind: in.Kind})
+	if err != nil {
+		return nil, err
+	}
+	return &retriedOutput{Body: retriedBody(done)}, nil
+}

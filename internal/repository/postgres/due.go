@@ -1,0 +1,146 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"quantix/internal/repository"
+)
+
+// What is due is looked for without a lock, and then taken event by event, in one order, by statements of one event each:
+// those skip what somebody else has locked, so that one row in a long transaction never holds up the others; and look
+// again at a row's status (told by what it is not, see insertCharges) and time, so that each goes to one caller.
+const (
+	// The rows' places in claims are those of the look; whoever has changed one since has moved it on.
+	dueCharges = `
+		SELECT ctid, event_id FROM payments
+		WHERE status IN ('started', 'doubtful', 'pending', 'unknown')
+			AND next_attempt_at >= ` + aroundMark + ` AND next_attempt_at <= coalesce($1::timestamptz, now())
+		ORDER BY next_attempt_at LIMIT $3 OFFSET $4`
+	claimCharges = `
+		WITH free AS MATERIALIZED (
+			SELECT ctid FROM payments WHERE ctid = ANY($2::tid[]) AND event_id = $4
+				AND status NOT IN ('succeeded', 'declined', 'failed', 'voided') AND next_attempt_at <= coalesce($1::timestamptz, now())
+			FOR NO KEY UPDATE SKIP LOCKED
+		), claimed AS (
+			UPDATE payments p SET next_attempt_at = coalesce($1::timestamptz, now()) + $3::interval,
+				attempts = p.attempts + CASE WHEN p.status IN ('started', 'doubtful') THEN 1 ELSE 0 END,
+				updated_at = coalesce($1::timestamptz, now())
+			FROM free WHERE p.ctid = free.ctid AND p.event_id = $4
+			RETURNING p.*
+		)
+		SELECT ` + bookingColumns + `, ` + chargeColumns + `,
+			b.status = 'PENDING' AND b.payment_deadline > coalesce($1::timestamptz, now())
+				AND (SELECT e.cancelled_at FROM events e WHERE e.id = b.event_id) IS NULL
+		FROM claimed p CROSS JOIN LATERAL
+			(SELECT * FROM bookings WHERE event_id = p.event_id AND id = p.booking_id OFFSET 0) b
+		ORDER BY p.booking_id, p.n`
+	dueRefunds = `
+		SELECT ctid, event_id FROM refunds
+		WHERE status = 'pending' AND next_attempt_at <= coalesce($1::timestamptz, now())
+		ORDER BY next_attempt_at LIMIT $2 OFFSET $3`
+	claimRefunds = `
+		WITH free AS MATERIALIZED (
+			SELECT ctid FROM refunds WHERE ctid = ANY($2::tid[]) AND event_id = $4
+				AND status <> 'succeeded' AND next_attempt_at <= coalesce($1::timestamptz, now())
+			FOR NO KEY UPDATE SKIP LOCKED
+		), claimed AS (
+			UPDATE refunds r SET next_attempt_at = coalesce($1::timestamptz, now()) + $3::interval,
+				attempts = r.attempts + 1, updated_at = coalesce($1::timestamptz, now())
+			FROM free WHERE r.ctid = free.ctid AND r.event_id = $4
+			RETURNING r.*
+		)
+		SELECT ` + bookingColumns + `, ` + refundColumns + `
+		FROM claimed r CROSS JOIN LATERAL
+			(SELECT * FROM bookings WHERE event_id = r.event_id AND id = r.booking_id OFFSET 0) b
+		ORDER BY r.booking_id, r.n`
+)
+
+const (
+	// firstDue finds the first charge that is still due, and gives the time when there is none: what is before it is
+	// taken, but for what comes late. It does not look further, where those are that have just been started and made.
+	firstDue = `
+		SELECT coalesce((SELECT next_attempt_at FROM payments
+			WHERE status IN ('started', 'doubtful', 'pending', 'unknown')
+				AND next_attempt_at >= ` + aroundMark + ` AND next_attempt_at <= coalesce($1::timestamptz, now())
+			ORDER BY next_attempt_at LIMIT 1), $1, now())`
+	// Two seconds are more than a transaction takes from its reading of the clock, by which it makes a charge due at once,
+	// to its end. When the clock was set back, the mark is of no use.
+	aroundMark = `least($2::timestamptz, coalesce($1::timestamptz, now())) - interval '2 seconds'`
+)
+
+// DueCharges takes up to limit open charges whose next_attempt_at has come; each goes to one caller only.
+func (s *Store) DueCharges(ctx context.Context, limit int, lease time.Duration) (list []repository.Due, err error) {
+	from := s.polls.charges.from(timeOr(time.Time{}, pgtype.NegativeInfinity))
+	var first time.Time
+	mark := func(batch *pgx.Batch) {
+		batch.Queue(firstDue, s.now(), from).QueryRow(func(row pgx.Row) error { return row.Scan(&first) })
+	}
+	err = s.claim(ctx, "take up due charges", limit, claims{
+		look: func(batch *pgx.Batch, skip int) *pgx.QueuedQuery {
+			defer mark(batch)
+			return batch.Queue(dueCharges, s.now(), from, limit, skip)
+		},
+		take: func(batch *pgx.Batch, event pgtype.UUID, places []pgtype.TID) {
+			batch.Queue(claimCharges, s.now(), places, lease, event).Query(func(rows pgx.Rows) error {
+				taken, err := collect(rows, nil, scanDue)
+				list = append(list, taken...)
+				return err
+			})
+		},
+		then: mark,
+		had:  func() int { return len(list) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.polls.charges.set(pgtype.Timestamptz{Time: first, Valid: true})
+	return list, nil
+}
+
+func scanDue(row pgx.Row, d *repository.Due) error {
+	var sum amount
+	var currency string
+	c := &d.Charge
+	if err := scanBooking(row, &d.Booking, append(chargeTargets(c, &sum, &currency), &d.Chargeable)...); err != nil {
+		return err
+	}
+	utc(&c.NextAttemptAt, &c.CreatedAt, &c.UpdatedAt)
+	return money(&c.Amount, sum, currency)
+}
+
+// DueRefunds takes up to limit pending refunds whose next_attempt_at has come; each goes to one caller only.
+func (s *Store) DueRefunds(ctx context.Context, limit int, lease time.Duration) (list []repository.DueRefund, err error) {
+	err = s.claim(ctx, "take up due refunds", limit, claims{
+		look: func(batch *pgx.Batch, skip int) *pgx.QueuedQuery {
+			return batch.Queue(dueRefunds, s.now(), limit, skip)
+		},
+		take: func(batch *pgx.Batch, event pgtype.UUID, places []pgtype.TID) {
+			batch.Queue(claimRefunds, s.now(), places, lease, event).Query(func(rows pgx.Rows) error {
+				taken, err := collect(rows, nil, scanDueRefund)
+				list = append(list, taken...)
+				return err
+			})
+		},
+		then: func(*pgx.Batch) {},
+		had:  func() int { return len(list) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+func scanDueRefund(row pgx.Row, d *repository.DueRefund) error {
+	var sum amount
+	var currency string
+	r := &d.Refund
+	if err := scanBooking(row, &d.Booking, refundTargets(r, &sum, &currency)...); err != nil {
+		return err
+	}
+	utc(&r.NextAttemptAt, &r.CreatedAt, &r.UpdatedAt)
+	return money(&r.Amount, sum, currency)
+}

@@ -1,0 +1,131 @@
+package postgres_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"quantix/internal/models"
+	"quantix/internal/repository/postgres"
+)
+
+// lockRows has somebody else lock the rows of a statement until they are released, or the test ends.
+func (b *bundle) lockRows(t *testing.T, statement string, arguments ...any) (release func()) {
+	t.Helper()
+	tx, err := b.connect(t).Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), statement, arguments...); err != nil {
+		t.Fatal(err)
+	}
+	release = sync.OnceFunc(func() { _ = tx.Rollback(context.Background()) })
+	t.Cleanup(release)
+	return release
+}
+
+// Claims pass over a row that somebody else has locked: the others of its event, and of all events, go on.
+func TestClaims_pass_over_a_locked_row(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	user := b.user(t)
+	var refs []models.BookingRef
+	for range 2 {
+		event := b.event(t, 10)
+		for range 2 {
+			booking := reserve(user.ID, 1)
+			b.must(t, event.ID, booking)
+			refs = append(refs, models.BookingRef{Event: event.ID, Booking: booking.Booking})
+		}
+	}
+	b.lockRows(t, "SELECT FROM outbox WHERE event_id = $1 ORDER BY id LIMIT 1 FOR UPDATE", refs[0].Event.String())
+	rows, err := b.ClaimOutbox(t.Context(), 10, time.Minute)
+	if err != nil || len(rows) != 3 {
+		t.Errorf("claimed %d of 4 outbox rows, one of them locked: %v", len(rows), err)
+	}
+	if _, err := b.StartCharges(t.Context(), "simulated", refs, 0); err != nil {
+		t.Fatal(err)
+	}
+	b.lockRows(t, "SELECT FROM payments WHERE booking_id = $1 FOR UPDATE", refs[0].Booking.String())
+	due, err := b.DueCharges(t.Context(), 10, time.Minute)
+	if err != nil || len(due) != 3 {
+		t.Errorf("took up %d of 4 charges, one of them locked: %v", len(due), err)
+	}
+	for _, ref := range refs {
+		key := models.FirstCharge(ref)
+		if ref == refs[0] {
+			continue // its settlement waits
+		}
+		b.must(t, ref.Event, &models.Settle{Charge: key, Result: models.Result{Outcome: models.Succeeded}}, &models.Cancel{Booking: ref.Booking})
+	}
+	b.lockRows(t, "SELECT FROM refunds WHERE booking_id = $1 FOR UPDATE", refs[1].Booking.String())
+	refunds, err := b.DueRefunds(t.Context(), 10, time.Minute)
+	if err != nil || len(refunds) != 2 {
+		t.Errorf("took up %d of 3 refunds, one of them locked: %v", len(refunds), err)
+	}
+}
+
+// However many of the oldest are locked, those behind them are found.
+func TestClaims_look_behind_what_is_locked(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	event, user := b.event(t, 100), b.user(t)
+	for range 20 {
+		b.must(t, event.ID, reserve(user.ID, 1))
+	}
+	b.lockRows(t, "SELECT FROM outbox WHERE id IN (SELECT id FROM outbox ORDER BY id LIMIT 17) FOR UPDATE")
+	rows, err := b.ClaimOutbox(t.Context(), 4, time.Minute)
+	if err != nil || len(rows) != 3 {
+		t.Errorf("claimed %d of the 3 rows that are free: %v", len(rows), err)
+	}
+}
+
+// A user whose row is locked holds up the bookings of that user's event alone; nobody else of the party is blamed.
+func TestParty_waits_for_no_locked_user(t *testing.T) {
+	t.Parallel()
+	p := setupParty(t)
+	busy := p.bundle.user(t)
+	release := p.lockRows(t, "SELECT FROM users WHERE id = $1 FOR UPDATE", busy.ID.String())
+	held, free := p.event(t, 10), p.event(t, 10)
+	hung := &visit{event: held.ID, commands: []models.Command{reserve(busy.ID, 1)}}
+	p.partly(t, hung, p.buys(free.ID), release)
+	if p.held(t, free.ID) != 1 || p.held(t, held.ID) != 1 {
+		t.Errorf("held: %d and %d, want 1 and 1", p.held(t, free.ID), p.held(t, held.ID))
+	}
+}
+
+// The same for a charge whose row is locked.
+func TestParty_waits_for_no_locked_charge(t *testing.T) {
+	t.Parallel()
+	p := setupParty(t)
+	held, free := p.event(t, 10), p.event(t, 10)
+	booking := reserve(p.user.ID, 1)
+	p.must(t, held.ID, booking)
+	ref := models.BookingRef{Event: held.ID, Booking: booking.Booking}
+	if _, err := p.StartCharges(t.Context(), "simulated", []models.BookingRef{ref}, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	release := p.lockRows(t, "SELECT FROM payments WHERE booking_id = $1 FOR UPDATE", ref.Booking.String())
+	settles := &models.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.Succeeded}}
+	p.partly(t, &visit{event: held.ID, commands: []models.Command{settles}}, p.buys(free.ID), release)
+	if p.held(t, free.ID) != 1 {
+		t.Error("the other event's booking was not made")
+	}
+}
+
+// partly has a visit share a transaction with another one, while somebody has locked what the first needs. The other is
+// decided all the same, and that ends the lock: then the first comes through, too, alone, and nobody is blamed.
+func (p *partyBundle) partly(t *testing.T, hung, other *visit, release func()) {
+	t.Helper()
+	other.meddle = release
+	p.together(t, hung, other)
+	for name, v := range map[string]*visit{"that needs what is locked": hung, "that needs none of it": other} {
+		if v.err != nil {
+			t.Errorf("the visit %s: %v", name, v.err)
+		}
+		if postgres.Shuns(p.Store, v.event) {
+			t.Errorf("the event of the visit %s is blamed", name)
+		}
+	}
+}

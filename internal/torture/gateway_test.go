@@ -1,0 +1,170 @@
+package torture
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"quantix/internal/testkit"
+)
+
+// The sizes of the tests with a difficult gateway; `make payments-torture` has the full ones.
+var (
+	sales  = flag.Int("torture.sales", 60, "bookings of the sale against a gateway that is slower than it")
+	onsale = flag.Int("torture.onsale", 300, "bookings of the on-sale while the gateway is away")
+	away   = flag.Duration("torture.away", 3*time.Second, "how long the gateway is away")
+)
+
+// gatewayRate is how many calls a second the slow gateway takes.
+const gatewayRate = 25
+
+// difficult is an installation whose gateway a test can send away.
+type difficult struct {
+	*installation
+	file string
+}
+
+// installDifficult starts one server with all its loops.
+func installDifficult(t *testing.T, settings ...string) *difficult {
+	t.Helper()
+	server := testkit.NewPostgres(t, testkit.Options{Durable: true})
+	line := testkit.NewRedis(t, testkit.RedisOptions{})
+	url, port := server.Database(t, nil), testkit.FreePort(t)
+	in := &difficult{file: filepath.Join(t.TempDir(), "away"), installation: &installation{t: t, address: fmt.Sprintf("127.0.0.1:%d", port)}}
+	in.env = append([]string{
+		"DATABASE_URL=" + url, "REDIS_URL=" + line.URL(), "HOST=127.0.0.1", fmt.Sprintf("PORT=%d", port), "LOG_LEVEL=warn",
+		"PAYMENT_SIM_LATENCY=20ms", "PAYMENT_SIM_AWAY_FILE=" + in.file, "PAYMENT_DEADLINE=15m",
+	}, settings...)
+	in.api = testkit.Start(t, testkit.Build(t), in.env, "serve")
+	testkit.Eventually(t, 30*time.Second, func() error { _, err := in.call("GET", "/readyz", ""); return err })
+	db, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.db = db
+	t.Cleanup(func() { db.Close(context.Background()) })
+	return in
+}
+
+func (in *difficult) leave() {
+	in.t.Helper()
+	if err := os.WriteFile(in.file, nil, 0o600); err != nil {
+		in.t.Fatal(err)
+	}
+}
+
+func (in *difficult) come() {
+	in.t.Helper()
+	if err := os.Remove(in.file); err != nil {
+		in.t.Fatal(err)
+	}
+}
+
+// book makes bookings of one event, many at once.
+func (in *difficult) book(n int) {
+	in.t.Helper()
+	event, err := in.id("/api/v1/events", fmt.Sprintf(
+		`{"name":"Concert","date_time":"2035-12-31T20:00:00Z","total_tickets":%d,"ticket_price":75.50}`, n))
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	user, err := in.id("/api/v1/users", `{"name":"John Doe","email":"john@example.com"}`)
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	var next, failed atomic.Int64
+	var group sync.WaitGroup
+	for range connections {
+		group.Go(func() {
+			for next.Add(1) <= int64(n) {
+				if _, err := in.id("/api/v1/bookings", fmt.Sprintf(`{"user_id":%q,"event_id":%q,"quantity":1}`, user, event)); err != nil {
+					failed.Add(1)
+				}
+			}
+		})
+	}
+	group.Wait()
+	if failed.Load() > 0 {
+		in.t.Fatalf("%d bookings were not made", failed.Load())
+	}
+}
+
+// awaitRest waits until no booking is PENDING and no charge open.
+func (in *difficult) awaitRest(most time.Duration) {
+	in.t.Helper()
+	testkit.Eventually(in.t, most, func() error {
+		if left := in.waiting() + in.count(`SELECT count(*) FROM payments WHERE status = 'doubtful'`); left > 0 {
+			return fmt.Errorf("%d not at their end", left)
+		}
+		return nil
+	})
+}
+
+// want checks how it ended: all confirmed, charged once, nobody needed, nothing published for a second time.
+func (in *difficult) want(confirmed int) {
+	in.t.Helper()
+	for _, f := range []finding{
+		{"CONFIRMED", in.count(`SELECT count(*) FROM bookings WHERE status = 'CONFIRMED'`), int64(confirmed)},
+		{"charged at the gateway", in.count(`SELECT count(*) FROM sim_charges WHERE status = 'charged' AND charges = 1`), int64(confirmed)},
+		{"double charges", in.count(`SELECT count(*) FROM sim_charges WHERE charges > 1`), 0},
+		{"dead letters", in.count(`SELECT count(*) FROM dead_letters`), 0},
+		{"published again although they were only waiting", in.count(`SELECT count(*) FROM republished`), 0},
+		{"exit status of quantix audit", in.audit(), 0},
+	} {
+		if f.have != f.want {
+			in.t.Errorf("%s: %d, want %d", f.what, f.have, f.want)
+		}
+	}
+	if lines := strings.Count(in.api.Stderr(), "\n"); lines > 200 {
+		in.t.Errorf("the log has %d lines", lines)
+	}
+}
+
+// TestTorture_of_a_slow_gateway sells faster than the gateway takes calls; in the middle it is away, and it loses 2 of 100
+// answers. All are confirmed before their deadline, and nobody has to look.
+func TestTorture_of_a_slow_gateway(t *testing.T) {
+	t.Parallel()
+	in := installDifficult(t, fmt.Sprintf("PAYMENT_SIM_RATE=%d", gatewayRate), "PAYMENT_SIM_LOST_RATE=0.02")
+	begun := time.Now()
+	in.book(*sales)
+	testkit.Eventually(t, 10*time.Minute, func() error {
+		if n := in.count(`SELECT count(*) FROM bookings WHERE status = 'CONFIRMED'`); n < int64(*sales/2) {
+			return fmt.Errorf("%d are confirmed", n)
+		}
+		return nil
+	})
+	in.leave()
+	<-time.After(*away) // the outage itself
+	in.come()
+	in.awaitRest(15 * time.Minute)
+	t.Logf("%d sales through a gateway of %d calls a second, away for %s: at rest after %s; %d charges were called for %d times", *sales,
+		gatewayRate, *away, time.Since(begun).Round(time.Second), in.count(`SELECT count(*) FROM sim_charges`), in.count(`SELECT sum(calls) FROM sim_charges`))
+	in.want(*sales)
+}
+
+// TestTorture_of_an_on_sale_without_a_gateway books all while the gateway is away: all are confirmed after its return.
+func TestTorture_of_an_on_sale_without_a_gateway(t *testing.T) {
+	t.Parallel()
+	in := installDifficult(t)
+	in.leave()
+	begun := time.Now()
+	in.book(*onsale)
+	booked := time.Since(begun)
+	<-time.After(*away - booked) // the outage goes on
+	in.come()
+	back := time.Now()
+	in.awaitRest(10 * time.Minute)
+	took := time.Since(back)
+	t.Logf("%d bookings in %s while the gateway was away: all confirmed %s after its return, %.0f a second",
+		*onsale, booked.Round(time.Second), took.Round(time.Second/10), float64(*onsale)/took.Seconds())
+	in.want(*onsale)
+}
