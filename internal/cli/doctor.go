@@ -78,7 +78,7 @@ func examineStore(ctx context.Context, p Program, c config.Config) bool {
 	}
 	defer store.Close()
 	sound := answers(ctx, p, "database", store.Ping, "")
-	return sound && finding(p, "schema", checkSchema(ctx, c, store), "quantix migrate status shows more") && examineBacklog(ctx, p, store)
+	return sound && finding(p, "schema", checkSchema(ctx, c, store), "quantix migrate status shows more") && examineBacklog(ctx, p, store) && examinePayments(ctx, p, c, store)
 }
 
 func examineBacklog(ctx context.Context, p Program, store repository.Store) bool {

@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"quantix/internal/models"
@@ -14,7 +15,7 @@ const lettersPath = apiPath + "/payments/dead-letters"
 // letterBody is a dead letter as it is answered. What a message that nobody can read would name is null.
 type letterBody struct {
 	ID        models.LetterID   `json:"id"`
-	Kind      models.LetterKind `json:"kind" enum:"charge,refund,message" doc:"What was given up; message: something in the queue that cannot be read."`
+	Kind      models.LetterKind `json:"kind" enum:"charge,refund,message,moved,dispute" doc:"What was given up; message: something in the queue that cannot be read; moved: money that somebody gave back at the gateway; dispute: money that the buyer's bank has taken."`
 	BookingID *models.BookingID `json:"booking_id" nullable:"true"`
 	EventID   *models.EventID   `json:"event_id" nullable:"true"`
 	Amount    *amount           `json:"amount" nullable:"true"`
@@ -43,6 +44,10 @@ type (
 		ID models.LetterID `path:"id" doc:"The dead letter's id."`
 	}
 	lettersInput struct{ Paging }
+	letterClose  struct {
+		ID   models.LetterID `path:"id" doc:"The dead letter's id."`
+		Body body[closing, *closing]
+	}
 )
 
 type letters struct{ letters *services.Letters }
@@ -62,8 +67,14 @@ func (h *letters) register(a *api) {
 		id: "discard-dead-letter", method: http.MethodDelete, path: lettersPath + "/{id}", tag: "payments",
 		summary: "Discard a dead letter", detail: "Only where surely no money was taken and none is owed.",
 		status: http.StatusNoContent,
-		errors: []*models.Error{notFound, models.ErrLetterUnknown, models.ErrRefundOwed, models.ErrOutcomeUnknown},
+		errors: []*models.Error{notFound, models.ErrLetterUnknown, models.ErrRefundOwed, models.ErrMoneyMoved, models.ErrOutcomeUnknown},
 	}, h.discard)
+	register(a, operation{
+		id: "close-dead-letter", method: http.MethodPost, path: lettersPath + "/{id}/close", tag: "payments",
+		summary: "Close a dead letter",
+		detail:  "For who has looked at the gateway and decided: the booking stays as it is, and the reason is kept with the money. A refund whose letter is closed counts as given by other means; a charge of unknown outcome is not asked for any more, and refunded should it turn out to have succeeded.",
+		status:  http.StatusNoContent, errors: []*models.Error{notFound, models.ErrOutcomeUnknown},
+	}, h.close)
 }
 
 func (h *letters) list(ctx context.Context, in *lettersInput) (*listOutput[letterBody], error) {
@@ -86,4 +97,25 @@ func (h *letters) retry(ctx context.Context, in *letterPath) (*struct{}, error) 
 
 func (h *letters) discard(ctx context.Context, in *letterPath) (*struct{}, error) {
 	return nil, h.letters.Discard(ctx, in.ID)
+}
+
+// mostReason bounds a closing's reason, in bytes.
+const mostReason = 500
+
+// closing is the body of close-dead-letter.
+type closing struct {
+	Reason string `json:"reason" minLength:"1" maxLength:"500" doc:"Why, in a sentence." example:"The buyer keeps the ticket; agreed by phone."`
+}
+
+func (c *closing) read(f *form) { c.Reason, _ = f.text("reason", required) }
+
+func (c *closing) judge() error {
+	if c.Reason = strings.TrimSpace(c.Reason); c.Reason == "" || len(c.Reason) > mostReason {
+		return models.Invalid([]models.FieldError{{Location: "body.reason", Message: "must be between 1 and 500 bytes long"}})
+	}
+	return nil
+}
+
+func (h *letters) close(ctx context.Context, in *letterClose) (*struct{}, error) {
+	return nil, h.letters.Close(ctx, in.ID, in.Body.Value.Reason)
 }

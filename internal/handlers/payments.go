@@ -11,12 +11,13 @@ import (
 type paymentBody struct {
 	ID                string          `json:"id" format:"uuid"`
 	Kind              string          `json:"kind" enum:"charge,refund"`
-	Status            string          `json:"status" doc:"Of a charge: started, doubtful (a try had no answer), pending, unknown, succeeded, declined, failed or voided; of a refund: pending or succeeded." example:"succeeded"`
+	Status            string          `json:"status" doc:"Of a charge: started, doubtful (a try had no answer), pending, unknown, succeeded, declined, failed or voided; of a refund: pending, succeeded or failed (it came back)." example:"succeeded"`
 	Amount            amount          `json:"amount"`
 	Currency          models.Currency `json:"currency" example:"USD"`
 	ProviderReference *string         `json:"provider_reference" doc:"The payment provider's own name for it."`
 	Attempts          int             `json:"attempts"`
 	LastError         *string         `json:"last_error"`
+	Reason            *string         `json:"reason" enum:"moved,dispute" doc:"Of a refund that nobody here asked for: moved (given back at the gateway, by hand) or dispute (taken by the buyer's bank)."`
 	CreatedAt         time.Time       `json:"created_at"`
 }
 
@@ -30,13 +31,13 @@ func chargeBody(c models.Charge) paymentBody {
 
 func refundBody(r models.Refund) paymentBody {
 	return paymentBody{
-		ID: r.RefundID().String(), Kind: "refund", Status: string(r.Status), Amount: amount{r.Amount},
+		ID: r.Key().RefundID().String(), Kind: "refund", Status: string(r.Status), Amount: amount{r.Amount},
 		Currency: r.Amount.Currency, ProviderReference: textOrNull(r.ProviderReference), Attempts: r.Attempts,
-		LastError: textOrNull(r.LastError), CreatedAt: r.CreatedAt.UTC(),
+		LastError: textOrNull(r.LastError), Reason: textOrNull(string(r.Reason)), CreatedAt: r.CreatedAt.UTC(),
 	}
 }
 
-// toPayments puts each charge before its refund.
+// toPayments puts each charge before its refunds.
 func toPayments(charges []models.Charge, refunds []models.Refund) []paymentBody {
 	all := make([]paymentBody, 0, len(charges)+len(refunds))
 	for _, c := range charges {

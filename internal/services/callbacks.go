@@ -46,6 +46,9 @@ func (c *Callbacks) Receive(ctx context.Context, gateway string, header func(str
 	case err != nil:
 		return models.ErrCallbackUnreadable.With(err)
 	}
+	if notice.Moved {
+		return c.look(ctx, notifier, notice)
+	}
 	return c.settle(ctx, notice)
 }
 
