@@ -17,7 +17,7 @@ type paymentBody struct {
 	ProviderReference *string         `json:"provider_reference" doc:"The payment provider's own name for it."`
 	Attempts          int             `json:"attempts"`
 	LastError         *string         `json:"last_error"`
-	Reason            *string         `json:"reason" enum:"moved,dispute" doc:"Of a refund that nobody here asked for: moved (given back at the gateway, by hand) or dispute (taken by the buyer's bank)."`
+	Reason            *string         `json:"reason" doc:"Of a refund that nobody here asked for: moved (given back at the gateway, by hand) or dispute (taken by the buyer's bank)."`
 	CreatedAt         time.Time       `json:"created_at"`
 }
 
