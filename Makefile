@@ -45,9 +45,16 @@ test-race: ## run the tests under the race detector (needs a C compiler)
 	@CGO_ENABLED=1 go test -json -race $(TAGS) -timeout $(TEST_TIMEOUT) $(RACE_PKGS) | go run ./scripts/testsum
 
 .PHONY: mutants
-mutants: ## break each core rule on purpose, one at a time, and expect a test to fail
+mutants: ## break each rule on purpose and expect a test to fail (MUTANTS="-only outbox -jobs 2 -shard 1/3")
 	@scripts/need-servers.sh
-	@go run ./scripts/mutants
+	@go run $(TAGS) ./scripts/mutants $(MUTANTS)
+
+RUNS ?= 12
+STRESS_PKGS ?= ./internal/repository/postgres/...
+.PHONY: stress
+stress: ## run tests RUNS times with every core kept busy (make stress STRESS_PKGS=./internal/jobs)
+	@scripts/need-servers.sh
+	@scripts/stress.sh $(RUNS) $(STRESS_PKGS)
 
 .PHONY: fmt
 fmt: ## format all Go files
@@ -64,6 +71,10 @@ vet: ## run go vet
 .PHONY: lint
 lint: fmt-check vet ## run the linters of .golangci.yml
 	@if command -v golangci-lint >/dev/null; then golangci-lint run ./...; else go run $(GOLANGCI_LINT) run ./...; fi
+
+.PHONY: vulncheck
+vulncheck: ## fail if the program reaches a known vulnerability (its own modules' or Go's)
+	@scripts/vulncheck.sh
 
 .PHONY: generate
 generate: ## write again what is generated from the sources
@@ -85,6 +96,12 @@ BOOKINGS ?= 100000
 payments-torture: ## take BOOKINGS payments while workers are killed and Redis is flushed; fail if one is lost
 	@scripts/need-servers.sh
 	go test $(TAGS) -count 1 -timeout 30m ./internal/torture -v -torture.bookings $(BOOKINGS) -torture.kills 100000
+
+CUTS ?= 60s
+.PHONY: cuts
+cuts: ## book for CUTS while the line to PostgreSQL is cut at random; fail if an answer and a row disagree
+	@scripts/need-servers.sh
+	go test $(TAGS) -count 1 -timeout 30m ./internal/torture -v -run line_that_is_cut -torture.cuts $(CUTS)
 
 .PHONY: bench
 bench: build ## measure every promise of speed on private servers (BENCH="--runs 1 --quick" for a first look)

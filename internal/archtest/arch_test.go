@@ -83,6 +83,7 @@ var homes = map[string]home{
 	"github.com/danielgtaylor/huma/v2":        {packages: []string{"internal/handlers"}},
 	"github.com/jackc/pgx/v5":                 {packages: []string{"internal/repository/postgres", "internal/database", "internal/testkit", "internal/onsale"}, tests: []string{"internal/cli", "internal/torture"}},
 	"modernc.org/sqlite":                      {packages: []string{"internal/repository/sqlite", "internal/database"}, tests: []string{"internal/cli"}},
+	"modernc.org/libc":                        {tests: []string{"internal/repository/sqlite"}}, // what SQLite's functions take
 	"github.com/redis/go-redis/v9":            {packages: []string{"internal/queue/redis", "internal/testkit"}, tests: []string{"internal/cli", "internal/jobs", "internal/torture"}},
 	"github.com/golang-migrate/migrate/v4":    {packages: []string{"internal/database"}},
 	"github.com/prometheus/client_golang":     {packages: []string{"internal/metrics", "internal/handlers"}},

@@ -19,7 +19,8 @@ const recheckTries = 6
 func (d *desk) serve(orders []*order) { d.settle(orders, false) }
 
 // settle runs the orders as one transaction and answers them. With recheck they were sent before and may be in force:
-// then the rules find what is there by ids that were made beforehand.
+// then the rules find what is there by ids that were made beforehand, and nothing but what they decide is an answer. That
+// a look was refused says nothing of what it was to look for.
 func (d *desk) settle(orders []*order, recheck bool) {
 	var verdicts []models.Verdict
 	var err error
@@ -40,7 +41,7 @@ func (d *desk) settle(orders []*order, recheck bool) {
 		answerAll(orders, verdicts, nil)
 	case errors.Is(err, repository.ErrRejected) && len(orders) > 1:
 		d.split(orders, recheck)
-	case recheck && !errors.Is(err, repository.ErrRejected):
+	case recheck:
 		answerAll(orders, nil, models.ErrOutcomeUnknown.With(err))
 	default:
 		answerAll(orders, nil, repository.Explain(err))

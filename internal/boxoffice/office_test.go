@@ -258,11 +258,13 @@ func TestDesk_finds_out_what_a_lost_commit_did(t *testing.T) {
 		want   error
 		booked int
 	}{
-		"it_took_place":      {after: func(n int) error { return on(n == 1, lost) }, booked: 1},
-		"it_did_not":         {before: func(n int, _ models.Need) error { return on(n == 1, lost) }, booked: 1},
-		"the_store_is_gone":  {before: func(n int, _ models.Need) error { return on(n > 1, repository.ErrUnavailable) }, after: func(n int) error { return on(n == 1, lost) }, want: models.ErrOutcomeUnknown, booked: 1},
-		"it_is_lost_again":   {after: func(n int) error { return on(n <= 3, lost) }, booked: 1},
-		"never_did_anything": {before: func(int, models.Need) error { return repository.ErrUnavailable }, want: models.ErrUnavailable},
+		"it_took_place":          {after: func(n int) error { return on(n == 1, lost) }, booked: 1},
+		"it_did_not":             {before: func(n int, _ models.Need) error { return on(n == 1, lost) }, booked: 1},
+		"the_store_is_gone":      {before: func(n int, _ models.Need) error { return on(n > 1, repository.ErrUnavailable) }, after: func(n int) error { return on(n == 1, lost) }, want: models.ErrOutcomeUnknown, booked: 1},
+		"it_is_lost_again":       {after: func(n int) error { return on(n <= 3, lost) }, booked: 1},
+		"a_refusal_is_no_answer": {before: func(n int, _ models.Need) error { return on(n > 1, repository.ErrRejected) }, after: func(n int) error { return on(n == 1, lost) }, want: models.ErrOutcomeUnknown, booked: 1},
+		"a_lost_race_is_none":    {before: func(n int, _ models.Need) error { return on(n > 1, repository.ErrConflict) }, after: func(n int) error { return on(n == 1, lost) }, want: models.ErrOutcomeUnknown, booked: 1},
+		"never_did_anything":     {before: func(int, models.Need) error { return repository.ErrUnavailable }, want: models.ErrUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -280,6 +282,33 @@ func TestDesk_finds_out_what_a_lost_commit_did(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A batch whose commit's answer was lost is looked for; one of its commands is refused then, whatever the reason. The others
+// are found alone, and of that one only its own outcome stays unknown: it may be on disk.
+func TestDesk_looks_for_a_lost_batch_beside_poison(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newScripted(1000)
+		poison := buy(1)
+		store.before = func(n int, need models.Need) error {
+			return on(n > 1 && slices.Contains(need.Users, poison.User), repository.ErrRejected)
+		}
+		store.after = func(n int) error { return on(n == 1, repository.ErrCommitUnknown) }
+		commands := []models.Command{buy(1), buy(1), poison, buy(1), buy(1)}
+		for i, outcome := range New(store, Options{}).TellAll(t.Context(), store.id, commands) {
+			if commands[i] == models.Command(poison) {
+				if !errors.Is(outcome.Err, models.ErrOutcomeUnknown) {
+					t.Errorf("what cannot be looked for: %v, want outcome_unknown", outcome.Err)
+				}
+			} else if outcome.Err != nil {
+				t.Errorf("command %d beside it: %v", i, outcome.Err)
+			}
+		}
+		if len(store.bookings) != len(commands) || store.event.Stock.Held != int64(len(commands)) {
+			t.Errorf("%d bookings, stock %+v", len(store.bookings), store.event.Stock)
+		}
+	})
 }
 
 func on(condition bool, err error) error {
@@ -354,6 +383,67 @@ func TestDesk_repeats_a_transaction_that_lost_against_another(t *testing.T) {
 			t.Errorf("without an end: %v", err)
 		}
 	})
+}
+
+// What the system has to say goes before the buyers who came first: it gives tickets back.
+func TestDesk_decides_the_systems_commands_first(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newScripted(1)
+		sold, err := New(store, Options{}).Reserve(t.Context(), store.id, buy(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		store.entered, store.gate = make(chan struct{}, 10), make(chan struct{})
+		office := New(store, Options{}) // another replica, which has not seen yet that nothing is left
+		var group sync.WaitGroup
+		come := func(do func() error) {
+			group.Go(func() {
+				if err := do(); err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+		}
+		tell := func() error {
+			_, err := office.Tell(t.Context(), store.id, &models.Cancel{Booking: sold.Booking.ID})
+			return err
+		}
+		come(func() error {
+			_, err := office.Tell(t.Context(), store.id, &models.Expire{Booking: sold.Booking.ID})
+			return err
+		})
+		keyed := buy(1) // with a key, or what that transaction sees would turn it away
+		keyed.Key = "k"
+		come(func() error {
+			_, err := office.Reserve(t.Context(), store.id, keyed)
+			return err
+		})
+		come(tell)
+		close(store.gate)
+		group.Wait()
+		if len(store.batches) != 3 || store.event.Stock.Held != 1 {
+			t.Errorf("transactions %v, stock %+v", store.batches, store.event.Stock)
+		}
+	})
+}
+
+// A buyer of a cancelled event is told so, and not that it is sold out: one waits for a ticket to come back, the other not.
+func TestLatch_is_none_of_a_cancelled_event(t *testing.T) {
+	t.Parallel()
+	store := newScripted(1)
+	office := New(store, Options{LatchFor: time.Hour})
+	if _, err := office.Reserve(t.Context(), store.id, buy(1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := office.Ask(t.Context(), store.id, &models.CancelEvent{}); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if _, err := office.Reserve(t.Context(), store.id, buy(1)); !errors.Is(err, models.ErrEventCancelled) {
+			t.Errorf("a buyer is told %v", err)
+		}
+	}
 }
 
 func TestLatch(t *testing.T) {

@@ -16,7 +16,7 @@ type auditBody struct {
 	Recomputed  stockBody        `json:"recomputed" doc:"From bookings, charges and refunds."`
 	Charged     amount           `json:"charged" doc:"All successful charges."`
 	Refunded    amount           `json:"refunded" doc:"All refunds, owed or paid."`
-	Currency    models.Currency  `json:"currency" example:"USD"`
+	Currency    models.Currency  `json:"currency"`
 	Differences []differenceBody `json:"differences" nullable:"false" doc:"What does not hold; empty when ok."`
 }
 

@@ -84,7 +84,9 @@ func TestRefusals_speak_one_language(t *testing.T) {
 		{get(eventsPath + "?from=x"), post(eventsPath, `{"name":"A","total_tickets":1,"ticket_price":1,"date_time":"x"}`)},
 		{get(eventsPath + "?q=" + strings.Repeat("x", 256)), "must have at most 255 characters"},
 		{get(usersPath + "/x"), post(bookingsPath, `{"user_id":"x","event_id":`+id+`,"quantity":1}`)},
-		{post(eventsPath, event("9e9")), "must be a whole number, such as 2"},
+		{post(eventsPath, event("9e9")), "must be between 1 and 2147483647"},
+		{post(eventsPath, event("1e-1")), "must be a whole number, such as 2"},
+		{get(eventsPath + "?to=0001-01-01T00:00:00Z"), post(eventsPath, `{"name":"A","total_tickets":1,"ticket_price":1,"date_time":"0001-01-01T00:00:00Z"}`)},
 		{post(eventsPath, event(strings.Repeat("9", 20))), "is out of range"},
 		{
 			post(bookingsPath, `{"user_id":`+id+`,"event_id":`+id+`,"quantity":1,"payment_method":"visa"}`),

@@ -56,15 +56,18 @@ func describeCreate(registry huma.Registry) *huma.Operation {
 		status: http.StatusCreated,
 		errors: []*models.Error{
 			models.ErrEventNotFound, models.ErrUserNotFound, models.ErrSoldOut, models.ErrInsufficientTickets,
-			models.ErrEventStarted, models.ErrSalesEnded, models.ErrEventCancelled, models.ErrKeyReused, models.ErrBusy,
-			models.ErrOutcomeUnknown, models.ErrShuttingDown,
+			models.ErrEventStarted, models.ErrSalesEnded, models.ErrEventCancelled, models.ErrKeyReused,
 		},
+		desk: true,
 	}.describe(registry, true)
 	text := &huma.Schema{Type: huma.TypeString}
-	key := &huma.Schema{Type: huma.TypeString, MinLength: new(1), MaxLength: new(models.MaxKeyLength)}
+	key := &huma.Schema{Type: huma.TypeString, MinLength: new(1), MaxLength: new(models.MaxKeyLength), Pattern: "^[ -~]*$"}
 	op.Parameters = []*huma.Param{{
 		Name: keyHeader, In: "header", Schema: key,
-		Description: "Your name for this request, printable ASCII; sent again with the same key, it is answered as before.",
+		Description: "Your name for this request, printable ASCII; sent again with the same key, it is answered as before. " +
+			"A key is the user's own and stands for one booking of one event: make a new one for each booking. " +
+			"Used again for another event it is refused (idempotency_key_reused) once the first booking is there; " +
+			"two events asked at the same moment under one key may both book.",
 	}}
 	op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
 		"application/json": {Schema: registry.Schema(reflect.TypeFor[bookingCreate](), true, "")},

@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"quantix/internal/models"
 	"quantix/internal/services"
 )
@@ -19,10 +17,10 @@ type BookingBody struct {
 	UserID          models.UserID    `json:"user_id"`
 	EventID         models.EventID   `json:"event_id"`
 	Quantity        int64            `json:"quantity" example:"2"`
-	Status          models.Status    `json:"status" enum:"PENDING,CONFIRMED,CANCELLED"`
+	Status          models.Status    `json:"status"`
 	UnitPrice       amount           `json:"unit_price"`
 	TotalAmount     amount           `json:"total_amount"`
-	Currency        models.Currency  `json:"currency" example:"USD"`
+	Currency        models.Currency  `json:"currency"`
 	PaymentDeadline time.Time        `json:"payment_deadline" doc:"A PENDING booking that is not paid by then is cancelled."`
 	CancelReason    *cancelReason    `json:"cancel_reason"`
 	CreatedAt       time.Time        `json:"created_at"`
@@ -38,20 +36,6 @@ func toBooking(b models.Booking) BookingBody {
 	}
 }
 
-// cancelReason is why a booking is CANCELLED; null in every other status.
-type cancelReason string
-
-// Schema lists the reasons; null has to be among them.
-func (cancelReason) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{
-		Type: huma.TypeString, Nullable: true, Description: "Why the booking is CANCELLED; null in every other status.",
-		Enum: []any{
-			string(models.ReasonUser), string(models.ReasonExpired), string(models.ReasonDeclined),
-			string(models.ReasonEventCancelled), nil,
-		},
-	}
-}
-
 // bookingDetailBody is a booking with how its payment stands.
 type bookingDetailBody struct {
 	BookingBody
@@ -60,9 +44,9 @@ type bookingDetailBody struct {
 
 // paymentSummary is a booking's payment in three words.
 type paymentSummary struct {
-	Status    string  `json:"status" doc:"queued, started, pending, doubtful (a try had no answer), succeeded, declined, failed, unknown, voided, refunding, refunded, not_required (a free booking) or none (cancelled before any charge)." example:"succeeded"`
-	Attempts  int     `json:"attempts"`
-	LastError *string `json:"last_error"`
+	Status    paymentStatus `json:"status" doc:"How the payment stands as a whole."`
+	Attempts  int           `json:"attempts"`
+	LastError *string       `json:"last_error"`
 }
 
 // The inputs and outputs of the operations on bookings.
@@ -75,7 +59,7 @@ type (
 	userBookingsInput   struct {
 		Paging
 		UserID models.UserID `path:"user_id" doc:"The user's id."`
-		Status models.Status `query:"status" enum:"PENDING,CONFIRMED,CANCELLED" doc:"Only bookings in this status."`
+		Status models.Status `query:"status" doc:"Only bookings in this status."`
 	}
 )
 
@@ -88,12 +72,12 @@ func (h *bookings) register(a *api) {
 	h.registerCreate(a)
 	register(a, operation{
 		id: "get-booking", method: http.MethodGet, path: bookingsPath + "/{id}", tag: "bookings", summary: "Read a booking",
-		errors: []*models.Error{notFound},
+		detail: "With how its payment stands.", errors: []*models.Error{notFound},
 	}, h.get)
 	register(a, operation{
 		id: "cancel-booking", method: http.MethodPut, path: bookingsPath + "/{id}/cancel", tag: "bookings",
 		summary: "Cancel a booking", detail: "Its tickets can be booked again at once; what was paid is refunded.",
-		errors: []*models.Error{notFound, models.ErrAlreadyCancelled, models.ErrEventOver, models.ErrBusy, models.ErrOutcomeUnknown, errMediaType, errBodyTooLarge},
+		errors: []*models.Error{notFound, models.ErrAlreadyCancelled, models.ErrEventOver}, desk: true,
 	}, h.cancel)
 	register(a, operation{
 		id: "list-user-bookings", method: http.MethodGet, path: bookingsPath + "/user/{user_id}", tag: "bookings",
@@ -115,7 +99,7 @@ func (h *bookings) get(ctx context.Context, in *bookingPath) (*bookingDetailOutp
 	p := detail.Payment
 	return &bookingDetailOutput{Body: bookingDetailBody{
 		BookingBody: toBooking(detail.Booking),
-		Payment:     paymentSummary{Status: p.Status, Attempts: p.Attempts, LastError: textOrNull(p.LastError)},
+		Payment:     paymentSummary{Status: paymentStatus(p.Status), Attempts: p.Attempts, LastError: textOrNull(p.LastError)},
 	}}, nil
 }
 

@@ -39,10 +39,10 @@ func describeCallback(registry huma.Registry) *huma.Operation {
 		id: "receive-payment-callback", method: http.MethodPost, path: callbacksPath + "/{gateway}", tag: "payments",
 		summary: "Report what became of a charge",
 		detail:  "For payment gateways alone. 204 means that the report is on disk, or tells nothing about a charge of this server; sent again, or out of order, it does no harm. After 503 it is to be sent again.",
-		status:  http.StatusNoContent,
+		status:  http.StatusNoContent, desk: true, anyBody: true,
 		errors: []*models.Error{
 			models.ErrGatewayNotFound, models.ErrCallbackForged, models.ErrCallbackStale, models.ErrCallbackUnreadable,
-			models.ErrBusy, models.ErrOutcomeUnknown, models.ErrShuttingDown, errBodyTooLarge, errRequestTimeout,
+			errBodyTooLarge, errRequestTimeout,
 		},
 	}.describe(registry, false)
 	text := &huma.Schema{Type: huma.TypeString}

@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -42,6 +43,11 @@ func TestDocument_is_valid(t *testing.T) {
 	text, v := document()
 	if ok, errs := v.ValidateDocument(); !ok {
 		t.Errorf("the document is not OpenAPI 3.1: %v", errs[0])
+	}
+	if *documentFile != "" {
+		if err := os.WriteFile(*documentFile, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	// Bad input is a 400 here; 422 is for an Idempotency-Key used again, and only bookings have one.
 	if n := strings.Count(string(text), `"422":`); n != 1 {

@@ -19,6 +19,9 @@ const (
 	cursorSize = 8 + 16 + cursorHash
 )
 
+// cursorLength is how long a cursor is as it is sent.
+var cursorLength = base64.RawURLEncoding.EncodedLen(cursorSize)
+
 // A list names what a cursor belongs to: the path, and the filters in a fixed order.
 type list struct {
 	path    string
@@ -45,7 +48,7 @@ func (l list) decode(cursor string) (*models.Position, error) {
 	if cursor == "" {
 		return nil, nil
 	}
-	if len(cursor) != base64.RawURLEncoding.EncodedLen(cursorSize) {
+	if len(cursor) != cursorLength {
 		return nil, models.ErrInvalidCursor
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)

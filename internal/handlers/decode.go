@@ -111,7 +111,7 @@ func (s *scanner) object(depth int, members []member) ([]member, error) {
 	if s.accept('}') {
 		return members, nil
 	}
-	names := names{}
+	names := nameSet{}
 	for {
 		m, err := s.member(depth)
 		if err != nil {
@@ -154,10 +154,10 @@ func (s *scanner) member(depth int) (m member, err error) {
 	return m, err
 }
 
-// names tells names that came before; with a map once there are many, so that a body of thousands costs no square.
-type names struct{ known map[string]struct{} }
+// A nameSet tells names that came before; with a map once there are many, so that a body of thousands costs no square.
+type nameSet struct{ known map[string]struct{} }
 
-func (n *names) seen(members []member, name []byte) bool {
+func (n *nameSet) seen(members []member, name []byte) bool {
 	const few = 24
 	if len(members) < few {
 		for i := range members {

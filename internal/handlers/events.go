@@ -3,10 +3,14 @@ package handlers
 import (
 	"context"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"quantix/internal/models"
 	"quantix/internal/services"
@@ -23,7 +27,7 @@ type EventBody struct {
 	SalesEnd         *time.Time      `json:"sales_end" doc:"When the sale ends; null: when the event begins."`
 	TotalTickets     int64           `json:"total_tickets" example:"1000"`
 	TicketPrice      amount          `json:"ticket_price"`
-	Currency         models.Currency `json:"currency" example:"USD"`
+	Currency         models.Currency `json:"currency"`
 	AvailableTickets int64           `json:"available_tickets" doc:"How many are not taken: a hint, for others are booking too. Nothing can be booked once the event is cancelled or its sale has ended."`
 	CancelledAt      *time.Time      `json:"cancelled_at" doc:"When the organiser cancelled the event; null: it takes place."`
 	CreatedAt        time.Time       `json:"created_at"`
@@ -43,11 +47,11 @@ func toEvent(e models.Event) EventBody {
 type eventCreate struct {
 	Name         string          `json:"name" minLength:"1" maxLength:"255" example:"Concert 2024"`
 	Description  string          `json:"description,omitempty" maxLength:"10000"`
-	DateTime     time.Time       `json:"date_time" doc:"When the event begins, with its offset from UTC. May be in the past: history can be imported." example:"2035-12-31T20:00:00Z"`
-	SalesEnd     *time.Time      `json:"sales_end,omitempty" nullable:"true" doc:"When the sale ends; null or absent: when the event begins. May be later."`
+	DateTime     instant         `json:"date_time" doc:"When the event begins, with its offset from UTC. May be in the past: history can be imported." example:"2035-12-31T20:00:00Z"`
+	SalesEnd     *instant        `json:"sales_end,omitempty" nullable:"true" doc:"When the sale ends; null or absent: when the event begins. May be later."`
 	TotalTickets int64           `json:"total_tickets" minimum:"1" maximum:"2147483647" example:"1000"`
 	TicketPrice  price           `json:"ticket_price"`
-	Currency     models.Currency `json:"currency,omitempty" minLength:"3" maxLength:"3" doc:"ISO 4217; absent: the server's default." example:"USD"`
+	Currency     models.Currency `json:"currency,omitempty" doc:"ISO 4217; absent: the server's default."`
 }
 
 func (b *eventCreate) read(f *form) {
@@ -79,10 +83,10 @@ func (b *eventCreate) judge() error {
 // draft reads the price in the event's currency. Its error tells all that is wrong with the event.
 func (b *eventCreate) draft(fallback models.Currency) (models.EventDraft, error) {
 	d := models.EventDraft{
-		Name: b.Name, Description: b.Description, DateTime: b.DateTime, TotalTickets: b.TotalTickets,
+		Name: b.Name, Description: b.Description, DateTime: b.DateTime.Time, TotalTickets: b.TotalTickets,
 	}
 	if b.SalesEnd != nil {
-		d.SalesEnd = *b.SalesEnd
+		d.SalesEnd = b.SalesEnd.Time
 	}
 	if b.Currency != "" {
 		fallback = b.Currency
@@ -98,16 +102,30 @@ func (b *eventCreate) draft(fallback models.Currency) (models.EventDraft, error)
 	return d, models.AlsoInvalid(price, others)
 }
 
+// clearable is a field of an event that may have no value.
+type clearable string
+
+const clearSalesEnd clearable = "sales_end"
+
+var clearables = []clearable{clearSalesEnd}
+
+// Schema refers to the names.
+func (clearable) Schema(r huma.Registry) *huma.Schema {
+	return enumOf(r, "EventClearable", "A field of an event that may have no value.", clearables)
+}
+
 // eventUpdate is the body of PUT /events/{id}. What is left out keeps its value; what cannot be changed is ignored, so
 // that what GET gave can be sent back.
 type eventUpdate struct {
 	Name         *string          `json:"name,omitempty" minLength:"1" maxLength:"255"`
 	Description  *string          `json:"description,omitempty" maxLength:"10000"`
-	DateTime     *time.Time       `json:"date_time,omitempty"`
-	SalesEnd     *time.Time       `json:"sales_end,omitempty" nullable:"true" doc:"null: the sale ends when the event begins."`
+	DateTime     *instant         `json:"date_time,omitempty"`
+	SalesEnd     *instant         `json:"sales_end,omitempty" nullable:"true" doc:"null: the sale ends when the event begins. A client that cannot send null names it in clear."`
 	TotalTickets *int64           `json:"total_tickets,omitempty" minimum:"1" maximum:"2147483647" doc:"At least the tickets taken."`
 	TicketPrice  *price           `json:"ticket_price,omitempty" doc:"Of bookings from now on; those made keep theirs."`
-	Currency     *models.Currency `json:"currency,omitempty" minLength:"3" maxLength:"3" doc:"Fixed after the first booking."`
+	Currency     *models.Currency `json:"currency,omitempty" doc:"Fixed after the first booking."`
+
+	Clear []clearable `json:"clear,omitempty" nullable:"false" maxItems:"1" doc:"Fields that lose their value, as null does, for clients that cannot send null." example:"[\"sales_end\"]"`
 
 	ID               any `json:"id,omitempty" readOnly:"true" doc:"Ignored."`
 	AvailableTickets any `json:"available_tickets,omitempty" readOnly:"true" doc:"Ignored."`
@@ -121,6 +139,12 @@ func (b *eventUpdate) read(f *form) {
 	b.Description = sent(f.text("description", optional))
 	b.DateTime = sent(f.instant("date_time", optional))
 	b.SalesEnd = sent(f.clearable("sales_end"))
+	if b.Clear = names(f, "clear", clearables); slices.Contains(b.Clear, clearSalesEnd) {
+		if b.SalesEnd != nil && !b.SalesEnd.IsZero() {
+			f.refuse("clear", "names sales_end, which is sent as well", nil)
+		}
+		b.SalesEnd = new(instant)
+	}
 	b.TotalTickets = sent(f.integer("total_tickets", optional))
 	if text, ok := f.decimal("ticket_price", optional); ok {
 		b.TicketPrice = new(price(text))
@@ -131,7 +155,7 @@ func (b *eventUpdate) read(f *form) {
 
 func (b *eventUpdate) patch() models.EventPatch {
 	return models.EventPatch{
-		Name: b.Name, Description: b.Description, DateTime: b.DateTime, SalesEnd: b.SalesEnd,
+		Name: b.Name, Description: b.Description, DateTime: b.DateTime.pointer(), SalesEnd: b.SalesEnd.pointer(),
 		TotalTickets: b.TotalTickets, Price: (*string)(b.TicketPrice), Currency: b.Currency,
 	}
 }
@@ -143,9 +167,9 @@ type (
 	}
 	eventsInput struct {
 		Paging
-		From  time.Time `query:"from" doc:"Events that begin then or later." example:"2035-12-01T00:00:00Z"`
-		To    time.Time `query:"to" doc:"Events that begin before then."`
-		Query string    `query:"q" maxLength:"255" doc:"Part of the name or the description, in any case."`
+		From  instant `query:"from" doc:"Events that begin then or later." example:"2035-12-01T00:00:00Z"`
+		To    instant `query:"to" doc:"Events that begin before then."`
+		Query string  `query:"q" minLength:"1" maxLength:"255" doc:"Part of the name or the description, in any case. At most 450 bytes of UTF-8."`
 	}
 	eventCreateInput struct {
 		Body body[eventCreate, *eventCreate]
@@ -183,7 +207,7 @@ func (h *events) register(a *api) {
 	}, h.list)
 	register(a, operation{
 		id: "create-event", method: http.MethodPost, path: eventsPath, tag: "events", summary: "Create an event",
-		status: http.StatusCreated,
+		detail: "On sale at once, until sales_end, or until it begins.", status: http.StatusCreated,
 	}, h.create)
 	register(a, operation{
 		id: "get-event", method: http.MethodGet, path: eventsPath + "/{id}", tag: "events", summary: "Read an event",
@@ -191,20 +215,20 @@ func (h *events) register(a *api) {
 	}, h.get)
 	register(a, operation{
 		id: "update-event", method: http.MethodPut, path: eventsPath + "/{id}", tag: "events", summary: "Change an event",
-		detail: "Fields left out keep their value; null takes sales_end away.",
-		errors: []*models.Error{notFound, stale, models.ErrCapacityBelowTaken, models.ErrCurrencyFixed, models.ErrBusy, models.ErrOutcomeUnknown},
+		detail: "Fields left out keep their value; null takes sales_end away, and so does naming it in clear, for clients that cannot send null.",
+		errors: []*models.Error{notFound, stale, models.ErrCapacityBelowTaken, models.ErrCurrencyFixed}, desk: true,
 	}, h.update)
 	register(a, operation{
 		id: "delete-event", method: http.MethodDelete, path: eventsPath + "/{id}", tag: "events", summary: "Delete an event",
 		detail: "Only an event without live bookings: PENDING, or CONFIRMED while the event is not over.",
 		status: http.StatusNoContent,
-		errors: []*models.Error{notFound, stale, models.ErrEventHasBookings, models.ErrBusy, models.ErrOutcomeUnknown},
+		errors: []*models.Error{notFound, stale, models.ErrEventHasBookings}, desk: true,
 	}, h.delete)
 	register(a, operation{
 		id: "cancel-event", method: http.MethodPost, path: eventsPath + "/{id}/cancel", tag: "events", summary: "Cancel an event",
 		detail: "Stops the sale for good. Its bookings are cancelled, and what was paid is refunded, in the background; ask again to see how many are left.",
 		status: http.StatusAccepted,
-		errors: []*models.Error{notFound, models.ErrEventOver, models.ErrBusy, models.ErrOutcomeUnknown},
+		errors: []*models.Error{notFound, models.ErrEventOver}, desk: true,
 	}, h.cancel)
 	h.registerStatistics(a)
 }
@@ -213,15 +237,18 @@ func (h *events) list(ctx context.Context, in *eventsInput) (*listOutput[EventBo
 	if !isSearchable(in.Query) {
 		return nil, models.Invalid([]models.FieldError{{Location: "query.q", Message: "must be UTF-8 text without control characters"}})
 	}
+	if len(in.Query) > maxQueryBytes {
+		return nil, models.Invalid([]models.FieldError{{Location: "query.q", Message: "must have at most " + strconv.Itoa(maxQueryBytes) + " bytes of UTF-8"}})
+	}
 	l := list{path: eventsPath}
-	l.setFilter("from", timeParam(in.From))
-	l.setFilter("to", timeParam(in.To))
+	l.setFilter("from", timeParam(in.From.Time))
+	l.setFilter("to", timeParam(in.To.Time))
 	l.setFilter("q", in.Query)
 	page, err := in.page(l)
 	if err != nil {
 		return nil, err
 	}
-	filter := models.EventFilter{From: in.From, To: in.To, Query: in.Query}
+	filter := models.EventFilter{From: in.From.Time, To: in.To.Time, Query: in.Query}
 	found, err := h.events.List(ctx, filter, page)
 	if err != nil {
 		return nil, err
@@ -229,6 +256,10 @@ func (h *events) list(ctx context.Context, in *eventsInput) (*listOutput[EventBo
 	position := func(e models.Event) models.Position { return models.Position{Time: e.DateTime, ID: e.ID} }
 	return cut(in.Paging, l, found, position, toEvent), nil
 }
+
+// maxQueryBytes keeps the Link header of a page below 2,000 characters, beyond which common parsers give up: each byte may
+// be three there.
+const maxQueryBytes = 450
 
 // isSearchable keeps from the store what no text column can hold.
 func isSearchable(text string) bool {

@@ -3,11 +3,11 @@ package handlers
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"reflect"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -164,42 +164,73 @@ const (
 	noID      = "must be a UUID"
 )
 
-// integer reads a whole number that is written as one: not 1.0, not 1e3, not "3".
+// integer reads a whole number, written as JSON's numbers may be: 1.0 and 1e3 are whole, "3" is a text.
 func (f *form) integer(name string, p presence) (int64, bool) {
 	raw, ok := f.value(name, p)
 	if !ok {
 		return 0, false
 	}
-	n, err := strconv.ParseInt(string(raw), 10, 64)
+	if n, err := strconv.ParseInt(string(raw), 10, 64); err == nil { // as nearly all are written
+		return n, true
+	}
+	n, inRange, err := models.ParseWhole(string(raw))
 	switch {
-	case errors.Is(err, strconv.ErrRange):
+	case !inRange:
 		f.refuse(name, "is out of range", echo(raw))
 	case err != nil:
 		f.refuse(name, noInteger, echo(raw))
 	}
-	return n, err == nil
+	return n, inRange && err == nil
 }
 
 // instant reads an RFC 3339 time; without an offset from UTC it names no instant and is refused.
-func (f *form) instant(name string, p presence) (time.Time, bool) {
+func (f *form) instant(name string, p presence) (instant, bool) {
 	text, ok := f.text(name, p)
 	if !ok {
-		return time.Time{}, false
+		return instant{}, false
 	}
 	t, err := parseInstant(text)
 	if err != nil {
 		f.refuse(name, err.Error(), clip(text))
-		return time.Time{}, false
+		return instant{}, false
 	}
-	return t, true
+	return instant{t}, true
 }
 
 // clearable reads a time that null takes away; present tells whether anything was sent.
-func (f *form) clearable(name string) (t time.Time, present bool) {
+func (f *form) clearable(name string) (t instant, present bool) {
 	if raw, sent := f.find(name); sent && isNull(raw) {
-		return time.Time{}, true
+		return instant{}, true
 	}
 	return f.instant(name, optional)
+}
+
+// names reads a list of names, each one of those that are known.
+func names[S ~string](f *form, name string, known []S) []S {
+	raw, ok := f.value(name, optional)
+	if !ok {
+		return nil
+	}
+	var list []S
+	if raw[0] != '[' || json.Unmarshal(raw, &list) != nil {
+		f.refuse(name, "must be a list of names", echo(raw))
+		return nil
+	}
+	for _, item := range list {
+		if !slices.Contains(known, item) {
+			f.refuse(name, "must name one of "+join(known), clip(string(item)))
+			return nil
+		}
+	}
+	return list
+}
+
+func join[S ~string](values []S) string {
+	texts := make([]string, len(values))
+	for i, v := range values {
+		texts[i] = string(v)
+	}
+	return strings.Join(texts, ", ")
 }
 
 // decimal reads an exact decimal: a number as it was written, or a string that holds one.

@@ -60,6 +60,7 @@ func newHealth(d Deps) *health { return &health{ready: d.Ready, version: cmp.Or(
 func (h *health) register(a *api) {
 	register(a, operation{
 		id: "healthz", method: http.MethodGet, path: "/healthz", tag: "service", summary: "Is the process alive",
+		detail: "Asks nothing of what it depends on.",
 	}, h.alive)
 	register(a, operation{
 		id: "readyz", method: http.MethodGet, path: "/readyz", tag: "service", summary: "May requests be sent here",

@@ -15,11 +15,11 @@ const lettersPath = apiPath + "/payments/dead-letters"
 // letterBody is a dead letter as it is answered. What a message that nobody can read would name is null.
 type letterBody struct {
 	ID        models.LetterID   `json:"id"`
-	Kind      models.LetterKind `json:"kind" enum:"charge,refund,message,moved,dispute" doc:"What was given up; message: something in the queue that cannot be read; moved: money that somebody gave back at the gateway; dispute: money that the buyer's bank has taken."`
+	Kind      models.LetterKind `json:"kind" doc:"What was given up."`
 	BookingID *models.BookingID `json:"booking_id" nullable:"true"`
 	EventID   *models.EventID   `json:"event_id" nullable:"true"`
 	Amount    *amount           `json:"amount" nullable:"true"`
-	Currency  *models.Currency  `json:"currency"`
+	Currency  *models.Currency  `json:"currency" nullable:"true"`
 	Attempts  int               `json:"attempts"`
 	LastError string            `json:"last_error"`
 	Payload   *string           `json:"payload" doc:"Of a message: what could not be read."`
@@ -61,19 +61,19 @@ func (h *letters) register(a *api) {
 	register(a, operation{
 		id: "retry-dead-letter", method: http.MethodPost, path: lettersPath + "/{id}/retry", tag: "payments",
 		summary: "Try a payment again", detail: "A new round of attempts begins in the background.", status: http.StatusAccepted,
-		errors: []*models.Error{notFound, models.ErrNotRetryable, models.ErrBookingNotPending, models.ErrOutcomeUnknown},
+		errors: []*models.Error{notFound, models.ErrNotRetryable, models.ErrBookingNotPending}, desk: true,
 	}, h.retry)
 	register(a, operation{
 		id: "discard-dead-letter", method: http.MethodDelete, path: lettersPath + "/{id}", tag: "payments",
 		summary: "Discard a dead letter", detail: "Only where surely no money was taken and none is owed.",
 		status: http.StatusNoContent,
-		errors: []*models.Error{notFound, models.ErrLetterUnknown, models.ErrRefundOwed, models.ErrMoneyMoved, models.ErrOutcomeUnknown},
+		errors: []*models.Error{notFound, models.ErrLetterUnknown, models.ErrRefundOwed, models.ErrMoneyMoved}, desk: true,
 	}, h.discard)
 	register(a, operation{
 		id: "close-dead-letter", method: http.MethodPost, path: lettersPath + "/{id}/close", tag: "payments",
 		summary: "Close a dead letter",
 		detail:  "For who has looked at the gateway and decided: the booking stays as it is, and the reason is kept with the money. A refund whose letter is closed counts as given by other means; a charge of unknown outcome is not asked for any more, and refunded should it turn out to have succeeded.",
-		status:  http.StatusNoContent, errors: []*models.Error{notFound, models.ErrOutcomeUnknown},
+		status:  http.StatusNoContent, errors: []*models.Error{notFound}, desk: true,
 	}, h.close)
 }
 

@@ -406,7 +406,9 @@ func TestStore_faults(t *testing.T) {
 			s := newTestServer(t, Deps{Users: services.NewUsers(brokenUsers{err: c.err}), Logger: slog.New(slog.NewTextHandler(log, nil))})
 			a := send(t, s, "POST", usersPath, `{"name":"John","email":"john@example.com"}`)
 			a.refused(c.status, c.code)
-			send(t, s, "GET", at, "").refused(c.status, c.code)
+			if c.code != "outcome_unknown" { // what only reads commits nothing
+				send(t, s, "GET", at, "").refused(c.status, c.code)
+			}
 			if strings.Contains(string(a.body), "secrets") || !strings.Contains(log.String(), "secrets") {
 				t.Errorf("answer %s\nlog %s", a.body, log)
 			}

@@ -16,15 +16,20 @@ import (
 	"quantix/internal/models"
 )
 
+// aboutAPI is what holds for all operations.
+const aboutAPI = "Sells event tickets exactly once.\n\n" +
+	"**Errors** are application/problem+json with a stable `code`; each is explained under /problems. New codes may come with any release.\n\n" +
+	"**Amounts** are exact decimals, written as JSON numbers with the currency's decimals. They have at most 15 digits, so that a client which reads them as doubles " +
+	"and writes them with the currency's decimals loses nothing; sums of such doubles may, so add in the smallest unit. In requests an amount may be a number or a string, and is read exactly as it is written.\n\n" +
+	"**Times** are RFC 3339 with an offset, between the years 1900 and 9999.\n\n" +
+	"**Whole numbers** may be written in any of JSON's forms: 1000, 1000.0 and 1e3 are the same.\n\n" +
+	"**Queries**: a parameter that is unknown, empty, or sent twice is refused."
+
 // newConfig is the document's frame and huma's settings: JSON only, our decoder, no generated pages, no links in bodies.
 func newConfig(version string) huma.Config {
-	registry := huma.NewMapRegistry("#/components/schemas/", schemaName)
-	uuid := reflect.TypeFor[uuidText]()
-	for _, id := range []reflect.Type{
-		reflect.TypeFor[models.EventID](), reflect.TypeFor[models.UserID](), reflect.TypeFor[models.BookingID](),
-		reflect.TypeFor[models.LetterID](),
-	} {
-		registry.RegisterTypeAlias(id, uuid)
+	registry := huma.NewMapRegistry(componentPrefix, schemaName)
+	for domain, wire := range aliases {
+		registry.RegisterTypeAlias(domain, wire)
 	}
 	jsonFormat := huma.Format{Marshal: marshal, Unmarshal: unmarshal}
 	return huma.Config{
@@ -32,8 +37,13 @@ func newConfig(version string) huma.Config {
 			OpenAPI: "3.1.0",
 			Info: &huma.Info{
 				Title: "Quantix", Version: version,
-				Description: "Sells event tickets exactly once. Errors are application/problem+json with a stable `code`; each is explained under /problems.",
+				Description: aboutAPI,
+				Contact:     &huma.Contact{Name: "Whoever runs this server"},
+				License:     &huma.License{Name: "All rights reserved"},
 			},
+			// There is no login. An empty requirement says so; none at all would say nothing.
+			Security:   []map[string][]string{{}},
+			Servers:    []*huma.Server{{URL: "/", Description: "The server that gives this document."}},
 			Components: &huma.Components{Schemas: registry},
 			Tags: []*huma.Tag{
 				{Name: "events", Description: "What tickets are sold for."}, {Name: "users", Description: "Who books."},
@@ -51,14 +61,6 @@ func newConfig(version string) huma.Config {
 // schemaName is the wire type's name without what only Go needs: EventBody is Event.
 func schemaName(t reflect.Type, hint string) string {
 	return strings.TrimSuffix(huma.DefaultSchemaNamer(t, hint), "Body")
-}
-
-// uuidText documents the ids of the domain.
-type uuidText struct{}
-
-// Schema is a string in a UUID's form.
-func (uuidText) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeString, Format: "uuid"}
 }
 
 func marshal(w io.Writer, v any) error {
@@ -85,6 +87,9 @@ func unmarshal(data []byte, v any) error {
 	return nil
 }
 
+// deskErrors is what every command may be answered that waits at an event's desk.
+var deskErrors = []*models.Error{models.ErrBusy, models.ErrShuttingDown}
+
 // An operation is one route: what huma needs to know of it, in our words.
 type operation struct {
 	id      string
@@ -95,18 +100,27 @@ type operation struct {
 	detail  string
 	status  int             // of success; 0: 200, or 204 without a body
 	errors  []*models.Error // what may be answered instead, besides what every operation may answer
+	desk    bool            // it waits at an event's desk
+	anyBody bool            // its body is not ours to check
 	long    time.Duration   // how long it may take; 0: as the server's others
 }
 
-// describe turns it into huma's form. Every operation may fail with 500 and 503; those with parameters or a body, with 400;
-// those that change something, with 403.
+// describe turns it into huma's form. Every operation may fail with 500 and 503, and with 400 if only for a query that it
+// does not know; those that change something, with 403 and outcome_unknown; those whose method may have a body, with 413 and 415, for check
+// looks at it whether or not somebody reads it.
 func (o operation) describe(registry huma.Registry, takesBody bool) huma.Operation {
 	possible := slices.Concat([]*models.Error{models.ErrInvalid}, o.errors, []*models.Error{models.ErrInternal, models.ErrUnavailable})
+	if o.desk {
+		possible = append(possible, deskErrors...)
+	}
 	if o.method != http.MethodGet {
-		possible = append(possible, errCrossOrigin)
+		possible = append(possible, errCrossOrigin, models.ErrOutcomeUnknown)
+	}
+	if (o.method == http.MethodPost || o.method == http.MethodPut) && !o.anyBody {
+		possible = append(possible, errBodyTooLarge, errMediaType)
 	}
 	if takesBody {
-		possible = append(possible, errMalformedJSON, errBodyTooLarge, errMediaType, errRequestTimeout)
+		possible = append(possible, errMalformedJSON, errRequestTimeout)
 	}
 	return huma.Operation{
 		OperationID: o.id, Method: o.method, Path: o.path, Tags: []string{o.tag}, Summary: o.summary, Description: o.detail,

@@ -10,10 +10,10 @@ import (
 // paymentBody is a charge or a refund of a booking.
 type paymentBody struct {
 	ID                string          `json:"id" format:"uuid"`
-	Kind              string          `json:"kind" enum:"charge,refund"`
-	Status            string          `json:"status" doc:"Of a charge: started, doubtful (a try had no answer), pending, unknown, succeeded, declined, failed or voided; of a refund: pending, succeeded or failed (it came back)." example:"succeeded"`
+	Kind              paymentKind     `json:"kind"`
+	Status            paymentStatus   `json:"status" doc:"Where the charge or the refund stands."`
 	Amount            amount          `json:"amount"`
-	Currency          models.Currency `json:"currency" example:"USD"`
+	Currency          models.Currency `json:"currency"`
 	ProviderReference *string         `json:"provider_reference" doc:"The payment provider's own name for it."`
 	Attempts          int             `json:"attempts"`
 	LastError         *string         `json:"last_error"`
@@ -23,7 +23,7 @@ type paymentBody struct {
 
 func chargeBody(c models.Charge) paymentBody {
 	return paymentBody{
-		ID: c.ChargeID().String(), Kind: "charge", Status: string(c.Status), Amount: amount{c.Amount},
+		ID: c.ChargeID().String(), Kind: kindCharge, Status: paymentStatus(c.Status), Amount: amount{c.Amount},
 		Currency: c.Amount.Currency, ProviderReference: textOrNull(c.ProviderReference), Attempts: c.Attempts,
 		LastError: textOrNull(c.LastError), CreatedAt: c.CreatedAt.UTC(),
 	}
@@ -31,7 +31,7 @@ func chargeBody(c models.Charge) paymentBody {
 
 func refundBody(r models.Refund) paymentBody {
 	return paymentBody{
-		ID: r.Key().RefundID().String(), Kind: "refund", Status: string(r.Status), Amount: amount{r.Amount},
+		ID: r.Key().RefundID().String(), Kind: kindRefund, Status: paymentStatus(r.Status), Amount: amount{r.Amount},
 		Currency: r.Amount.Currency, ProviderReference: textOrNull(r.ProviderReference), Attempts: r.Attempts,
 		LastError: textOrNull(r.LastError), Reason: textOrNull(string(r.Reason)), CreatedAt: r.CreatedAt.UTC(),
 	}

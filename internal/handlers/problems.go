@@ -236,11 +236,19 @@ type problemBody struct {
 	Type      string         `json:"type" format:"uri-reference" doc:"Where the code is explained." example:"/problems/sold_out"`
 	Title     string         `json:"title" doc:"The code in words." example:"Sold out"`
 	Status    int            `json:"status" doc:"The HTTP status." example:"409"`
-	Code      string         `json:"code" doc:"What went wrong; stable, for programs to compare." example:"sold_out"`
+	Code      errorCode      `json:"code" doc:"What went wrong; stable, for programs to compare."`
 	Detail    string         `json:"detail" doc:"What went wrong and what to do, for people."`
 	Instance  string         `json:"instance" format:"uri-reference" doc:"The path of the request."`
 	RequestID string         `json:"request_id" doc:"The X-Request-Id of the answer; the log has it too."`
 	Errors    []problemPlace `json:"errors,omitempty" nullable:"false" doc:"Each place that is wrong, for invalid_request."`
+
+	Available    *int64           `json:"available,omitempty" doc:"How many tickets can still be booked, for sold_out and insufficient_tickets."`
+	CancelReason *reasonOrNothing `json:"cancel_reason,omitempty" doc:"Why the booking is cancelled, for already_cancelled."`
+	Taken        *int64           `json:"taken,omitempty" doc:"Tickets of live bookings, for capacity_below_taken: held + sold."`
+	Held         *int64           `json:"held,omitempty" doc:"Tickets of PENDING bookings, for capacity_below_taken."`
+	Sold         *int64           `json:"sold,omitempty" doc:"Tickets of CONFIRMED bookings, for capacity_below_taken."`
+	Pending      *int64           `json:"pending,omitempty" doc:"Live bookings that are PENDING, for event_has_live_bookings."`
+	Confirmed    *int64           `json:"confirmed,omitempty" doc:"Live bookings that are CONFIRMED, for event_has_live_bookings."`
 }
 
 // writeProblem answers a Gin request with an error.
@@ -331,14 +339,12 @@ func merge(status int, errs []error) error {
 // reworded says of a parameter what is said of a body's field.
 func reworded(message string) string {
 	switch {
-	case strings.HasPrefix(message, "invalid date/time"):
-		return errNoInstant.Error()
 	case message == "invalid integer":
 		return noInteger
 	case strings.HasSuffix(message, "is not a UUID"):
 		return noID
 	}
-	return message
+	return strings.TrimPrefix(message, "invalid value: ")
 }
 
 // shortValue repeats only what is short and simple.

@@ -63,6 +63,37 @@ func TestRace_same_key(t *testing.T) {
 	}
 }
 
+// One key for two events at the same moment: which of the two is there first is not looked at across events, so that no
+// event ever waits for another. The contract allows both to book, and one to be refused; never two bookings of one event,
+// nor an answer that changes.
+func TestRace_same_key_for_two_events(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(d *Deps) { d.Logger = nil })
+	events := []eventJSON{b.event(100), b.event(100)}
+	for round := range 10 {
+		user := b.user(fmt.Sprintf("john-%d@example.com", round)).ID
+		ask := func(i int) *http.Request {
+			return newRequest("POST", bookingsPath, b.bookText(events[i%2].ID, user, 1), keyHeader, "once")
+		}
+		got := together(b, 2, ask)
+		if got[201]+got[422] != 2 || got[201] == 0 {
+			t.Fatalf("two events under one key: %v", got)
+		}
+		wantCounts(t, together(b, 6, ask), times(3, got))
+		if list := read[[]bookingJSON](b.do("GET", bookingsPath+"/user/"+user, "")); len(list) != got[201] {
+			t.Errorf("%d bookings were answered, there are %d", got[201], len(list))
+		}
+	}
+}
+
+func times(n int, counts map[int]int) map[int]int {
+	product := map[int]int{}
+	for code, count := range counts {
+		product[code] = n * count
+	}
+	return product
+}
+
 // Case 55.
 func TestRace_lost_update(t *testing.T) {
 	t.Parallel()

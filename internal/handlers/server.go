@@ -101,6 +101,7 @@ func newServer(d Deps) (*server, error) {
 		return nil, err
 	}
 	s.register(a, d)
+	completeDocument(a.OpenAPI())
 	if err := s.servePages(a.OpenAPI(), d.Metrics); err != nil {
 		return nil, err
 	}
@@ -121,7 +122,7 @@ func bareServer(d Deps) (*server, *api, error) {
 		return nil, nil, err
 	}
 	a := &api{API: humagin.New(s.router, newConfig(cmp.Or(d.Version, "dev"))), router: s.router}
-	a.UseMiddleware(s.deadline, readable)
+	a.UseMiddleware(s.deadline, strictQuery(a.API), readable)
 	return s, a, nil
 }
 

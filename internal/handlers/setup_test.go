@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -32,7 +33,10 @@ import (
 	"quantix/internal/testkit"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var (
+	update       = flag.Bool("update", false, "write the golden files anew")
+	documentFile = flag.String("document", "", "write the OpenAPI document to this file, for tools that read it")
+)
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
@@ -51,7 +55,11 @@ type bundle struct {
 func setup(tb testing.TB, change ...func(*Deps)) *bundle {
 	tb.Helper()
 	clock := testkit.NewClock(today)
-	store := newStore(tb, clock)
+	return setupOn(tb, newStore(tb, clock), clock, change...)
+}
+
+func setupOn(tb testing.TB, store repository.Store, clock *testkit.Clock, change ...func(*Deps)) *bundle {
+	tb.Helper()
 	office := boxoffice.New(store, boxoffice.Options{Logger: testkit.Logger(tb)})
 	tb.Cleanup(func() { _ = office.Close(context.Background()) })
 	deps := Deps{
@@ -161,33 +169,59 @@ func (a *answer) checkDocument(r *http.Request) {
 		return
 	}
 	if a.status >= 400 && strings.HasPrefix(a.header.Get("Content-Type"), problemJSON) {
-		a.checkProblem()
+		code := a.checkProblem().Code
+		if said := operationOf(r).Responses[strconv.Itoa(a.status)].Description; !strings.Contains(said, "`"+code+"`") {
+			a.tb.Errorf("%s: the document does not say that it answers %s, but %q", a.request, code, said)
+		}
 	}
 }
 
 // isOperation tells whether the document has the request's operation.
-func isOperation(r *http.Request) bool {
-	for _, o := range operations() {
-		method, path, _ := strings.Cut(o, " ")
+func isOperation(r *http.Request) bool { return operationOf(r) != nil }
+
+// operationOf finds the request's operation in the document.
+func operationOf(r *http.Request) *operationJSON {
+	for path, methods := range paths() {
 		pattern := "^" + regexp.MustCompile(`\{[a-z_]+\}`).ReplaceAllString(path, "[^/]+") + "$"
-		if method == r.Method && regexp.MustCompile(pattern).MatchString(r.URL.Path) {
-			return true
+		if o := methods[strings.ToLower(r.Method)]; o != nil && regexp.MustCompile(pattern).MatchString(r.URL.Path) {
+			return o
 		}
 	}
-	return false
+	return nil
 }
 
-// operations lists the document's operations: "GET /api/v1/events/{id}".
-var operations = sync.OnceValue(func() []string {
+// operationJSON is what tests look at in an operation of the document.
+type operationJSON struct {
+	OperationID string `json:"operationId"`
+	Description string
+	Parameters  []struct{ Name, In string }
+	RequestBody *struct {
+		Content map[string]json.RawMessage
+	}
+	Responses map[string]struct {
+		Description string
+		Links       map[string]struct {
+			OperationID string `json:"operationId"`
+			Parameters  map[string]string
+		}
+	}
+}
+
+var paths = sync.OnceValue(func() map[string]map[string]*operationJSON {
 	text, _ := document()
 	var d struct {
-		Paths map[string]map[string]json.RawMessage
+		Paths map[string]map[string]*operationJSON
 	}
 	if err := json.Unmarshal(text, &d); err != nil {
 		panic(err)
 	}
+	return d.Paths
+})
+
+// operations lists the document's operations: "GET /api/v1/events/{id}".
+var operations = sync.OnceValue(func() []string {
 	var all []string
-	for path, methods := range d.Paths {
+	for path, methods := range paths() {
 		for method := range methods {
 			all = append(all, strings.ToUpper(method)+" "+path)
 		}

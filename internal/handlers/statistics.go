@@ -16,7 +16,7 @@ type statisticsBody struct {
 	AvailableTickets int64           `json:"available_tickets"`
 	TotalPending     int64           `json:"total_pending" doc:"Tickets of PENDING bookings."`
 	PendingRevenue   amount          `json:"pending_revenue" doc:"Of PENDING bookings."`
-	Currency         models.Currency `json:"currency" example:"USD"`
+	Currency         models.Currency `json:"currency"`
 	Bookings         bookingCounts   `json:"bookings"`
 }
 
@@ -45,7 +45,7 @@ type statisticsOutput struct{ Body statisticsBody }
 func (h *events) registerStatistics(a *api) {
 	register(a, operation{
 		id: "get-event-statistics", method: http.MethodGet, path: eventsPath + "/{id}/statistics", tag: "events",
-		summary: "Read an event's sales", errors: []*models.Error{models.ErrEventNotFound},
+		summary: "Read an event's sales", detail: "All figures are of one moment.", errors: []*models.Error{models.ErrEventNotFound},
 	}, h.statistics)
 	h.registerAudit(a)
 }

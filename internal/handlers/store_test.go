@@ -6,9 +6,11 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"quantix/internal/database"
 	"quantix/internal/repository"
+	"quantix/internal/repository/postgres"
 	"quantix/internal/repository/sqlite"
 	"quantix/internal/testkit"
 )
@@ -75,4 +77,17 @@ func copyTemplate(tb testing.TB, dir string) {
 			tb.Fatal(err)
 		}
 	}
+}
+
+// setupPostgres is setup on a PostgreSQL database of its own.
+func setupPostgres(tb testing.TB) *bundle {
+	tb.Helper()
+	url := testkit.Database(tb, func(url string) error { return database.MigratePostgres(context.Background(), url, quiet()) })
+	pool, err := database.OpenPostgres(tb.Context(), database.PostgresOptions{URL: url, MaxConns: 4, LockTimeout: 30 * time.Second, AppName: "handlers"})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(pool.Close)
+	clock := testkit.NewClock(today)
+	return setupOn(tb, postgres.New(postgres.Pools{Desk: pool}, postgres.Options{Clock: clock.Now}), clock)
 }

@@ -27,7 +27,7 @@ func toUser(u models.User) userBody {
 // userCreate is the body of POST /users.
 type userCreate struct {
 	Name  string `json:"name" minLength:"1" maxLength:"255" example:"John Doe"`
-	Email string `json:"email" maxLength:"254" doc:"Nobody else's, in any case." example:"john@example.com"`
+	Email string `json:"email" format:"email" maxLength:"254" doc:"Nobody else's, in any case." example:"john@example.com"`
 }
 
 func (b *userCreate) read(f *form) {
@@ -43,7 +43,7 @@ func (b *userCreate) judge() error {
 // userUpdate is the body of PUT /users/{id}, with what eventUpdate says.
 type userUpdate struct {
 	Name  *string `json:"name,omitempty" minLength:"1" maxLength:"255"`
-	Email *string `json:"email,omitempty" maxLength:"254"`
+	Email *string `json:"email,omitempty" format:"email" maxLength:"254"`
 
 	ID        any `json:"id,omitempty" readOnly:"true" doc:"Ignored."`
 	CreatedAt any `json:"created_at,omitempty" readOnly:"true" doc:"Ignored."`
@@ -95,11 +95,11 @@ func (h *users) register(a *api) {
 	}, h.list)
 	register(a, operation{
 		id: "create-user", method: http.MethodPost, path: usersPath, tag: "users", summary: "Register a user",
-		status: http.StatusCreated, errors: []*models.Error{taken},
+		detail: "Whoever books is a user.", status: http.StatusCreated, errors: []*models.Error{taken},
 	}, h.create)
 	register(a, operation{
 		id: "get-user", method: http.MethodGet, path: usersPath + "/{id}", tag: "users", summary: "Read a user",
-		errors: []*models.Error{notFound},
+		detail: "Deleted users are not found.", errors: []*models.Error{notFound},
 	}, h.get)
 	register(a, operation{
 		id: "update-user", method: http.MethodPut, path: usersPath + "/{id}", tag: "users", summary: "Change a user",

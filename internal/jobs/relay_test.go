@@ -161,35 +161,63 @@ func TestNextBookings_keeps_rows_whole(t *testing.T) {
 	}
 }
 
-// stubborn is a store that refuses to start one booking's charge, for good.
+// stubborn is a store that refuses to start one booking's charge, until it is told to.
 type stubborn struct {
 	repository.Store
 	culprit models.BookingID
+	healed  atomic.Bool
 }
 
-func (s stubborn) StartCharges(ctx context.Context, gateway string, refs []models.BookingRef, lease time.Duration) ([]repository.Start, error) {
+func (s *stubborn) StartCharges(ctx context.Context, gateway string, refs []models.BookingRef, lease time.Duration) ([]repository.Start, error) {
 	for _, ref := range refs {
-		if ref.Booking == s.culprit {
+		if ref.Booking == s.culprit && !s.healed.Load() {
 			return nil, repository.ErrRejected
 		}
 	}
 	return s.Store.StartCharges(ctx, gateway, refs, lease)
 }
 
-func TestWorker_sets_aside_only_the_booking_that_the_database_refuses(t *testing.T) {
+// A charge that cannot be started now is a sale all the same: its message stays, whatever the store said, and holds up
+// nobody.
+func TestWorker_keeps_the_message_of_a_booking_that_the_database_refuses(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, embedded(), simulator.Options{})
 	refs := h.BookMany(h.Event(100).ID, 20, models.SimOK)
-	healthy := h.Store
-	h.Store = stubborn{Store: healthy, culprit: refs[7].Booking}
-	h.start(h.loops())
+	h.clearOutbox(h.publish(refs))
+	healthy, store := h.Store, &stubborn{Store: h.Store, culprit: refs[7].Booking}
+	h.Store = store
+	h.start(h.loops("worker", "reclaimer"))
 	h.Store = healthy
 	h.wait("CONFIRMED", append(refs[:7:7], refs[8:]...)...)
-	h.until("no dead letter", func() bool { return len(h.Letters()) == 1 })
-	h.until("messages are left", func() bool { n, err := h.queue.Depth(t.Context()); return n == 0 && err == nil })
-	if letter := h.Letters()[0]; letter.Kind != models.LetterMessage {
-		t.Errorf("letter %+v", letter)
+	h.until("it was not tried again", func() bool { return h.tally.of("reclaimer errors") > 0 })
+	if n, err := h.queue.Depth(t.Context()); n != 1 || err != nil || len(h.Letters()) > 0 {
+		t.Errorf("%d messages are left (%v), and %d letters; want the one message and no letter", n, err, len(h.Letters()))
 	}
+	store.healed.Store(true)
+	h.wait("CONFIRMED", refs...)
+	h.chargedOnce(refs...)
+}
+
+// The store goes away from a worker that holds messages. They stay until their charges are on disk.
+func TestWorker_keeps_messages_while_the_store_is_down(t *testing.T) {
+	t.Parallel()
+	inBothModes(t, func(t *testing.T, q queue.Queue) {
+		h := newHouse(t, q, simulator.Options{})
+		refs := h.BookMany(h.Event(100).ID, 20, models.SimOK)
+		h.clearOutbox(h.publish(refs))
+		healthy, store := h.Store, &downStore{Store: h.Store}
+		store.down.Store(true)
+		h.Store = store
+		h.start(h.loops("worker", "reclaimer"))
+		h.Store = healthy
+		h.until("the worker took no message", func() bool { return h.tally.of("worker errors") > 0 })
+		if n, err := h.queue.Depth(t.Context()); n != int64(len(refs)) || err != nil {
+			t.Fatalf("%d messages are left (%v), want all %d", n, err, len(refs))
+		}
+		store.down.Store(false)
+		h.wait("CONFIRMED", refs...)
+		h.chargedOnce(refs...)
+	})
 }
 
 // The intake of a message that was set aside before makes no second letter.

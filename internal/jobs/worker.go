@@ -66,7 +66,7 @@ type intake struct {
 	logger   *slog.Logger
 }
 
-// take has the messages' bookings charged, sets aside what makes no sense, and acknowledges both. It gives how many
+// take has the messages' bookings charged, sets aside what nobody can read, and acknowledges both. It gives how many
 // messages are done with; the others are delivered again.
 func (in *intake) take(ctx context.Context, messages []queue.Message) (int, error) {
 	if len(messages) == 0 {
@@ -88,8 +88,9 @@ func (in *intake) take(ctx context.Context, messages []queue.Message) (int, erro
 	return len(done), errors.Join(append(errs, err, in.queue.Ack(ctx, done))...)
 }
 
-// charge has bookings charged. When the database refuses one of them for good, each is tried alone, so that only the
-// culprit is set aside.
+// charge has bookings charged, and gives the messages that are done with. When the database refuses one of them, each is
+// tried alone, so that only the culprit waits. Its message is a sale all the same: it is left for another try, whatever
+// kind of error it was, until its booking has been charged or has ended.
 func (in *intake) charge(ctx context.Context, messages []queue.Message) (done []queue.Message, err error) {
 	refs := make([]models.BookingRef, len(messages))
 	for i, m := range messages {
@@ -102,10 +103,7 @@ func (in *intake) charge(ctx context.Context, messages []queue.Message) (done []
 	case !errors.Is(err, repository.ErrRejected):
 		return nil, err
 	case len(messages) == 1:
-		if err := in.setAside(ctx, messages[0], err); err != nil {
-			return nil, err
-		}
-		return messages, nil
+		return nil, fmt.Errorf("message %s of booking %s is left for later: %w", messages[0].ID, messages[0].Booking.Booking, err)
 	}
 	var errs []error
 	for i := range messages {

@@ -107,7 +107,7 @@ func (e *Event) check() error {
 func (e *Event) amountsFit() bool {
 	all, fits := e.TicketPrice.Times(max(e.Stock.Total, 0))
 	taken := e.Stock.HeldAmount + e.Stock.SoldAmount
-	return fits && all.Minor <= MaxAmount(e.TicketPrice.Currency)-taken
+	return fits && all.Minor <= MaxAmount-taken
 }
 
 func checkInstant(fields []FieldError, place string, t time.Time) []FieldError {

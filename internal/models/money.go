@@ -1,11 +1,10 @@
 package models
 
 import (
+	"errors"
 	"fmt"
-	"math"
 	"math/bits"
 	"strconv"
-	"strings"
 )
 
 // Money is an exact amount: an integer number of a currency's minor units (cents), never a float.
@@ -17,55 +16,18 @@ type Money struct {
 // ParseMoney reads a plain decimal ("75.50", "75", "7.55e1") exactly. More decimals than the currency has,
 // unless they are zeros, and amounts beyond [MaxAmount] are errors.
 func ParseMoney(text string, currency Currency) (Money, error) {
-	digits, scale, err := splitDecimal(text)
+	d, err := parseDecimal(text)
 	if err != nil {
 		return Money{}, err
 	}
-	shift := currency.Decimals() - scale
-	for shift < 0 {
-		if !strings.HasSuffix(digits, "0") {
-			if strings.Trim(digits, "-0") == "" {
-				return Money{Currency: currency}, nil
-			}
-			return Money{}, fmt.Errorf("%s has at most %d decimals", currency, currency.Decimals())
-		}
-		digits, shift = digits[:len(digits)-1], shift+1
-	}
-	minor, err := strconv.ParseInt(digits+strings.Repeat("0", min(shift, 40)), 10, 64)
-	if strings.Trim(digits, "-0") == "" {
-		minor, err = 0, nil
-	}
-	if err != nil || abs(minor) > MaxAmount(currency) {
-		return Money{}, fmt.Errorf("the amount is too large; at most %s", Money{MaxAmount(currency), currency})
+	minor, err := d.times10(currency.Decimals())
+	switch {
+	case errors.Is(err, errFraction):
+		return Money{}, fmt.Errorf("%s has at most %d decimals", currency, currency.Decimals())
+	case err != nil || abs(minor) > MaxAmount:
+		return Money{}, fmt.Errorf("the amount is too large; at most %s", Money{MaxAmount, currency})
 	}
 	return Money{Minor: minor, Currency: currency}, nil
-}
-
-// splitDecimal gives a decimal's digits with their sign, and how many of them stand behind the point.
-func splitDecimal(text string) (digits string, scale int, err error) {
-	bad := fmt.Errorf("%q is not a decimal number", clip(text, 40))
-	if len(text) > 60 {
-		return "", 0, bad
-	}
-	mantissa, exponent, hasExponent := strings.Cut(strings.ToLower(text), "e")
-	whole, fraction, hasPoint := strings.Cut(mantissa, ".")
-	unsigned := strings.TrimPrefix(whole, "-")
-	if !allDigits(unsigned) || hasPoint && !allDigits(fraction) {
-		return "", 0, bad
-	}
-	scale = len(fraction)
-	if hasExponent {
-		shift, err := strconv.Atoi(exponent)
-		if err != nil || shift < -40 || shift > 40 {
-			return "", 0, bad
-		}
-		scale -= shift
-	}
-	return whole + fraction, scale, nil
-}
-
-func allDigits(s string) bool {
-	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
 func abs(n int64) int64 {
@@ -75,18 +37,9 @@ func abs(n int64) int64 {
 	return n
 }
 
-// MaxAmount is the largest amount of a currency in minor units: what an int64 and a NUMERIC(20,3) both hold.
-func MaxAmount(currency Currency) int64 {
-	const wholeDigits = 17 // NUMERIC(20,3)
-	if wholeDigits+currency.Decimals() > 18 {
-		return math.MaxInt64
-	}
-	limit := int64(1)
-	for range wholeDigits + currency.Decimals() {
-		limit *= 10
-	}
-	return limit - 1
-}
+// MaxAmount is the largest amount of any currency in minor units: fifteen digits, which a float64 holds exactly. So whoever
+// reads our JSON numbers into one, as most clients do, and writes them again, keeps every amount.
+const MaxAmount = 999_999_999_999_999
 
 // String is the exact decimal with the currency's decimals, without the currency: "75.50".
 func (m Money) String() string { return string(m.Append(nil)) }
@@ -121,7 +74,7 @@ func (m Money) Times(quantity int64) (Money, bool) {
 		return Money{}, false
 	}
 	high, low := bits.Mul64(uint64(m.Minor), uint64(quantity))
-	if high != 0 || low > uint64(MaxAmount(m.Currency)) {
+	if high != 0 || low > uint64(MaxAmount) {
 		return Money{}, false
 	}
 	return Money{Minor: int64(low), Currency: m.Currency}, true

@@ -11,7 +11,7 @@ type MovementState string
 
 // The states of a movement. It may go from each to those below it, and never back.
 const (
-	MovementOpen   MovementState = "open"   // a refund that is not finished
+	MovementOpen   MovementState = "open"   // a refund that is not finished, and may fail; a dispute that is not decided: the money is gone
 	MovementDone   MovementState = "done"   // the money is gone
 	MovementUndone MovementState = "undone" // it never went, or came back
 )
@@ -95,7 +95,7 @@ func (s *EventState) afterMoves(charge *Charge, b *Booking, before int64, moveme
 func (s *EventState) move(charge *Charge, m Movement) bool {
 	r := s.refundOf(charge, m)
 	switch {
-	case r == nil && (m.State == MovementUndone || m.Reason == RefundOwed && m.State == MovementOpen):
+	case r == nil && (m.State == MovementUndone || m.State == MovementOpen && m.Reason != RefundDisputed):
 		return false
 	case r == nil:
 		s.addMove(charge, m)

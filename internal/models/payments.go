@@ -206,9 +206,19 @@ type SimCharge struct {
 	UpdatedAt  time.Time
 }
 
+// What a booking's payment is called where its charge's status does not tell how it stands.
+const (
+	SummaryNotRequired    = "not_required" // a free booking
+	SummaryQueued         = "queued"       // not charged yet
+	SummaryNone           = "none"         // cancelled before any charge
+	SummaryRefunding      = "refunding"
+	SummaryRefunded       = "refunded"
+	SummaryPartlyRefunded = "partly_refunded" // by hand, at the gateway
+)
+
 // PaymentSummary is a booking's payment in three words.
 type PaymentSummary struct {
-	Status    string // a ChargeStatus, or "queued", "not_required", "refunding", "refunded", "partly_refunded"
+	Status    string // a ChargeStatus, or one of SummaryStatuses
 	Attempts  int
 	LastError string
 }
@@ -217,11 +227,11 @@ type PaymentSummary struct {
 func Summarize(b *Booking, charges []Charge, refunds []Refund) PaymentSummary {
 	switch {
 	case b.TotalAmount.Minor == 0:
-		return PaymentSummary{Status: "not_required"}
+		return PaymentSummary{Status: SummaryNotRequired}
 	case len(charges) == 0 && b.Status == Pending:
-		return PaymentSummary{Status: "queued"}
+		return PaymentSummary{Status: SummaryQueued}
 	case len(charges) == 0:
-		return PaymentSummary{Status: "none"}
+		return PaymentSummary{Status: SummaryNone}
 	}
 	last := charges[len(charges)-1]
 	summary := PaymentSummary{Status: string(last.Status), Attempts: last.Attempts, LastError: last.LastError}

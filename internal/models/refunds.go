@@ -172,12 +172,12 @@ func (p PaymentSummary) withRefunds(charge ChargeKey, refunds []Refund, confirme
 		switch {
 		case r.ChargeKey != charge || r.Status == RefundFailed:
 		case r.Status == RefundPending:
-			p.Status, p.LastError = "refunding", r.LastError
-		case p.Status == "refunding":
+			p.Status, p.LastError = SummaryRefunding, r.LastError
+		case p.Status == SummaryRefunding:
 		case confirmed:
-			p.Status = "partly_refunded"
+			p.Status = SummaryPartlyRefunded
 		default:
-			p.Status = "refunded"
+			p.Status = SummaryRefunded
 		}
 	}
 	return p

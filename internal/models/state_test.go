@@ -377,6 +377,26 @@ func TestLetters(t *testing.T) {
 	}
 }
 
+// At the very deadline a booking expires, whether somebody has said so yet or not: no charge is begun for it any more. One of
+// which nobody knows whether it was made is asked about all the same.
+func TestLetters_at_the_deadline(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[ChargeStatus]*Error{ChargeFailed: ErrBookingNotPending, ChargeUnknown: nil} {
+		s, user := newState()
+		b := given(s, user, Pending, "")
+		charge := givenCharge(s, b, status, MaxAttempts)
+		s.Now = b.PaymentDeadline.Add(-time.Microsecond)
+		before := *charge
+		if got := s.Decide(&RetryLetter{LetterCharge, charge.ChargeKey}).Err; got != nil {
+			t.Errorf("a %s charge, just before the deadline: %v", status, got)
+		}
+		*charge, s.Now = before, b.PaymentDeadline
+		if got := s.Decide(&RetryLetter{LetterCharge, charge.ChargeKey}).Err; got != want {
+			t.Errorf("a %s charge, at the deadline: %v; want %v", status, got, want)
+		}
+	}
+}
+
 func TestSettleRefund(t *testing.T) {
 	t.Parallel()
 	s, user := newState()
@@ -447,7 +467,7 @@ func TestEditEvent(t *testing.T) {
 func TestEditEvent_keeps_amounts_within_bounds_whatever_is_sold_next(t *testing.T) {
 	t.Parallel()
 	s, user := newState()
-	s.Event.TicketPrice.Minor = MaxAmount("USD") / 10
+	s.Event.TicketPrice.Minor = MaxAmount / 10
 	if got := s.Decide(&Reserve{Booking: NewID[BookingID](), User: user, Quantity: 10, Method: SimOK}); got.Err != nil {
 		t.Fatal(got.Err)
 	}

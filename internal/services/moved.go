@@ -3,6 +3,7 @@ package services
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"quantix/internal/boxoffice"
 	"quantix/internal/models"
@@ -57,10 +58,12 @@ func (p *Payments) giveBack(ctx context.Context, r *models.Refund) (result model
 		if result.Outcome != models.Moved {
 			return result, false
 		}
-		owed, err := p.lookAgain(ctx, r)
+		owed, open, err := p.lookAgain(ctx, r)
 		switch {
 		case err != nil:
 			return models.Result{Outcome: models.Unknown, Reason: result.Reason}, false
+		case owed != nil && open:
+			return models.Result{Outcome: models.StillOpen, Reason: "a refund that was made at the gateway is not finished"}, false
 		case owed == nil:
 			return result, true
 		}
@@ -70,11 +73,12 @@ func (p *Payments) giveBack(ctx context.Context, r *models.Refund) (result model
 	return models.Result{Outcome: models.Unavailable, Reason: result.Reason}, false
 }
 
-// lookAgain gives what is still owed of a charge, now that it is known what has moved.
-func (p *Payments) lookAgain(ctx context.Context, r *models.Refund) (*models.Refund, error) {
+// lookAgain gives what is still owed of a charge, now that it is known what has moved, and whether something that somebody
+// else gave back is open: it may be the rest, or fail.
+func (p *Payments) lookAgain(ctx context.Context, r *models.Refund) (owed *models.Refund, open bool, err error) {
 	teller, is := p.gateway.(payments.Teller)
 	if !is {
-		return r, nil
+		return r, false, nil
 	}
 	var statement payments.Statement
 	p.ask(ctx, r.Reference(), func(ctx context.Context) models.Result {
@@ -82,7 +86,7 @@ func (p *Payments) lookAgain(ctx context.Context, r *models.Refund) (*models.Ref
 		return statement.Result
 	})
 	if statement.Result.Outcome != models.Succeeded {
-		return nil, models.ErrUnavailable
+		return nil, false, models.ErrUnavailable
 	}
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
@@ -91,7 +95,10 @@ func (p *Payments) lookAgain(ctx context.Context, r *models.Refund) (*models.Ref
 	verdict, err := p.office.Tell(ctx, r.Event, command)
 	if err != nil {
 		p.options.Logger.Warn("what has moved is not settled yet", "reference", r.Reference(), "error", err)
-		return nil, repository.Explain(err)
+		return nil, false, repository.Explain(err)
 	}
-	return verdict.Refund, nil
+	open = slices.ContainsFunc(statement.Movements, func(m models.Movement) bool {
+		return m.Reason == models.RefundMoved && m.State == models.MovementOpen
+	})
+	return verdict.Refund, open, nil
 }

@@ -247,6 +247,30 @@ func TestCharge_more_than_there_are_slots_for(t *testing.T) {
 	}
 }
 
+// What nothing is to be charged for takes no slot, or a till would stand still after a thousand messages too many.
+func TestCharge_gives_the_slots_back_that_no_charge_needs(t *testing.T) {
+	t.Parallel()
+	s := shop.New(t)
+	event, free := s.Event(10).ID, s.Event(10, shop.Free).ID
+	cancelled := s.Book(event, 1, models.SimOK)
+	s.Cancel(cancelled)
+	p := services.NewPayments(s.Store, s.Office, simulator.New(s.Store, simulator.Options{}), services.PaymentOptions{Concurrency: 2})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for range 10 { // twice as many slots as there are
+		if err := p.Charge(ctx, []models.BookingRef{cancelled, cancelled, s.Book(free, 1, models.SimOK)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	paid := s.Book(event, 1, models.SimOK)
+	if err := p.Charge(ctx, []models.BookingRef{paid}); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Drain(ctx); err != nil || s.State(paid) != "CONFIRMED" {
+		t.Errorf("the booking is %s, %v", s.State(paid), err)
+	}
+}
+
 // watched notes how many charges are under way at once.
 type watched struct {
 	payments.Gateway
@@ -549,6 +573,69 @@ func TestRetry_goes_on_asking_for_an_unknown_charge(t *testing.T) {
 	x.wantState(ref, "CONFIRMED") // there is stock, though the booking had expired
 	if letters := x.Letters(); len(letters) != 0 {
 		t.Errorf("dead letters %+v", letters)
+	}
+}
+
+// A process died before its charge had an answer, and the gateway cannot be asked: that it is unavailable says nothing of
+// what it did before, so the charge stays in doubt and its letter cannot be discarded.
+func TestRetry_learns_nothing_from_a_gateway_that_cannot_be_asked(t *testing.T) {
+	t.Parallel()
+	x, gateway := newScriptedTill(t)
+	ref := x.Book(x.Event(10).ID, 1, models.SimOK)
+	if _, err := x.Store.StartCharges(t.Context(), gateway.Name(), []models.BookingRef{ref}, 30*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	gateway.find = answer(models.Unavailable)
+	x.retry(30 * time.Second)
+	x.wantCharge(ref, models.ChargeDoubtful, 2)
+	for range models.MaxAttempts - 2 {
+		x.retry(30 * time.Second)
+	}
+	x.wantCharge(ref, models.ChargeUnknown, models.MaxAttempts)
+	if err := services.NewLetters(x.Store, x.Office).Discard(t.Context(), x.Letters()[0].ID); !errors.Is(err, models.ErrLetterUnknown) {
+		t.Errorf("discarding gave %v", err)
+	}
+	x.wantMoney(ref, 0, false)
+}
+
+// What another gateway took is neither asked for nor given back at this one, which would say that it never heard of it.
+func TestRetry_leaves_another_gateways_charge_alone(t *testing.T) {
+	t.Parallel()
+	x, gateway := newScriptedTill(t)
+	asked := func(context.Context) models.Result {
+		t.Error("this gateway was asked")
+		return models.Result{Outcome: models.Absent}
+	}
+	gateway.charge, gateway.find, gateway.void = asked, asked, asked
+	ref := x.Book(x.Event(10).ID, 1, models.SimOK)
+	if _, err := x.Store.StartCharges(t.Context(), "another", []models.BookingRef{ref}, 30*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if x.retry(30*time.Second) != 1 {
+		t.Error("it was not taken up")
+	}
+	x.wantCharge(ref, models.ChargeDoubtful, 2)
+}
+
+func TestRefund_leaves_another_gateways_refund_alone(t *testing.T) {
+	t.Parallel()
+	x, gateway := newScriptedTill(t)
+	gateway.refund = func(context.Context) models.Result {
+		t.Error("this gateway was asked")
+		return models.Result{Outcome: models.Succeeded}
+	}
+	event := x.Event(10).ID
+	ref := x.Book(event, 1, models.SimOK)
+	if _, err := x.Store.StartCharges(t.Context(), "another", []models.BookingRef{ref}, 30*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	paid := &models.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.Succeeded, ProviderReference: "theirs"}}
+	if _, err := x.Office.Tell(t.Context(), event, paid); err != nil {
+		t.Fatal(err)
+	}
+	x.Cancel(ref)
+	if x.refund() != 1 || x.Refund(ref).Status != models.RefundPending {
+		t.Errorf("refund %+v", x.Refund(ref))
 	}
 }
 

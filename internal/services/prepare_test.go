@@ -3,6 +3,7 @@ package services_test
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"quantix/internal/payments"
 	"quantix/internal/payments/simulator"
 	"quantix/internal/services"
+	"quantix/internal/testkit"
 	"quantix/internal/testkit/shop"
 )
 
@@ -146,6 +148,65 @@ func TestPrepare_is_not_repeated_once_its_reference_is_on_disk(t *testing.T) {
 	}
 }
 
+// Each of a try's calls may take as long as it is given: however long together, no other process takes the charge up while
+// this one is at it.
+func TestRetry_of_calls_that_take_their_time_keeps_its_charge(t *testing.T) {
+	t.Parallel()
+	const timeout = time.Minute
+	s := shop.New(t)
+	gateway := &slowly{preparing: &preparing{Gateway: simulator.New(s.Store, simulator.Options{})}, t: t, took: timeout - time.Second, clock: s.Clock}
+	open := func() *till {
+		x := newTillOn(t, s, s.Store, gateway)
+		x.payments = services.NewPayments(s.Store, shop.OpenOffice(t, s.Store), gateway, services.PaymentOptions{Timeout: timeout})
+		return x
+	}
+	x := open()
+	gateway.till, gateway.other = x, open().payments
+	ref := x.Book(x.Event(10).ID, 1, models.SimOK)
+	if _, err := x.Store.StartCharges(t.Context(), gateway.Name(), []models.BookingRef{ref}, time.Second); err != nil {
+		t.Fatal(err)
+	}
+	x.retry(time.Second) // as if another process had died: it is asked for, prepared and charged
+	x.wantState(ref, "CONFIRMED")
+	if gateway.calls != 3 {
+		t.Errorf("%d calls, want Find, Prepare and Charge", gateway.calls)
+	}
+}
+
+// slowly is a gateway whose every call takes some time by the store's clock, at whose end another process looks for what
+// is due.
+type slowly struct {
+	*preparing
+	t     *testing.T
+	took  time.Duration
+	clock *testkit.Clock
+	other *services.Payments
+	calls int
+}
+
+func (g *slowly) pass(ctx context.Context) {
+	g.calls++
+	g.clock.Advance(g.took)
+	if n, err := g.other.Retry(ctx); n != 0 || err != nil {
+		g.t.Errorf("at the end of call %d another process took up %d charges (%v)", g.calls, n, err)
+	}
+}
+
+func (g *slowly) Find(ctx context.Context, r payments.ChargeRequest) models.Result {
+	defer g.pass(ctx)
+	return g.preparing.Find(ctx, r)
+}
+
+func (g *slowly) Prepare(ctx context.Context, r payments.ChargeRequest) models.Result {
+	defer g.pass(ctx)
+	return g.preparing.Prepare(ctx, r)
+}
+
+func (g *slowly) Charge(ctx context.Context, r payments.ChargeRequest) models.Result {
+	defer g.pass(ctx)
+	return g.preparing.Charge(ctx, r)
+}
+
 // While a charge is prepared, its user gives the booking up: no money is taken.
 func TestPrepare_of_a_booking_that_ends_meanwhile_is_voided(t *testing.T) {
 	t.Parallel()
@@ -189,6 +250,40 @@ func TestPrepare_twice_charges_under_one_reference(t *testing.T) {
 	x.drain(t.Context())
 	if c := x.Charge(ref); c.ProviderReference != "ref_2" || len(gateway.charged) != 1 {
 		t.Errorf("charge %+v, charged under %v", c, gateway.charged)
+	}
+}
+
+// A gateway that gives the same reference again, as Stripe does within a day, tells a process that slept nothing: what has
+// become of the charge meanwhile does. One that was given up waits for a person, and is neither charged nor voided.
+func TestPrepare_of_a_charge_that_was_given_up_meanwhile_does_nothing(t *testing.T) {
+	t.Parallel()
+	x, gateway := newPreparingTill(t)
+	asleep, wake := make(chan struct{}), make(chan struct{})
+	var awake atomic.Bool
+	gateway.prepare = func(context.Context) models.Result {
+		if awake.CompareAndSwap(false, true) {
+			close(asleep)
+			<-wake
+		}
+		return models.Result{Outcome: models.Prepared, ProviderReference: "ref_same"}
+	}
+	ref := x.Book(x.Event(10).ID, 1, models.SimError) // surely not charged, however often it is asked
+	if err := x.payments.Charge(t.Context(), []models.BookingRef{ref}); err != nil {
+		t.Fatal(err)
+	}
+	<-asleep
+	other := newTillOn(t, x.Shop, x.Store, gateway)
+	for range models.MaxAttempts - 1 {
+		other.retry(30 * time.Second)
+	}
+	x.wantCharge(ref, models.ChargeFailed, models.MaxAttempts)
+	x.wantState(ref, "PENDING")
+	asked := x.Record(ref).Calls
+	close(wake)
+	x.drain(t.Context())
+	x.wantCharge(ref, models.ChargeFailed, models.MaxAttempts)
+	if record := x.Record(ref); record.Calls != asked || len(x.Letters()) != 1 {
+		t.Errorf("asked %d times, then %d; letters %+v", asked, record.Calls, x.Letters())
 	}
 }
 

@@ -14,8 +14,8 @@ import (
 )
 
 // startLimit bounds how long a server may take until it answers, a crash
-// recovery on a busy machine included.
-const startLimit = 60 * time.Second
+// recovery on a busy machine included. It shows only in how long a failure takes.
+const startLimit = 3 * time.Minute
 
 // daemon is a server process with its children: start, stop, kill, freeze.
 // Its methods are safe for concurrent use.

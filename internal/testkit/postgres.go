@@ -187,7 +187,7 @@ func ownedDir(prefix string, owner *syscall.Credential) (string, error) {
 
 // ping connects as a client would.
 func (s *PostgresServer) ping(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, s.URL("postgres"))
 	if err != nil {

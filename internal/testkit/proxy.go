@@ -23,6 +23,10 @@ type Proxy struct {
 	limit    int64 // replies that new links let through; negative: all
 	cut      bool  // what happens at the limit: cut the link, or swallow the rest
 	trap     *trap
+	framing  framing // nil: bytes are moved as they come
+	cutter   Cutter
+	cuts     int
+	ending   sync.WaitGroup // links that a cutter has cut and whose server has not ended yet
 	pumps    sync.WaitGroup
 }
 
@@ -30,11 +34,16 @@ type Proxy struct {
 // it is closed after the test.
 func NewProxy(tb testing.TB, target string) *Proxy {
 	tb.Helper()
+	return newProxy(tb, target, nil)
+}
+
+func newProxy(tb testing.TB, target string, f framing) *Proxy {
+	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatalf("listen for a proxy: %v", err)
 	}
-	p := &Proxy{tb: tb, target: target, addr: listener.Addr().String(), links: map[*link]struct{}{}, limit: -1}
+	p := &Proxy{tb: tb, target: target, addr: listener.Addr().String(), links: map[*link]struct{}{}, limit: -1, framing: f}
 	p.changed = sync.NewCond(&p.mu)
 	p.serve(listener)
 	tb.Cleanup(p.close)
@@ -152,7 +161,10 @@ func (p *Proxy) connect(client net.Conn, from net.Listener) {
 		l.cut()
 		return
 	}
-	p.pumps.Go(func() { p.pump(l, l.server, l.client, p.filterReply) })
+	p.pumps.Go(func() {
+		p.pump(l, l.server, l.client, p.filterReply)
+		p.drain(l)
+	})
 	p.pump(l, l.client, l.server, p.filterRequest)
 }
 
@@ -189,7 +201,12 @@ func (p *Proxy) pump(l *link, from, to net.Conn, filter func(*link, []byte) ([]b
 func (p *Proxy) part(l *link) {
 	p.mu.Lock()
 	delete(p.links, l)
+	ending := l.ending
 	p.mu.Unlock()
+	if ending {
+		p.end(l)
+		return
+	}
 	_ = l.client.Close()
 	_ = l.server.Close()
 }

@@ -14,6 +14,10 @@ type link struct {
 	tail    []byte // the end of the requests so far, for a text that two reads share
 	awaited *trap  // the trap that springs at the next reply
 	severed bool   // cut: nothing may pass any more
+
+	sent           [2][]byte // by each side: the beginning of a message
+	started, asked bool      // see postgresMessage
+	ending, ended  bool      // a cutter cuts it; that has been done
 }
 
 // trap is a fault that waits for a request.
@@ -59,7 +63,7 @@ func (p *Proxy) filterRequest(l *link, data []byte) (pass []byte, goOn bool) {
 	t := p.trap
 	if t == nil {
 		l.tail = nil
-		return data, true
+		return p.messages(l, Client, data)
 	}
 	if !l.sees(t.text, data) {
 		return data, true
@@ -90,13 +94,16 @@ func (p *Proxy) filterReply(l *link, data []byte) (pass []byte, goOn bool) {
 	if !p.await(l) {
 		return nil, false
 	}
+	if l.ending { // its end is read by drain
+		return nil, false
+	}
 	if l.awaited != nil {
 		l.cut()
 		close(l.awaited.sprung)
 		return nil, false
 	}
 	if l.left < 0 {
-		return data, true
+		return p.messages(l, Server, data)
 	}
 	pass = data[:min(l.left, int64(len(data)))]
 	l.left -= int64(len(pass))

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +41,10 @@ type installation struct {
 	address string // of the API
 	api     *testkit.Process
 	workers [workerCount]*testkit.Process
+	line    *testkit.Proxy // between the workers and PostgreSQL
+	behind  string         // the database's URL through it
+	cut     bool           // it is, now
+	cuts    int
 	next    int // the worker to be killed next
 	kills   int
 	db      *pgx.Conn
@@ -52,7 +57,8 @@ func install(t *testing.T) *installation {
 	server := testkit.NewPostgres(t, testkit.Options{Durable: true})
 	line := testkit.NewRedis(t, testkit.RedisOptions{})
 	url, port := server.Database(t, nil), testkit.FreePort(t)
-	in := &installation{t: t, address: fmt.Sprintf("127.0.0.1:%d", port), env: []string{
+	proxy, behind := behindProxy(t, url)
+	in := &installation{t: t, address: fmt.Sprintf("127.0.0.1:%d", port), line: proxy, behind: behind, env: []string{
 		"DATABASE_URL=" + url, "REDIS_URL=" + line.URL(), "HOST=127.0.0.1", fmt.Sprintf("PORT=%d", port), "LOG_LEVEL=error",
 		"PAYMENT_DEADLINE=2h", "PAYMENT_RETRY_BASE=200ms", "PAYMENT_SIM_LATENCY=20ms", "PAYMENT_SIM_FAILURE_RATE=0.2",
 	}}
@@ -74,7 +80,24 @@ func install(t *testing.T) *installation {
 }
 
 func (in *installation) startWorker(i int) {
-	in.workers[i] = testkit.Start(in.t, testkit.Build(in.t), in.env, "worker")
+	env := append(slices.Clone(in.env), "DATABASE_URL="+in.behind)
+	in.workers[i] = testkit.Start(in.t, testkit.Build(in.t), env, "worker")
+}
+
+// takeStore takes PostgreSQL from the workers, who hold messages, every third time, until the next. One that was just
+// beginning gives up, and is started again.
+func (in *installation) takeStore(second int) {
+	if in.cut = second%3 == 0; in.cut {
+		in.line.Refuse()
+		in.cuts++
+		return
+	}
+	in.line.Heal()
+	for i, worker := range in.workers {
+		if worker.Ended() {
+			in.startWorker(i)
+		}
+	}
 }
 
 // killWorker kills the worker that has lived longest, and starts another in its place.
@@ -113,8 +136,8 @@ func (in *installation) waiting() int64 {
 }
 
 // TestTorture_of_payments books, with gateway errors (20 of 100 calls), declines (5 of 100 bookings), lost answers (2) and
-// buyers who cancel at once (2), while a worker is killed every second and Redis is flushed twice. Then nothing may be
-// stuck, charged twice, confirmed unpaid, or charged without a ticket or a refund.
+// buyers who cancel at once (2), while a worker is killed every second, PostgreSQL is taken from the workers for a second of
+// every three, and Redis is flushed twice. Then nothing may be stuck, charged twice, confirmed unpaid, or charged without a ticket or a refund.
 func TestTorture_of_payments(t *testing.T) {
 	t.Parallel()
 	in := install(t)
@@ -122,9 +145,9 @@ func TestTorture_of_payments(t *testing.T) {
 	crowd := startCrowd(in, *bookings)
 	in.torture(crowd, begun.Add(*limit))
 	findings := in.findings(crowd)
-	t.Logf("%d bookings in %s: booked after %s, the last one paid after %s; %d workers killed, Redis flushed %d times, %d dead letters dealt with\n%s",
+	t.Logf("%d bookings in %s: booked after %s, the last one paid after %s; %d workers killed, PostgreSQL taken from them %d times, Redis flushed %d times, %d dead letters dealt with\n%s",
 		*bookings, time.Since(begun).Round(time.Second), crowd.took().Round(time.Second), time.Since(begun).Round(time.Second),
-		in.kills, in.flushes, crowd.letters, render(findings))
+		in.kills, in.cuts, in.flushes, crowd.letters, render(findings))
 	for _, f := range findings {
 		if f.have != f.want {
 			t.Errorf("%s: %d, want %d", f.what, f.have, f.want)
@@ -138,7 +161,8 @@ func (in *installation) torture(crowd *crowd, deadline time.Time) {
 	for second := 1; ; second++ {
 		// Not exactly a second: leases are whole seconds, and must not always run out just before a kill.
 		<-time.After(time.Second/2 + rand.N(time.Second))
-		if in.kills < *kills {
+		in.takeStore(second)
+		if in.kills < *kills && !in.cut {
 			in.killWorker()
 		}
 		done := crowd.done.Load()
@@ -155,6 +179,7 @@ func (in *installation) torture(crowd *crowd, deadline time.Time) {
 			in.t.Logf("after %d s: %d booked, %d not at their end, %d letters dealt with", second, done, left, crowd.letters)
 		}
 		if booked && left == 0 && letters == 0 && in.flushes == 2 {
+			in.line.Heal()
 			return
 		}
 		if time.Now().After(deadline) {

@@ -59,8 +59,7 @@ func (g *Gateway) disputes(ctx context.Context, intent string) ([]*api.Dispute, 
 	return list, nil
 }
 
-// refundMovement is what a refund's state says. One that was made by hand is counted as gone even while it is pending,
-// because Stripe counts it so.
+// refundMovement is what a refund's state says. One that is pending may still fail, weeks later.
 func refundMovement(refund *api.Refund, reference string) models.Movement {
 	m := models.Movement{ID: refund.ID, Reason: models.RefundMoved, Amount: counted(refund.Amount, string(refund.Currency)), Note: word(string(refund.Status))}
 	if part := partOf(refund, reference); part > 0 {
@@ -124,5 +123,5 @@ func minorUnits(units int64, currency string) (models.Money, bool) {
 		}
 		return models.Money{Minor: units * 100, Currency: c}, true
 	}
-	return models.Money{Minor: units, Currency: c}, units <= models.MaxAmount(c)
+	return models.Money{Minor: units, Currency: c}, units <= models.MaxAmount
 }

@@ -116,6 +116,24 @@ func TestMoved(t *testing.T) {
 			x.refund()
 			x.wantMoney(ref, 0, all)
 		},
+		"by hand, and not finished for days, then cancelled": func(x *sale, ref models.BookingRef, intent string, all int64) {
+			r := x.fake.byHand(intent, all)
+			x.fake.set(func() { r.Status = "pending" })
+			x.hear("refund.created", r)
+			x.wantMoney(ref, all, all) // it may still fail
+			x.Cancel(ref)
+			for range 20 {
+				x.refund()
+				x.Clock.Advance(6 * time.Hour)
+			}
+			x.wantMoney(ref, 0, all)
+			x.fake.set(func() { r.Status = "succeeded" })
+			x.Clock.Advance(2 * time.Hour)
+			x.refund()
+			if r := x.Refund(ref); r.Status != models.RefundSucceeded {
+				x.t.Errorf("the refund is %+v", r)
+			}
+		},
 		"by hand, and it came back": func(x *sale, ref models.BookingRef, intent string, all int64) {
 			r := x.fake.byHand(intent, 1000)
 			x.hear("refund.created", r)

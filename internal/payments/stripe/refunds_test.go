@@ -1,6 +1,7 @@
 package stripe_test
 
 import (
+	"fmt"
 	"testing"
 
 	"quantix/internal/models"
@@ -22,6 +23,13 @@ func refundOf(request payments.ChargeRequest) payments.RefundRequest {
 		Key: "refund:" + request.Reference, Reference: request.Reference,
 		ProviderReference: request.ProviderReference, Amount: request.Amount,
 	}
+}
+
+// giveByHand is what an organiser does at Stripe.
+func (f *fakeStripe) giveByHand(request payments.ChargeRequest, amount int64, status string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refunds = append(f.refunds, &refund{ID: "re_hand", PaymentIntent: request.ProviderReference, Amount: amount, Status: status})
 }
 
 func TestRefund_gives_back_once_after_the_key_is_forgotten(t *testing.T) {
@@ -111,11 +119,35 @@ func TestRefund_sees_what_was_given_back_by_hand(t *testing.T) {
 		f, g := setup(t)
 		request := charged(t, g)
 		for _, part := range test.parts {
-			f.refunds = append(f.refunds, &refund{ID: "re_hand", PaymentIntent: request.ProviderReference, Amount: part, Status: "succeeded"})
+			f.giveByHand(request, part, "succeeded")
 		}
 		wantOutcome(t, "refund", g.Refund(t.Context(), refundOf(request)), test.want)
 		if len(f.refunds) != len(test.parts) {
 			t.Errorf("%v by hand: more was given back", test.parts)
+		}
+	}
+}
+
+// A part that Stripe has not finished may still fail, wherever it stands among the others: the charge is given back when
+// all of its parts are.
+func TestRefund_waits_for_every_part_given_back_by_hand(t *testing.T) {
+	t.Parallel()
+	for _, statuses := range [][]string{
+		{"pending", "succeeded", "succeeded"}, {"succeeded", "pending", "succeeded"}, {"succeeded", "succeeded", "pending"},
+		{"requires_action", "succeeded", "succeeded"}, {"pending", "pending", "pending"},
+	} {
+		f, g := setup(t)
+		request := charged(t, g)
+		for i, status := range statuses {
+			f.giveByHand(request, []int64{5000, 2000, 550}[i], status)
+		}
+		wantOutcome(t, fmt.Sprintf("parts that are %v", statuses), g.Refund(t.Context(), refundOf(request)), models.Moved)
+		for _, part := range f.refunds {
+			part.Status = "succeeded"
+		}
+		wantOutcome(t, "once all have succeeded", g.Refund(t.Context(), refundOf(request)), models.Moved)
+		if len(f.refunds) != len(statuses) {
+			t.Errorf("parts that are %v: more was given back", statuses)
 		}
 	}
 }

@@ -20,7 +20,7 @@ type OpenFunc func(tb testing.TB, maxLength int) queue.Queue
 
 // patience is how long the suite waits for what must come; soon is a wait that must run out.
 const (
-	patience = 10 * time.Second
+	patience = time.Minute
 	soon     = 20 * time.Millisecond
 )
 

@@ -50,13 +50,23 @@ func block(wait time.Duration) time.Duration {
 // healed makes the group again when it is gone, with all the data or alone, and then repeats the call once.
 func (q *Queue) healed(ctx context.Context, call func() error) error {
 	err := call()
-	if err == nil || !strings.HasPrefix(err.Error(), "NOGROUP") && !strings.HasPrefix(err.Error(), "UNBLOCKED") {
+	if said := code(err); said != "NOGROUP" && said != "UNBLOCKED" {
 		return err
 	}
 	if _, err := q.Mark(ctx); err != nil {
 		return err
 	}
 	return call()
+}
+
+// code gives the first word of what Redis itself said, which is its code; empty when it said nothing.
+func code(err error) string {
+	said, is := errors.AsType[goredis.Error](err)
+	if !is {
+		return ""
+	}
+	word, _, _ := strings.Cut(said.Error(), " ")
+	return word
 }
 
 // Reclaim gives a consumer what lies unacknowledged for minIdle, oldest first.

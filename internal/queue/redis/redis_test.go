@@ -129,7 +129,7 @@ func TestReceive_wakes_when_the_data_go_while_it_waits(t *testing.T) {
 		}
 		got <- messages
 	}()
-	testkit.Eventually(t, 5*time.Second, func() error { return blocked(t.Context(), c) })
+	testkit.Eventually(t, time.Minute, func() error { return blocked(t.Context(), c) })
 	if err := c.FlushDB(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +239,7 @@ func TestReclaim_forgets_consumers_that_hold_nothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	testkit.Eventually(t, 5*time.Second, func() error {
+	testkit.Eventually(t, time.Minute, func() error {
 		if _, err := q.Reclaim(t.Context(), "alive", time.Hour, 1); err != nil {
 			return err
 		}
@@ -275,6 +275,27 @@ func TestMark_changes_with_a_restart(t *testing.T) {
 	}
 }
 
+// What is acknowledged is gone from the consumer's list as well: a consumer that seems to hold something is never forgotten.
+func TestAck_leaves_nothing_with_the_consumer(t *testing.T) {
+	t.Parallel()
+	address := testkit.Redis(t).Database(t)
+	q, c := open(t, address, redis.Options{}), client(t, address)
+	publish(t, q, queuetest.Refs(3))
+	got := receive(t, q, 10)
+	for held := int64(3); ; held-- {
+		pending, err := c.XPending(t.Context(), "payments", "payment-workers").Result()
+		if err != nil || pending.Count != held {
+			t.Fatalf("%+v are pending (%v), want %d", pending, err, held)
+		}
+		if held == 0 {
+			return
+		}
+		if err := q.Ack(t.Context(), got[held-1:held]); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestQueue_never_hangs_with_Redis(t *testing.T) {
 	t.Parallel()
 	server := testkit.NewRedis(t, testkit.RedisOptions{})
@@ -296,7 +317,7 @@ func TestQueue_never_hangs_with_Redis(t *testing.T) {
 		if err := call(); err == nil {
 			t.Errorf("%s: no error from a frozen Redis", name)
 		}
-		if took := time.Since(begun); took > 2*time.Second {
+		if took := time.Since(begun); took > 20*time.Second {
 			t.Errorf("%s took %s", name, took)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -18,13 +20,17 @@ const (
 	undefinedTable       = "42P01"
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
-	stalePlan            = "0A000" // "cached plan must not change result type": a migration came by; pgx plans anew
+	featureNotSupported  = "0A000"
 	lockNotAvailable     = "55P03"
 	queryCancelled       = "57014"
 	readOnlyTransaction  = "25006"
 	idleInTransaction    = "25P03"
 	ioError              = "58030"
 )
+
+// stalePlan is the routine of the server that refuses a prepared statement whose columns a migration has changed since:
+// pgx prepares it anew. All else of the same SQLSTATE stays refused.
+const stalePlan = "RevalidateCachedQuery"
 
 // constraintErrors are the constraints whose violation is an answer, not a fault.
 var constraintErrors = map[string]error{
@@ -43,7 +49,9 @@ func wrap(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, translate(err))
 }
 
-// translate adds the port's error to the driver's. What comes from elsewhere, such as the rules of models, stays.
+// translate adds the port's error to the driver's. What comes from elsewhere, such as the rules of models, stays. Only the
+// database's own word, and a value that pgx could not turn into the protocol's, are a refusal; all else, whatever it
+// says, is a line on which nothing came.
 func translate(err error) error {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return translateState(pgErr, err)
@@ -51,7 +59,7 @@ func translate(err error) error {
 	if _, ok := errors.AsType[*models.Error](err); ok || isPortError(err) {
 		return err
 	}
-	if preprocessing(err) && !isConnectionError(err) {
+	if unconvertible(err) {
 		return fmt.Errorf("%w: %w", repository.ErrRejected, err)
 	}
 	return fmt.Errorf("%w: %w", repository.ErrUnavailable, err)
@@ -70,8 +78,12 @@ func translateState(pgErr *pgconn.PgError, err error) error {
 // kindOf sorts a SQLSTATE. What is not known to pass by itself is a fault of ours.
 func kindOf(e *pgconn.PgError) error {
 	switch e.Code {
-	case serializationFailure, deadlockDetected, stalePlan:
+	case serializationFailure, deadlockDetected:
 		return repository.ErrConflict
+	case featureNotSupported:
+		if e.Routine == stalePlan {
+			return repository.ErrConflict
+		}
 	case lockNotAvailable, queryCancelled, readOnlyTransaction, idleInTransaction, ioError:
 		return repository.ErrUnavailable
 	}
@@ -86,27 +98,27 @@ func kindOf(e *pgconn.PgError) error {
 }
 
 // wrapCommit translates an error of a batch that ends in COMMIT. atCommit tells whether it came in COMMIT's own place:
-// a backend that was told to end may say so after it has committed.
+// a backend that was told to end may say so after it has committed. Anything but the database's word leaves the outcome
+// open, unless pgx gave up before it sent any of the batch.
 func wrapCommit(what string, err error, atCommit bool) error {
 	pgErr, answered := errors.AsType[*pgconn.PgError](err)
-	if !answered && preprocessing(err) {
-		return wrap(what, err) // COMMIT was not sent
-	}
-	if !answered || atCommit && fatal(pgErr) {
+	switch {
+	case !answered && preprocessing(err):
+		return wrap(what, err)
+	case !answered, atCommit && fatal(pgErr):
 		return fmt.Errorf("%s: %w: %w", what, repository.ErrCommitUnknown, err)
 	}
 	return wrap(what, err)
 }
 
-// wrapWrite translates an error of a statement that commits by itself: once it was sent, only the database's own word
-// says that it did nothing.
+// wrapWrite translates an error of a batch that commits by itself: once it was sent, only the database's own word says that
+// it did nothing.
 func wrapWrite(what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	_, notConnected := errors.AsType[*pgconn.ConnectError](err)
 	_, domain := errors.AsType[*models.Error](err)
-	if notConnected || domain || isPortError(err) || pgconn.SafeToRetry(err) {
+	if domain || isPortError(err) || pgconn.SafeToRetry(err) {
 		return wrap(what, err)
 	}
 	return wrapCommit(what, err, true)
@@ -120,15 +132,51 @@ func fatal(e *pgconn.PgError) bool {
 	return severity == "FATAL" || severity == "PANIC"
 }
 
-// preprocessing tells whether pgx gave up before it sent the statements themselves.
+// preprocessing tells whether pgx gave up before it sent the statements themselves: while it had them prepared, or while
+// it built the messages.
 func preprocessing(err error) bool {
 	_, ok := errors.AsType[pgx.ErrPreprocessingBatch](err)
 	return ok
 }
 
-func isConnectionError(err error) bool {
-	return pgconn.Timeout(err) || errors.Is(err, context.Canceled) || pgconn.SafeToRetry(err) ||
-		strings.Contains(err.Error(), "closed")
+// unconvertible tells of a value that pgx could not encode, or of an answer that it could not decode: a fault of ours,
+// with a line that is whole. pgx has no type for the first, and does not tell in which step it gave a batch up. But such
+// an error always wraps what the value's own codec said, and a line's does not, or wraps one of the line's.
+func unconvertible(err error) bool {
+	if _, is := errors.AsType[pgx.ScanArgError](err); is {
+		return true
+	}
+	if failed, is := errors.AsType[pgx.ErrPreprocessingBatch](err); is {
+		err = failed.Unwrap()
+	}
+	return errors.Unwrap(err) != nil && !ofTheLine(err)
+}
+
+// ofTheLine tells whether an error came from the connection, or from somebody who stopped waiting for it.
+func ofTheLine(err error) bool {
+	if _, is := errors.AsType[net.Error](err); is {
+		return true
+	}
+	if _, is := errors.AsType[ofTheDriver](err); is {
+		return true
+	}
+	if _, is := errors.AsType[*pgconn.ConnectError](err); is {
+		return true
+	}
+	for _, known := range []error{
+		io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, context.Canceled, context.DeadlineExceeded, pgconn.ErrConnClosed,
+	} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	return false
+}
+
+// ofTheDriver is what pgx makes of a connection that failed or is closed.
+type ofTheDriver interface {
+	error
+	SafeToRetry() bool
 }
 
 func isPortError(err error) bool {

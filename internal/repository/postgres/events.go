@@ -83,14 +83,16 @@ const insertEvent = `
 // CreateEvent writes a new event and gives it with its times set.
 func (s *Store) CreateEvent(ctx context.Context, event models.Event) (models.Event, error) {
 	stock := event.Stock
-	row := s.read.QueryRow(ctx, insertEvent, s.now(), uuid(event.ID), event.Name, event.Description, event.DateTime,
+	var made models.Event
+	batch := &pgx.Batch{}
+	batch.Queue(insertEvent, s.now(), uuid(event.ID), event.Name, event.Description, event.DateTime,
 		nullTime(event.SalesEnd), event.TicketPrice.Minor, factor(event.TicketPrice.Currency),
 		string(event.TicketPrice.Currency), stock.Total, stock.Available, stock.Held, stock.Sold, stock.HeldAmount,
 		stock.SoldAmount, stock.Pending, stock.Confirmed, stock.Cancelled, event.Version,
-		nullTime(event.CancelledAt), nullTime(event.DeletedAt))
-	var made models.Event
-	err := scanEvent(row, &made)
-	return made, wrapWrite("create an event", err)
+		nullTime(event.CancelledAt), nullTime(event.DeletedAt),
+	).QueryRow(func(row pgx.Row) error { return scanEvent(row, &made) })
+	err := s.inBatch(ctx, s.read, batch, "create an event")
+	return made, err
 }
 
 const selectEvent = wholeEvents + ` WHERE e.id = $1 AND e.deleted_at IS NULL`

@@ -1,11 +1,12 @@
 package postgres
 
 import (
-	"runtime"
+	"errors"
 	"testing"
 	"time"
 
 	"quantix/internal/models"
+	"quantix/internal/testkit"
 )
 
 // Statement is a statement whose plan a test looks at, with the indexes that it must use, and no other way.
@@ -74,6 +75,9 @@ const (
 	AuditMoney  = auditMoney
 )
 
+// Wrap and WrapWrite translate pgx's errors.
+var Wrap, WrapWrite = wrap, wrapWrite
+
 // AwaitGuests waits until that many visits wait for a party.
 func AwaitGuests(tb testing.TB, s *Store, n int) {
 	tb.Helper()
@@ -96,12 +100,19 @@ func AwaitLone(tb testing.TB, s *Store, n int) {
 // await fails when what must come does not.
 func await(tb testing.TB, come func() bool) {
 	tb.Helper()
-	const patience = 20 * time.Second
-	for begun := time.Now(); !come(); runtime.Gosched() {
-		if time.Since(begun) > patience {
-			tb.Fatalf("waited %s in vain", patience)
+	testkit.Eventually(tb, 2*time.Minute, func() error {
+		if !come() {
+			return errors.New("it has not come")
 		}
-	}
+		return nil
+	})
+}
+
+// HoldClock stops the clock by which events are shunned, of a store that nobody uses yet: on a busy machine a test's steps
+// may lie further apart than a shunning lasts.
+func HoldClock(s *Store) {
+	now := time.Now()
+	s.sharing.now = func() time.Time { return now }
 }
 
 // Shuns tells whether an event has its transactions to itself for now.

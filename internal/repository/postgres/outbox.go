@@ -3,10 +3,12 @@ package postgres
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"quantix/internal/models"
 )
@@ -45,7 +47,7 @@ func (s *Store) ClaimOutbox(ctx context.Context, limit int, lease time.Duration)
 		first, err = collect[models.BatchID](rows, nil, scanID)
 		return err
 	})
-	if err := s.inBatch(ctx, batch, "claim outbox rows"); err != nil {
+	if err := s.inBatch(ctx, s.desk, batch, "claim outbox rows"); err != nil {
 		return nil, err
 	}
 	if len(first) > 0 {
@@ -98,14 +100,15 @@ func (s *Store) DeleteOutbox(ctx context.Context, ids []models.BatchID, mark mod
 	if mark != (models.QueueMark{}) {
 		batch.Queue(advanceMark, mark.Epoch, mark.LastID)
 	}
-	return s.inBatch(ctx, batch, "delete published outbox rows")
+	return s.inBatch(ctx, s.desk, batch, "delete published outbox rows")
 }
 
-// inBatch sends statements as one transaction: pgx closes a batch without BEGIN by one Sync.
-func (s *Store) inBatch(ctx context.Context, batch *pgx.Batch, what string) error {
-	conn, err := s.acquire(ctx)
+// inBatch sends statements as one transaction: pgx closes a batch without BEGIN by one Sync. Whatever writes goes this way,
+// or through commit, even when it is one statement: only of a batch pgx tells by a type that none of it was sent.
+func (s *Store) inBatch(ctx context.Context, pool *pgxpool.Pool, batch *pgx.Batch, what string) error {
+	conn, err := s.acquireFrom(ctx, pool)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", what, err)
 	}
 	defer conn.Release()
 	return wrapWrite(what, conn.SendBatch(ctx, batch).Close())
@@ -137,7 +140,7 @@ func (s *Store) Republish(ctx context.Context, rows []models.OutboxRow, mark mod
 	if mark != (models.QueueMark{}) {
 		batch.Queue(setMark, mark.Epoch, mark.LastID)
 	}
-	return s.inBatch(ctx, batch, "publish bookings again")
+	return s.inBatch(ctx, s.desk, batch, "publish bookings again")
 }
 
 const selectInstallation = `SELECT id::text FROM installation`

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgtype/zeronull"
 
@@ -112,7 +113,7 @@ func (s *Store) StartCharges(ctx context.Context, gateway string, bookings []mod
 	batch.Queue(selectRefs, events, ids, s.now()).Query(func(rows pgx.Rows) error {
 		return eachBooking(rows, func(b *models.Booking) { found[b.Ref()] = b }, &at)
 	})
-	if err := s.inBatch(ctx, batch, what); err != nil {
+	if err := s.inBatch(ctx, s.desk, batch, what); err != nil {
 		return nil, err
 	}
 	return starts(bookings, found, charges, at.UTC()), nil
@@ -212,7 +213,7 @@ func (s *Store) DueCharges(ctx context.Context, limit int, lease time.Duration) 
 		return err
 	})
 	batch.Queue(firstDue, s.now(), from).QueryRow(func(row pgx.Row) error { return row.Scan(&first) })
-	if err := s.inBatch(ctx, batch, "take up due charges"); err != nil {
+	if err := s.inBatch(ctx, s.desk, batch, "take up due charges"); err != nil {
 		return nil, err
 	}
 	s.polls.charges.set(pgtype.Timestamptz{Time: first, Valid: true})
@@ -228,10 +229,16 @@ func scanDue(row pgx.Row, d *repository.Due) error {
 }
 
 // DueRefunds takes up to limit pending refunds whose next_attempt_at has come; each goes to one caller only.
-func (s *Store) DueRefunds(ctx context.Context, limit int, lease time.Duration) ([]repository.DueRefund, error) {
-	rows, err := s.desk.Query(ctx, claimRefunds, s.now(), limit, lease)
-	list, err := collect(rows, err, scanDueRefund)
-	return list, wrapWrite("take up due refunds", err)
+func (s *Store) DueRefunds(ctx context.Context, limit int, lease time.Duration) (list []repository.DueRefund, err error) {
+	batch := &pgx.Batch{}
+	batch.Queue(claimRefunds, s.now(), limit, lease).Query(func(rows pgx.Rows) (err error) {
+		list, err = collect(rows, nil, scanDueRefund)
+		return err
+	})
+	if err := s.inBatch(ctx, s.desk, batch, "take up due refunds"); err != nil {
+		return nil, err
+	}
+	return list, nil
 }
 
 func scanDueRefund(row pgx.Row, d *repository.DueRefund) error {
@@ -340,15 +347,21 @@ const (
 
 // AddMessageLetter keeps a queue message that cannot be read. A letter with its id that is there already stays.
 func (s *Store) AddMessageLetter(ctx context.Context, l models.DeadLetter) error {
-	_, err := s.desk.Exec(ctx, insertMessageLetter, s.now(), uuid(l.ID), l.Attempts, clean(l.LastError), clean(l.Payload))
-	return wrapWrite("keep an unreadable message", err)
+	batch := &pgx.Batch{}
+	batch.Queue(insertMessageLetter, s.now(), uuid(l.ID), l.Attempts, clean(l.LastError), clean(l.Payload))
+	return s.inBatch(ctx, s.desk, batch, "keep an unreadable message")
 }
 
 // DropMessageLetter discards a letter of kind message. Error: models.ErrLetterNotFound.
 func (s *Store) DropMessageLetter(ctx context.Context, id models.LetterID) error {
-	tag, err := s.read.Exec(ctx, deleteMessageLetter, uuid(id))
-	if err == nil && tag.RowsAffected() == 0 {
+	batch, found := &pgx.Batch{}, false
+	batch.Queue(deleteMessageLetter, uuid(id)).Exec(func(tag pgconn.CommandTag) error {
+		found = tag.RowsAffected() > 0
+		return nil
+	})
+	err := s.inBatch(ctx, s.read, batch, "discard an unreadable message")
+	if err == nil && !found {
 		return models.ErrLetterNotFound
 	}
-	return wrapWrite("discard an unreadable message", err)
+	return err
 }

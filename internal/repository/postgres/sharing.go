@@ -31,6 +31,7 @@ const (
 type sharing struct {
 	store *Store
 	lanes int
+	now   func() time.Time
 	lone  chan struct{} // held by guests whose event was somebody else's: they must not take all connections to wait for it
 
 	mu      sync.Mutex
@@ -49,7 +50,7 @@ type guest struct {
 
 func newSharing(s *Store, lanes int) *sharing {
 	most := max(int(s.desk.Config().MaxConns)/2, 1)
-	return &sharing{store: s, lanes: lanes, lone: make(chan struct{}, most), shunned: map[models.EventID]time.Time{}}
+	return &sharing{store: s, lanes: lanes, now: time.Now, lone: make(chan struct{}, most), shunned: map[models.EventID]time.Time{}}
 }
 
 // shuns tells whether an event is to have its transactions to itself for now.
@@ -57,7 +58,7 @@ func (s *sharing) shuns(event models.EventID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	until, is := s.shunned[event]
-	if is && time.Now().After(until) {
+	if is && s.now().After(until) {
 		delete(s.shunned, event)
 		return false
 	}
@@ -72,14 +73,14 @@ func (s *sharing) noteAlone(event models.EventID, err error) {
 	case err == nil:
 		delete(s.shunned, event)
 	case errors.Is(err, repository.ErrRejected):
-		s.shunned[event] = time.Now().Add(shunCulpritFor)
+		s.shunned[event] = s.now().Add(shunCulpritFor)
 	}
 }
 
 func (s *sharing) shun(p party) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
+	now := s.now()
 	for event, until := range s.shunned {
 		if now.After(until) {
 			delete(s.shunned, event)

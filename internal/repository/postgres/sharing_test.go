@@ -21,14 +21,16 @@ type partyBundle struct {
 	*bundle
 	count counter
 	user  models.User
+	ready func() // called just before the party begins, if set
 }
 
-func setupParty(t *testing.T) *partyBundle {
+func setupParty(t *testing.T, change ...func(*pgxpool.Config, *postgres.Options)) *partyBundle {
 	p := &partyBundle{}
-	p.bundle = setup(t, func(c *pgxpool.Config, o *postgres.Options) {
+	p.bundle = setup(t, append(change, func(c *pgxpool.Config, o *postgres.Options) {
 		c.ConnConfig.Tracer = &p.count
 		o.SharedLanes = 1
-	})
+	})...)
+	postgres.HoldClock(p.Store)
 	p.user = p.bundle.user(t)
 	return p
 }
@@ -66,6 +68,9 @@ func (p *partyBundle) together(t *testing.T, visits ...*visit) (trips int64) {
 	}
 	postgres.AwaitGuests(t, p.Store, len(visits))
 	p.count.trips.Store(0)
+	if p.ready != nil {
+		p.ready()
+	}
 	leave()
 	all.Wait()
 	return p.count.trips.Load()
@@ -174,6 +179,20 @@ func TestTwoBatchesOfOneEventNeverShare(t *testing.T) {
 	}
 }
 
+// TestOneEventsBatchesFallApart: what the database refuses of one batch is no matter of the next one of the same event.
+func TestOneEventsBatchesFallApart(t *testing.T) {
+	t.Parallel()
+	p := setupParty(t)
+	event := p.event(t, 3)
+	p.exec(t, fmt.Sprintf(failing, "IF NEW.quantity = 2 THEN RAISE EXCEPTION 'on purpose' USING ERRCODE = '22003'; END IF", "IMMEDIATE"))
+	poison := &visit{event: event.ID, commands: []models.Command{reserve(p.user.ID, 2)}}
+	good := p.buys(event.ID)
+	p.together(t, poison, good)
+	if !errors.Is(poison.err, repository.ErrRejected) || good.err != nil || p.held(t, event.ID) != 1 {
+		t.Errorf("the poison: %v, want ErrRejected; the batch beside it: %v", poison.err, good.err)
+	}
+}
+
 // TestAnUnknownEventIsToldSo: it is told so, and the others are served.
 func TestAnUnknownEventIsToldSo(t *testing.T) {
 	t.Parallel()
@@ -204,7 +223,7 @@ func (p *partyBundle) leaveOut(t *testing.T, waits, passes *visit) {
 // TestALockedEventHoldsUpNobodyElse: the others do not wait for whoever has it.
 func TestALockedEventHoldsUpNobodyElse(t *testing.T) {
 	t.Parallel()
-	p := setupParty(t)
+	p := setupParty(t, impatient)
 	locked, free := p.event(t, 3), p.event(t, 3)
 	release := p.lock(t, locked.ID)
 	waits, passes := p.buys(locked.ID), p.buys(free.ID)
@@ -216,7 +235,7 @@ func TestALockedEventHoldsUpNobodyElse(t *testing.T) {
 // TestALockedEventsChargeHoldsUpNobodyElse: whoever has an event may have its charges, too.
 func TestALockedEventsChargeHoldsUpNobodyElse(t *testing.T) {
 	t.Parallel()
-	p := setupParty(t)
+	p := setupParty(t, impatient)
 	locked, free := p.event(t, 3), p.event(t, 3)
 	ref := p.must(t, locked.ID, reserve(p.user.ID, 1))[0].Booking.Ref()
 	if _, err := p.StartCharges(t.Context(), "simulated", []models.BookingRef{ref}, time.Minute); err != nil {

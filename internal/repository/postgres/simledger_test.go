@@ -70,7 +70,7 @@ func TestSimCharges_made_by_another(t *testing.T) {
 // is decided, and is not undone when it comes to nothing.
 func TestSimCharges_waits_for_who_makes_a_record(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
+	b := setup(t, impatient)
 	tx, err := b.connect(t).Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -102,9 +102,13 @@ func (s *Store) now() pgtype.Timestamptz {
 
 // acquire takes a connection of the desk's pool, waiting for a free one only so long.
 func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	return s.acquireFrom(ctx, s.desk)
+}
+
+func (s *Store) acquireFrom(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Conn, error) {
 	limited, cancel := context.WithTimeout(ctx, s.options.AcquireTimeout)
 	defer cancel()
-	conn, err := s.desk.Acquire(limited)
+	conn, err := pool.Acquire(limited)
 	if err != nil {
 		return nil, fmt.Errorf("%w: get a connection: %w", repository.ErrUnavailable, err)
 	}

@@ -28,6 +28,16 @@ type bundle struct {
 	pool *pgxpool.Pool // the desk's
 }
 
+// patience is how long a wait may last that is no test's subject: for a lock, a statement, a connection, a free place in
+// the pool. It shows only in how long a failure takes. A shorter one would fail tests on a busy machine, where whoever has
+// a lock may not run for some hundreds of milliseconds.
+const patience = 2 * time.Minute
+
+// impatient is for tests of a lock that does not come free: nothing else in them may have to wait for one.
+func impatient(c *pgxpool.Config, _ *postgres.Options) {
+	c.ConnConfig.RuntimeParams["lock_timeout"] = "300"
+}
+
 func setup(tb testing.TB, change ...func(*pgxpool.Config, *postgres.Options)) *bundle {
 	tb.Helper()
 	return open(tb, testkit.Database(tb, migrate), change...)
@@ -36,11 +46,14 @@ func setup(tb testing.TB, change ...func(*pgxpool.Config, *postgres.Options)) *b
 // open makes a store as cli does, but for what a test changes.
 func open(tb testing.TB, url string, change ...func(*pgxpool.Config, *postgres.Options)) *bundle {
 	tb.Helper()
-	plain, err := database.OpenPostgres(tb.Context(), database.PostgresOptions{URL: url, MaxConns: 4, LockTimeout: 300 * time.Millisecond, ShortStatements: true})
+	plain, err := database.OpenPostgres(tb.Context(), database.PostgresOptions{
+		URL: url, MaxConns: 4, ShortStatements: true, LockTimeout: patience, StatementTimeout: patience,
+		IdleInTransactionTimeout: patience, ConnectTimeout: patience,
+	})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	config, options := plain.Config(), postgres.Options{}
+	config, options := plain.Config(), postgres.Options{AcquireTimeout: patience, CommitTimeout: patience}
 	plain.Close()
 	for _, f := range change {
 		f(config, &options)

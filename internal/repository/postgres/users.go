@@ -25,8 +25,11 @@ const insertUser = `
 // CreateUser writes a new user and gives it with its times set. Error: models.ErrEmailTaken.
 func (s *Store) CreateUser(ctx context.Context, user models.User) (models.User, error) {
 	var made models.User
-	err := scanUser(s.read.QueryRow(ctx, insertUser, s.now(), uuid(user.ID), user.Name, user.Email, user.Version), &made)
-	return made, wrapWrite("create a user", err)
+	batch := &pgx.Batch{}
+	batch.Queue(insertUser, s.now(), uuid(user.ID), user.Name, user.Email, user.Version).
+		QueryRow(func(row pgx.Row) error { return scanUser(row, &made) })
+	err := s.inBatch(ctx, s.read, batch, "create a user")
+	return made, err
 }
 
 const selectUser = `SELECT ` + userColumns + ` FROM users WHERE id = $1 AND deleted_at IS NULL`

@@ -29,8 +29,8 @@ var eventRules = rules{
 		for _, money := range []models.Money{
 			{Minor: 0, Currency: "USD"}, {Minor: 1, Currency: "USD"}, {Minor: 7550, Currency: "EUR"}, {Minor: 10, Currency: "EUR"},
 			{Minor: 1, Currency: "JPY"}, {Minor: 1500, Currency: "JPY"}, {Minor: 1, Currency: "KWD"}, {Minor: 75505, Currency: "KWD"},
-			{Minor: models.MaxAmount("USD"), Currency: "USD"}, {Minor: models.MaxAmount("JPY"), Currency: "JPY"},
-			{Minor: models.MaxAmount("KWD"), Currency: "KWD"}, {Minor: models.MaxAmount("KWD") - 1, Currency: "KWD"},
+			{Minor: models.MaxAmount, Currency: "USD"}, {Minor: models.MaxAmount, Currency: "JPY"},
+			{Minor: models.MaxAmount, Currency: "KWD"}, {Minor: models.MaxAmount - 1, Currency: "KWD"},
 		} {
 			event, user := s.event(tickets(1), price(money.Minor, money.Currency)), s.user()
 			same(t, "the price", s.read(event.ID).TicketPrice, money)
@@ -54,7 +54,7 @@ var eventRules = rules{
 
 	"sums_of_the_largest_amounts_are_exact": func(t *testing.T, s *shop) {
 		const places = 2_000_000_000
-		each := models.MaxAmount("USD") / places
+		each := int64(models.MaxAmount / places)
 		event, user := s.event(tickets(places), price(each, "USD")), s.user()
 		b := s.book(event, user, places-1)
 		same(t, "the total", s.booking(b.ID).TotalAmount.Minor, each*(places-1))

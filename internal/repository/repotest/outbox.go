@@ -1,6 +1,7 @@
 package repotest
 
 import (
+	"encoding/binary"
 	"slices"
 	"testing"
 	"time"
@@ -76,6 +77,15 @@ var outboxRules = rules{
 		same(t, "what is claimed once it is there", s.claimLate(), []models.OutboxRow{late})
 		s.clock.Pass(lease)
 		same(t, "what is claimed when the leases are out", append(s.claim(1), s.claim(all)...), append([]models.OutboxRow{late}, rows...))
+		s.drain()
+	},
+
+	"a_row_that_comes_a_little_late_is_claimed_by_the_next_who_looks": func(t *testing.T, s *shop) {
+		rows := s.fill(3)
+		late := models.OutboxRow{ID: madeBefore(rows[0].ID, 4*time.Second), Event: rows[0].Event, Bookings: rows[0].Bookings}
+		same(t, "what is claimed", s.claim(all), rows)
+		s.ok("publishing late", s.Republish(s.ctx(), []models.OutboxRow{late}, models.QueueMark{}))
+		same(t, "what is claimed next", s.claim(all), []models.OutboxRow{late})
 		s.drain()
 	},
 
@@ -216,6 +226,14 @@ func (s *shop) fill(batches int) []models.OutboxRow {
 		s.t.Fatal("batch ids made later do not sort later")
 	}
 	return rows
+}
+
+// madeBefore gives an id as it is made so long before another: its transaction then waited for a connection or a lock, or
+// the clock of its machine lags behind.
+func madeBefore(id models.BatchID, d time.Duration) models.BatchID {
+	made := binary.BigEndian.Uint64(id[:]) - uint64(d.Milliseconds())<<16 // a UUIDv7 begins with 48 bits of them
+	binary.BigEndian.PutUint64(id[:], made)
+	return id
 }
 
 func byBatch(a, b models.OutboxRow) int { return a.ID.Compare(b.ID) }

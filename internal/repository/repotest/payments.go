@@ -226,6 +226,19 @@ var paymentRules = rules{
 		s.settle(late.ChargeKey, models.Succeeded)
 	},
 
+	"a_charge_that_falls_due_a_little_late_is_taken_up_by_the_next_who_looks": func(t *testing.T, s *shop) {
+		event, user := s.event(), s.user()
+		charge := s.charge(s.book(event, user, 1))
+		s.clock.Pass(time.Second)
+		same(t, "what is due before", len(s.due()), 0)
+		s.clock.set(noon) // whoever makes it due has read the clock before the others looked, and commits after
+		command := settlement(charge.ChargeKey, models.Unavailable)
+		command.Backoff = 0
+		s.done(event.ID, command)
+		s.clock.Pass(time.Second)
+		same(t, "what is due next", len(s.due()), 1)
+	},
+
 	"a_pending_refund_is_due_at_once_and_after_each_lease": func(t *testing.T, s *shop) {
 		event, b, key := s.owed()
 		for attempts := 1; attempts < 4; attempts++ {

@@ -28,7 +28,7 @@ var simRules = rules{
 	},
 
 	"unset_times_stay_unset": func(t *testing.T, s *shop) {
-		want := models.SimCharge{Reference: "r", Amount: models.Money{Minor: models.MaxAmount("USD"), Currency: "USD"}, Method: models.SimOK, Status: "charged", CreatedAt: noon, UpdatedAt: noon}
+		want := models.SimCharge{Reference: "r", Amount: models.Money{Minor: models.MaxAmount, Currency: "USD"}, Method: models.SimOK, Status: "charged", CreatedAt: noon, UpdatedAt: noon}
 		s.ledger([]string{"r"}, func(_ time.Time, records map[string]*models.SimCharge) {
 			record := want
 			records["r"] = &record

@@ -1,0 +1,40 @@
+package models
+
+import "slices"
+
+// The lists of values that callers tell apart. The API's document is made from them, so that what is added here is
+// documented there; a test reads the constants from the source and finds what is missing here.
+
+// Statuses lists where a booking may stand.
+var Statuses = []Status{Pending, Confirmed, Cancelled}
+
+// CancelReasons lists why a booking may be CANCELLED.
+var CancelReasons = []CancelReason{ReasonUser, ReasonExpired, ReasonDeclined, ReasonEventCancelled}
+
+// ChargeStatuses lists where a charge may stand.
+var ChargeStatuses = []ChargeStatus{
+	ChargeStarted, ChargeDoubtful, ChargePending, ChargeUnknown, ChargeSucceeded, ChargeDeclined, ChargeFailed, ChargeVoided,
+}
+
+// RefundStatuses lists where a refund may stand.
+var RefundStatuses = []RefundStatus{RefundPending, RefundSucceeded, RefundFailed}
+
+// LetterKinds lists what a dead letter may be about.
+var LetterKinds = []LetterKind{LetterCharge, LetterRefund, LetterMessage, LetterMoved, LetterDispute}
+
+// SummaryStatuses lists what a booking's payment may be called beside its charge's status.
+var SummaryStatuses = []string{SummaryNotRequired, SummaryQueued, SummaryNone, SummaryRefunding, SummaryRefunded, SummaryPartlyRefunded}
+
+// PaymentStatuses lists what a payment may be called: a charge, a refund, or a booking's payment as a whole.
+func PaymentStatuses() []string {
+	all := slices.Clone(SummaryStatuses)
+	for _, s := range ChargeStatuses {
+		all = append(all, string(s))
+	}
+	for _, s := range RefundStatuses {
+		if !slices.Contains(all, string(s)) {
+			all = append(all, string(s))
+		}
+	}
+	return all
+}

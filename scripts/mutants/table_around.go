@@ -1,0 +1,231 @@
+package main
+
+const (
+	inprocessQueue = "./internal/queue/inprocess/"
+	redisQueue     = "./internal/queue/redis/"
+	jobs           = "./internal/jobs/"
+	handlers       = "./internal/handlers/"
+	stripe         = "./internal/payments/stripe/"
+	simulator      = "./internal/payments/simulator/"
+	config         = "./internal/config/"
+	database       = "./internal/database/"
+)
+
+// around is what stands round the core: payments, queues, loops, gateways, the wire and the settings.
+var around = []mutant{
+	// Payments.
+	{
+		name: "a charge that has ended is still in hand", file: "internal/services/payments.go",
+		old: "return c.Status.Open() && c.ProviderReference", new: "return c.ProviderReference",
+		pkg: services, tests: "TestPrepare_of_a_charge",
+	}, {
+		name: "a refund with a part still pending counts as given back", file: "internal/payments/stripe/refunds.go",
+		old: "least == nil || refund.Status != api.RefundStatusSucceeded", new: "least == nil",
+		pkg: stripe, tests: "TestRefund",
+	}, {
+		name: "the outbox poll allows for no lateness", file: "internal/repository/postgres/outbox.go",
+		old: "uuid(before(first[0], outboxLateness))", new: "uuid(before(first[0], 0*outboxLateness))",
+		pkg: postgres, tests: "TestStore/Outbox",
+	}, {
+		name: "the charges' poll allows for no lateness", file: "internal/repository/postgres/payments.go",
+		old: " - interval '2 seconds'`", new: "`",
+		pkg: postgres, tests: "TestStore/Payments",
+	}, {
+		name: "an unavailable Find counts as surely not taken", file: "internal/services/retries.go",
+		old: "	return unsure(found), true\n", new: "	return found, true\n",
+		pkg: services, tests: "TestRetry",
+	}, {
+		name: "a lease is shorter than all of a try's calls together", file: "internal/services/payments.go",
+		old: "callsOfATry*o.Timeout+settleTimeout", new: "o.Timeout+settleTimeout",
+		pkg: services, tests: "TestRetry",
+	}, {
+		name: "another gateway's charge is asked about at this one", file: "internal/services/retries.go",
+		old: "	if d.Charge.Gateway != p.gateway.Name() {\n", new: "	if false {\n",
+		pkg: services, tests: "TestRetry",
+	}, {
+		name: "another gateway's refund is asked for at this one", file: "internal/services/retries.go",
+		old: "	if r.Gateway == p.gateway.Name() {\n", new: "	if true {\n",
+		pkg: services, tests: "TestRefund",
+	}, {
+		name: "a slot that no charge needs is not given back", file: "internal/services/payments.go",
+		old: "	p.inHand.release(unused)\n", new: "	p.inHand.release(unused / 2)\n",
+		pkg: services, tests: "TestCharge",
+	}, {
+		name: "an event that was slow to expire once is passed over for ever", file: "internal/services/upkeep.go",
+		old: "	u.setSlow(event, false)\n", new: "",
+		pkg: services, tests: "TestExpire|TestUpkeep",
+	}, {
+		name: "who asks while a query is under way gets its answer", file: "internal/services/shared.go",
+		old: "	s.keys[key] = &shareable[V]{}\n", new: "	s.keys[key] = &shareable[V]{next: one}\n",
+		pkg: services, tests: "TestSharedReads",
+	}, {
+		name: "a letter is retried after its booking's deadline", file: "internal/models/letters.go",
+		old: "(b.Status != Pending || !s.Now.Before(b.PaymentDeadline))", new: "b.Status != Pending",
+		pkg: models, tests: "TestTransitions|TestLetters|TestSettle",
+	}, {
+		name: "a signature does not cover its time", file: "internal/payments/signature.go",
+		old: `	h.Write([]byte(at + "."))` + "\n", new: "",
+		pkg: stripe, tests: "TestReadCallback",
+	}, {
+		name: "while a secret is changed only the last signature counts", file: "internal/payments/signature.go",
+		old: "given = append(given, sum)", new: "given = [][]byte{sum}",
+		pkg: stripe, tests: "TestReadCallback",
+	}, {
+		name: "a pending charge cannot be voided", file: "internal/payments/simulator/rules.go",
+		old: "c.Status == failed || c.Status == pending:", new: "c.Status == failed:",
+		pkg: simulator, tests: "TestQuestions|TestConformance|TestGateway|TestSlow",
+	}, {
+		name: "a voided charge is made after all", file: "internal/payments/simulator/rules.go",
+		old: "	if c.Status == failed {\n", new: "	if c.Status == failed || c.Status == voided {\n",
+		pkg: simulator, tests: "TestQuestions|TestConformance|TestGateway|TestSlow|TestCharge",
+	}, {
+		name: "a charge of a past deadline is still taken up for charging (SQLite)", file: "internal/repository/sqlite/payments.go",
+		old: " && now.Before(d.Booking.PaymentDeadline)", new: "",
+		pkg: sqlite, tests: "TestStore/Payments",
+	}, {
+		name: "a charge of a past deadline is still taken up for charging (PostgreSQL)", file: "internal/repository/postgres/payments.go",
+		old: "			b.status = 'PENDING' AND b.payment_deadline > coalesce($1::timestamptz, now())\n", new: "			b.status = 'PENDING'\n",
+		pkg: postgres, tests: "TestStore/Payments",
+	},
+	// Queues.
+	{
+		name: "an acknowledged message stays with its consumer (Redis)", file: "internal/queue/redis/receive.go",
+		old: "		p.XAck(ctx, streamKey(q.options.Stream), groupName, ids...)\n", new: "",
+		pkg: redisQueue, tests: "TestAck",
+	}, {
+		name: "a consumer that holds messages is forgotten (Redis)", file: "internal/queue/redis/scripts.go",
+		old: "consumer['pending'] == 0 and ", new: "",
+		pkg: redisQueue, tests: "TestReclaim",
+	}, {
+		name: "a group that was lost begins at the end (Redis)", file: "internal/queue/redis/scripts.go",
+		old: "if not found then redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0') end", new: "if not found then redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], '$') end",
+		pkg: redisQueue, tests: "TestReceive",
+	}, {
+		name: "a stream that was lost goes on with its epoch (Redis)", file: "internal/queue/redis/scripts.go",
+		old: "if lost or not epoch then", new: "if not epoch then",
+		pkg: redisQueue, tests: "TestQueue_shows",
+	}, {
+		name: "a message that was taken over is taken over again at once (in process)", file: "internal/queue/inprocess/inprocess.go",
+		old: "	for _, sequence := range idle[:min(limit, len(idle))] {\n		got = append(got, q.deliver(sequence))\n",
+		new: "	for _, sequence := range idle[:min(limit, len(idle))] {\n		got = append(got, queue.Message{ID: id(sequence), Booking: q.messages[sequence].booking})\n",
+		pkg: inprocessQueue, tests: "TestReclaim",
+	}, {
+		name: "messages that were delivered do not count in the bound (in process)", file: "internal/queue/inprocess/inprocess.go",
+		old: "len(q.messages)+len(bookings) > q.options.MaxLength", new: "len(q.waiting)+len(bookings) > q.options.MaxLength",
+		pkg: inprocessQueue, tests: "TestQueue",
+	},
+	// Loops.
+	{
+		name: "a relay's mark hides that the queue has lost messages", file: "internal/jobs/relay.go",
+		old: "	if !queue.Lost(r.remembered, mark) {\n", new: "	if true {\n",
+		pkg: jobs, tests: "TestRelay_keeps",
+	}, {
+		name: "the first page of a republishing hides the loss", file: "internal/jobs/reconciler.go",
+		old: "mark, last := remembered, len(page) < r.Page", new: "mark, last := now, len(page) < r.Page",
+		pkg: jobs, tests: "TestReconciler_that",
+	}, {
+		name: "a reconciler goes on where another one was faster", file: "internal/jobs/reconciler.go",
+		old: "err != nil || kept != remembered {", new: "err != nil || kept == (models.QueueMark{}) {",
+		pkg: jobs, tests: "TestReconciler_stops",
+	}, {
+		name: "a round of the audit that missed an event counts", file: "internal/jobs/auditor.go",
+		old: "			a.missed = true\n", new: "",
+		pkg: jobs, tests: "TestAuditor",
+	}, {
+		name: "an old mark takes a newer one's place (this process's)", file: "internal/jobs/marks.go",
+		old: "queue.OlderID(l.mark.LastID, mark.LastID)", new: `queue.OlderID("", mark.LastID)`,
+		pkg: jobs, tests: "TestLocalMarks",
+	}, {
+		name: "a loop's round ends with its context, whatever it has in hand", file: "internal/jobs/jobs.go",
+		old: "	work, cancel := context.WithCancel(context.WithoutCancel(ctx))\n", new: "	work, cancel := context.WithCancel(ctx)\n",
+		pkg: jobs, tests: "TestPolling",
+	},
+	// The engine.
+	{
+		name: "buyers are decided before the system gives tickets back", file: "internal/boxoffice/desk.go",
+		old: "	system lane = iota\n	buyers\n", new: "	buyers lane = iota\n	system\n",
+		pkg: boxoffice, tests: "TestDesk_decides",
+	}, {
+		name: "the inbox takes whoever comes together, however many", file: "internal/boxoffice/desk.go",
+		old: "len(waiting)+more > d.office.options.MaxInbox", new: "len(waiting) > d.office.options.MaxInbox",
+		pkg: boxoffice, tests: "TestDesk",
+	}, {
+		name: "a cancelled event is called sold out", file: "internal/boxoffice/desk.go",
+		old: " || !event.CancelledAt.IsZero() {", new: " {",
+		pkg: boxoffice, tests: "TestLatch_is_none",
+	}, {
+		name: "an order is done though its caller has gone", file: "internal/boxoffice/desk.go",
+		old: "			case !o.take():\n", new: "			case !o.take() && false:\n",
+		pkg: boxoffice, tests: "TestReserve_of_a_caller",
+	},
+	// The stores.
+	{
+		name: "a leased row is claimed by two who look at once (PostgreSQL)", file: "internal/repository/postgres/outbox.go",
+		old: "WHERE o.ctid = due.ctid AND (o.leased_until IS NULL OR o.leased_until <= coalesce($1::timestamptz, now()))", new: "WHERE o.ctid = due.ctid",
+		pkg: postgres, tests: "TestClaims",
+	}, {
+		name: "a due charge is taken by two who look at once (PostgreSQL)", file: "internal/repository/postgres/payments.go",
+		old: "AND p.status NOT IN ('succeeded', 'declined', 'failed', 'voided') AND p.next_attempt_at <= coalesce($1::timestamptz, now())", new: "AND p.status NOT IN ('succeeded', 'declined', 'failed', 'voided')",
+		pkg: postgres, tests: "TestClaims",
+	}, {
+		name: "a due refund is taken by two who look at once (PostgreSQL)", file: "internal/repository/postgres/payments.go",
+		old: "AND r.status <> 'succeeded' AND r.next_attempt_at <= coalesce($1::timestamptz, now())", new: "AND r.status <> 'succeeded'",
+		pkg: postgres, tests: "TestClaims",
+	}, {
+		name: "deleting a user does not wait for bookings that are being made", file: "internal/repository/postgres/users.go",
+		old: "lockUserToDelete = selectUser + ` FOR UPDATE`", new: "lockUserToDelete = selectUser + ` FOR NO KEY UPDATE`",
+		pkg: postgres, tests: "TestDeletionWaits",
+	}, {
+		name: "a user's tickets count for nothing while the event still sells (PostgreSQL)", file: "internal/repository/postgres/users.go",
+		old: "(e.date_time > $2 OR e.sales_end > $2)", new: "e.date_time > $2",
+		pkg: postgres, tests: "TestStore/Users",
+	}, {
+		name: "a key is looked up at another event that used it, too (SQLite)", file: "internal/repository/sqlite/desk.go",
+		old: "ORDER BY b.event_id = ?2, b.id`", new: "ORDER BY b.id`",
+		pkg: sqlite, tests: "TestStore/Reserve",
+	}, {
+		name: "a leased row is claimed again (SQLite)", file: "internal/repository/sqlite/outbox.go",
+		old: "WHERE leased_until IS NULL OR leased_until <= ? ORDER BY", new: "WHERE leased_until IS NULL OR ? > 0 ORDER BY",
+		pkg: sqlite, tests: "TestStore/Outbox",
+	},
+	// The wire.
+	{
+		name: "a weak tag matches like a strong one", file: "internal/handlers/etag.go",
+		old: "err == nil && !weak && etag(version)", new: "err == nil && (weak || !weak) && etag(version)",
+		pkg: handlers, tests: "TestEvents_if_match",
+	}, {
+		name: "a cursor fits a list with other filters", file: "internal/handlers/cursor.go",
+		old: `l.path+"?"+l.filters.Encode()+"#"`, new: `l.path+"#"`,
+		pkg: handlers, tests: "TestCursor",
+	}, {
+		name: "of many names one may come twice", file: "internal/handlers/decode.go",
+		old: "	n.known[string(name)] = struct{}{}\n", new: "",
+		pkg: handlers, tests: "TestReadObject",
+	}, {
+		name: "arrays may lie inside one another without end", file: "internal/handlers/decode.go",
+		old: "		return s.array(depth + 1)\n", new: "		return s.array(depth)\n",
+		pkg: handlers, tests: "TestReadObject",
+	}, {
+		name: "of two keys the first counts", file: "internal/handlers/book.go",
+		old: "	if len(keys) > 1 {\n", new: "	if len(keys) > 2 {\n",
+		pkg: handlers, tests: "TestBookings",
+	},
+	// Settings and the schema.
+	{
+		name: "the redacted settings show an address's query", file: "internal/config/render.go",
+		old: "Host: u.Host, Path: u.Path}", new: "Host: u.Host, Path: u.Path, RawQuery: u.RawQuery}",
+		pkg: config, tests: "TestRedacted",
+	}, {
+		name: "a wrong secret is shown", file: "internal/config/render.go",
+		old: "		case settings[i].wrong:\n", new: "		case false:\n",
+		pkg: config, tests: "TestRedacted",
+	}, {
+		name: "two processes may write the same data directory", file: "internal/database/sqlite_lock_unix.go",
+		old: "syscall.LOCK_EX|syscall.LOCK_NB", new: "syscall.LOCK_SH|syscall.LOCK_NB",
+		pkg: database, tests: "TestADataDirectory",
+	}, {
+		name: "a half-done schema is migrated further", file: "internal/database/migrate.go",
+		old: "	case dirty:\n		return dirtyError(version)\n	case version == required:\n", new: "	case version == required:\n",
+		pkg: database, tests: "TestDirty",
+	},
+}
