@@ -107,13 +107,11 @@ type closing struct {
 	Reason string `json:"reason" minLength:"1" maxLength:"500" doc:"Why, in a sentence." example:"The buyer keeps the ticket; agreed by phone."`
 }
 
-func (c *closing) read(f *form) { c.Reason, _ = f.text("reason", required) }
-
-func (c *closing) judge() error {
-	if c.Reason = strings.TrimSpace(c.Reason); c.Reason == "" || len(c.Reason) > mostReason {
-		return models.Invalid([]models.FieldError{{Location: "body.reason", Message: "must be between 1 and 500 bytes long"}})
+func (c *closing) read(f *form) {
+	reason, present := f.text("reason", required)
+	if c.Reason = strings.TrimSpace(reason); present && (c.Reason == "" || len(c.Reason) > mostReason) {
+		f.refuse("reason", "must be between 1 and 500 bytes long", nil)
 	}
-	return nil
 }
 
 func (h *letters) close(ctx context.Context, in *letterClose) (*struct{}, error) {
