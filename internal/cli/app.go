@@ -11,6 +11,7 @@ import (
 	"quantix/internal/handlers"
 	"quantix/internal/metrics"
 	"quantix/internal/models"
+	"quantix/internal/payments"
 	"quantix/internal/queue"
 	"quantix/internal/repository"
 	"quantix/internal/services"
@@ -49,16 +50,19 @@ func open(ctx context.Context, p Program, c config.Config, access access) (*app,
 	if a.gateway, err = openGateway(c, a.store, a.logger); err != nil {
 		return nil, errors.Join(err, a.store.Close())
 	}
-	rules := models.Rules{PaymentDeadline: c.PaymentDeadline}
+	rules := models.Rules{PaymentDeadline: c.PaymentDeadline, RefundWindow: c.RefundWindow}
 	a.office = boxoffice.New(a.store, boxoffice.Options{
 		Rules: rules, MaxInbox: c.MaxInbox, MaxWait: c.MaxWait, Observer: a.metrics, Logger: a.logger, Published: a.wakeRelay,
 		Patience: handlers.DefaultTimeout,
 	})
 	a.events = services.NewEvents(a.store, a.office)
-	a.users = services.NewUsers(a.store)
+	if limited, is := a.gateway.port.(payments.Limited); is {
+		a.events = a.events.ChargedBy(limited.CanCharge)
+	}
+	a.users = services.NewUsers(a.store).Refunded(c.RefundWindow)
 	a.bookings = services.NewBookings(a.store, a.office, int64(c.MaxTicketsPerBooking)).PaidWith(a.gateway.methods)
 	a.letters = services.NewLetters(a.store, a.office)
-	a.callbacks = services.NewCallbacks(a.office, a.gateway.notifiers, nil)
+	a.callbacks = services.NewCallbacks(a.office, a.gateway.notifiers, nil).Keeping(a.store)
 	a.payments = services.NewPayments(a.store, a.office, a.gateway.port, services.PaymentOptions{
 		Concurrency: c.PaymentConcurrency, RetryBase: c.PaymentRetryBase, Observer: a.metrics, Logger: a.logger,
 	})

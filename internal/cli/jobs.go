@@ -66,6 +66,7 @@ func (a *app) workers() *workers {
 			&jobs.Reclaimer{Settings: settings, Queue: a.queue, Payments: a.payments, Letters: a.store},
 			&jobs.Retrier{Settings: settings, Payments: a.payments},
 			&jobs.Refunder{Settings: settings, Payments: a.payments},
+			&jobs.Strays{Settings: settings, Payments: a.payments},
 			&jobs.Sweeper{Settings: settings, Upkeep: upkeep},
 			&jobs.Canceller{Settings: settings, Upkeep: upkeep},
 			auditor,

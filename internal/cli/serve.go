@@ -12,6 +12,7 @@ import (
 
 	"quantix/internal/config"
 	"quantix/internal/handlers"
+	"quantix/internal/payments"
 )
 
 // Bounds on what comes from outside, before any handler sees it.
@@ -98,6 +99,9 @@ func openServer(ctx context.Context, p Program, c config.Config) (*app, error) {
 	}
 	installation, err := a.store.Installation(ctx)
 	if err == nil {
+		if shared, is := a.gateway.port.(payments.Shared); is {
+			shared.BelongTo(installation)
+		}
 		a.queue, err = openQueue(c, installation)
 	}
 	if err != nil {

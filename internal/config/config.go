@@ -38,6 +38,7 @@ type Config struct {
 	PaymentSimLatency     time.Duration // the simulated gateway's answer time
 	PaymentSimFailureRate float64       // share of its calls that fail, 0 to 1
 	PaymentRetryBase      time.Duration // pause before the second attempt
+	RefundWindow          time.Duration // how long an event may be cancelled after its end
 
 	PaymentGateway      Gateway // who takes the money
 	StripeSecretKey     string  // "sk_…" or "rk_…"; empty unless the gateway is Stripe

@@ -46,7 +46,7 @@ func TestLoadDefaults(t *testing.T) {
 		DBMaxConns: 20, DBLockTimeout: 3 * time.Second,
 		DataDir: "./data", LogLevel: slog.LevelInfo, LogFormat: LogText, AutoMigrate: true,
 		ShutdownTimeout: 10 * time.Second, PaymentDeadline: 15 * time.Minute, PaymentConcurrency: 1024,
-		PaymentSimLatency: 50 * time.Millisecond, PaymentRetryBase: time.Second,
+		PaymentSimLatency: 50 * time.Millisecond, PaymentRetryBase: time.Second, RefundWindow: 14 * 24 * time.Hour,
 		PaymentGateway:       Simulator,
 		MaxTicketsPerBooking: 100, MaxInbox: 10_000, MaxWait: 2 * time.Second, Currency: "USD",
 	}
@@ -215,6 +215,7 @@ var wrong = map[string][]string{
 	"PAYMENT_DEADLINE":         {"0", "-5", "500ms", "721h", "soon", "NaN", "Inf", "1e3"},
 	"PAYMENT_CONCURRENCY":      {"0", "10001"},
 	"PAYMENT_RETRY_BASE":       {"0", "1", "2h"},
+	"REFUND_WINDOW":            {"0", "14", "-1h", "8761h"},
 	"PAYMENT_GATEWAY":          {"paypal", "stripe,simulator"},
 	"STRIPE_SECRET_KEY":        {"pk_live_s3cret", "sk_", "whsec_s3cret", "sk_s3cret\n", "sk_s3cret key", " sk_s3cret", "sk_s3cré"},
 	"STRIPE_WEBHOOK_SECRET":    {"sk_s3cret", "whsec_", "s3cret", "whsec_s3cret\r"},

@@ -104,6 +104,10 @@ var options = []Option{
 		Accepts: "a duration of 1ms to 1h, such as 1s",
 		set:     func(c *Config, v string) error { return duration(&c.PaymentRetryBase, v, ms, hour) },
 	}, {
+		Name: "REFUND_WINDOW", Default: "336h", Help: "how long after its end an event may still be cancelled and its tickets be refunded",
+		Accepts: "a duration of 1s to 8760h, such as 336h for 14 days",
+		set:     func(c *Config, v string) error { return duration(&c.RefundWindow, v, second, 8760*hour) },
+	}, {
 		Name: "PAYMENT_GATEWAY", Default: "simulator", Help: "who takes the money; the simulator takes none",
 		Accepts: "simulator or stripe",
 		set:     func(c *Config, v string) error { return gateway(&c.PaymentGateway, v) },

@@ -235,7 +235,8 @@ func TestLog_has_no_secrets(t *testing.T) {
 	t.Parallel()
 	log := &lines{}
 	b := setup(t, func(d *Deps) { d.Logger = slog.New(slog.NewTextHandler(log, nil)) })
-	b.do("POST", usersPath, `{"name":"John Doe","email":"john@example.com"}`, "Authorization", "Bearer hunter2", keyHeader, "hunter3")
+	b.do("POST", usersPath, `{"name":"John Doe","email":"john@example.com"}`, "Authorization", "Bearer hunter2")
+	b.do("POST", bookingsPath, `{}`, keyHeader, "hunter3")
 	b.do("GET", eventsPath+"?q=hunter4", "", "Cookie", "hunter5")
 	text := log.String()
 	for _, secret := range []string{"John", "example.com", "hunter"} {

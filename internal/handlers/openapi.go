@@ -114,7 +114,7 @@ func (o operation) describe(registry huma.Registry, takesBody bool) huma.Operati
 		possible = append(possible, deskErrors...)
 	}
 	if o.method != http.MethodGet {
-		possible = append(possible, errCrossOrigin, models.ErrOutcomeUnknown)
+		possible = append(possible, errCrossOrigin, errHeaderNotHonoured, models.ErrOutcomeUnknown)
 	}
 	if (o.method == http.MethodPost || o.method == http.MethodPut) && !o.anyBody {
 		possible = append(possible, errBodyTooLarge, errMediaType)

@@ -122,7 +122,7 @@ func bareServer(d Deps) (*server, *api, error) {
 		return nil, nil, err
 	}
 	a := &api{API: humagin.New(s.router, newConfig(cmp.Or(d.Version, "dev"))), router: s.router}
-	a.UseMiddleware(s.deadline, strictQuery(a.API), readable)
+	a.UseMiddleware(s.deadline, strictQuery(a.API), refusePromises(a), readable)
 	return s, a, nil
 }
 

@@ -151,6 +151,7 @@ const (
 	LetterMessage LetterKind = "message" // a queue message that nobody can read
 	LetterMoved   LetterKind = "moved"   // money of a booking was given back at the gateway, by hand
 	LetterDispute LetterKind = "dispute" // the buyer's bank has taken a booking's money back
+	LetterStray   LetterKind = "stray"   // money was taken for a booking that is not in this database
 )
 
 // DeadLetter is a payment that needs a person's look.
@@ -161,7 +162,7 @@ type DeadLetter struct {
 	Amount    Money
 	Attempts  int
 	LastError string
-	Payload   string // of messages: what could not be read
+	Payload   string // of messages: what could not be read; of strays: the gateway's own name for the payment
 	FailedAt  time.Time
 }
 

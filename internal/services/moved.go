@@ -11,10 +11,10 @@ import (
 	"quantix/internal/repository"
 )
 
-// look asks the gateway what has moved of the charge that a callback names, and tells the desk. A charge that is not in
-// this database, or not ours, is passed over. When the gateway cannot be asked now, it is to send the callback again.
-func (c *Callbacks) look(ctx context.Context, notifier payments.Notifier, notice payments.Notice) error {
-	teller, is := notifier.(payments.Teller)
+// look asks the gateway what has moved of the charge that a callback names, and tells the desk. A charge that is not ours is
+// passed over, and one that is not in this database is kept as any other that succeeded. When the gateway cannot be asked now, it is to send the callback again.
+func (c *Callbacks) look(ctx context.Context, gateway string, notice payments.Notice) error {
+	teller, is := c.gateways[gateway].(payments.Teller)
 	if !is {
 		return nil
 	}
@@ -25,7 +25,7 @@ func (c *Callbacks) look(ctx context.Context, notifier payments.Notifier, notice
 	})
 	_, err := settleStatement(ctx, c.office, statement)
 	if errors.Is(err, models.ErrBookingNotFound) {
-		return nil
+		return c.settle(ctx, gateway, payments.Notice{Reference: statement.Reference, Result: statement.Result})
 	}
 	return err
 }

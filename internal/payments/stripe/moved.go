@@ -24,6 +24,9 @@ func (g *Gateway) Look(ctx context.Context, request payments.ChargeRequest) paym
 	if err != nil {
 		return payments.Statement{Result: unsure(g.explain(ctx, "look", id, err))}
 	}
+	if owner := intent.Metadata[installationKey]; owner != "" && g.installation != "" && owner != g.installation {
+		return payments.Statement{}
+	}
 	statement := payments.Statement{Reference: intent.Metadata[referenceKey], Result: found(id, intent)}
 	if statement.Reference == "" || statement.Result.Outcome != models.Succeeded {
 		return statement

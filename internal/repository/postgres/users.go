@@ -44,6 +44,26 @@ func (s *Store) User(ctx context.Context, id models.UserID) (models.User, error)
 	return user, wrap("read a user", err)
 }
 
+const selectUserKnown = `SELECT EXISTS (SELECT FROM users WHERE id = $1)`
+
+// UserKnown tells whether there is such a user, or was one.
+func (s *Store) UserKnown(ctx context.Context, id models.UserID) (known bool, err error) {
+	err = s.read.QueryRow(ctx, selectUserKnown, uuid(id)).Scan(&known)
+	return known, wrap("look for a user", err)
+}
+
+const selectUserByEmail = `SELECT ` + userColumns + ` FROM users WHERE lower(email) = lower($1) AND deleted_at IS NULL`
+
+// UserByEmail gives the user who has an address, in any case. Error: models.ErrUserNotFound.
+func (s *Store) UserByEmail(ctx context.Context, email string) (models.User, error) {
+	var user models.User
+	err := scanUser(s.read.QueryRow(ctx, selectUserByEmail, email), &user)
+	if noRows(err) {
+		return models.User{}, models.ErrUserNotFound
+	}
+	return user, wrap("look an e-mail address up", err)
+}
+
 const selectUsers = `SELECT ` + userColumns + ` FROM users WHERE deleted_at IS NULL AND id > $1 ORDER BY id LIMIT $2`
 
 // Users lists by id, which is the order of creation.
@@ -83,17 +103,18 @@ func (s *Store) UpdateUser(ctx context.Context, id models.UserID, patch models.U
 const hasLiveBookings = `
 	SELECT EXISTS (SELECT FROM bookings b JOIN events e ON e.id = b.event_id
 		WHERE b.user_id = $1 AND (b.status = 'PENDING'
-			OR b.status = 'CONFIRMED' AND (e.date_time > $2 OR e.sales_end > $2)))`
+			OR b.status = 'CONFIRMED' AND (e.date_time > $2 OR e.sales_end > $2
+				OR b.total_amount > 0 AND (e.date_time > $3 OR e.sales_end > $3))))`
 
-// DeleteUser erases a user without live bookings. The lock waits for bookings that are being made for the user, and
+// DeleteUser erases a user without live or refundable bookings. The lock waits for bookings that are being made for the user, and
 // the look that follows sees them; bookings that come later find the user deleted.
-func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int64) error {
+func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int64, window time.Duration) error {
 	return wrap("delete a user", s.changeUser(ctx, lockUserToDelete, id, func(tx pgx.Tx, u *models.User, now time.Time) (bool, error) {
 		if ifVersion != nil && *ifVersion != u.Version {
 			return false, models.ErrVersionMismatch
 		}
 		var live bool
-		if err := tx.QueryRow(ctx, hasLiveBookings, uuid(id), now).Scan(&live); err != nil {
+		if err := tx.QueryRow(ctx, hasLiveBookings, uuid(id), now, now.Add(-window)).Scan(&live); err != nil {
 			return false, err
 		}
 		if live {
