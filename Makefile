@@ -106,3 +106,32 @@ cuts: ## book for CUTS while the line to PostgreSQL is cut at random; fail if an
 .PHONY: bench
 bench: build ## measure every promise of speed on private servers (BENCH="--runs 1 --quick" for a first look)
 	scripts/with-servers.sh bin/quantix bench bars $(BENCH)
+
+DOCUMENT ?= tools/clients/out/openapi.json
+.PHONY: lint-api
+lint-api: tools/clients/node_modules ## read the OpenAPI document with spectral and redocly (needs Node 20.19 or newer)
+	@mkdir -p $(dir $(DOCUMENT))
+	go test $(TAGS) -count 1 ./internal/handlers -run '^TestDocument_is_valid$$' -document $(abspath $(DOCUMENT))
+	cd tools/clients && npx --no-install spectral lint $(abspath $(DOCUMENT)) -r spectral.yaml --fail-severity hint
+	cd tools/clients && npx --no-install redocly lint $(abspath $(DOCUMENT)) --config redocly.yaml --max-problems 1000
+
+CLIENTS ?= Go TypeScript Python
+.PHONY: clients
+clients: build tools/clients/node_modules ## generate clients of the API, and sell with each (CLIENTS="Go TypeScript" without Python)
+	cd tools/clients && QUANTIX=$(abspath bin/quantix) go test -count 1 -timeout 20m -v \
+		-run '^Test($(subst $(eval) ,|,$(strip $(CLIENTS))))$$' .
+
+tools/clients/node_modules: tools/clients/package.json tools/clients/package-lock.json
+	cd tools/clients && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+.PHONY: fuzz-contract
+fuzz-contract: ## test the API by REQUESTS requests made of its document, on both stores (SEED picks others)
+	@scripts/need-servers.sh
+	go test $(TAGS) -count 1 -timeout 60m ./internal/handlers -run '^TestContract_of_generated_requests$$' \
+		-contract.requests $(or $(REQUESTS),50000) -contract.seed $(or $(SEED),1)
+
+.PHONY: schemathesis
+schemathesis: build ## test the API by its document with schemathesis 4.32.5, on both stores (SCHEMATHESIS="--max-examples 50")
+	@scripts/need-servers.sh
+	scripts/schemathesis.sh $(SCHEMATHESIS)

@@ -26,7 +26,7 @@ type place struct {
 // Groups that the table repeats.
 var (
 	ports    = []string{"internal/models", "internal/repository", "internal/queue", "internal/payments"}
-	boundary = []string{"internal/models", "internal/services", "internal/metrics"}
+	boundary = []string{"internal/models", "internal/services", "internal/metrics", "internal/logging"}
 )
 
 // places is the architecture: cli → handlers, jobs → services → boxoffice →
@@ -39,6 +39,7 @@ var places = map[string]place{
 	"scripts/mutants":              {},
 	"internal/archtest":            {tests: true},
 	"internal/config":              {},
+	"internal/logging":             {},
 	"internal/models":              {},
 	"internal/metrics":             {imports: []string{"internal/models"}},
 	"internal/database":            {imports: []string{"migrations", "internal/models"}},
@@ -54,10 +55,11 @@ var places = map[string]place{
 	"internal/payments":            {imports: []string{"internal/models"}},
 	"internal/payments/simulator":  {imports: []string{"internal/models", "internal/payments", "internal/repository"}},
 	"internal/payments/stripe":     {imports: []string{"internal/models", "internal/payments"}},
-	"internal/boxoffice":           {imports: []string{"internal/models", "internal/repository"}},
+	"internal/boxoffice":           {imports: []string{"internal/models", "internal/repository", "internal/logging"}},
 	"internal/services":            {imports: append(slices.Clone(ports), "internal/boxoffice")},
 	"internal/jobs":                {imports: append(slices.Concat(ports, boundary), "internal/boxoffice")},
 	"internal/handlers":            {imports: boundary},
+	"internal/health":              {imports: ports},
 	"internal/onsale":              {imports: []string{"internal/models"}},
 	"internal/cli":                 {imports: []string{"*"}},
 	"internal/testkit":             {tests: true},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"time"
 
@@ -50,7 +51,8 @@ func (d *desk) settle(orders []*order, recheck bool) {
 		d.latch.Store(nil) // or those who wait would be sent to look one by one, each for as long as a store takes to fail
 	}
 	if err != nil && !errors.Is(err, repository.ErrUnavailable) {
-		d.office.options.Logger.Error("a batch failed", "event_id", d.event, "commands", len(orders), "error", err)
+		d.office.faults.Fault(slog.LevelError, "a batch of "+d.event.String(), "a batch failed",
+			slog.Any("event_id", d.event), slog.Int("commands", len(orders)), slog.Any("error", err))
 	}
 }
 
@@ -102,7 +104,8 @@ func (d *desk) transact(orders []*order, recheck bool) ([]models.Verdict, error)
 func (d *desk) attempt(transact func() error) (err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			d.office.options.Logger.Error("a rule panicked", "event_id", d.event, "panic", fault, "stack", string(debug.Stack()))
+			d.office.faults.Fault(slog.LevelError, "a panic of "+d.event.String(), "a rule panicked",
+				slog.Any("event_id", d.event), slog.Any("panic", fault), slog.String("stack", string(debug.Stack())))
 			err = fmt.Errorf("%w: a rule panicked: %v", repository.ErrRejected, fault)
 		}
 	}()

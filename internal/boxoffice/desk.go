@@ -8,14 +8,21 @@ import (
 	"quantix/internal/models"
 )
 
-// A lane is who waits. The system's commands give tickets back and settle money: they go first and are never refused.
+// A lane is who waits; those of the first go first. The system's commands give tickets back and settle money: they are
+// never refused. Organisers stop a sale, and those who cancel give tickets back, just when most buyers wait: they have lanes
+// of their own.
 type lane int
 
 const (
 	system lane = iota
+	organisers
+	cancellations
 	buyers
 	lanes
 )
+
+// mostWaiting bounds the lanes in which no crowd is to be expected: a client that repeats itself must not fill them.
+const mostWaiting = 256
 
 // A desk is where an event's commands wait. It works only while something waits, in one goroutine, so that of two
 // batches of an event one commits while the other collects, and never two fight for the row.
@@ -38,7 +45,7 @@ func (d *desk) submit(orders []*order, l lane) *models.Error {
 		return models.ErrShuttingDown
 	}
 	now := d.office.options.Now()
-	if l == buyers && d.crowded(len(orders), now) {
+	if d.crowded(l, len(orders), now) {
 		return models.ErrBusy
 	}
 	if !d.working {
@@ -55,11 +62,17 @@ func (d *desk) submit(orders []*order, l lane) *models.Error {
 	return nil
 }
 
-// crowded tells whether further buyers would only make all wait for longer: too many are there, or the first of them has
-// waited for too long.
-func (d *desk) crowded(more int, now time.Time) bool {
-	waiting := d.inbox[buyers]
-	return len(waiting)+more > d.office.options.MaxInbox || len(waiting) > 0 && d.late(waiting[0], now)
+// crowded tells whether a lane takes no more: too many are there, or further buyers would only make all wait for longer,
+// for the first of them has waited for too long.
+func (d *desk) crowded(l lane, more int, now time.Time) bool {
+	waiting := d.inbox[l]
+	switch l {
+	case system:
+		return false
+	case buyers:
+		return len(waiting)+more > d.office.options.MaxInbox || len(waiting) > 0 && d.late(waiting[0], now)
+	}
+	return len(waiting)+more > mostWaiting
 }
 
 // late tells whether an order has waited for so long that its buyer may have left. To serve such buyers in turn would

@@ -7,11 +7,13 @@ package boxoffice
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"quantix/internal/logging"
 	"quantix/internal/models"
 	"quantix/internal/repository"
 )
@@ -60,7 +62,10 @@ type Office struct {
 
 	waiting  atomic.Int64 // buyers in Reserve who wait for a transaction or in one
 	orders   sync.Pool    // of *order
+	faults   *logging.Spells
+	turn     patience // until a buyer's turn has to come
 	patience patience
+	lookups  *lookups
 
 	mu    sync.Mutex // guards desks; taken before a desk's lock, never after
 	desks map[models.EventID]*desk
@@ -93,7 +98,9 @@ func New(store Store, options Options) *Office {
 		options.Observer = noObserver{}
 	}
 	return &Office{
-		store: store, options: options, patience: patience{long: options.Patience}, desks: make(map[models.EventID]*desk),
+		store: store, options: options, desks: make(map[models.EventID]*desk), faults: logging.NewSpells(options.Logger),
+		turn: patience{long: min(options.MaxWait, options.Patience)}, patience: patience{long: options.Patience},
+		lookups: newLookups(options.MaxInbox),
 	}
 }
 
@@ -121,40 +128,30 @@ func (o *Office) Reserve(ctx context.Context, event models.EventID, c *models.Re
 	if err := d.submit([]*order{one}, buyers); err != nil {
 		return o.refuse(ctx, event, c, err)
 	}
+	verdict, err := o.await(ctx, one)
+	if errors.Is(err, errNoTurn) {
+		return o.refuse(ctx, event, c, models.ErrBusy)
+	}
+	return verdict, err
+}
+
+// await waits for a buyer's outcome.
+func (o *Office) await(ctx context.Context, one *order) (models.Verdict, error) {
 	o.waiting.Add(1)
 	defer o.waiting.Add(-1)
-	return one.wait(ctx, o.patience.over())
+	return one.wait(ctx, o.turn.over(), o.patience.over())
 }
 
 // Waiting tells how many buyers wait for their booking in this process now.
 func (o *Office) Waiting() int { return int(o.waiting.Load()) }
 
-// refuse looks a keyed request up before it is refused without a transaction.
-func (o *Office) refuse(ctx context.Context, event models.EventID, c *models.Reserve, refusal *models.Error) (models.Verdict, error) {
-	if c.Key != "" {
-		ctx, cancel := context.WithTimeout(ctx, o.options.Patience)
-		defer cancel()
-		earlier, err := o.store.BookingByKey(ctx, event, models.ReplayKey{User: c.User, Key: c.Key})
-		switch {
-		case err == nil && earlier.RequestHash != c.Hash:
-			return models.Verdict{}, models.ErrKeyReused
-		case err == nil:
-			first := earlier.AsFirstAnswered()
-			return models.Verdict{Booking: &first, Replayed: true}, nil
-		case !isNotFound(err):
-			return models.Verdict{}, repository.Explain(err)
-		}
-	}
-	o.options.Observer.Refused(refusal.Code)
-	return models.Verdict{}, refusal
-}
-
-func isNotFound(err error) bool { return models.ErrBookingNotFound.Is(err) }
-
-// Ask puts a buyer's or an organiser's command before an event's desk and waits for its outcome.
-// Errors: as for Reserve.
+// Ask puts an organiser's command, or a cancellation, before an event's desk and waits for its outcome. It goes before the
+// buyers' and is refused only when too many like it wait. Errors: as for Reserve.
 func (o *Office) Ask(ctx context.Context, event models.EventID, c models.Command) (models.Verdict, error) {
-	return o.one(ctx, event, c, buyers)
+	if _, is := c.(*models.Cancel); is {
+		return o.one(ctx, event, c, cancellations)
+	}
+	return o.one(ctx, event, c, organisers)
 }
 
 // Tell puts one of the system's commands before an event's desk: it is never refused for load.
@@ -167,7 +164,7 @@ func (o *Office) one(ctx context.Context, event models.EventID, c models.Command
 	if err := o.desk(event).submit([]*order{one}, l); err != nil {
 		return models.Verdict{}, err
 	}
-	return one.wait(ctx, nil)
+	return one.wait(ctx, nil, nil)
 }
 
 // Outcome is what became of one command of TellAll.
@@ -190,7 +187,7 @@ func (o *Office) TellAll(ctx context.Context, event models.EventID, commands []m
 		return outcomes
 	}
 	for i, one := range orders {
-		outcomes[i].Verdict, outcomes[i].Err = one.wait(ctx, nil)
+		outcomes[i].Verdict, outcomes[i].Err = one.wait(ctx, nil, nil)
 	}
 	return outcomes
 }

@@ -214,7 +214,7 @@ func TestDesk_refuses_at_once_when_its_inbox_is_full_but_not_the_system(t *testi
 }
 
 // Whoever has waited for too long has probably left: to serve them first would serve nobody for as long as the rush lasts.
-func TestDesk_turns_away_who_waited_too_long_but_no_key(t *testing.T) {
+func TestDesk_turns_away_who_waited_too_long_and_looks_keys_up(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newScripted(1000)
@@ -234,7 +234,7 @@ func TestDesk_turns_away_who_waited_too_long_but_no_key(t *testing.T) {
 		keyed := buy(1)
 		keyed.Key = "k"
 		ask(buy(1), models.ErrBusy)
-		ask(keyed, nil)
+		ask(keyed, models.ErrBusy)
 		time.Sleep(time.Second) // the bubble's clock
 		ask(buy(1), nil)        // the first in the queue has waited just as long as it may
 		time.Sleep(time.Millisecond)
@@ -243,8 +243,8 @@ func TestDesk_turns_away_who_waited_too_long_but_no_key(t *testing.T) {
 		}
 		close(store.gate)
 		group.Wait()
-		if got := fmt.Sprint(store.batches); got != "[1 2]" {
-			t.Errorf("transactions %s, want the first, then the key and the fresh one", got)
+		if got := fmt.Sprint(store.batches); got != "[1 1]" || store.lookups != 1 {
+			t.Errorf("transactions %s, want the first, then the fresh one; %d looks for the key", got, store.lookups)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package boxoffice
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -76,18 +77,34 @@ func (o *order) answer(v models.Verdict, err error) {
 	o.done <- struct{}{}
 }
 
-// wait gives the outcome. When the caller goes away or its patience is over first, the answer says whether anything may
-// have been done.
-func (o *order) wait(ctx context.Context, over <-chan struct{}) (models.Verdict, error) {
-	var why error
+// errNoTurn is what wait gives for an order that was given up because its turn did not come: nothing was or will be done.
+var errNoTurn = errors.New("the order's turn did not come in time")
+
+// wait gives the outcome, or errNoTurn when turn comes before the order was taken. When the caller goes away or its patience
+// is over first, the answer says whether anything may have been done.
+func (o *order) wait(ctx context.Context, turn, over <-chan struct{}) (models.Verdict, error) {
 	select {
 	case <-o.done:
 		return o.outcome()
 	case <-ctx.Done():
-		why = ctx.Err()
-	case <-over:
-		why = context.DeadlineExceeded
+		return o.leave(ctx.Err())
+	case <-turn:
 	}
+	if o.state.CompareAndSwap(waiting, abandoned) {
+		return models.Verdict{}, errNoTurn
+	}
+	select {
+	case <-o.done:
+		return o.outcome()
+	case <-ctx.Done():
+		return o.leave(ctx.Err())
+	case <-over:
+		return o.leave(context.DeadlineExceeded)
+	}
+}
+
+// leave gives an order up, unless it is done.
+func (o *order) leave(why error) (models.Verdict, error) {
 	if o.abandon() {
 		return models.Verdict{}, models.ErrBusy.With(why)
 	}

@@ -9,6 +9,7 @@ import (
 	"quantix/internal/boxoffice"
 	"quantix/internal/config"
 	"quantix/internal/handlers"
+	"quantix/internal/health"
 	"quantix/internal/metrics"
 	"quantix/internal/models"
 	"quantix/internal/payments"
@@ -28,6 +29,8 @@ type app struct {
 	queue    queue.Queue   // nil for commands that only read or write
 	booked   chan struct{} // wakes the relay
 	gateway  *gateway
+	monitor  *health.Monitor
+	unwatch  func() // ends what watch began
 
 	events    *services.Events
 	users     *services.Users
@@ -44,6 +47,7 @@ func open(ctx context.Context, p Program, c config.Config, access access) (*app,
 		return nil, fmt.Errorf("CURRENCY: %w", err)
 	}
 	a := &app{config: c, logger: newLogger(p.Stderr, c), currency: currency, metrics: metrics.New(version), booked: make(chan struct{}, 1)}
+	a.monitor, a.unwatch = health.New(), func() {}
 	if a.store, err = openStore(ctx, p, c, access); err != nil {
 		return nil, err
 	}
@@ -52,7 +56,8 @@ func open(ctx context.Context, p Program, c config.Config, access access) (*app,
 	}
 	rules := models.Rules{PaymentDeadline: c.PaymentDeadline, RefundWindow: c.RefundWindow}
 	a.office = boxoffice.New(a.store, boxoffice.Options{
-		Rules: rules, MaxInbox: c.MaxInbox, MaxWait: c.MaxWait, Observer: a.metrics, Logger: a.logger, Published: a.wakeRelay,
+		Rules: rules, MaxInbox: c.MaxInbox, MaxWait: c.MaxWait, Logger: a.logger, Published: a.wakeRelay,
+		Observer: observer{a.metrics, a.monitor},
 		Patience: handlers.DefaultTimeout,
 	})
 	a.events = services.NewEvents(a.store, a.office)
@@ -75,6 +80,7 @@ func (a *app) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), a.config.ShutdownTimeout*3/10)
 	defer cancel()
 	err := a.office.Close(ctx)
+	a.unwatch()
 	a.gateway.close()
 	if a.queue != nil {
 		err = errors.Join(err, a.queue.Close())

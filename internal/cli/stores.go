@@ -77,8 +77,8 @@ func connectSQLite(ctx context.Context, c config.Config, logger *slog.Logger, ac
 	return embedded{store, files}, nil
 }
 
-// connectPostgres opens two pools: a flood of lists must not take the connections that sell tickets. Only with create
-// does it make a database that does not exist.
+// connectPostgres opens pools apart: a flood of lists must not take the connections that sell tickets, nor the one that tells
+// whether the database answers. Only with create does it make a database that does not exist.
 func connectPostgres(ctx context.Context, c config.Config, logger *slog.Logger, create bool) (repository.Store, error) {
 	options := database.PostgresOptions{
 		URL: c.PostgresURL(), MaxConns: max(c.DBMaxConns/2, 1), LockTimeout: c.DBLockTimeout,
@@ -95,7 +95,14 @@ func connectPostgres(ctx context.Context, c config.Config, logger *slog.Logger, 
 		desk.Close()
 		return nil, err
 	}
-	return postgres.New(postgres.Pools{Desk: desk, Read: read}, postgres.Options{}), nil
+	options.MaxConns, options.AppName = 1, "quantix health"
+	health, err := database.OpenPostgres(ctx, options)
+	if err != nil {
+		desk.Close()
+		read.Close()
+		return nil, err
+	}
+	return postgres.New(postgres.Pools{Desk: desk, Read: read, Health: health}, postgres.Options{}), nil
 }
 
 // openQueue opens the queue that the settings ask for. A Redis that does not answer is no reason not to start: bookings

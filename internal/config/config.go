@@ -18,6 +18,7 @@ type Config struct {
 	Host           string   // address to listen on; empty means all
 	Port           int      // TCP port; 0 takes any free one
 	WorkerPort     int      // TCP port of a worker's health and metrics; 0 means none
+	AllowedHosts   []string // names that it may be asked by, beside its own
 	TrustedProxies []string // addresses and networks whose X-Forwarded-For counts
 
 	DatabaseURL   string        // PostgreSQL; empty means the embedded store

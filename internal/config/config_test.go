@@ -211,6 +211,7 @@ var wrong = map[string][]string{
 	"PORT":                     {"-1", "65536", "http"},
 	"WORKER_PORT":              {"-1", "65536", "http"},
 	"HOST":                     {"h:80", "http://h", "a b", "/tmp"},
+	"ALLOWED_HOSTS":            {"a,,b", "http://a", "a:80", "*.", "a*.b"},
 	"TRUSTED_PROXIES":          {"proxy", "10.0.0.0/33", "10.0.0.1,", "10.0.0.0/8;127.0.0.1"},
 	"PAYMENT_DEADLINE":         {"0", "-5", "500ms", "721h", "soon", "NaN", "Inf", "1e3"},
 	"PAYMENT_CONCURRENCY":      {"0", "10001"},

@@ -55,14 +55,18 @@ func OpenPostgres(ctx context.Context, o PostgresOptions) (*pgxpool.Pool, error)
 		pool.Close()
 		return nil, fmt.Errorf("ask PostgreSQL for its settings: %w", err)
 	}
+	if o.Logger != nil {
+		if err := checkTexts(ctx, pool); err != nil {
+			o.Logger.Warn("search tells capitals from small letters beyond ASCII; see docs/operations.md", "reason", err)
+		}
+	}
 	return pool, nil
 }
 
 func poolConfig(o PostgresOptions) (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(o.URL)
 	if err != nil {
-		// The cause repeats the URL, with its password hidden.
-		return nil, fmt.Errorf("read the database's URL: %w", err)
+		return nil, wrongURL(err)
 	}
 	config.MaxConns = int32(or(o.MaxConns, 16))
 	config.MaxConnLifetimeJitter = config.MaxConnLifetime / 10
@@ -73,6 +77,7 @@ func poolConfig(o PostgresOptions) (*pgxpool.Config, error) {
 	settings["lock_timeout"] = milliseconds(or(o.LockTimeout, 2*time.Second))
 	settings["statement_timeout"] = milliseconds(or(o.StatementTimeout, 10*time.Second))
 	settings["idle_in_transaction_session_timeout"] = milliseconds(or(o.IdleInTransactionTimeout, 10*time.Second))
+	settings["jit"] = "off" // no query of ours takes as long as compiling it
 	if o.ShortStatements {
 		planForIndexes(settings)
 	}
@@ -91,7 +96,6 @@ func planForIndexes(settings map[string]string) {
 	settings["random_page_cost"] = "1.1"
 	settings["seq_page_cost"] = "20"
 	settings["enable_seqscan"] = "off" // a table of one page, or none, is read by its index as well: it may not stay so small
-	settings["jit"] = "off"
 }
 
 // warnOfDurability says it when the server may forget what it has committed.

@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"net/http"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -196,6 +197,15 @@ func TestDocument_makes_sound_types(t *testing.T) {
 		}
 		if slices.Contains(values, nil) {
 			t.Errorf("%s has null among its values: some generators make a constant of it", place)
+		}
+		names := map[string]bool{} // Python's generator makes capitals of them
+		for _, value := range values {
+			text, _ := value.(string)
+			if name := strings.ToUpper(text); !regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`).MatchString(name) || names[name] {
+				t.Errorf("%s: %v makes no constant of its own", place, value)
+			} else {
+				names[name] = true
+			}
 		}
 		key, _ := json.Marshal(values)
 		if other, twice := enums[string(key)]; twice {

@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -186,24 +185,27 @@ func idempotencyKey(header http.Header) (string, error) {
 	return keys[0], nil
 }
 
-// readBody reads at most maxBody bytes; the server's ReadTimeout bounds how long they may take to arrive.
+// readBody reads at most maxBody bytes, into memory that grows with what arrives, whatever length was declared; the server's
+// ReadTimeout bounds how long they may take to arrive.
 func (x *exchange) readBody(r *http.Request) error {
+	text := x.text[:0]
 	var err error
-	if length := r.ContentLength; length >= 0 { // check has refused what is too long
-		x.text = slices.Grow(x.text[:0], int(length))[:length]
-		_, err = io.ReadFull(r.Body, x.text)
-	} else {
-		text := bytes.NewBuffer(x.text[:0])
-		_, err = text.ReadFrom(io.LimitReader(r.Body, maxBody+1))
-		x.text = text.Bytes()
+	for err == nil && len(text) <= maxBody {
+		if len(text) == cap(text) {
+			text = slices.Grow(text, usualText)
+		}
+		var n int
+		n, err = r.Body.Read(text[len(text):cap(text)])
+		text = text[:len(text)+n]
 	}
+	x.text = text
 	var slow net.Error
 	switch {
 	case len(x.text) > maxBody:
 		return errBodyTooLarge
 	case errors.As(err, &slow) && slow.Timeout():
 		return errRequestTimeout
-	case err != nil:
+	case err != io.EOF, int64(len(x.text)) < r.ContentLength:
 		return errBodyCutOff
 	case len(x.text) == 0:
 		return errMalformedJSON.Say("A JSON object is required as the body.")

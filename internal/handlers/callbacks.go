@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -26,6 +27,7 @@ const (
 type callbacks struct {
 	callbacks *services.Callbacks
 	timeout   time.Duration
+	bodies    callbackBodies
 }
 
 func (h *callbacks) register(a *api) {
@@ -62,11 +64,17 @@ func describeCallback(registry huma.Registry) *huma.Operation {
 func (h *callbacks) receive(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), h.timeout)
 	defer cancel()
-	body, err := readCallback(c.Request)
-	if err == nil {
-		err = h.callbacks.Receive(ctx, c.Param("gateway"), c.Request.Header.Get, body)
+	if err := h.callbacks.Expect(c.Param("gateway"), c.Request.Header.Get); err != nil {
+		refuseUnread(c, err)
+		return
 	}
+	body, err := h.bodies.read(c.Request.Body)
+	defer h.bodies.release(cap(body))
 	if err != nil {
+		refuseUnread(c, err)
+		return
+	}
+	if err := h.callbacks.Receive(ctx, c.Param("gateway"), c.Request.Header.Get, body); err != nil {
 		writeProblem(c, err)
 		return
 	}
@@ -74,17 +82,63 @@ func (h *callbacks) receive(c *gin.Context) {
 	c.Writer.WriteHeaderNow()
 }
 
-// readCallback reads the whole body as it is; the server's ReadTimeout bounds how long it may take to arrive.
-func readCallback(r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxCallback+1))
-	var slow net.Error
-	switch {
-	case len(body) > maxCallback:
-		return nil, errBodyTooLarge.Say("The body is larger than 1 MiB; no gateway's callback is.")
-	case errors.As(err, &slow) && slow.Timeout():
-		return nil, errRequestTimeout
-	case err != nil:
-		return nil, models.ErrCallbackUnreadable.With(err)
-	}
-	return body, nil
+// refuseUnread answers without waiting for the rest of a body, and ends the connection that it would come by.
+func refuseUnread(c *gin.Context, err error) {
+	c.Writer.Header().Set("Connection", "close")
+	writeProblem(c, err)
 }
+
+// What callbacks may take of the memory together. A gateway's are a few KiB: those stay welcome when large ones, which
+// anybody can begin to send, have taken their share.
+const (
+	mostInHand   = 16 << 20
+	largeInHand  = 12 << 20
+	largeAtLeast = 64 << 10
+)
+
+// callbackBodies bound the bodies of all callbacks that are in hand.
+type callbackBodies struct{ taken atomic.Int64 }
+
+// read reads a whole body as it is, into memory that grows with what arrives. What it has taken is to be released. The
+// server's ReadTimeout bounds how long it may take to arrive.
+func (b *callbackBodies) read(from io.Reader) (body []byte, err error) {
+	for {
+		if len(body) == cap(body) {
+			if body, err = b.grow(body); err != nil {
+				return body, err
+			}
+		}
+		n, err := from.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		var slow net.Error
+		switch {
+		case len(body) > maxCallback:
+			return body, errBodyTooLarge.Say("The body is larger than 1 MiB; no gateway's callback is.")
+		case errors.Is(err, io.EOF):
+			return body, nil
+		case errors.As(err, &slow) && slow.Timeout():
+			return body, errRequestTimeout
+		case err != nil:
+			return body, models.ErrCallbackUnreadable.With(err)
+		}
+	}
+}
+
+// grow gives a body room for as much again. Error: models.ErrBusy when that would be too much for all together.
+func (b *callbackBodies) grow(body []byte) ([]byte, error) {
+	room := min(max(4<<10, 2*cap(body)), maxCallback+1)
+	most := int64(mostInHand)
+	if room > largeAtLeast {
+		most = largeInHand
+	}
+	if b.taken.Add(int64(room)) > most {
+		b.release(room)
+		return body, models.ErrBusy.Say("Too many callbacks are being received; send it again shortly.")
+	}
+	grown := make([]byte, len(body), room)
+	copy(grown, body)
+	b.release(cap(body))
+	return grown, nil
+}
+
+func (b *callbackBodies) release(n int) { b.taken.Add(-int64(n)) }

@@ -2,8 +2,11 @@ package handlers
 
 import (
 	"errors"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +18,17 @@ import (
 // notifier is a gateway whose callbacks say by themselves what is wrong with them.
 type notifier struct {
 	seen func(header string, body []byte)
+}
+
+// CheckHeader takes everything but what calls itself so.
+func (n notifier) CheckHeader(header func(string) string, _ time.Time) error {
+	switch header("Test-Signature") {
+	case "none":
+		return payments.ErrForged
+	case "old":
+		return payments.ErrStale
+	}
+	return nil
 }
 
 func (n notifier) ReadCallback(header func(string) string, body []byte, _ time.Time) (payments.Notice, error) {
@@ -115,4 +129,100 @@ func TestCallbacks_while_the_store_is_closed(t *testing.T) {
 	a := b.do("POST", callbacksPath+"/test", "succeeded "+models.FirstCharge(refOf(t, booking)).Reference(), requestIDHeader, "test-1")
 	a.want(http.StatusServiceUnavailable).checkProblem()
 	a.golden("callback_unavailable")
+}
+
+// endless is a body that never ends, and counts what was read of it.
+type endless struct{ read int }
+
+func (e *endless) Read(p []byte) (int, error) {
+	e.read += len(p)
+	return len(p), nil
+}
+
+func (e *endless) Close() error { return nil }
+
+// What cannot be genuine is refused without a byte of its body, and its connection ends: nobody waits for the rest.
+func TestCallbacks_refuse_unread(t *testing.T) {
+	t.Parallel()
+	b := setupCallbacks(t, notifier{})
+	for _, test := range []struct {
+		gateway, signature, code string
+		status                   int
+	}{
+		{"nobody", "", "gateway_not_found", http.StatusNotFound}, {"test", "none", "callback_forged", http.StatusBadRequest},
+		{"test", "old", "callback_stale", http.StatusBadRequest},
+	} {
+		body := &endless{}
+		r := newRequest("POST", callbacksPath+"/"+test.gateway, "", "Test-Signature", test.signature)
+		r.Body, r.ContentLength = body, maxCallback
+		w := httptest.NewRecorder()
+		b.server.router.ServeHTTP(w, r)
+		if w.Code != test.status || !strings.Contains(w.Body.String(), test.code) || body.read != 0 || w.Header().Get("Connection") != "close" {
+			t.Errorf("%s: %d after %d bytes, %v: %s", test.code, w.Code, body.read, w.Header(), w.Body)
+		}
+	}
+}
+
+// slowly is a body that stops in its middle until it is let go.
+type slowly struct {
+	io.Reader
+	stopped func()
+	on      chan struct{}
+}
+
+func (s *slowly) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	if err == io.EOF {
+		s.stopped()
+		<-s.on
+	}
+	return n, err
+}
+
+func (s *slowly) Close() error { return nil }
+
+// All bodies in hand share one bound, and small ones, as gateways send them, have a part of it that large ones never get.
+func TestCallbacks_share_a_bound_of_memory(t *testing.T) {
+	t.Parallel()
+	b := setupCallbacks(t, notifier{})
+	const senders = 60
+	statuses, on := make(chan int, senders), make(chan struct{})
+	var group, held sync.WaitGroup
+	held.Add(senders)
+	for range senders {
+		group.Go(func() {
+			leave := sync.OnceFunc(held.Done)
+			body := &slowly{Reader: strings.NewReader("irrelevant" + strings.Repeat("x", maxCallback*9/10)), stopped: leave, on: on}
+			r := newRequest("POST", callbacksPath+"/test", "")
+			r.Body, r.ContentLength = body, maxCallback
+			w := httptest.NewRecorder()
+			b.server.router.ServeHTTP(w, r)
+			statuses <- w.Code
+			leave()
+		})
+	}
+	held.Wait()
+	small := "irrelevant" + strings.Repeat("x", 16<<10)
+	b.do("POST", callbacksPath+"/test", small, "Content-Type", "text/plain").want(http.StatusNoContent)
+	close(on)
+	group.Wait()
+	close(statuses)
+	count := map[int]int{}
+	for status := range statuses {
+		count[status]++
+	}
+	if n := count[http.StatusNoContent]; n < 4 || n > largeInHand/maxCallback || count[http.StatusServiceUnavailable] != senders-n {
+		t.Errorf("answered %v", count)
+	}
+}
+
+// A body's memory follows what arrives, not what is declared.
+func TestBodies_are_allocated_as_they_arrive(t *testing.T) {
+	t.Parallel()
+	r := newRequest("POST", bookingsPath, "{")
+	r.ContentLength = maxBody
+	x := &exchange{}
+	if err := x.readBody(r); err == nil || cap(x.text) > 4<<10 {
+		t.Errorf("%d bytes for one, %v", cap(x.text), err)
+	}
 }

@@ -99,13 +99,13 @@ type listOutput[B any] struct {
 
 // cut makes the answer from what the store gave.
 func cut[T, B any](p Paging, l list, items []T, position func(T) models.Position, wire func(T) B) *listOutput[B] {
-	out := &listOutput[B]{Body: make([]B, 0, min(len(items), p.Limit))}
-	full := len(items) > p.Limit || len(items) == models.MaxLimit
-	for _, item := range items[:min(len(items), p.Limit)] {
+	given := items[:min(len(items), p.Limit)]
+	out := &listOutput[B]{Body: make([]B, 0, len(given))}
+	for _, item := range given {
 		out.Body = append(out.Body, wire(item))
 	}
-	if full {
-		out.Link = l.next(p.Limit, position(items[p.Limit-1]))
+	if len(items) > p.Limit || len(items) == models.MaxLimit {
+		out.Link = l.next(p.Limit, position(given[len(given)-1]))
 	}
 	return out
 }

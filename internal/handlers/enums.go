@@ -49,6 +49,7 @@ func orNull(s *huma.Schema) *huma.Schema {
 // The types of the wire that document the domain's: see aliases.
 type (
 	bookingStatus   string
+	saleState       string
 	letterKind      string
 	currencyCode    string
 	cancelReason    string // null but for CANCELLED bookings
@@ -68,6 +69,7 @@ var aliases = map[reflect.Type]reflect.Type{
 	reflect.TypeFor[models.Status]():     reflect.TypeFor[bookingStatus](),
 	reflect.TypeFor[models.LetterKind](): reflect.TypeFor[letterKind](),
 	reflect.TypeFor[models.Currency]():   reflect.TypeFor[currencyCode](),
+	reflect.TypeFor[models.SaleState]():  reflect.TypeFor[saleState](),
 }
 
 // Schema is a string in a UUID's form.
@@ -83,6 +85,11 @@ func (currencyCode) Schema(huma.Registry) *huma.Schema {
 // Schema refers to the statuses.
 func (bookingStatus) Schema(r huma.Registry) *huma.Schema {
 	return enumOf(r, "BookingStatus", "PENDING bookings wait for their payment, CONFIRMED ones are paid; both hold their tickets.", models.Statuses)
+}
+
+// Schema refers to the states.
+func (saleState) Schema(r huma.Registry) *huma.Schema {
+	return enumOf(r, "SaleState", "How an event's sale stands: on_sale, closed (it has ended, and the event is not cancelled) or cancelled.", models.SaleStates)
 }
 
 func reasons(r huma.Registry) *huma.Schema {

@@ -180,8 +180,8 @@ type (
 		Paging
 		From  instant          `query:"from" doc:"Events that begin then or later." example:"2035-12-01T00:00:00Z"`
 		To    instant          `query:"to" doc:"Events that begin before then."`
-		State models.SaleState `query:"state" enum:"on_sale,closed,cancelled" doc:"Only events whose sale stands so: on_sale, closed (it has ended, and they are not cancelled) or cancelled. Sold out does not count."`
 		Query string           `query:"q" minLength:"1" maxLength:"255" doc:"Part of the name or the description, in any case. At most 450 bytes of UTF-8."`
+		State models.SaleState `query:"state" doc:"Only events whose sale stands so. Sold out does not count."`
 	}
 	eventCreateInput struct {
 		Body body[eventCreate, *eventCreate]
@@ -215,7 +215,7 @@ func (h *events) register(a *api) {
 	notFound, stale := models.ErrEventNotFound, models.ErrVersionMismatch
 	register(a, operation{
 		id: "list-events", method: http.MethodGet, path: eventsPath, tag: "events", summary: "List events",
-		detail: "By date_time. Deleted events are left out.", errors: []*models.Error{models.ErrInvalidCursor},
+		detail: "By date_time. Deleted events are left out. A page ends early, with a Link to the next, when its names and descriptions reach 128 KiB.", errors: []*models.Error{models.ErrInvalidCursor},
 	}, h.list)
 	register(a, operation{
 		id: "create-event", method: http.MethodPost, path: eventsPath, tag: "events", summary: "Create an event",
@@ -267,7 +267,20 @@ func (h *events) list(ctx context.Context, in *eventsInput) (*listOutput[EventBo
 		return nil, err
 	}
 	position := func(e models.Event) models.Position { return models.Position{Time: e.DateTime, ID: e.ID} }
-	return cut(in.Paging, l, found, position, toEvent), nil
+	out := cut(in.Paging, l, found, position, toEvent)
+	if out.Link == "" && reachesMostText(found) {
+		out.Link = l.next(in.Limit, position(found[len(found)-1]))
+	}
+	return out, nil
+}
+
+// reachesMostText tells that a page ended where it did for its texts, and not for want of events.
+func reachesMostText(found []models.Event) bool {
+	sum := 0
+	for i := range found {
+		sum += models.TextOf(&found[i])
+	}
+	return sum >= models.MostText
 }
 
 // maxQueryBytes keeps the Link header of a page below 2,000 characters, beyond which common parsers give up: each byte may

@@ -205,6 +205,14 @@ func (f *form) clearable(name string) (t instant, present bool) {
 	return f.instant(name, optional)
 }
 
+// textOrNull reads a text that null takes away; present tells whether anything was sent.
+func (f *form) textOrNull(name string) (text string, present bool) {
+	if raw, sent := f.find(name); sent && isNull(raw) {
+		return "", true
+	}
+	return f.text(name, optional)
+}
+
 // names reads a list of names, each one of those that are known.
 func names[S ~string](f *form, name string, known []S) []S {
 	raw, ok := f.value(name, optional)
@@ -231,14 +239,6 @@ func join[S ~string](values []S) string {
 		texts[i] = string(v)
 	}
 	return strings.Join(texts, ", ")
-}
-
-// textOrNull reads a text that null takes away; present tells whether anything was sent.
-func (f *form) textOrNull(name string) (text string, present bool) {
-	if raw, sent := f.find(name); sent && isNull(raw) {
-		return "", true
-	}
-	return f.text(name, optional)
 }
 
 // decimal reads an exact decimal: a number as it was written, or a string that holds one.

@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -97,7 +99,23 @@ func (s *server) log(c *gin.Context, route, id string, took time.Duration) {
 	if len(c.Errors) > 0 {
 		attrs = append(attrs, slog.String("error", c.Errors.Last().Error()))
 	}
+	if level >= slog.LevelWarn {
+		if s.told(c, level, attrs) {
+			return
+		}
+		level = slog.LevelDebug
+	}
 	s.logger.LogAttrs(ctx, level, "request", attrs...)
+}
+
+// told writes the line of a fault where it is the first of its kind for a while, and counts it otherwise: or a store that
+// fails would fill the disk with the refusals of a busy sale. All of them are there at debug level.
+func (s *server) told(c *gin.Context, level slog.Level, attrs []slog.Attr) bool {
+	kind := c.FullPath() + " " + c.GetString(codeKey) + " " + strconv.Itoa(c.Writer.Status())
+	if level == slog.LevelError && len(c.Errors) > 0 {
+		kind += " " + c.Errors.Last().Error() // faults of ours differ, and each is to be found
+	}
+	return s.faults.Fault(level, kind, "request", slices.Clone(attrs)...)
 }
 
 // codeKey is where a request keeps the code of its refusal.
@@ -121,7 +139,8 @@ func (s *server) recovered(c *gin.Context, fault any, id string) {
 	if err, ok := fault.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(fault) // the way to drop a connection on purpose
 	}
-	s.logger.Error("panic", "error", fmt.Sprint(fault), "request_id", id, "stack", string(debug.Stack()))
+	s.faults.Fault(slog.LevelError, "panic at "+c.FullPath(), "panic", slog.String("error", fmt.Sprint(fault)),
+		slog.String("request_id", id), slog.String("stack", string(debug.Stack())))
 	if !c.Writer.Written() {
 		writeProblem(c, models.ErrInternal)
 	}
@@ -161,6 +180,9 @@ func isRequestID(id string) bool {
 // check refuses what no handler needs to see. There is no login yet that a foreign page could ride on, but a server on
 // somebody's own machine is open to every page in their browser: only pages of its own may change anything.
 func (s *server) check(r *http.Request, route string) error {
+	if !s.hosts.allow(r.Host) && !asksForHealth(route) && route != callbackRoute { // a callback is known by its signature
+		return errHost
+	}
 	if s.origins.Check(r) != nil {
 		return errCrossOrigin
 	}
@@ -169,6 +191,9 @@ func (s *server) check(r *http.Request, route string) error {
 	}
 	return checkBody(r)
 }
+
+// asksForHealth tells what whoever runs this server asks for by whatever name it has there, and a page learns nothing from.
+func asksForHealth(route string) bool { return route == "/healthz" || route == "/readyz" }
 
 // checkBody refuses a body that is too large or not JSON before anybody reads it.
 func checkBody(r *http.Request) error {
@@ -225,6 +250,23 @@ func (s *server) deadline(ctx huma.Context, next func(huma.Context)) {
 	bounded, cancel := context.WithTimeout(ctx.Context(), most)
 	defer cancel()
 	next(huma.WithContext(ctx, bounded))
+}
+
+// mostLists bounds the pages that are in hand: each holds its memory until its client has read it, or WriteTimeout ends it.
+const mostLists = 400
+
+// boundLists refuses lists while too many are in hand.
+func (s *server) boundLists(ctx huma.Context, next func(huma.Context)) {
+	if !strings.HasPrefix(ctx.Operation().OperationID, "list-") {
+		next(ctx)
+		return
+	}
+	defer s.lists.Add(-1)
+	if s.lists.Add(1) > mostLists {
+		writeProblem(humagin.Unwrap(ctx), models.ErrUnavailable.Say("Too many lists are being read; ask again shortly."))
+		return
+	}
+	next(ctx)
 }
 
 // noRoute answers an address that is none.

@@ -47,6 +47,7 @@ var (
 	errRequestTimeout    = httpError("request_timeout", "The body did not arrive in time; send it again.")
 	errHeaderNotHonoured = httpError("header_not_honoured", "The request asks for something that this operation cannot promise; see errors for the headers, and send it without them.")
 	errCrossOrigin       = httpError("cross_origin", "A page of another site may not change anything here; send the request from this address, or from a program.")
+	errHost              = httpError("unknown_host", "This server does not answer to that name; ask by localhost or an address, or have whoever runs it add the name to ALLOWED_HOSTS.")
 )
 
 // errBodyCutOff is a malformed_json that tells what is wrong with it.
@@ -61,6 +62,7 @@ var httpStatuses = map[string]int{
 	errRequestTimeout.Code:    http.StatusRequestTimeout,
 	errHeaderNotHonoured.Code: http.StatusBadRequest,
 	errCrossOrigin.Code:       http.StatusForbidden,
+	errHost.Code:              http.StatusMisdirectedRequest,
 }
 
 func httpError(code, detail string) *models.Error {
@@ -70,7 +72,7 @@ func httpError(code, detail string) *models.Error {
 // problemTypes is every code that an answer may carry.
 var problemTypes = []*models.Error{
 	models.ErrInvalid, models.ErrInvalidCursor, errMalformedJSON, errBodyTooLarge, errMediaType, errMethodNotAllowed,
-	errRouteNotFound, errRequestTimeout, errCrossOrigin, errHeaderNotHonoured,
+	errRouteNotFound, errRequestTimeout, errCrossOrigin, errHeaderNotHonoured, errHost,
 	models.ErrEventNotFound, models.ErrUserNotFound, models.ErrBookingNotFound, models.ErrLetterNotFound,
 	models.ErrSoldOut, models.ErrInsufficientTickets, models.ErrEventStarted, models.ErrSalesEnded,
 	models.ErrEventCancelled, models.ErrEventOver, models.ErrAlreadyCancelled, models.ErrCapacityBelowTaken,
@@ -189,12 +191,20 @@ func (p *Problem) appendFields(b []byte) ([]byte, error) {
 	if len(p.err.Fields) == 0 {
 		return b, nil
 	}
-	places := make([]problemPlace, len(p.err.Fields))
-	for i, f := range p.err.Fields {
+	told := min(len(p.err.Fields), mostPlaces)
+	places := make([]problemPlace, told)
+	for i, f := range p.err.Fields[:told] {
 		places[i] = problemPlace{f.Location, f.Message, f.Value}
 	}
-	return appendMember(b, "errors", places)
+	b, err := appendMember(b, "errors", places)
+	if more := len(p.err.Fields) - told; more > 0 && err == nil {
+		return appendMember(b, "more_errors", int64(more))
+	}
+	return b, err
 }
+
+// mostPlaces bounds errors[]: an answer must not be many times as large as what it answers.
+const mostPlaces = 20
 
 func appendMember(b []byte, name string, value any) ([]byte, error) {
 	b = append(b, ',')
@@ -242,7 +252,8 @@ type problemBody struct {
 	Detail    string         `json:"detail" doc:"What went wrong and what to do, for people."`
 	Instance  string         `json:"instance" format:"uri-reference" doc:"The path of the request."`
 	RequestID string         `json:"request_id" doc:"The X-Request-Id of the answer; the log has it too."`
-	Errors    []problemPlace `json:"errors,omitempty" nullable:"false" doc:"Each place that is wrong, for invalid_request."`
+	Errors    []problemPlace `json:"errors,omitempty" nullable:"false" doc:"Each place that is wrong, for invalid_request; the first 20."`
+	More      int64          `json:"more_errors,omitempty" doc:"How many more places are wrong." example:"3"`
 
 	Available    *int64           `json:"available,omitempty" doc:"How many tickets can still be booked, for sold_out and insufficient_tickets."`
 	CancelReason *reasonOrNothing `json:"cancel_reason,omitempty" doc:"Why the booking is cancelled, for already_cancelled."`
@@ -250,7 +261,7 @@ type problemBody struct {
 	Held         *int64           `json:"held,omitempty" doc:"Tickets of PENDING bookings, for capacity_below_taken."`
 	Sold         *int64           `json:"sold,omitempty" doc:"Tickets of CONFIRMED bookings, for capacity_below_taken."`
 	Pending      *int64           `json:"pending,omitempty" doc:"Live bookings that are PENDING, for event_has_live_bookings."`
-	Confirmed    *int64           `json:"confirmed,omitempty" doc:"Live bookings that are CONFIRMED, for event_has_live_bookings."`
+	Confirmed    *int64           `json:"confirmed,omitempty" doc:"Bookings that are CONFIRMED, for event_has_live_bookings and event_has_refundable_bookings."`
 }
 
 // writeProblem answers a Gin request with an error.

@@ -10,12 +10,14 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 	"github.com/gin-gonic/gin"
 
+	"quantix/internal/logging"
 	"quantix/internal/models"
 	"quantix/internal/services"
 )
@@ -49,6 +51,10 @@ type Deps struct {
 	Observer Observer                            // nil: none
 	Logger   *slog.Logger                        // nil: none
 
+	// AllowedHosts are the names that this server is asked by, beside localhost and addresses; "*.example.org" is all below
+	// it, "*" any. nil: nothing is checked.
+	AllowedHosts []string
+
 	// TrustedProxies are the addresses or CIDRs whose X-Forwarded-For is believed for the client's address in the
 	// log; none by default.
 	TrustedProxies []string
@@ -59,9 +65,12 @@ type Deps struct {
 type server struct {
 	router   *gin.Engine
 	logger   *slog.Logger
+	faults   *logging.Spells
 	observer Observer
 	timeout  time.Duration
+	lists    atomic.Int64               // pages that are being made or written
 	origins  http.CrossOriginProtection // trusts no other origin
+	hosts    *hosts
 }
 
 // api is where operations are registered: huma's, and the router for what is not an operation.
@@ -114,15 +123,17 @@ func bareServer(d Deps) (*server, *api, error) {
 	explainHuma()
 	s := &server{
 		router: gin.New(), logger: d.Logger, observer: d.Observer, timeout: cmp.Or(d.RequestTimeout, DefaultTimeout),
+		hosts: newHosts(d.AllowedHosts),
 	}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
 	}
+	s.faults = logging.NewSpells(s.logger)
 	if err := s.prepareRouter(d.TrustedProxies); err != nil {
 		return nil, nil, err
 	}
 	a := &api{API: humagin.New(s.router, newConfig(cmp.Or(d.Version, "dev"))), router: s.router}
-	a.UseMiddleware(s.deadline, strictQuery(a.API), refusePromises(a), readable)
+	a.UseMiddleware(s.boundLists, s.deadline, strictQuery(a.API), refusePromises(a.API), readable)
 	return s, a, nil
 }
 

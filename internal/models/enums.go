@@ -22,6 +22,9 @@ var RefundStatuses = []RefundStatus{RefundPending, RefundSucceeded, RefundFailed
 // LetterKinds lists what a dead letter may be about.
 var LetterKinds = []LetterKind{LetterCharge, LetterRefund, LetterMessage, LetterStray, LetterMoved, LetterDispute}
 
+// SaleStates lists how an event's sale may stand.
+var SaleStates = []SaleState{OnSale, SaleClosed, CalledOff}
+
 // SummaryStatuses lists what a booking's payment may be called beside its charge's status.
 var SummaryStatuses = []string{SummaryNotRequired, SummaryQueued, SummaryNone, SummaryRefunding, SummaryRefunded, SummaryPartlyRefunded}
 

@@ -16,6 +16,7 @@ func TestEnums_are_complete(t *testing.T) {
 	lists := map[string][]string{
 		"Status": asTexts(Statuses), "CancelReason": asTexts(CancelReasons), "ChargeStatus": asTexts(ChargeStatuses),
 		"RefundStatus": asTexts(RefundStatuses), "LetterKind": asTexts(LetterKinds),
+		"SaleState": asTexts(SaleStates),
 	}
 	declared := 0
 	for kind, values := range constants(t) {

@@ -23,9 +23,10 @@ type (
 	refundKind  struct{}
 	letterKind  struct{}
 	batchKind   struct{}
+	processKind struct{}
 )
 
-// The ids of the domain. Events, users, bookings and batches get new UUIDv7s ([NewID]);
+// The ids of the domain. Events, users, bookings, batches and processes get new UUIDv7s ([NewID]);
 // charges, refunds and letters derive theirs from the booking, see [ChargeKey].
 type (
 	EventID   = ID[eventKind]
@@ -35,6 +36,7 @@ type (
 	RefundID  = ID[refundKind]
 	LetterID  = ID[letterKind]
 	BatchID   = ID[batchKind]
+	ProcessID = ID[processKind]
 )
 
 // NewID returns a new UUIDv7: ids made later sort later, so that index pages fill in order. The random part comes from
@@ -138,4 +140,13 @@ func clip(s string, most int) string {
 		return s
 	}
 	return s[:most] + "…"
+}
+
+// MadeBefore gives an id that is less than every one that was made less than so long before a given one. Processes whose
+// clocks differ by less than that agree on what comes after it.
+func MadeBefore[I ~[16]byte](id I, long time.Duration) I {
+	var earlier I
+	made := binary.BigEndian.Uint64(id[:8]) >> 16 // milliseconds
+	binary.BigEndian.PutUint64(earlier[:8], (made-min(made, uint64(long.Milliseconds())))<<16)
+	return earlier
 }

@@ -1,12 +1,22 @@
 package models
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Page bounds a list: at most Limit items, after the position of a cursor.
 type Page struct {
 	Limit int
 	After *Position // nil: from the start
 }
+
+// MostText bounds the names and descriptions of one page of events, in bytes: a page ends with the event that reaches it,
+// however many were asked for.
+const MostText = 128 << 10
+
+// TextOf gives how much of MostText an event takes.
+func TextOf(e *Event) int { return len(e.Name) + len(e.Description) }
 
 // Position is the last item seen, by the list's order.
 type Position struct {
@@ -40,4 +50,22 @@ const (
 // BookingFilter picks bookings; the zero field picks all.
 type BookingFilter struct {
 	Status Status
+}
+
+// SearchNear is how many events are looked at one by one, from where a page begins, before an index is asked: most searches
+// find enough among them, and for the others they cost as much as a small installation's whole list.
+const SearchNear = 1000
+
+// Trigrams gives every three characters in a row of a text, each once, up to some: what an index of trigrams is asked for.
+// None of a text that is shorter, which only reading finds.
+func Trigrams(text string) []string {
+	const most = 32
+	runes := []rune(text)
+	var all []string
+	for i := 0; i+3 <= len(runes) && len(all) < most; i++ {
+		if one := string(runes[i : i+3]); !slices.Contains(all, one) {
+			all = append(all, one)
+		}
+	}
+	return all
 }

@@ -39,7 +39,7 @@ func abs(n int64) int64 {
 
 // MaxAmount is the largest amount of any currency in minor units: fifteen digits, which a float64 holds exactly. So whoever
 // reads our JSON numbers into one, as most clients do, and writes them again, keeps every amount.
-const MaxAmount = 999_999_999_999_999
+const MaxAmount int64 = 999_999_999_999_999
 
 // String is the exact decimal with the currency's decimals, without the currency: "75.50".
 func (m Money) String() string { return string(m.Append(nil)) }

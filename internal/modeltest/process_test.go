@@ -291,6 +291,8 @@ func (w *world) newProcess() *process {
 // notifier reads the callbacks that the test itself sends: "<reference> <outcome>".
 type notifier struct{}
 
+func (notifier) CheckHeader(func(string) string, time.Time) error { return nil }
+
 func (notifier) ReadCallback(_ func(string) string, body []byte, _ time.Time) (payments.Notice, error) {
 	var notice payments.Notice
 	_, err := fmt.Sscan(string(body), &notice.Reference, &notice.Result.Outcome)

@@ -81,6 +81,9 @@ type Limited interface {
 
 // Notifier is a gateway that reports outcomes by itself, in signed callbacks.
 type Notifier interface {
+	// CheckHeader refuses a callback before its body is read, by what its headers say alone. Errors: ErrForged for a
+	// signature that is missing or none, ErrStale.
+	CheckHeader(header func(name string) string, now time.Time) error
 	// ReadCallback checks a callback's signature and age and reads it. header gives a request header's value. Errors:
 	// ErrForged, ErrStale, ErrUnreadable, and ErrIrrelevant for what is genuine but tells nothing about our charges.
 	ReadCallback(header func(name string) string, body []byte, now time.Time) (Notice, error)

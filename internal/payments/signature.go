@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,16 +22,31 @@ func CheckSignature(secret []byte, signature string, body []byte, now time.Time)
 	if len(secret) == 0 || err != nil || !anyEqual(given, mac(secret, at, body)) {
 		return ErrForged
 	}
-	if age := now.Sub(time.Unix(seconds, 0)); age > SignatureTolerance || age < -SignatureTolerance {
-		return ErrStale
-	}
-	return nil
+	return checkAge(seconds, now)
 }
 
 // Sign gives the signature of a body at a time, as CheckSignature takes it.
 func Sign(secret []byte, now time.Time, body []byte) string {
 	at := strconv.FormatInt(now.Unix(), 10)
 	return "t=" + at + ",v1=" + hex.EncodeToString(mac(secret, at, body))
+}
+
+func checkAge(seconds int64, now time.Time) error {
+	if age := now.Sub(time.Unix(seconds, 0)); age > SignatureTolerance || age < -SignatureTolerance {
+		return ErrStale
+	}
+	return nil
+}
+
+// CheckSignatureHeader checks of a signature what can be checked without the body that it signs: that it has the form of one,
+// and its time, which only CheckSignature can trust. Errors: ErrForged, ErrStale.
+func CheckSignatureHeader(signature string, now time.Time) error {
+	at, given := readSignature(signature)
+	seconds, err := strconv.ParseInt(at, 10, 64)
+	if err != nil || !slices.ContainsFunc(given, func(sum []byte) bool { return len(sum) == sha256.Size }) {
+		return ErrForged
+	}
+	return checkAge(seconds, now)
 }
 
 func readSignature(signature string) (at string, given [][]byte) {

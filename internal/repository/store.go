@@ -21,6 +21,10 @@ var (
 	ErrConflict = errors.New("the transaction lost against another one")
 	// ErrUnavailable: no connection, a lock or statement timeout, a full or read-only disk. Nothing was changed.
 	ErrUnavailable = errors.New("the database is unavailable")
+	// ErrNoRoom and ErrReadOnly come with ErrUnavailable where the database says that this is why: a full disk, or one
+	// that takes no writes, such as a standby.
+	ErrNoRoom   = errors.New("the database's disk is full")
+	ErrReadOnly = errors.New("the database takes no writes")
 	// ErrRejected: the database refused what was to be written (a constraint, a value out of range): a fault of ours.
 	// Nothing was changed.
 	ErrRejected = errors.New("the database refused the change")
@@ -28,6 +32,9 @@ var (
 	// event's lock.
 	ErrCommitUnknown = errors.New("whether the transaction was committed is unknown")
 )
+
+// ClocksDiffer is by how much the clocks of two processes may differ that make ids.
+const ClocksDiffer = 10 * time.Minute
 
 // Store is everything.
 type Store interface {
@@ -40,6 +47,7 @@ type Store interface {
 	Outbox
 	Audit
 	SimLedger
+	Health
 
 	// Ping tells whether the database answers.
 	Ping(ctx context.Context) error
@@ -72,7 +80,8 @@ type Events interface {
 	Event(ctx context.Context, id models.EventID) (models.Event, error)
 	// AnyEvent is Event for deleted ones, too.
 	AnyEvent(ctx context.Context, id models.EventID) (models.Event, error)
-	// Events lists by date_time and id. page.After holds the date_time and id of the last event seen.
+	// Events lists by date_time and id. page.After holds the date_time and id of the last event seen. It ends with the event
+	// whose text reaches models.MostText in sum.
 	Events(ctx context.Context, filter models.EventFilter, page models.Page) ([]models.Event, error)
 	// CancelledEvents lists events, deleted or not, that are cancelled and still have live bookings.
 	CancelledEvents(ctx context.Context, limit int) ([]models.EventID, error)
@@ -97,8 +106,9 @@ type Users interface {
 	UpdateUser(ctx context.Context, id models.UserID, patch models.UserPatch, ifVersion *int64) (models.User, error)
 	// DeleteUser erases (User.Erase) a user without live bookings (PENDING, or CONFIRMED and the event not over, that is date_time
 	// and sales_end both in the past) and without refundable ones (CONFIRMED, not free, and the event not over for as long as
-	// the window). It excludes a booking that is being made for the user meanwhile: it locks the
-	// user's row against the FOR KEY SHARE of AtDesk, then looks. Errors: models.ErrUserNotFound,
+	// the window). It excludes a booking that is being made for the user meanwhile: it looks at all
+	// bookings, locks the user's row against the FOR KEY SHARE of AtDesk, then looks at those made since, by their ids
+	// and ClocksDiffer. Nobody waits for it for longer because the user has many. Errors: models.ErrUserNotFound,
 	// models.ErrUserHasBookings, models.ErrVersionMismatch.
 	DeleteUser(ctx context.Context, id models.UserID, ifVersion *int64, window time.Duration) error
 }
@@ -238,4 +248,18 @@ type SimLedger interface {
 	// in the map (a pointer under its reference), and writes what differs, all or nothing; decide is called at most once.
 	// Of several who add the same record at once one succeeds; the others get ErrConflict, and a repeat shows them the record.
 	SimCharges(ctx context.Context, references []string, decide func(now time.Time, records map[string]*models.SimCharge)) error
+}
+
+// Health is what processes tell of themselves, and what shows whether anybody does the work.
+type Health interface {
+	// Beat notes that a process is there, by the store's clock, with its other members as they are now, and forgets those
+	// that were not heard of for a day. It goes the way that bookings go, and is committed as they are. With room it takes
+	// so many bytes of new room on the disk as well: only where these are there, bookings may succeed.
+	Beat(ctx context.Context, process models.Process, room int) error
+	// Leave forgets a process that ends.
+	Leave(ctx context.Context, id models.ProcessID) error
+	// Processes lists those that were heard of within a time, by id.
+	Processes(ctx context.Context, within time.Duration) ([]models.Process, error)
+	// Backlog tells how late the oldest of what waits for a worker is. It is cheap, however much waits.
+	Backlog(ctx context.Context) (models.Backlog, error)
 }

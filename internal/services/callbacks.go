@@ -35,29 +35,48 @@ func (c *Callbacks) Keeping(strays StrayKeeper) *Callbacks {
 	return &other
 }
 
+// Expect refuses a callback before its body is read: of a gateway that is none, or without a signature that can be right.
+// Errors: models.ErrGatewayNotFound, models.ErrCallbackForged, models.ErrCallbackStale.
+func (c *Callbacks) Expect(gateway string, header func(string) string) error {
+	notifier := c.gateways[gateway]
+	if notifier == nil {
+		return models.ErrGatewayNotFound
+	}
+	return explained(notifier.CheckHeader(header, c.now()))
+}
+
 // Receive checks a callback and settles the charge that it names. What is genuine but tells nothing about a charge of ours
-// is accepted, so that the gateway does not send it again. Errors: models.ErrGatewayNotFound, models.ErrCallbackForged,
-// models.ErrCallbackStale, models.ErrCallbackUnreadable, models.ErrUnavailable.
+// is accepted, so that the gateway does not send it again. Errors: those of Expect, models.ErrCallbackUnreadable,
+// models.ErrUnavailable.
 func (c *Callbacks) Receive(ctx context.Context, gateway string, header func(string) string, body []byte) error {
 	notifier := c.gateways[gateway]
 	if notifier == nil {
 		return models.ErrGatewayNotFound
 	}
 	notice, err := notifier.ReadCallback(header, body, c.now())
-	switch {
-	case errors.Is(err, payments.ErrIrrelevant):
+	if errors.Is(err, payments.ErrIrrelevant) {
 		return nil
-	case errors.Is(err, payments.ErrForged):
-		return models.ErrCallbackForged.With(err)
-	case errors.Is(err, payments.ErrStale):
-		return models.ErrCallbackStale.With(err)
-	case err != nil:
-		return models.ErrCallbackUnreadable.With(err)
+	}
+	if err != nil {
+		return explained(err)
 	}
 	if notice.Moved {
 		return c.look(ctx, gateway, notice)
 	}
 	return c.settle(ctx, gateway, notice)
+}
+
+// explained says what is wrong with a callback in our words.
+func explained(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, payments.ErrForged):
+		return models.ErrCallbackForged.With(err)
+	case errors.Is(err, payments.ErrStale):
+		return models.ErrCallbackStale.With(err)
+	}
+	return models.ErrCallbackUnreadable.With(err)
 }
 
 func (c *Callbacks) settle(ctx context.Context, gateway string, notice payments.Notice) error {

@@ -2,6 +2,7 @@ package services
 
 import (
 	"context"
+	"time"
 
 	"quantix/internal/boxoffice"
 	"quantix/internal/models"
@@ -22,14 +23,18 @@ type Events struct {
 	single  *sharedReads[models.EventID, models.Event]
 	figures *sharedReads[models.EventID, models.Event] // of deleted ones, too
 	lists   *sharedReads[eventList, []models.Event]
-	audits  chan struct{} // holds a token for each that runs
+	audits  *sharedReads[models.EventID, models.AuditFacts]
 
 	chargeable func(models.Money) error // see ChargedBy
 }
 
-// auditsAtOnce bounds audits in one process: each may keep a connection and a processor for minutes, which all other reads
-// need, too.
-const auditsAtOnce = 2
+// What readers may ask of the store at one time. Each query keeps a connection and a processor, which others need, too: a
+// list for a moment, an audit perhaps for minutes.
+var (
+	singleBounds = readBounds{atOnce: 16, waiting: 10_000, timeout: 10 * time.Second}
+	listBounds   = readBounds{atOnce: 4, waiting: 1_000, timeout: 10 * time.Second}
+	auditBounds  = readBounds{atOnce: 2, waiting: 1_000, timeout: 5 * time.Minute}
+)
 
 // eventList is a page of a list of events.
 type eventList struct {
@@ -42,8 +47,11 @@ type eventList struct {
 // NewEvents works on a store and a box office.
 func NewEvents(store EventStore, office *boxoffice.Office) *Events {
 	return &Events{
-		store: store, office: office, single: newSharedReads(store.Event), figures: newSharedReads(store.AnyEvent),
-		lists: newSharedReads(listEvents(store)), audits: make(chan struct{}, auditsAtOnce),
+		store: store, office: office,
+		single:  newSharedReads(singleBounds, store.Event),
+		figures: newSharedReads(singleBounds, store.AnyEvent),
+		lists:   newSharedReads(listBounds, listEvents(store)),
+		audits:  newSharedReads(auditBounds, store.AuditFacts),
 	}
 }
 
@@ -118,18 +126,12 @@ func (e *Events) Cancel(ctx context.Context, id models.EventID) (models.Event, e
 	return e.ask(ctx, id, &models.CancelEvent{})
 }
 
-// Audit recomputes an event's counters and money from its bookings, charges and refunds. It waits while two others
-// run. Error: models.ErrEventNotFound.
+// Audit recomputes an event's counters and money from its bookings, charges and refunds. Two events are audited at a time,
+// each once for all who asked before it began. Error: models.ErrEventNotFound.
 func (e *Events) Audit(ctx context.Context, id models.EventID) (models.AuditReport, error) {
-	select {
-	case e.audits <- struct{}{}:
-		defer func() { <-e.audits }()
-	case <-ctx.Done():
-		return models.AuditReport{}, repository.Explain(ctx.Err())
-	}
-	facts, err := e.store.AuditFacts(ctx, id)
+	facts, err := read(e.audits.get(ctx, id))
 	if err != nil {
-		return models.AuditReport{}, repository.Explain(err)
+		return models.AuditReport{}, err
 	}
 	return models.Audit(facts), nil
 }

@@ -28,7 +28,7 @@ func TestAudits_leave_room_for_other_reads(t *testing.T) {
 		store := &longAudits{}
 		events := NewEvents(store, nil)
 		var all sync.WaitGroup
-		for range 3 * auditsAtOnce {
+		for range 3 * auditBounds.atOnce {
 			all.Go(func() {
 				if _, err := events.Audit(t.Context(), models.NewID[models.EventID]()); err != nil {
 					t.Error(err)
@@ -42,8 +42,35 @@ func TestAudits_leave_room_for_other_reads(t *testing.T) {
 			t.Errorf("who cannot wait: %v", err)
 		}
 		all.Wait()
-		if begun, most := store.begun.Load(), store.most.Load(); begun != 3*auditsAtOnce || most != auditsAtOnce {
-			t.Errorf("%d audits, %d at once; want %d, %d at once", begun, most, 3*auditsAtOnce, auditsAtOnce)
+		if begun, most := store.begun.Load(), store.most.Load(); begun != int64(3*auditBounds.atOnce) || most != int64(auditBounds.atOnce) {
+			t.Errorf("%d audits, %d at once; want %d, %d at once", begun, most, 3*auditBounds.atOnce, auditBounds.atOnce)
+		}
+	})
+}
+
+// However many ask about one large event, it is audited once for all who asked before it began, and other events' audits go on
+// beside it.
+func TestAudits_of_one_event_share_their_result(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &longAudits{}
+		events := NewEvents(store, nil)
+		large := models.NewID[models.EventID]()
+		var all sync.WaitGroup
+		for range 60 {
+			all.Go(func() {
+				if _, err := events.Audit(t.Context(), large); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		begun := time.Now()
+		if _, err := events.Audit(t.Context(), models.NewID[models.EventID]()); err != nil || time.Since(begun) != time.Second {
+			t.Errorf("another event's audit took %s: %v", time.Since(begun), err)
+		}
+		if all.Wait(); store.begun.Load() != 3 {
+			t.Errorf("%d audits, want two of the large event and one of the other", store.begun.Load())
 		}
 	})
 }

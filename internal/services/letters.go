@@ -47,7 +47,7 @@ func (l *Letters) Retry(ctx context.Context, id models.LetterID) error {
 	case letter.Kind == models.LetterStray:
 		return errStrayNotRetryable
 	}
-	_, err = l.office.Tell(ctx, letter.Event, &models.RetryLetter{Kind: letter.Kind, Charge: letter.ChargeKey})
+	_, err = l.office.Ask(ctx, letter.Event, &models.RetryLetter{Kind: letter.Kind, Charge: letter.ChargeKey})
 	return err
 }
 
@@ -63,7 +63,7 @@ func (l *Letters) Discard(ctx context.Context, id models.LetterID) error {
 	case letter.Kind == models.LetterStray: // the money is given back at the gateway, or its booking was made again
 		return repository.Explain(l.store.CloseStray(ctx, id))
 	}
-	_, err = l.office.Tell(ctx, letter.Event, &models.DiscardLetter{Kind: letter.Kind, Charge: letter.ChargeKey})
+	_, err = l.office.Ask(ctx, letter.Event, &models.DiscardLetter{Kind: letter.Kind, Charge: letter.ChargeKey})
 	return err
 }
 

@@ -12,12 +12,13 @@ import (
 // Users is the use cases of users.
 type Users struct {
 	store  repository.Users
+	turns  *turns
 	window time.Duration // how long a paid booking may still have to be refunded
 }
 
 // NewUsers works on a store.
 func NewUsers(store repository.Users) *Users {
-	return &Users{store: store, window: models.DefaultRefundWindow}
+	return &Users{store: store, turns: newTurns(), window: models.DefaultRefundWindow}
 }
 
 // Refunded gives the same use cases for another refund window.
@@ -58,11 +59,21 @@ func (u *Users) ByEmail(ctx context.Context, email string) ([]models.User, error
 // Update changes a user. Errors: models.ErrUserNotFound, models.ErrInvalid, models.ErrEmailTaken,
 // models.ErrVersionMismatch.
 func (u *Users) Update(ctx context.Context, id models.UserID, patch models.UserPatch, ifVersion *int64) (models.User, error) {
+	done, err := u.turns.take(ctx, id)
+	if err != nil {
+		return models.User{}, err
+	}
+	defer done()
 	return write(ctx, func() (models.User, error) { return u.store.UpdateUser(ctx, id, patch, ifVersion) })
 }
 
 // Delete hides a user. Errors: models.ErrUserNotFound, models.ErrUserHasBookings, models.ErrVersionMismatch.
 func (u *Users) Delete(ctx context.Context, id models.UserID, ifVersion *int64) error {
-	_, err := write(ctx, func() (struct{}, error) { return struct{}{}, u.store.DeleteUser(ctx, id, ifVersion, u.window) })
+	done, err := u.turns.take(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer done()
+	_, err = write(ctx, func() (struct{}, error) { return struct{}{}, u.store.DeleteUser(ctx, id, ifVersion, u.window) })
 	return err
 }

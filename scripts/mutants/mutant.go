@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -40,6 +41,7 @@ func (m mutant) try(ctx context.Context) (v verdict, said string) {
 		return stale, err.Error()
 	}
 	defer clean()
+	defer m.dropFailures(m.failures())
 	arguments := append(append([]string{"test"}, goFlags...), "-overlay", overlay, "-run", m.tests, m.pkg)
 	output, err := exec.CommandContext(ctx, "go", arguments...).CombinedOutput()
 	switch {
@@ -51,6 +53,24 @@ func (m mutant) try(ctx context.Context) (v verdict, said string) {
 		return broken, string(output)
 	}
 	return caught, ""
+}
+
+// failures are the cases that a package's random tests keep where one failed. A mutant's must not be tried again on the
+// program as it is.
+func (m mutant) failures() []string {
+	found, _ := filepath.Glob(filepath.Join(m.pkg, "testdata", "rapid", "*", "*.fail")) // the pattern is right
+	return found
+}
+
+// dropFailures removes the cases that were not there before.
+func (m mutant) dropFailures(before []string) {
+	for _, file := range m.failures() {
+		if !slices.Contains(before, file) {
+			_ = os.Remove(file)
+			_ = os.Remove(filepath.Dir(file)) // and the directories that are empty now
+			_ = os.Remove(filepath.Dir(filepath.Dir(file)))
+		}
+	}
 }
 
 // mutated gives the file's path and its text with the passage replaced.

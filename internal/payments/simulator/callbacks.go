@@ -28,6 +28,11 @@ type notice struct {
 	Currency          string         `json:"currency,omitempty"`
 }
 
+// CheckHeader checks a callback's signature as far as it can be without the body.
+func (g *Gateway) CheckHeader(header func(name string) string, now time.Time) error {
+	return payments.CheckSignatureHeader(header(SignatureHeader), now)
+}
+
 // ReadCallback checks and reads a callback. Its errors are those of payments.Notifier.
 func (g *Gateway) ReadCallback(header func(name string) string, body []byte, now time.Time) (payments.Notice, error) {
 	if err := payments.CheckSignature([]byte(g.options.Secret), header(SignatureHeader), body, now); err != nil {

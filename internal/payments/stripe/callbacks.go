@@ -40,6 +40,11 @@ type event struct {
 	}
 }
 
+// CheckHeader checks a callback's signature as far as it can be without the body.
+func (g *Gateway) CheckHeader(header func(name string) string, now time.Time) error {
+	return payments.CheckSignatureHeader(header(SignatureHeader), now)
+}
+
 // ReadCallback checks and reads an event that Stripe has sent. Events come late, twice and out of order; settling a
 // charge allows for that.
 func (g *Gateway) ReadCallback(header func(name string) string, body []byte, now time.Time) (payments.Notice, error) {

@@ -23,6 +23,11 @@ func TestAuditPlan(t *testing.T) {
 	if _, err := tx.Exec(t.Context(), postgres.PlanForMany); err != nil {
 		t.Fatal(err)
 	}
+	var jit, timeout string
+	err = tx.QueryRow(t.Context(), `SELECT current_setting('jit'), current_setting('statement_timeout')`).Scan(&jit, &timeout)
+	if err != nil || jit != "off" || timeout != "10min" {
+		t.Errorf("jit %s, statement_timeout %s, %v: compiling takes a hundred times as long as an audit", jit, timeout, err)
+	}
 	sql := strings.ReplaceAll(postgres.AuditMoney, "$1", "'00000000-0000-7000-8000-000000000001'::uuid")
 	rows, err := tx.Query(t.Context(), "EXPLAIN (COSTS OFF) "+sql)
 	if err != nil {

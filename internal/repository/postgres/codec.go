@@ -142,6 +142,11 @@ func money(m *models.Money, from amount, currency string) (err error) {
 
 // collect reads all rows with a scanner of one.
 func collect[T any](rows pgx.Rows, err error, scan func(pgx.Row, *T) error) ([]T, error) {
+	return collectUntil(rows, err, scan, func(*T) bool { return false })
+}
+
+// collectUntil reads rows up to the one that is enough, and passes over the rest.
+func collectUntil[T any](rows pgx.Rows, err error, scan func(pgx.Row, *T) error, enough func(*T) bool) ([]T, error) {
 	list := []T{}
 	if err != nil {
 		return nil, err
@@ -153,7 +158,11 @@ func collect[T any](rows pgx.Rows, err error, scan func(pgx.Row, *T) error) ([]T
 			return nil, err
 		}
 		list = append(list, item)
+		if enough(&item) {
+			break
+		}
 	}
+	rows.Close()
 	return list, rows.Err()
 }
 

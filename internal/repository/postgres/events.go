@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"math"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -117,14 +119,32 @@ func (s *Store) oneEvent(ctx context.Context, query string, id models.EventID) (
 	return event, wrap("read an event", err)
 }
 
-const selectEvents = wholeEvents + `
-	WHERE e.deleted_at IS NULL AND (e.date_time, e.id) > ($1, $2) AND e.date_time >= $3 AND e.date_time < $4
-		AND (e.name ILIKE $5 OR e.description ILIKE $5) AND ($7 = '' OR $7 = ` + saleState + `)
-	ORDER BY e.date_time, e.id LIMIT $6`
+const (
+	inPage = `(e.date_time, e.id) > ($1, $2) AND e.date_time >= $3 AND e.date_time < $4
+		AND ($6 = '' OR $6 = ` + saleState + `)`
+	pageOfEvents = `e.deleted_at IS NULL AND ` + inPage
+	inOrder      = ` ORDER BY e.date_time, e.id LIMIT `
+	selectEvents = wholeEvents + ` WHERE ` + pageOfEvents + inOrder + `$5`
+	// searchNear looks at the first events of a page one by one. Whether an index could find them sooner is not asked.
+	searchNear = `
+		WITH near AS MATERIALIZED (SELECT e.* FROM events e WHERE ` + pageOfEvents + inOrder + `$9)
+		SELECT ` + eventColumns + `, ` + stockColumns + ` FROM near e JOIN event_stock s ON s.event_id = e.id
+		WHERE e.name || E'\n' || e.description ILIKE $8` + inOrder + `$5`
+	// searchAll has the index of trigrams (events_text_idx) find all that there are, and then puts them in order: read in
+	// their order, a rare text would be looked for in every event.
+	searchAll = `
+		WITH found AS MATERIALIZED (
+			SELECT e.id, e.date_time, e.sales_end, e.cancelled_at FROM events e WHERE e.deleted_at IS NULL AND e.name || E'\n' || e.description ILIKE $8
+		), page AS MATERIALIZED (
+			SELECT e.id FROM found e WHERE ` + inPage + inOrder + `$5
+		)
+		SELECT ` + eventColumns + `, ` + stockColumns + `
+		FROM page p JOIN events e ON e.id = p.id JOIN event_stock s ON s.event_id = e.id ORDER BY e.date_time, e.id`
+)
 
 // saleState is models.SaleState of an event, by the clock.
 const saleState = `CASE WHEN e.cancelled_at IS NOT NULL THEN 'cancelled'
-	WHEN coalesce(e.sales_end, e.date_time) > coalesce($8::timestamptz, now()) THEN 'on_sale' ELSE 'closed' END`
+	WHEN coalesce(e.sales_end, e.date_time) > coalesce($7::timestamptz, now()) THEN 'on_sale' ELSE 'closed' END`
 
 // Events lists by date_time and id.
 func (s *Store) Events(ctx context.Context, filter models.EventFilter, page models.Page) ([]models.Event, error) {
@@ -132,11 +152,42 @@ func (s *Store) Events(ctx context.Context, filter models.EventFilter, page mode
 	if page.After != nil {
 		after = *page.After
 	}
-	rows, err := s.read.Query(ctx, selectEvents, timeOr(after.Time, pgtype.NegativeInfinity), uuid(after.ID),
-		timeOr(filter.From, pgtype.NegativeInfinity), timeOr(filter.To, pgtype.Infinity), contains(filter.Query), page.Limit,
-		string(filter.State), s.now())
-	list, err := collect(rows, err, scanEvent)
+	bounds := []any{timeOr(after.Time, pgtype.NegativeInfinity), uuid(after.ID), timeOr(filter.From, pgtype.NegativeInfinity),
+		timeOr(filter.To, pgtype.Infinity), page.Limit, string(filter.State), s.now()}
+	if filter.Query == "" {
+		return s.listEvents(ctx, selectEvents, bounds...)
+	}
+	bounds = append(bounds, contains(filter.Query))
+	if len(models.Trigrams(filter.Query)) == 0 {
+		return s.listEvents(ctx, searchNear, append(bounds, math.MaxInt32)...)
+	}
+	list, err := s.listEvents(ctx, searchNear, append(slices.Clone(bounds), models.SearchNear)...)
+	if err != nil || len(list) == page.Limit || textOf(list) >= models.MostText {
+		return list, err
+	}
+	return s.listEvents(ctx, searchAll, bounds...)
+}
+
+func (s *Store) listEvents(ctx context.Context, sql string, values ...any) ([]models.Event, error) {
+	rows, err := s.read.Query(ctx, sql, values...)
+	list, err := collectUntil(rows, err, scanEvent, enoughText())
 	return list, wrap("list events", err)
+}
+
+func textOf(list []models.Event) (sum int) {
+	for i := range list {
+		sum += models.TextOf(&list[i])
+	}
+	return sum
+}
+
+// enoughText tells when events have reached models.MostText.
+func enoughText() func(*models.Event) bool {
+	sum := 0
+	return func(e *models.Event) bool {
+		sum += models.TextOf(e)
+		return sum >= models.MostText
+	}
 }
 
 var likeEscapes = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)

@@ -58,6 +58,8 @@ var HotStatements = []Statement{
 	{"selectEvent", selectEvent, []string{eventByKey}, false},
 	{"selectEvents", selectEvents, []string{"events_date_time_idx"}, false},
 	{"selectUser", selectUser, []string{"users_pkey"}, false},
+	{"pieceOfBookings", pieceOfBookings, []string{`bookings_user_id_idx[^\n]*\n *Index Cond: \(\(user_id = [^\n]*\) AND \(id < `}, false},
+	{"hasLiveBookingsSince", hasLiveBookingsSince, []string{`bookings_user_id_idx[^\n]*\n *Index Cond: \(\(user_id = [^\n]*\) AND \(id >= `}, false},
 	{"selectBooking", selectBooking, []string{"bookings_pkey"}, false},
 	{"selectBookingByKey", selectBookingByKey, []string{"bookings_idempotency_key"}, false},
 	{"selectBookingsOfUser", selectBookingsOfUser, []string{"bookings_user_id_idx"}, false},
@@ -100,7 +102,7 @@ func AwaitLone(tb testing.TB, s *Store, n int) {
 // await fails when what must come does not.
 func await(tb testing.TB, come func() bool) {
 	tb.Helper()
-	testkit.Eventually(tb, 2*time.Minute, func() error {
+	testkit.Eventually(tb, time.Minute, func() error {
 		if !come() {
 			return errors.New("it has not come")
 		}
@@ -117,3 +119,6 @@ func HoldClock(s *Store) {
 
 // Shuns tells whether an event has its transactions to itself for now.
 func Shuns(s *Store, event models.EventID) bool { return s.sharing.shuns(event) }
+
+// SearchAll is the statement of a search that the first events do not answer.
+const SearchAll = searchAll

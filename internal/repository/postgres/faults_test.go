@@ -308,7 +308,7 @@ func TestBookingWaitsForDeletion(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	done := make(chan *models.Error)
+	done := make(chan *models.Error, 1)
 	go func() {
 		verdicts, err := b.decide(t.Context(), event.ID, reserve(user.ID, 1))
 		if err != nil {
@@ -316,7 +316,12 @@ func TestBookingWaitsForDeletion(t *testing.T) {
 		}
 		done <- verdicts[0].Err
 	}()
-	testkit.Eventually(t, patience, func() error { return b.waits(t, "transactionid") })
+	testkit.Eventually(t, patience, func() error {
+		if len(done) > 0 {
+			return nil // it did not wait
+		}
+		return b.waits(t, "transactionid")
+	})
 	if err := tx.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}

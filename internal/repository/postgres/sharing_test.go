@@ -261,7 +261,9 @@ func TestALockedEventsChargeHoldsUpNobodyElse(t *testing.T) {
 // long as it waits.
 func TestALockedEventLeavesItsLane(t *testing.T) {
 	t.Parallel()
-	p := setupParty(t)
+	p := setupParty(t, func(c *pgxpool.Config, _ *postgres.Options) {
+		c.ConnConfig.RuntimeParams["lock_timeout"] = "30000" // which is how long a failure takes
+	})
 	locked, free := p.event(t, 3), p.event(t, 3)
 	release := p.lock(t, locked.ID)
 	waits := p.buys(locked.ID)

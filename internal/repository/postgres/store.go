@@ -19,10 +19,12 @@ import (
 var _ repository.Store = (*Store)(nil)
 
 // Pools are the connections of a store. The desk's own pool (see database.PostgresOptions.ShortStatements) keeps lists and
-// audits from taking the connections that sell tickets. Read nil: Desk serves both.
+// audits from taking the connections that sell tickets, and that of Health from keeping the question whether the database
+// answers. Those that are nil are served by the one before.
 type Pools struct {
-	Desk *pgxpool.Pool
-	Read *pgxpool.Pool
+	Desk   *pgxpool.Pool
+	Read   *pgxpool.Pool
+	Health *pgxpool.Pool
 }
 
 // Options are a store's settings; the zero value is for production.
@@ -40,16 +42,20 @@ type Options struct {
 
 // Store implements repository.Store. Make one with New.
 type Store struct {
-	desk, read *pgxpool.Pool
-	options    Options
-	sharing    *sharing
-	polls      polls
+	desk, read, health *pgxpool.Pool
+
+	options Options
+	sharing *sharing
+	polls   polls
 }
 
 // New makes a store of open pools, which it owns from then on.
 func New(pools Pools, options Options) *Store {
 	if pools.Read == nil {
 		pools.Read = pools.Desk
+	}
+	if pools.Health == nil {
+		pools.Health = pools.Read
 	}
 	if options.SharedLanes == 0 {
 		options.SharedLanes = 2
@@ -60,23 +66,22 @@ func New(pools Pools, options Options) *Store {
 	if options.CommitTimeout == 0 {
 		options.CommitTimeout = 15 * time.Second
 	}
-	s := &Store{desk: pools.Desk, read: pools.Read, options: options}
+	s := &Store{desk: pools.Desk, read: pools.Read, health: pools.Health, options: options}
 	s.sharing = newSharing(s, options.SharedLanes)
 	return s
 }
 
 // Close waits for what is in hand and closes the pools.
 func (s *Store) Close() error {
-	s.desk.Close()
-	if s.read != s.desk {
-		s.read.Close()
+	for _, pool := range []*pgxpool.Pool{s.desk, s.read, s.health} { // closed twice, a pool minds it not
+		pool.Close()
 	}
 	return nil
 }
 
 // Ping tells whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
-	return wrap("ping PostgreSQL", s.read.Ping(ctx))
+	return wrap("ping PostgreSQL", s.health.Ping(ctx))
 }
 
 const selectSchemaVersion = `SELECT version, dirty FROM schema_migrations LIMIT 1`
@@ -85,7 +90,7 @@ const selectSchemaVersion = `SELECT version, dirty FROM schema_migrations LIMIT 
 // was never migrated has version 0.
 func (s *Store) SchemaVersion(ctx context.Context) (version uint, dirty bool, err error) {
 	var number int64
-	err = s.read.QueryRow(ctx, selectSchemaVersion).Scan(&number, &dirty)
+	err = s.health.QueryRow(ctx, selectSchemaVersion).Scan(&number, &dirty)
 	if noRows(err) || sqlState(err) == undefinedTable {
 		return 0, false, nil
 	}

@@ -5,8 +5,10 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"quantix/internal/models"
+	"quantix/internal/repository"
 )
 
 const userColumns = `id, name, email, version, deleted_at, created_at, updated_at`
@@ -18,15 +20,15 @@ func scanUser(row pgx.Row, u *models.User) error {
 }
 
 const insertUser = `
-	INSERT INTO users (id, name, email, version, created_at, updated_at)
-	SELECT $2, $3, $4, $5, now, now FROM (SELECT coalesce($1::timestamptz, now()) AS now) clock
+	INSERT INTO users (id, name, email, email_key, version, created_at, updated_at)
+	SELECT $2, $3, $4, $6, $5, now, now FROM (SELECT coalesce($1::timestamptz, now()) AS now) clock
 	RETURNING ` + userColumns
 
 // CreateUser writes a new user and gives it with its times set. Error: models.ErrEmailTaken.
 func (s *Store) CreateUser(ctx context.Context, user models.User) (models.User, error) {
 	var made models.User
 	batch := &pgx.Batch{}
-	batch.Queue(insertUser, s.now(), uuid(user.ID), user.Name, user.Email, user.Version).
+	batch.Queue(insertUser, s.now(), uuid(user.ID), user.Name, user.Email, user.Version, models.EmailKey(user.Email)).
 		QueryRow(func(row pgx.Row) error { return scanUser(row, &made) })
 	err := s.inBatch(ctx, s.read, batch, "create a user")
 	return made, err
@@ -52,12 +54,12 @@ func (s *Store) UserKnown(ctx context.Context, id models.UserID) (known bool, er
 	return known, wrap("look for a user", err)
 }
 
-const selectUserByEmail = `SELECT ` + userColumns + ` FROM users WHERE lower(email) = lower($1) AND deleted_at IS NULL`
+const selectUserByEmail = `SELECT ` + userColumns + ` FROM users WHERE coalesce(email_key, lower(email)) = $1 AND deleted_at IS NULL`
 
 // UserByEmail gives the user who has an address, in any case. Error: models.ErrUserNotFound.
 func (s *Store) UserByEmail(ctx context.Context, email string) (models.User, error) {
 	var user models.User
-	err := scanUser(s.read.QueryRow(ctx, selectUserByEmail, email), &user)
+	err := scanUser(s.read.QueryRow(ctx, selectUserByEmail, models.EmailKey(email)), &user)
 	if noRows(err) {
 		return models.User{}, models.ErrUserNotFound
 	}
@@ -83,7 +85,7 @@ const (
 	lockUserToDelete = selectUser + ` FOR UPDATE`
 	// A statement of its own, so that the clock is read after the lock was taken.
 	selectClock = `SELECT clock_timestamp()`
-	updateUser  = `UPDATE users SET name = $2, email = $3, version = $4, deleted_at = $5, updated_at = $6 WHERE id = $1`
+	updateUser  = `UPDATE users SET name = $2, email = $3, version = $4, deleted_at = $5, updated_at = $6, email_key = $7 WHERE id = $1`
 )
 
 // UpdateUser locks the user, applies the patch and writes it.
@@ -100,21 +102,36 @@ func (s *Store) UpdateUser(ctx context.Context, id models.UserID, patch models.U
 	return user, nil
 }
 
-const hasLiveBookings = `
-	SELECT EXISTS (SELECT FROM bookings b JOIN events e ON e.id = b.event_id
-		WHERE b.user_id = $1 AND (b.status = 'PENDING'
-			OR b.status = 'CONFIRMED' AND (e.date_time > $2 OR e.sales_end > $2
-				OR b.total_amount > 0 AND (e.date_time > $3 OR e.sales_end > $3))))`
+const (
+	isLive = `(b.status = 'PENDING' OR b.status = 'CONFIRMED'
+		AND EXISTS (SELECT FROM events e WHERE e.id = b.event_id AND (e.date_time > $3 OR e.sales_end > $3
+			OR b.total_amount > 0 AND (e.date_time > $4 OR e.sales_end > $4))))`
+	// pieceOfBookings looks at a user's bookings from the newest on, some at a time: whether one is live, how many there
+	// were, and the first and the last.
+	pieceOfBookings = `
+		WITH piece AS MATERIALIZED (
+			SELECT id, event_id, status, total_amount FROM bookings WHERE user_id = $1 AND id < $2 ORDER BY id DESC LIMIT 2000
+		)
+		SELECT EXISTS (SELECT FROM piece b WHERE ` + isLive + `), (SELECT count(*) FROM piece) = 2000,
+			(SELECT id FROM piece ORDER BY id DESC LIMIT 1), (SELECT id FROM piece ORDER BY id LIMIT 1)`
+	hasLiveBookingsSince = `SELECT EXISTS (SELECT FROM bookings b WHERE b.user_id = $1 AND b.id >= $2 AND ` + isLive + `)`
+)
 
-// DeleteUser erases a user without live or refundable bookings. The lock waits for bookings that are being made for the user, and
-// the look that follows sees them; bookings that come later find the user deleted.
+// DeleteUser erases a user without live or refundable bookings. All of the user's bookings, who may be many, are looked at before the lock;
+// under it, only those that may have come since. The lock waits for bookings that are being made for the user, and the look
+// that follows sees them; bookings that come later find the user deleted.
 func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int64, window time.Duration) error {
+	newest, err := s.newestOfDead(ctx, id, ifVersion, window)
+	if err != nil {
+		return wrap("delete a user", err)
+	}
+	since := models.MadeBefore(newest, repository.ClocksDiffer)
 	return wrap("delete a user", s.changeUser(ctx, lockUserToDelete, id, func(tx pgx.Tx, u *models.User, now time.Time) (bool, error) {
 		if ifVersion != nil && *ifVersion != u.Version {
 			return false, models.ErrVersionMismatch
 		}
 		var live bool
-		if err := tx.QueryRow(ctx, hasLiveBookings, uuid(id), now, now.Add(-window)).Scan(&live); err != nil {
+		if err := tx.QueryRow(ctx, hasLiveBookingsSince, uuid(id), uuid(since), now, now.Add(-window)).Scan(&live); err != nil {
 			return false, err
 		}
 		if live {
@@ -124,6 +141,40 @@ func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int
 		return true, nil
 	}))
 }
+
+// newestOfDead gives a user's newest booking when none is live, zero when there is none, without a lock and with a connection
+// for no longer than a piece of them takes. Errors: those of DeleteUser.
+func (s *Store) newestOfDead(ctx context.Context, id models.UserID, ifVersion *int64, window time.Duration) (newest models.BookingID, err error) {
+	user, err := s.User(ctx, id)
+	if err != nil {
+		return newest, err
+	}
+	if ifVersion != nil && *ifVersion != user.Version {
+		return newest, models.ErrVersionMismatch
+	}
+	var now time.Time
+	if err := s.read.QueryRow(ctx, selectNow, s.now()).Scan(&now); err != nil {
+		return newest, err
+	}
+	before := pgtype.UUID{Bytes: lastUUID, Valid: true}
+	for more := true; more; {
+		var live bool
+		var first, last pgtype.UUID
+		if err := s.read.QueryRow(ctx, pieceOfBookings, uuid(id), before, now, now.Add(-window)).Scan(&live, &more, &first, &last); err != nil {
+			return newest, err
+		}
+		if live {
+			return newest, models.ErrUserHasBookings
+		}
+		if newest == (models.BookingID{}) {
+			newest = first.Bytes
+		}
+		before = last
+	}
+	return newest, nil
+}
+
+const selectNow = `SELECT coalesce($1::timestamptz, clock_timestamp())`
 
 // changeUser runs a change of one user under its lock.
 func (s *Store) changeUser(ctx context.Context, lock string, id models.UserID, change func(pgx.Tx, *models.User, time.Time) (bool, error)) error {
@@ -143,7 +194,8 @@ func (s *Store) changeUser(ctx context.Context, lock string, id models.UserID, c
 		if err != nil || !changed {
 			return err
 		}
-		_, err = tx.Exec(ctx, updateUser, uuid(id), user.Name, user.Email, user.Version, nullTime(user.DeletedAt), user.UpdatedAt)
+		_, err = tx.Exec(ctx, updateUser, uuid(id), user.Name, user.Email, user.Version, nullTime(user.DeletedAt), user.UpdatedAt,
+			models.EmailKey(user.Email))
 		return err
 	})
 }
@@ -157,9 +209,10 @@ func (s *Store) clock(ctx context.Context, tx pgx.Tx) (now time.Time, err error)
 	return now.UTC(), err
 }
 
-// inTx runs a plain transaction: for the rare changes that need no speed.
+// inTx runs a plain transaction, for the rare changes that need no speed, on a connection of the readers: those of the desk
+// sell tickets.
 func (s *Store) inTx(ctx context.Context, work func(pgx.Tx) error) error {
-	conn, err := s.acquire(ctx)
+	conn, err := s.acquireFrom(ctx, s.read)
 	if err != nil {
 		return err
 	}

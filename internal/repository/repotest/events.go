@@ -152,6 +152,8 @@ var eventRules = rules{
 
 	"are_picked_by_a_part_of_name_or_description": pickByText,
 
+	"are_searched_for_what_the_first_of_them_do_not_mention": searchFar,
+
 	"no_events_is_an_empty_list": func(t *testing.T, s *shop) {
 		if list := s.list(models.EventFilter{}); len(list) != 0 {
 			t.Errorf("an empty database lists %+v", list)
@@ -334,4 +336,32 @@ func pickByText(t *testing.T, s *shop) {
 	}
 	both := models.EventFilter{Query: "jazz", From: noon.Add(48 * time.Hour)}
 	same(t, "the events with a word from a later time", len(s.list(both)), 0)
+}
+
+// searchFar looks for what the first events of a list do not mention, which an index has to find.
+func searchFar(t *testing.T, s *shop) {
+	crowd(8, func(int) {
+		for range models.SearchNear/8 + 5 {
+			s.event(func(d *models.EventDraft) { d.Name, d.Description = "Opera", "again and again" })
+		}
+	})
+	later := func(name, description string) models.EventID {
+		return s.event(begins(noon.Add(1000*time.Hour)), func(d *models.EventDraft) { d.Name, d.Description = name, description }).ID
+	}
+	zanzibar, edited, gone := later("Jazz in Zanzibar", `50% off_now, "quoted"`), later("Rock", "in ÉVORA"), later("Gone to Zanzibar", "")
+	s.done(edited, &models.EditEvent{Patch: models.EventPatch{Name: new("Night of Timbuktu")}})
+	s.done(gone, &models.DeleteEvent{})
+	for query, want := range map[string][]models.EventID{
+		"zanzib": {zanzibar}, "ZANZIBAR": {zanzibar}, "jazz in": {zanzibar}, "0% off_": {zanzibar}, `"quo`: {zanzibar},
+		"timbuktu": {edited}, "rock": {}, "in ÉVORA": {edited}, "nobody": {}, "z i": {zanzibar}, "zz": {zanzibar},
+		"zanzibar 50": {}, "barzan": {},
+	} {
+		same(t, fmt.Sprintf("the events with %q", query), sorted(eventIDs(s.list(models.EventFilter{Query: query}))...), append([]models.EventID{}, sorted(want...)...))
+	}
+	first, err := s.Events(s.ctx(), models.EventFilter{Query: "gain and a"}, models.Page{Limit: 2})
+	s.ok("listing", err)
+	last := first[1]
+	next, err := s.Events(s.ctx(), models.EventFilter{Query: "zanzibar"}, models.Page{Limit: 2, After: &models.Position{Time: last.DateTime, ID: last.ID}})
+	s.ok("listing", err)
+	same(t, "the next page", eventIDs(next), []models.EventID{zanzibar})
 }

@@ -216,6 +216,29 @@ var userRules = rules{
 
 	"is_not_deleted_while_a_confirmed_booking_is_for_an_event_not_over": deletingBuyers,
 
+	"is_not_deleted_while_one_booking_of_thousands_is_live": func(t *testing.T, s *shop) {
+		event, user := s.event(tickets(10_000)), s.user()
+		live := s.book(event, user, 1)
+		for range 5 {
+			reserves, cancels := []models.Command{}, []models.Command{}
+			for range 500 {
+				reserves = append(reserves, reserve(user, 1))
+			}
+			verdicts, err := s.try(s.ctx(), event.ID, reserves...)
+			s.ok("booking", err)
+			for _, v := range verdicts {
+				cancels = append(cancels, &models.Cancel{Booking: v.Booking.ID})
+			}
+			_, err = s.try(s.ctx(), event.ID, cancels...)
+			s.ok("cancelling", err)
+		}
+		s.leavesNothing(func() {
+			isError(t, "DeleteUser", s.DeleteUser(s.ctx(), user.ID, nil, 0), models.ErrUserHasBookings)
+		})
+		s.done(event.ID, &models.Cancel{Booking: live.ID})
+		s.ok("deleting", s.DeleteUser(s.ctx(), user.ID, nil, 0))
+	},
+
 	"deleting_one_races_a_booking_and_one_wins": func(t *testing.T, s *shop) {
 		event := s.event(tickets(1000))
 		for range 12 {

@@ -1,9 +1,11 @@
 package sqlite
 
 import (
+	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
-	"strings"
+	"syscall"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -15,11 +17,6 @@ import (
 // errNotOne says that a row which must be there was not.
 var errNotOne = fmt.Errorf("%w: the row to be changed is not there", repository.ErrRejected)
 
-// constraintErrors are the constraints whose violation is an answer, not a fault, by the columns that SQLite names.
-var constraintErrors = map[string]*models.Error{
-	"users.email_key": models.ErrEmailTaken,
-}
-
 // wrap translates an error of the driver; nil stays nil. What comes from the rules of models stays as it is.
 func wrap(what string, err error) error {
 	if err == nil {
@@ -28,29 +25,47 @@ func wrap(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, translate(err))
 }
 
-// translate adds the port's error to the driver's.
+// translate adds the port's error to the driver's. What is neither SQLite's own word, nor that of the file system, nor a
+// context's end is a fault of ours, such as a value that cannot be bound.
 func translate(err error) error {
 	if isPortError(err) {
 		return err
 	}
-	cause, ok := errors.AsType[*sqlite.Error](err)
-	if !ok {
-		// A context that ended, or a connection that could not be opened.
+	if cause, ok := errors.AsType[*sqlite.Error](err); ok {
+		if why := reasonOf(cause); why != nil {
+			return fmt.Errorf("%w: %w: %w", kindOf(cause), why, err)
+		}
+		return fmt.Errorf("%w: %w", kindOf(cause), err)
+	}
+	if _, ofTheFiles := errors.AsType[syscall.Errno](err); ofTheFiles || isOver(err) {
 		return fmt.Errorf("%w: %w", repository.ErrUnavailable, err)
 	}
-	if known := knownConstraint(cause); known != nil {
-		return known.With(err)
-	}
-	return fmt.Errorf("%w: %w", kindOf(cause), err)
+	return fmt.Errorf("%w: %w", repository.ErrRejected, err)
 }
 
-func knownConstraint(cause *sqlite.Error) *models.Error {
-	if cause.Code() != sqlite3.SQLITE_CONSTRAINT_UNIQUE {
-		return nil
+// reasonOf names what somebody has to mend; nil for what is told by kindOf alone.
+func reasonOf(cause *sqlite.Error) error {
+	switch cause.Code() & 0xff {
+	case sqlite3.SQLITE_FULL:
+		return repository.ErrNoRoom
+	case sqlite3.SQLITE_READONLY:
+		return repository.ErrReadOnly
 	}
-	_, columns, _ := strings.Cut(cause.Error(), "UNIQUE constraint failed: ")
-	columns, _, _ = strings.Cut(columns, " (")
-	return constraintErrors[columns]
+	return nil
+}
+
+// isOver tells of a context or a connection that ended.
+func isOver(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, driver.ErrBadConn)
+}
+
+// emailTaken tells what a user's row met: its address is all of it that is unique beside its id, which has a code of its own.
+func emailTaken(err error) error {
+	cause, ok := errors.AsType[*sqlite.Error](err)
+	if ok && cause.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE {
+		return models.ErrEmailTaken.With(err)
+	}
+	return err
 }
 
 // kindOf sorts a result code. What is not known to pass by itself is a fault of ours.

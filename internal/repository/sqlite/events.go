@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 
 	"quantix/internal/models"
@@ -56,40 +57,82 @@ func (s *Store) AnyEvent(ctx context.Context, id models.EventID) (models.Event, 
 	return single(ctx, s, "read an event", models.ErrEventNotFound, selectAnyEvent, args{id[:]}, readEvent)
 }
 
-const selectEvents = `SELECT ` + eventColumns + ` FROM events
-	WHERE deleted_at IS NULL AND (date_time, id) > (?, ?) AND date_time >= ? AND date_time < ?
+const (
+	pageOfEvents = `deleted_at IS NULL AND (date_time, id) > (?, ?) AND date_time >= ? AND date_time < ?
 		AND (?5 = '' OR ?5 = CASE WHEN cancelled_at IS NOT NULL THEN 'cancelled'
-			WHEN coalesce(sales_end, date_time) > ?6 THEN 'on_sale' ELSE 'closed' END)
-	ORDER BY date_time, id`
+			WHEN coalesce(sales_end, date_time) > ?6 THEN 'on_sale' ELSE 'closed' END)`
+	selectEvents = `SELECT ` + eventColumns + ` FROM events WHERE ` + pageOfEvents + ` ORDER BY date_time, id`
+	// searchEvents has the index of trigrams find all that there are, and then reads and orders those alone: read in their
+	// order, a rare text would be looked for in every event. A CROSS JOIN keeps the order in which tables are read.
+	searchEvents = `SELECT ` + eventColumns + `
+		FROM event_search CROSS JOIN event_texts t ON t.n = event_search.rowid CROSS JOIN events ON events.id = t.event_id
+		WHERE ` + pageOfEvents + ` AND event_search MATCH ?7 ORDER BY date_time, id`
+)
 
 // errEnough stops reading rows that nobody needs.
 var errEnough = errors.New("enough")
 
-// Events lists by date_time and id. Texts are compared here, because SQLite's LIKE knows the cases of ASCII letters only.
+// Events lists by date_time and id. Texts are compared here, because SQLite's LIKE knows the cases of ASCII letters only. Only
+// the first events of a page are looked at one by one; if they do not fill it, the index is asked for the rest.
 func (s *Store) Events(ctx context.Context, filter models.EventFilter, page models.Page) ([]models.Event, error) {
 	after := position(page)
-	list := []models.Event{}
-	if page.Limit <= 0 {
-		return list, nil
+	values := args{microsOr(after.Time, first), after.ID[:], microsOr(filter.From, first), microsOr(filter.To, last),
+		string(filter.State), micros(s.now())}
+	trigrams := models.Trigrams(filter.Query)
+	most := math.MaxInt
+	if len(trigrams) > 0 {
+		most = models.SearchNear
 	}
-	err := s.readers.do(ctx, func(c *conn) error {
-		values := args{microsOr(after.Time, first), after.ID[:], microsOr(filter.From, first), microsOr(filter.To, last),
-			string(filter.State), micros(s.now())}
-		return c.query(ctx, selectEvents, values, func(r *row) error {
-			if event := readEvent(r); mentions(&event, filter.Query) {
-				list = append(list, event)
+	list, all, err := s.findEvents(ctx, selectEvents, values, filter.Query, page.Limit, most)
+	if err == nil && !all {
+		list, _, err = s.findEvents(ctx, searchEvents, append(values, matching(trigrams)), filter.Query, page.Limit, math.MaxInt)
+	}
+	return list, wrap("list events", err)
+}
+
+// matching words what the index is asked for: texts with all of some trigrams, in whatever order.
+func matching(trigrams []string) string {
+	quoted := make([]string, len(trigrams))
+	for i, one := range trigrams {
+		quoted[i] = `"` + strings.ReplaceAll(one, `"`, `""`) + `"`
+	}
+	return strings.Join(quoted, " AND ")
+}
+
+// findEvents reads events until a page is full; all tells that it did not have to give up after most of them.
+func (s *Store) findEvents(ctx context.Context, sql string, values args, query string, limit, most int) (list []models.Event, all bool, err error) {
+	list = []models.Event{}
+	if limit <= 0 {
+		return list, true, nil
+	}
+	text, looked := 0, 0
+	err = s.readers.do(ctx, func(c *conn) error {
+		return c.query(ctx, sql, values, func(r *row) error {
+			if looked == most {
+				return errGivenUp
 			}
-			if len(list) == page.Limit {
+			looked++
+			if event := readEvent(r); mentions(&event, query) {
+				list = append(list, event)
+				text += models.TextOf(&event)
+			}
+			if len(list) == limit || text >= models.MostText {
 				return errEnough
 			}
 			return nil
 		})
 	})
-	if err != nil && !errors.Is(err, errEnough) {
-		return nil, wrap("list events", err)
+	if errors.Is(err, errEnough) {
+		err = nil
 	}
-	return list, nil
+	if errors.Is(err, errGivenUp) {
+		return nil, false, nil
+	}
+	return list, true, err
 }
+
+// errGivenUp stops reading rows one by one.
+var errGivenUp = errors.New("given up")
 
 // position gives where a page begins; the zero position comes before everything.
 func position(page models.Page) models.Position {

@@ -105,6 +105,24 @@ func failOnce(t *testing.T, work diskWork, n, desks int, lasting bool) (came boo
 	return came
 }
 
+// TestFaultsOfOurs: a value that cannot be bound is not "the store does not answer".
+func TestFaultsOfOurs(t *testing.T) {
+	t.Parallel()
+	store, _ := newStore(t, Options{})
+	err := store.write(t.Context(), "write what is no value", func(c *conn) error {
+		_, err := c.exec("SELECT ?", struct{}{})
+		return err
+	})
+	if !errors.Is(err, repository.ErrRejected) || errors.Is(err, repository.ErrUnavailable) {
+		t.Errorf("a value that cannot be bound: %v, want ErrRejected", err)
+	}
+	user := newUser(t, store)
+	user.Email = "another@example.com"
+	if _, err := store.CreateUser(t.Context(), user); !errors.Is(err, repository.ErrRejected) || models.ErrEmailTaken.Is(err) {
+		t.Errorf("a user's id twice: %v, want ErrRejected", err)
+	}
+}
+
 // forget empties the writer's memory of the file, so that it has to read it.
 func forget(t *testing.T, store *Store) {
 	t.Helper()

@@ -14,13 +14,13 @@ func TestNoStatementReadsAWholeTable(t *testing.T) {
 	t.Parallel()
 	store, _ := newStore(t, Options{})
 	for _, text := range []string{
-		selectUser, selectUsers, hasLiveBookings, updateUser,
-		selectEvent, selectEvents, selectEventIDs,
+		selectUser, selectUsers, pieceOfBookings, hasLiveBookingsSince, updateUser,
+		selectEvent, selectEvents, searchEvents, selectEventIDs,
 		selectBooking, selectBookingByKey, selectBookingsOfUser, selectLiveBookings, selectExpiredBookings, selectUnpaidBookings,
 		selectAnyEvent, selectUsersOf, selectKeys, selectStates, selectChargesOf, selectRefundsOf,
 		updateCounters, updateEvent, updateBooking, updateCharge, updateRefund, deleteLetter,
 		selectStartable, selectDueCharges, selectDueRefunds, leaseCharge, leaseRefund, selectCharges, selectRefunds,
-		selectLetters, selectLetter, selectSimCharge, auditBookings, auditMoney,
+		selectLetters, selectLetter, selectSimCharge, auditBookings, auditMoney, selectBacklog,
 	} {
 		err := store.readers.do(t.Context(), func(c *conn) error {
 			return c.query(context.Background(), "EXPLAIN QUERY PLAN "+text, make(args, 32), func(r *row) error {

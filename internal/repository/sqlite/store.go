@@ -31,6 +31,7 @@ type Store struct {
 	clock   func() time.Time
 	readers *readers
 	loops   *readers // the background loops' own: a flood of lists must not delay payments and expiry
+	health  *readers // its own, for the same reason: whether the database answers
 	writer  *writer  // nil: the database was opened for reading only
 }
 
@@ -42,7 +43,7 @@ func New(ctx context.Context, db *database.SQLite, o Options) (*Store, error) {
 	if o.Readers == 0 {
 		o.Readers = 4
 	}
-	s := &Store{clock: o.Clock, readers: newReaders(db, o.Readers), loops: newReaders(db, 2)}
+	s := &Store{clock: o.Clock, readers: newReaders(db, o.Readers), loops: newReaders(db, 2), health: newReaders(db, 1)}
 	if db.ReadOnly() {
 		return s, nil
 	}
@@ -56,7 +57,7 @@ func New(ctx context.Context, db *database.SQLite, o Options) (*Store, error) {
 
 // Close waits for what is in hand and closes the connections.
 func (s *Store) Close() error {
-	err := errors.Join(s.readers.close(), s.loops.close())
+	err := errors.Join(s.readers.close(), s.loops.close(), s.health.close())
 	if s.writer != nil {
 		err = errors.Join(err, s.writer.close())
 	}
@@ -65,7 +66,7 @@ func (s *Store) Close() error {
 
 // Ping tells whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
-	return wrap("ping the database", s.readers.do(ctx, func(c *conn) error {
+	return wrap("ping the database", s.health.do(ctx, func(c *conn) error {
 		_, err := c.number(ctx, `SELECT count(*) FROM sqlite_schema`)
 		return err
 	}))
@@ -79,7 +80,7 @@ const (
 // SchemaVersion gives the number of the newest migration in force, and whether one failed half-way. A database that
 // was never migrated has version 0.
 func (s *Store) SchemaVersion(ctx context.Context) (version uint, dirty bool, err error) {
-	err = s.readers.do(ctx, func(c *conn) error {
+	err = s.health.do(ctx, func(c *conn) error {
 		migrated, err := c.number(ctx, selectIsMigrated)
 		if err != nil || migrated == 0 {
 			return err

@@ -1,10 +1,12 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"time"
 
 	"quantix/internal/models"
+	"quantix/internal/repository"
 )
 
 const userColumns = `id, name, email, version, deleted_at, created_at, updated_at`
@@ -21,8 +23,8 @@ func (s *Store) CreateUser(ctx context.Context, user models.User) (models.User, 
 	err := s.write(ctx, "create a user", func(c *conn) error {
 		user.CreatedAt = s.now()
 		user.UpdatedAt = user.CreatedAt
-		return c.one(insertUser, user.ID[:], user.Name, user.Email, user.Version, nullMicros(user.DeletedAt),
-			micros(user.CreatedAt), micros(user.UpdatedAt), models.EmailKey(user.Email))
+		return emailTaken(c.one(insertUser, user.ID[:], user.Name, user.Email, user.Version, nullMicros(user.DeletedAt),
+			micros(user.CreatedAt), micros(user.UpdatedAt), models.EmailKey(user.Email)))
 	})
 	if err != nil {
 		return models.User{}, err
@@ -80,19 +82,29 @@ func (s *Store) UpdateUser(ctx context.Context, id models.UserID, patch models.U
 	return user, nil
 }
 
-const hasLiveBookings = `
-	SELECT EXISTS (SELECT 1 FROM bookings b JOIN events e ON e.id = b.event_id
-		WHERE b.user_id = ?1 AND (b.status = 'PENDING'
-			OR b.status = 'CONFIRMED' AND (e.date_time > ?2 OR e.sales_end > ?2
-				OR b.total_amount > 0 AND (e.date_time > ?3 OR e.sales_end > ?3))))`
+const (
+	isLive = `(b.status = 'PENDING' OR b.status = 'CONFIRMED'
+		AND EXISTS (SELECT 1 FROM events e WHERE e.id = b.event_id AND (e.date_time > ?3 OR e.sales_end > ?3
+			OR b.total_amount > 0 AND (e.date_time > ?4 OR e.sales_end > ?4))))`
+	// pieceOfBookings looks at a user's bookings from the newest on, some at a time: at each whether it is live.
+	pieceOfBookings = `SELECT b.id, ` + isLive + ` FROM bookings b WHERE b.user_id = ?1 AND b.id < ?2
+		ORDER BY b.id DESC LIMIT 2000`
+	hasLiveBookingsSince = `SELECT EXISTS (SELECT 1 FROM bookings b WHERE b.user_id = ?1 AND b.id >= ?2 AND ` + isLive + `)`
+)
 
-// DeleteUser erases a user without live or refundable bookings. There is one writer: no booking can come in between.
+// DeleteUser erases a user without live or refundable bookings. All of the user's bookings, who may be many, are looked at before the
+// writer is asked, which looks at those alone that may have come since. There is one writer: no booking can come in between.
 func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int64, window time.Duration) error {
+	newest, err := s.newestOfDead(ctx, id, ifVersion, window)
+	if err != nil {
+		return wrap("delete a user", err)
+	}
+	since := models.MadeBefore(newest, repository.ClocksDiffer)
 	return s.changeUser(ctx, "delete a user", id, func(c *conn, u *models.User, now time.Time) (bool, error) {
 		if ifVersion != nil && *ifVersion != u.Version {
 			return false, models.ErrVersionMismatch
 		}
-		live, err := c.number(context.Background(), hasLiveBookings, id[:], micros(now), micros(now.Add(-window)))
+		live, err := c.number(context.Background(), hasLiveBookingsSince, id[:], since[:], micros(now), micros(now.Add(-window)))
 		if err != nil {
 			return false, err
 		}
@@ -102,6 +114,39 @@ func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int
 		u.Erase(now)
 		return true, nil
 	})
+}
+
+// newestOfDead gives a user's newest booking when none is live; zero when there is none. Errors: those of DeleteUser.
+func (s *Store) newestOfDead(ctx context.Context, id models.UserID, ifVersion *int64, window time.Duration) (newest models.BookingID, err error) {
+	user, err := s.User(ctx, id)
+	if err != nil {
+		return newest, err
+	}
+	if ifVersion != nil && *ifVersion != user.Version {
+		return newest, models.ErrVersionMismatch
+	}
+	before, now := bytes.Repeat([]byte{0xff}, 16), s.now()
+	for more := true; more; {
+		live, count := false, 0
+		err := s.readers.do(ctx, func(c *conn) error {
+			return c.query(ctx, pieceOfBookings, args{id[:], before, micros(now), micros(now.Add(-window))}, func(r *row) error {
+				booking := models.BookingID(r.id())
+				if newest == (models.BookingID{}) {
+					newest = booking
+				}
+				live, count, before = live || r.int() != 0, count+1, booking[:]
+				return nil
+			})
+		})
+		if err != nil {
+			return newest, err
+		}
+		if live {
+			return newest, models.ErrUserHasBookings
+		}
+		more = count == 2000
+	}
+	return newest, nil
 }
 
 // changeUser runs a change of one user in a transaction.
@@ -118,7 +163,7 @@ func (s *Store) changeUser(ctx context.Context, what string, id models.UserID, c
 		if err != nil || !changed {
 			return err
 		}
-		return c.one(updateUser, user.Name, user.Email, models.EmailKey(user.Email), user.Version,
-			nullMicros(user.DeletedAt), micros(user.UpdatedAt), id[:])
+		return emailTaken(c.one(updateUser, user.Name, user.Email, models.EmailKey(user.Email), user.Version,
+			nullMicros(user.DeletedAt), micros(user.UpdatedAt), id[:]))
 	})
 }

@@ -1,0 +1,4 @@
+DROP TRIGGER events_text_update;
+DROP TRIGGER events_text_insert;
+DROP TABLE event_search;
+DROP TABLE event_texts;
