@@ -66,7 +66,7 @@ func (s *scripted) AtDesk(_ context.Context, _ models.EventID, _ models.BatchID,
 	state := &models.EventState{
 		Now: time.Now(), Event: &event, Users: map[models.UserID]bool{}, Keys: map[models.ReplayKey]*models.Booking{},
 		Bookings: map[models.BookingID]*models.Booking{}, Charges: map[models.ChargeKey]*models.Charge{},
-		Refunds: map[models.ChargeKey]*models.Refund{},
+		Refunds: map[models.RefundKey]*models.Refund{},
 	}
 	if s.nothing {
 		state.Event = nil

@@ -24,7 +24,8 @@ func examineStore(ctx context.Context, p Program, c config.Config) bool {
 	}
 	defer store.Close()
 	sound := answers(ctx, p, "database", store.Ping, "") &&
-		finding(p, "schema", checkSchema(ctx, c, store), "quantix migrate status shows more") && examineBacklog(ctx, p, store)
+		finding(p, "schema", checkSchema(ctx, c, store), "quantix migrate status shows more") && examineBacklog(ctx, p, store) &&
+		examinePayments(ctx, p, c, store)
 	if !sound {
 		return false
 	}

@@ -46,7 +46,7 @@ func stubBookings(tb testing.TB, tickets int64) (*services.Bookings, string) {
 	user := models.NewID[models.UserID]()
 	desk := &stubDesk{state: &models.EventState{
 		Now: today, Event: &event, Users: map[models.UserID]bool{user: true}, Keys: map[models.ReplayKey]*models.Booking{},
-		Bookings: map[models.BookingID]*models.Booking{}, Charges: map[models.ChargeKey]*models.Charge{}, Refunds: map[models.ChargeKey]*models.Refund{},
+		Bookings: map[models.BookingID]*models.Booking{}, Charges: map[models.ChargeKey]*models.Charge{}, Refunds: map[models.RefundKey]*models.Refund{},
 	}}
 	office := boxoffice.New(desk, boxoffice.Options{Logger: quiet(), LatchFor: time.Hour})
 	body := `{"user_id":"` + user.String() + `","event_id":"` + event.ID.String() + `","quantity":1}`

@@ -26,7 +26,7 @@ type bookingCreate struct {
 	UserID        models.UserID        `json:"user_id"`
 	EventID       models.EventID       `json:"event_id"`
 	Quantity      int64                `json:"quantity" minimum:"1" maximum:"2147483647" doc:"At most what the server allows in one booking (100 unless set otherwise)." example:"2"`
-	PaymentMethod models.PaymentMethod `json:"payment_method,omitempty" maxLength:"255" example:"sim_ok" doc:"How the buyer pays. The simulated gateway's methods script its outcome: sim_ok (the default), sim_decline, sim_flaky (two errors, then success), sim_error, sim_slow (pending until after the deadline) or sim_lost (charged, but the answer is lost). With Stripe: the id of a payment method, such as pm_1Qabc; required unless the booking is free."`
+	PaymentMethod models.PaymentMethod `json:"payment_method,omitempty" maxLength:"255" example:"sim_ok" doc:"How the buyer pays. The simulated gateway's methods script its outcome: sim_ok (the default), sim_decline, sim_flaky (two errors, then success), sim_error, sim_slow (pending until after the deadline), sim_lost (charged, but the answer is lost), sim_action (waits for ever), sim_short (takes half), sim_twice (takes it twice), sim_moves_part and sim_moves_all (half or all is given back there, by hand), sim_dispute, sim_dispute_lost and sim_dispute_won (the buyer's bank takes it; decides for the buyer; gives it back), sim_refund_fails (a refund comes back) or sim_refund_slow (a refund takes a minute). With Stripe: the id of a payment method, such as pm_1Qabc; required unless the booking is free."`
 }
 
 func (b *bookingCreate) read(f *form) {

@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"quantix/internal/models"
@@ -45,6 +46,10 @@ type (
 		ID models.LetterID `path:"id" doc:"The dead letter's id."`
 	}
 	lettersInput struct{ Paging }
+	letterClose  struct {
+		ID   models.LetterID `path:"id" doc:"The dead letter's id."`
+		Body body[closing, *closing]
+	}
 )
 
 type letters struct{ letters *services.Letters }
@@ -65,8 +70,14 @@ func (h *letters) register(a *api) {
 		id: "discard-dead-letter", method: http.MethodDelete, path: lettersPath + "/{id}", tag: "payments",
 		summary: "Discard a dead letter", detail: "Only where surely no money was taken and none is owed; a stray, once its money was given back at the gateway.",
 		status: http.StatusNoContent,
-		errors: []*models.Error{notFound, models.ErrLetterUnknown, models.ErrRefundOwed}, desk: true,
+		errors: []*models.Error{notFound, models.ErrLetterUnknown, models.ErrRefundOwed, models.ErrMoneyMoved}, desk: true,
 	}, h.discard)
+	register(a, operation{
+		id: "close-dead-letter", method: http.MethodPost, path: lettersPath + "/{id}/close", tag: "payments",
+		summary: "Close a dead letter",
+		detail:  "For who has looked at the gateway and decided: the booking stays as it is, and the reason is kept with the money. A refund whose letter is closed counts as given by other means; a charge of unknown outcome is not asked for any more, and refunded should it turn out to have succeeded.",
+		status:  http.StatusNoContent, errors: []*models.Error{notFound}, desk: true,
+	}, h.close)
 }
 
 func (h *letters) list(ctx context.Context, in *lettersInput) (*listOutput[letterBody], error) {
@@ -89,4 +100,23 @@ func (h *letters) retry(ctx context.Context, in *letterPath) (*struct{}, error) 
 
 func (h *letters) discard(ctx context.Context, in *letterPath) (*struct{}, error) {
 	return nil, h.letters.Discard(ctx, in.ID)
+}
+
+// mostReason bounds a closing's reason, in bytes.
+const mostReason = 500
+
+// closing is the body of close-dead-letter.
+type closing struct {
+	Reason string `json:"reason" minLength:"1" maxLength:"500" doc:"Why, in a sentence." example:"The buyer keeps the ticket; agreed by phone."`
+}
+
+func (c *closing) read(f *form) {
+	reason, present := f.text("reason", required)
+	if c.Reason = strings.TrimSpace(reason); present && (c.Reason == "" || len(c.Reason) > mostReason) {
+		f.refuse("reason", "must be between 1 and 500 bytes long", nil)
+	}
+}
+
+func (h *letters) close(ctx context.Context, in *letterClose) (*struct{}, error) {
+	return nil, h.letters.Close(ctx, in.ID, in.Body.Value.Reason)
 }

@@ -96,3 +96,30 @@ func TestLetters_are_retried_all_at_once(t *testing.T) {
 		t.Errorf("letters left: %+v", left)
 	}
 }
+
+// Money that moved at the gateway is neither retried nor discarded; a person closes its letter, and says why.
+func TestLetters_close(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	event, user := b.event(10), b.user("john@example.com")
+	booking := b.book(event.ID, user.ID, 2)
+	b.pay(booking, models.Succeeded)
+	ref := refOf(t, booking)
+	moved := &models.SettleMoved{Charge: models.FirstCharge(ref), Movements: []models.Movement{{
+		ID: "re_hand", Reason: models.RefundMoved, Amount: models.Money{Minor: 1000, Currency: "USD"}, State: models.MovementDone, Note: "succeeded",
+	}}}
+	if _, err := b.office.Tell(t.Context(), ref.Event, moved); err != nil {
+		t.Fatal(err)
+	}
+	listed := b.do("GET", lettersPath, "").want(http.StatusOK)
+	listed.golden("letter_list_moved")
+	at := lettersPath + "/" + read[[]letterJSON](listed)[0].ID
+	b.do("POST", at+"/retry", "").refused(http.StatusConflict, "not_retryable")
+	b.do("DELETE", at, "").refused(http.StatusConflict, "money_moved")
+	for _, bad := range []string{`{}`, `{"reason":""}`, `{"reason":"  "}`, `{"reason":7}`, `{"reason":"ok","force":true}`} {
+		b.do("POST", at+"/close", bad).refused(http.StatusBadRequest, "invalid_request")
+	}
+	b.do("POST", at+"/close", `{"reason":"agreed by phone"}`).want(http.StatusNoContent)
+	b.do("POST", at+"/close", `{"reason":"agreed by phone"}`).refused(http.StatusNotFound, "dead_letter_not_found")
+	b.do("GET", bookingsPath+"/"+booking.ID+"/payments", "").want(http.StatusOK).golden("booking_payments_moved")
+}

@@ -17,6 +17,7 @@ type paymentBody struct {
 	ProviderReference *string         `json:"provider_reference" doc:"The payment provider's own name for it."`
 	Attempts          int             `json:"attempts"`
 	LastError         *string         `json:"last_error"`
+	Reason            *string         `json:"reason" doc:"Of a refund that nobody here asked for: moved (given back at the gateway, by hand) or dispute (taken by the buyer's bank)."`
 	CreatedAt         time.Time       `json:"created_at"`
 }
 
@@ -30,13 +31,13 @@ func chargeBody(c models.Charge) paymentBody {
 
 func refundBody(r models.Refund) paymentBody {
 	return paymentBody{
-		ID: r.RefundID().String(), Kind: kindRefund, Status: paymentStatus(r.Status), Amount: amount{r.Amount},
+		ID: r.Key().RefundID().String(), Kind: kindRefund, Status: paymentStatus(r.Status), Amount: amount{r.Amount},
 		Currency: r.Amount.Currency, ProviderReference: textOrNull(r.ProviderReference), Attempts: r.Attempts,
-		LastError: textOrNull(r.LastError), CreatedAt: r.CreatedAt.UTC(),
+		LastError: textOrNull(r.LastError), Reason: textOrNull(string(r.Reason)), CreatedAt: r.CreatedAt.UTC(),
 	}
 }
 
-// toPayments puts each charge before its refund.
+// toPayments puts each charge before its refunds.
 func toPayments(charges []models.Charge, refunds []models.Refund) []paymentBody {
 	all := make([]paymentBody, 0, len(charges)+len(refunds))
 	for _, c := range charges {

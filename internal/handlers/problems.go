@@ -77,7 +77,7 @@ var problemTypes = []*models.Error{
 	models.ErrSoldOut, models.ErrInsufficientTickets, models.ErrEventStarted, models.ErrSalesEnded,
 	models.ErrEventCancelled, models.ErrEventOver, models.ErrAlreadyCancelled, models.ErrCapacityBelowTaken,
 	models.ErrCurrencyFixed, models.ErrEventHasBookings, models.ErrEventRefundable, models.ErrDateInPast, models.ErrUserHasBookings, models.ErrEmailTaken,
-	models.ErrLetterUnknown, models.ErrRefundOwed, models.ErrNotRetryable, models.ErrBookingNotPending,
+	models.ErrLetterUnknown, models.ErrRefundOwed, models.ErrMoneyMoved, models.ErrNotRetryable, models.ErrBookingNotPending,
 	models.ErrVersionMismatch, models.ErrKeyReused, models.ErrBusy, models.ErrUnavailable, models.ErrOutcomeUnknown,
 	models.ErrShuttingDown, models.ErrInternal, models.ErrGatewayNotFound, models.ErrCallbackForged, models.ErrCallbackStale,
 	models.ErrCallbackUnreadable,

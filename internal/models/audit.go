@@ -7,11 +7,13 @@ type AuditFacts struct {
 	Recomputed Stock
 	Charged    int64 // Σ of successful charges, minor units
 	Refunded   int64 // Σ of refunds of successful charges, owed or paid, minor units
+	Moved      int64 // of these, Σ of what was given back by hand, or taken, of charges that pay for CONFIRMED bookings
 	// Counts of what must not be.
-	UnpaidConfirmed      int64 // CONFIRMED, not free, without an unrefunded successful charge
-	OverpaidBookings     int64 // more than one unrefunded successful charge
-	UnendedCharges       int64 // successful charge of a booking that is not CONFIRMED, without a refund
-	RefundsWithoutCharge int64 // refund of a charge that did not succeed
+	UnpaidConfirmed      int64 // CONFIRMED, not free, without a successful charge that is not owed back
+	OverpaidBookings     int64 // more than one successful charge that is not owed back
+	UnendedCharges       int64 // successful charge of a booking that is not CONFIRMED, without refunds of all of it
+	RefundsWithoutCharge int64 // charge that did not succeed, with a refund
+	WrongRefunded        int64 // charge whose refunded sum is not that of its refunds
 }
 
 // AuditReport is the proof, or the difference.
@@ -56,6 +58,7 @@ func Audit(f AuditFacts) AuditReport {
 	r.same("overpaid_bookings", 0, f.OverpaidBookings)
 	r.same("unended_charges", 0, f.UnendedCharges)
 	r.same("refunds_without_charge", 0, f.RefundsWithoutCharge)
+	r.same("refunded", 0, f.WrongRefunded)
 	r.OK = len(r.Differences) == 0
 	return r
 }

@@ -52,7 +52,7 @@ func (s *EventState) cancel(b *Booking, reason CancelReason) {
 	stock.Cancelled++
 	if b.Status == Confirmed {
 		stock.Sold -= b.Quantity
-		stock.SoldAmount -= b.TotalAmount.Minor
+		stock.SoldAmount -= s.kept(b)
 		stock.Confirmed--
 		s.refundPaid(b)
 	} else {
@@ -65,11 +65,12 @@ func (s *EventState) cancel(b *Booking, reason CancelReason) {
 	s.touchBooking(b)
 }
 
-// refundPaid owes back every successful charge of a booking that is not owed back yet.
+// refundPaid owes back what is left of every successful charge of a booking. Of one that was given back whole by hand
+// nothing is left to do.
 func (s *EventState) refundPaid(b *Booking) {
 	for _, charge := range s.chargesOf(b) {
-		if charge.Status == ChargeSucceeded {
-			s.refund(charge)
+		if charge.Status == ChargeSucceeded && !s.refund(charge) {
+			s.closeMovedLetters(charge)
 		}
 	}
 }
@@ -84,19 +85,6 @@ func (s *EventState) chargesOf(b *Booking) []*Charge {
 		}
 		charges = append(charges, charge)
 	}
-}
-
-// refund owes a charge back, once.
-func (s *EventState) refund(c *Charge) {
-	if s.Refunds[c.ChargeKey] != nil {
-		return
-	}
-	r := &Refund{
-		ChargeKey: c.ChargeKey, Gateway: c.Gateway, ChargeReference: c.ProviderReference, Amount: c.Amount,
-		Status: RefundPending, NextAttemptAt: s.Now, CreatedAt: s.Now, UpdatedAt: s.Now,
-	}
-	s.Refunds[c.ChargeKey] = r
-	s.changes.NewRefunds = append(s.changes.NewRefunds, r)
 }
 
 func copyOf[T any](v *T) *T {

@@ -13,7 +13,8 @@ type Command interface {
 // Verdict is a command's outcome. Exactly one of Err and the rest is set.
 type Verdict struct {
 	Booking  *Booking // as the command left it; of Reserve, Cancel, Settle
-	Charge   *Charge  // as the command left it; of Settle
+	Charge   *Charge  // as the command left it; of Settle, SettleMoved
+	Refund   *Refund  // what is still to be given back of the charge; of SettleMoved
 	Event    *Event   // of EditEvent, DeleteEvent, CancelEvent, and of Settle with Prepared
 	Replayed bool     // an Idempotency-Key's first answer, given again
 	Err      *Error   // why not
@@ -73,6 +74,7 @@ type Settle struct {
 // SettleRefund records what a gateway said of a refund.
 type SettleRefund struct {
 	Charge  ChargeKey
+	Part    int // 0: the first
 	Result  Result
 	Backoff time.Duration
 }

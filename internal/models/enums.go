@@ -17,16 +17,16 @@ var ChargeStatuses = []ChargeStatus{
 }
 
 // RefundStatuses lists where a refund may stand.
-var RefundStatuses = []RefundStatus{RefundPending, RefundSucceeded}
+var RefundStatuses = []RefundStatus{RefundPending, RefundSucceeded, RefundFailed}
 
 // LetterKinds lists what a dead letter may be about.
-var LetterKinds = []LetterKind{LetterCharge, LetterRefund, LetterMessage, LetterStray}
+var LetterKinds = []LetterKind{LetterCharge, LetterRefund, LetterMessage, LetterStray, LetterMoved, LetterDispute}
 
 // SaleStates lists how an event's sale may stand.
 var SaleStates = []SaleState{OnSale, SaleClosed, CalledOff}
 
 // SummaryStatuses lists what a booking's payment may be called beside its charge's status.
-var SummaryStatuses = []string{SummaryNotRequired, SummaryQueued, SummaryNone, SummaryRefunding, SummaryRefunded}
+var SummaryStatuses = []string{SummaryNotRequired, SummaryQueued, SummaryNone, SummaryRefunding, SummaryRefunded, SummaryPartlyRefunded}
 
 // PaymentStatuses lists what a payment may be called: a charge, a refund, or a booking's payment as a whole.
 func PaymentStatuses() []string {

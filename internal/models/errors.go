@@ -116,6 +116,7 @@ var (
 	ErrEmailTaken          = &Error{Kind: KindConflict, Code: "email_taken", Detail: "Another user has this e-mail address."}
 	ErrLetterUnknown       = &Error{Kind: KindConflict, Code: "outcome_not_known", Detail: "Whether this charge was made is not known yet, so the letter cannot be discarded; retry it, or wait until the gateway has answered."}
 	ErrRefundOwed          = &Error{Kind: KindConflict, Code: "refund_owed", Detail: "This refund is owed to the buyer, so its letter cannot be discarded; retry it."}
+	ErrMoneyMoved          = &Error{Kind: KindConflict, Code: "money_moved", Detail: "This letter tells of money that has moved, so it cannot be discarded; close it with a reason, or cancel the booking."}
 	ErrNotRetryable        = &Error{Kind: KindConflict, Code: "not_retryable", Detail: "This letter holds a message that cannot be read; there is nothing to retry. Discard it."}
 	ErrBookingNotPending   = &Error{Kind: KindConflict, Code: "booking_not_pending", Detail: "The booking no longer waits for a payment; there is nothing to retry. Discard the letter."}
 

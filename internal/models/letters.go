@@ -3,8 +3,11 @@ package models
 // decide gives a dead letter's payment a new round of attempts, at once. A charge is tried again only while its booking
 // waits for it; one of unknown outcome is asked about in any case.
 func (c *RetryLetter) decide(s *EventState) Verdict {
-	if c.Kind == LetterRefund {
+	switch c.Kind {
+	case LetterRefund:
 		return s.retryRefund(c.Charge)
+	case LetterMoved, LetterDispute:
+		return refuse(ErrNotRetryable.Say("This letter tells of money that has moved; there is nothing to retry. Cancel the booking, or close the letter."))
 	}
 	charge, b := s.Charges[c.Charge], s.Bookings[c.Charge.Booking]
 	if s.Recheck && charge != nil && b != nil && charge.Status.Trying() && charge.Attempts == 0 {
@@ -28,8 +31,12 @@ func (c *RetryLetter) decide(s *EventState) Verdict {
 }
 
 func (s *EventState) retryRefund(key ChargeKey) Verdict {
-	r, b := s.Refunds[key], s.Bookings[key.Booking]
-	if r == nil || b == nil || r.Status != RefundPending {
+	charge, b := s.Charges[key], s.Bookings[key.Booking]
+	if charge == nil || b == nil {
+		return refuse(ErrLetterNotFound)
+	}
+	r := s.owedRefund(charge)
+	if r == nil {
 		return refuse(ErrLetterNotFound)
 	}
 	r.Attempts, r.NextAttemptAt = 0, s.Now
@@ -44,6 +51,8 @@ func (c *DiscardLetter) decide(s *EventState) Verdict {
 	switch {
 	case c.Kind == LetterRefund:
 		return refuse(ErrRefundOwed)
+	case c.Kind == LetterMoved || c.Kind == LetterDispute:
+		return refuse(ErrMoneyMoved)
 	case charge == nil || b == nil:
 		return refuse(ErrLetterNotFound)
 	case charge.Status.Open():

@@ -3,6 +3,7 @@ package models
 import (
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,16 +20,34 @@ const (
 	SimError   PaymentMethod = "sim_error"   // always an error
 	SimSlow    PaymentMethod = "sim_slow"    // answers pending, and succeeds after the deadline
 	SimLost    PaymentMethod = "sim_lost"    // charges, but the answer never arrives
+
+	SimAction      PaymentMethod = "sim_action"       // answers pending, for as long as nobody voids it
+	SimShort       PaymentMethod = "sim_short"        // takes half of what it was asked for
+	SimTwice       PaymentMethod = "sim_twice"        // takes the money twice, and reports both
+	SimMovesPart   PaymentMethod = "sim_moves_part"   // succeeds, and somebody gives half of it back there
+	SimMovesAll    PaymentMethod = "sim_moves_all"    // succeeds, and somebody gives all of it back there
+	SimDisputed    PaymentMethod = "sim_dispute"      // succeeds, and the buyer's bank takes the money
+	SimDisputeLost PaymentMethod = "sim_dispute_lost" // the same, and the bank decides for the buyer
+	SimDisputeWon  PaymentMethod = "sim_dispute_won"  // the same, and the bank gives it back
+	SimRefundFails PaymentMethod = "sim_refund_fails" // succeeds; a refund of it succeeds, comes back, and succeeds again
+	SimRefundSlow  PaymentMethod = "sim_refund_slow"  // succeeds; a refund of it is not finished for a while
 )
 
 // PaymentMethods lists every method.
-var PaymentMethods = []PaymentMethod{SimOK, SimDecline, SimFlaky, SimError, SimSlow, SimLost}
+var PaymentMethods = slices.Concat(plainMethods, movingMethods)
+
+var (
+	plainMethods  = []PaymentMethod{SimOK, SimDecline, SimFlaky, SimError, SimSlow, SimLost, SimAction}
+	movingMethods = []PaymentMethod{
+		SimShort, SimTwice, SimMovesPart, SimMovesAll, SimDisputed, SimDisputeLost, SimDisputeWon, SimRefundFails, SimRefundSlow,
+	}
+)
 
 // MaxAttempts is how often a gateway is tried before a charge or a refund becomes a dead letter.
 const MaxAttempts = 5
 
-// ChargeKey names a charge: the N-th (from 1) of a booking. Refunds have their charge's key, so that there is at
-// most one of each. Being derived, the key is known before anything is written or sent.
+// ChargeKey names a charge: the N-th (from 1) of a booking. Being derived, the key is known before anything is written or
+// sent.
 type ChargeKey struct {
 	BookingRef
 	N int
@@ -39,9 +58,6 @@ func FirstCharge(ref BookingRef) ChargeKey { return ChargeKey{ref, 1} }
 
 // ChargeID is the charge's public id.
 func (k ChargeKey) ChargeID() ChargeID { return derive[ChargeID](k.Booking, "charge", k.N) }
-
-// RefundID is the public id of the charge's refund.
-func (k ChargeKey) RefundID() RefundID { return derive[RefundID](k.Booking, "refund", k.N) }
 
 // LetterID is the id of the dead letter of the charge or of its refund.
 func (k ChargeKey) LetterID(kind LetterKind) LetterID {
@@ -98,6 +114,7 @@ type Charge struct {
 	ChargeKey
 	Gateway           string
 	Amount            Money
+	Refunded          int64 // in minor units: the sum of its refunds, owed, given or taken
 	Status            ChargeStatus
 	Attempts          int // tries begun
 	LastError         string
@@ -107,21 +124,14 @@ type Charge struct {
 	UpdatedAt         time.Time
 }
 
-// RefundStatus is where a refund stands.
-type RefundStatus string
-
-// The statuses of a refund.
-const (
-	RefundPending   RefundStatus = "pending"
-	RefundSucceeded RefundStatus = "succeeded"
-)
-
-// Refund is money owed back, or given back, for one charge.
+// Refund is money owed back, or given back, for one charge, or a part of it.
 type Refund struct {
 	ChargeKey
+	Part              int // from 1: a charge may be given back in parts
 	Gateway           string
 	ChargeReference   string // the provider's reference of the charge
 	Amount            Money
+	Reason            RefundReason
 	Status            RefundStatus
 	Attempts          int
 	LastError         string
@@ -139,6 +149,8 @@ const (
 	LetterCharge  LetterKind = "charge"
 	LetterRefund  LetterKind = "refund"
 	LetterMessage LetterKind = "message" // a queue message that nobody can read
+	LetterMoved   LetterKind = "moved"   // money of a booking was given back at the gateway, by hand
+	LetterDispute LetterKind = "dispute" // the buyer's bank has taken a booking's money back
 	LetterStray   LetterKind = "stray"   // money was taken for a booking that is not in this database
 )
 
@@ -167,6 +179,8 @@ const (
 	Absent      Outcome = "absent"      // Find: the gateway has never heard of it
 	Voided      Outcome = "voided"      // Void: it did not and will not happen
 	Prepared    Outcome = "prepared"    // Prepare: the gateway has given its reference; no money has moved
+	Moved       Outcome = "moved"       // Refund: so much is not left, because money has moved otherwise; look at all of it
+	Gone        Outcome = "gone"        // nobody was asked: the payment's gateway is not set up any more
 )
 
 // Result is a gateway's answer.
@@ -198,11 +212,12 @@ type SimCharge struct {
 
 // What a booking's payment is called where its charge's status does not tell how it stands.
 const (
-	SummaryNotRequired = "not_required" // a free booking
-	SummaryQueued      = "queued"       // not charged yet
-	SummaryNone        = "none"         // cancelled before any charge
-	SummaryRefunding   = "refunding"
-	SummaryRefunded    = "refunded"
+	SummaryNotRequired    = "not_required" // a free booking
+	SummaryQueued         = "queued"       // not charged yet
+	SummaryNone           = "none"         // cancelled before any charge
+	SummaryRefunding      = "refunding"
+	SummaryRefunded       = "refunded"
+	SummaryPartlyRefunded = "partly_refunded" // by hand, at the gateway
 )
 
 // PaymentSummary is a booking's payment in three words.
@@ -224,16 +239,7 @@ func Summarize(b *Booking, charges []Charge, refunds []Refund) PaymentSummary {
 	}
 	last := charges[len(charges)-1]
 	summary := PaymentSummary{Status: string(last.Status), Attempts: last.Attempts, LastError: last.LastError}
-	for _, r := range refunds {
-		if r.ChargeKey != last.ChargeKey {
-			continue
-		}
-		summary.Status, summary.LastError = SummaryRefunding, r.LastError
-		if r.Status == RefundSucceeded {
-			summary.Status = SummaryRefunded
-		}
-	}
-	return summary
+	return summary.withRefunds(last.ChargeKey, refunds, b.Status == Confirmed)
 }
 
 // QueueMark says how far a queue has got: Epoch names one unbroken life of the queue's data, LastID the newest

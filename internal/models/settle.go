@@ -27,9 +27,26 @@ func (c *Charge) foreign(r Result) bool {
 }
 
 func (s *EventState) chargeSucceeded(charge *Charge, b *Booking, result Result) {
-	if charge.Status == ChargeSucceeded {
+	switch {
+	case charge.foreign(result):
+		s.secondSuccess(charge, b, result)
+		return
+	case charge.Status == ChargeSucceeded:
+		return
+	case !charge.pays(result):
+		s.wrongSum(charge, b, result)
 		return
 	}
+	s.take(charge, result)
+	if s.earnsTicket(b) {
+		s.confirm(b)
+	} else {
+		s.refund(charge)
+	}
+}
+
+// take records that money was taken for a charge.
+func (s *EventState) take(charge *Charge, result Result) {
 	if charge.Status == ChargeUnknown || charge.Status == ChargeFailed {
 		s.closeLetter(charge.LetterID(LetterCharge))
 	}
@@ -38,11 +55,6 @@ func (s *EventState) chargeSucceeded(charge *Charge, b *Booking, result Result) 
 		charge.ProviderReference = result.ProviderReference
 	}
 	s.touchCharge(charge)
-	if s.earnsTicket(b) {
-		s.confirm(b)
-	} else {
-		s.refund(charge)
-	}
 }
 
 // earnsTicket tells whether a charge that has just succeeded pays for its booking: a PENDING one always, and one that
@@ -60,7 +72,7 @@ func (s *EventState) earnsTicket(b *Booking) bool {
 
 func (s *EventState) hasRefund(b *Booking) bool {
 	for _, charge := range s.chargesOf(b) {
-		if s.Refunds[charge.ChargeKey] != nil {
+		if len(s.refundsOf(charge)) > 0 {
 			return true
 		}
 	}
@@ -115,6 +127,8 @@ func (s *EventState) chargeErred(charge *Charge, result Result) {
 		charge.Status = ChargeDoubtful
 	}
 	switch {
+	case result.Outcome == Gone: // it may have been asked for there; nobody here can know
+		charge.Status = ChargeUnknown
 	case charge.Status == ChargePending || charge.Attempts < MaxAttempts:
 		return
 	case charge.Status == ChargeDoubtful:
@@ -127,34 +141,4 @@ func (s *EventState) chargeErred(charge *Charge, result Result) {
 		ID: charge.LetterID(LetterCharge), Kind: LetterCharge, ChargeKey: charge.ChargeKey,
 		Amount: charge.Amount, Attempts: charge.Attempts, LastError: charge.LastError,
 	})
-}
-
-// decide records a gateway's word on a refund. What is owed stays owed: after the last try a dead letter asks for a
-// person's look, and the tries go on.
-func (c *SettleRefund) decide(s *EventState) Verdict {
-	r, b := s.Refunds[c.Charge], s.Bookings[c.Charge.Booking]
-	if r == nil || b == nil {
-		return refuse(ErrBookingNotFound)
-	}
-	if r.Status == RefundSucceeded {
-		return Verdict{Booking: copyOf(b)}
-	}
-	s.touchRefund(r)
-	letter := r.LetterID(LetterRefund)
-	if c.Result.Outcome == Succeeded {
-		r.Status, r.LastError, r.ProviderReference = RefundSucceeded, "", c.Result.ProviderReference
-		s.closeLetter(letter)
-		return Verdict{Booking: copyOf(b)}
-	}
-	r.LastError = c.Result.Reason
-	r.NextAttemptAt = s.Now.Add(c.Backoff)
-	if c.Result.Stall != "" {
-		r.Attempts = max(r.Attempts-1, 0)
-	} else if r.Attempts >= MaxAttempts {
-		s.addLetter(DeadLetter{
-			ID: letter, Kind: LetterRefund, ChargeKey: r.ChargeKey,
-			Amount: r.Amount, Attempts: r.Attempts, LastError: r.LastError,
-		})
-	}
-	return Verdict{Booking: copyOf(b)}
 }

@@ -24,7 +24,7 @@ type EventState struct {
 	Keys     map[ReplayKey]*Booking // of any event
 	Bookings map[BookingID]*Booking // of this event
 	Charges  map[ChargeKey]*Charge
-	Refunds  map[ChargeKey]*Refund
+	Refunds  map[RefundKey]*Refund
 
 	changes Changes
 }
@@ -35,9 +35,12 @@ type Changes struct {
 	EventEdited   bool
 	NewBookings   []*Booking
 	Bookings      []*Booking // changed
+	NewCharges    []*Charge  // second ones that succeeded without being asked for
 	Charges       []*Charge  // changed
+	ChargeSums    []*Charge  // whose amount or refunded sum has changed
 	NewRefunds    []*Refund
 	Refunds       []*Refund // changed
+	RefundSums    []*Refund // whose amount has changed
 	Letters       []DeadLetter
 	ClosedLetters []LetterID
 	Publish       []BookingID // for the batch's one outbox row
@@ -45,8 +48,8 @@ type Changes struct {
 
 // Empty tells whether there is nothing to write.
 func (c *Changes) Empty() bool {
-	return c.Event == nil && len(c.NewBookings)+len(c.Bookings)+len(c.Charges)+len(c.NewRefunds)+
-		len(c.Refunds)+len(c.Letters)+len(c.ClosedLetters)+len(c.Publish) == 0
+	return c.Event == nil && len(c.NewBookings)+len(c.Bookings)+len(c.NewCharges)+len(c.Charges)+len(c.ChargeSums)+
+		len(c.NewRefunds)+len(c.Refunds)+len(c.RefundSums)+len(c.Letters)+len(c.ClosedLetters)+len(c.Publish) == 0
 }
 
 // Changes gives what the decided commands have changed.
@@ -85,7 +88,9 @@ func (s *EventState) touchBooking(b *Booking) {
 
 func (s *EventState) touchCharge(c *Charge) {
 	c.UpdatedAt = s.Now
-	s.changes.Charges = addOnce(s.changes.Charges, c)
+	if !slices.Contains(s.changes.NewCharges, c) {
+		s.changes.Charges = addOnce(s.changes.Charges, c)
+	}
 }
 
 func (s *EventState) touchRefund(r *Refund) {

@@ -21,7 +21,7 @@ func newState() (*EventState, UserID) {
 	return &EventState{
 		Now: noon, Rules: Rules{PaymentDeadline: 15 * time.Minute, RetryLease: 30 * time.Second},
 		Event: &event, Users: map[UserID]bool{user: true}, Keys: map[ReplayKey]*Booking{},
-		Bookings: map[BookingID]*Booking{}, Charges: map[ChargeKey]*Charge{}, Refunds: map[ChargeKey]*Refund{},
+		Bookings: map[BookingID]*Booking{}, Charges: map[ChargeKey]*Charge{}, Refunds: map[RefundKey]*Refund{},
 	}, user
 }
 
@@ -267,7 +267,7 @@ func TestTransitions(t *testing.T) {
 func moneyEnds(t *testing.T, s *EventState, b *Booking) {
 	t.Helper()
 	for key, charge := range s.Charges {
-		refunded, paid := s.Refunds[key] != nil, charge.Status == ChargeSucceeded
+		refunded, paid := s.Refunds[RefundKey{key, 1}] != nil, charge.Status == ChargeSucceeded
 		if ends := (b.Status == Confirmed) != refunded; paid != ends && (paid || refunded) {
 			t.Errorf("charge %s, booking %s, refund %t", charge.Status, b.Status, refunded)
 		}
@@ -306,7 +306,7 @@ func TestSettle_after_a_refund_was_written_never_confirms(t *testing.T) {
 	second := &Charge{ChargeKey: ChargeKey{b.Ref(), 2}, Amount: b.TotalAmount, Status: ChargeStarted, Attempts: 1}
 	s.Charges[second.ChargeKey] = second
 	s.Decide(&Settle{Charge: second.ChargeKey, Result: Result{Outcome: Succeeded}})
-	if b.Status != Cancelled || s.Refunds[second.ChargeKey] == nil {
+	if b.Status != Cancelled || s.Refunds[RefundKey{second.ChargeKey, 1}] == nil {
 		t.Fatalf("booking %s, refunds %v", b.Status, s.Refunds)
 	}
 }
@@ -403,7 +403,7 @@ func TestSettleRefund(t *testing.T) {
 	b := given(s, user, Confirmed, "")
 	charge := givenCharge(s, b, ChargeSucceeded, 1)
 	s.Decide(&Cancel{b.ID})
-	refund := s.Refunds[charge.ChargeKey]
+	refund := s.Refunds[RefundKey{charge.ChargeKey, 1}]
 	if refund == nil || refund.Amount != b.TotalAmount {
 		t.Fatalf("refund %+v", refund)
 	}

@@ -78,7 +78,7 @@ func (l *life) run(loop string) {
 	}
 }
 
-var methods = append([]models.PaymentMethod{models.SimOK, models.SimOK, models.SimOK, models.SimOK}, models.PaymentMethods...)
+var methods = append([]models.PaymentMethod{models.SimOK, models.SimOK, models.SimOK, models.SimOK}, models.PaymentMethods[:6]...)
 
 func (l *life) book() {
 	request := services.BookingRequest{

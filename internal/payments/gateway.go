@@ -22,7 +22,8 @@ type ChargeRequest struct {
 
 // RefundRequest asks a gateway to give a charge back.
 type RefundRequest struct {
-	Key               string // "refund:<charge reference>"; the same key is refunded at most once
+	Key               string // models.RefundKey.GatewayKey; the same key is refunded at most once
+	Part              int    // of the charge's money, from 1
 	Reference         string // ours, of the charge
 	ProviderReference string // the gateway's, of the charge
 	Amount            models.Money
@@ -40,7 +41,8 @@ type Gateway interface {
 	// Void makes sure that a charge is not made any more: Voided, also for one never heard of, which a later Charge then
 	// cannot make; Succeeded or Declined when it is too late; or Unknown.
 	Void(ctx context.Context, request ChargeRequest) models.Result
-	// Refund gives a charge back: Succeeded, also when it was given back before, or Unknown or Unavailable.
+	// Refund gives a charge, or a part of it, back: Succeeded, also when that was done before; StillOpen while the gateway
+	// has it and has not finished; Moved when so much is not left; or Unknown or Unavailable.
 	Refund(ctx context.Context, request RefundRequest) models.Result
 }
 
@@ -50,6 +52,19 @@ type Preparer interface {
 	// Prepare announces a charge: Prepared with its ProviderReference, or Declined, Unknown or Unavailable. Announced
 	// twice, a charge may get two references, of which the one that is charged counts.
 	Prepare(ctx context.Context, request ChargeRequest) models.Result
+}
+
+// Teller is a gateway that tells all that became of a charge's money, whoever moved it.
+type Teller interface {
+	// Look asks for a charge by the references that are known of it, the gateway's or ours.
+	Look(ctx context.Context, request ChargeRequest) Statement
+}
+
+// Statement is what a gateway knows of a charge.
+type Statement struct {
+	Reference string        // ours; empty: it is no charge of ours
+	Result    models.Result // as of Find; when Unknown, the rest is, too
+	Movements []models.Movement
 }
 
 // Shared is a gateway whose account several installations may use.
@@ -74,10 +89,12 @@ type Notifier interface {
 	ReadCallback(header func(name string) string, body []byte, now time.Time) (Notice, error)
 }
 
-// Notice is what a callback reports: the outcome of a charge, by our reference.
+// Notice is what a callback reports: the outcome of a charge, by our reference. Moved: only that money of it went back, or
+// came back, and the gateway is to be asked; our reference may then be missing.
 type Notice struct {
 	Reference string
 	Result    models.Result
+	Moved     bool
 }
 
 // What can be wrong with a callback.

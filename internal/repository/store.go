@@ -155,6 +155,12 @@ type DueRefund struct {
 	Refund  models.Refund
 }
 
+// OpenPayments is how much waits for a gateway.
+type OpenPayments struct {
+	Gateway          string
+	Charges, Refunds int64
+}
+
 // Payments is charges, refunds and dead letters, but for their outcomes, which only the desk writes.
 type Payments interface {
 	// StartCharges commits a first charge (N = 1, status started, attempts 1, next_attempt_at = now + lease) for every
@@ -169,6 +175,8 @@ type Payments interface {
 	DueCharges(ctx context.Context, limit int, lease time.Duration) ([]Due, error)
 	// DueRefunds takes up to limit pending refunds whose next_attempt_at has come, likewise.
 	DueRefunds(ctx context.Context, limit int, lease time.Duration) ([]DueRefund, error)
+	// OpenPayments counts charges without an outcome and refunds that are still owed, by gateway.
+	OpenPayments(ctx context.Context) ([]OpenPayments, error)
 	// PaymentsOf gives a booking's charges and refunds, by N, in one snapshot.
 	PaymentsOf(ctx context.Context, booking models.BookingRef) ([]models.Charge, []models.Refund, error)
 

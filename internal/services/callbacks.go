@@ -60,6 +60,9 @@ func (c *Callbacks) Receive(ctx context.Context, gateway string, header func(str
 	if err != nil {
 		return explained(err)
 	}
+	if notice.Moved {
+		return c.look(ctx, gateway, notice)
+	}
 	return c.settle(ctx, gateway, notice)
 }
 

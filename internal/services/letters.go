@@ -67,3 +67,19 @@ func (l *Letters) Discard(ctx context.Context, id models.LetterID) error {
 	_, err = l.office.Ask(ctx, letter.Event, &models.DiscardLetter{Kind: letter.Kind, Charge: letter.ChargeKey})
 	return err
 }
+
+// Close ends a letter as a person has decided, with the reason for it; the booking stays as it is. Error:
+// models.ErrLetterNotFound.
+func (l *Letters) Close(ctx context.Context, id models.LetterID, reason string) error {
+	letter, err := read(l.store.DeadLetter(ctx, id))
+	switch {
+	case err != nil:
+		return err
+	case letter.Kind == models.LetterMessage:
+		return repository.Explain(l.store.DropMessageLetter(ctx, id))
+	case letter.Kind == models.LetterStray:
+		return repository.Explain(l.store.CloseStray(ctx, id))
+	}
+	_, err = l.office.Tell(ctx, letter.Event, &models.CloseLetter{Kind: letter.Kind, Charge: letter.ChargeKey, Reason: reason})
+	return err
+}

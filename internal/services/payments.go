@@ -264,7 +264,8 @@ func (p *Payments) settle(ctx context.Context, c *models.Charge, result models.R
 	if _, err := p.tellSettle(ctx, c, result, p.pause(c, result)); err != nil {
 		return
 	}
-	if c.Status.Trying() && c.Attempts >= models.MaxAttempts && failed(result) {
+	gone := result.Outcome == models.Gone && c.Status != models.ChargeUnknown
+	if gone || c.Status.Trying() && c.Attempts >= models.MaxAttempts && failed(result) {
 		p.gaveUp("charge", c.Reference(), c.ChargeKey, result)
 	}
 }

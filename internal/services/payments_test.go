@@ -614,7 +614,7 @@ func TestRetry_leaves_another_gateways_charge_alone(t *testing.T) {
 	if x.retry(30*time.Second) != 1 {
 		t.Error("it was not taken up")
 	}
-	x.wantCharge(ref, models.ChargeDoubtful, 2)
+	x.wantCharge(ref, models.ChargeUnknown, 2)
 }
 
 func TestRefund_leaves_another_gateways_refund_alone(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"quantix/internal/models"
-	"quantix/internal/payments"
 	"quantix/internal/repository"
 )
 
@@ -59,7 +58,7 @@ func (p *Payments) retry(ctx context.Context, d *repository.Due) {
 
 // otherGateway is the answer of a gateway that is not there to be asked.
 func otherGateway(name string) models.Result {
-	return models.Result{Outcome: models.Unknown, Reason: fmt.Sprintf("the gateway %q is not set up any more", name)}
+	return models.Result{Outcome: models.Gone, Reason: fmt.Sprintf("the gateway %q is not set up any more", name)}
 }
 
 // resolve finds out what became of an open charge, and moves it on. It always asks before it charges: any earlier try may
@@ -72,7 +71,7 @@ func (p *Payments) resolve(ctx context.Context, d *repository.Due) (result model
 		return found, true // given up, and now surely not made: a person may retry or discard its letter
 	case found.Outcome == models.Absent && d.Chargeable:
 		return p.take(ctx, &d.Booking, &d.Charge)
-	case found.Outcome == models.Absent, found.Outcome == models.StillOpen && endedForGood(&d.Booking):
+	case found.Outcome == models.Absent, found.Outcome == models.StillOpen && (endedForGood(&d.Booking) || tooLate(d)):
 		return unsure(p.call(ctx, request, p.gateway.Void)), true
 	}
 	return unsure(found), true
@@ -81,6 +80,14 @@ func (p *Payments) resolve(ctx context.Context, d *repository.Due) (result model
 // endedForGood tells whether a payment can no longer confirm a booking. One that has expired it still can.
 func endedForGood(b *models.Booking) bool {
 	return b.Status == models.Cancelled && b.CancelReason != models.ReasonExpired
+}
+
+// mostLate is how long past its deadline an undecided charge may still confirm its booking. Then it is voided: one that waits
+// for a buyer who has left would else wait for ever. What cannot be voided, because a bank works on it, goes on.
+const mostLate = time.Hour
+
+func tooLate(d *repository.Due) bool {
+	return d.Booking.Status == models.Cancelled && d.Charge.UpdatedAt.Sub(d.Booking.PaymentDeadline) >= mostLate
 }
 
 // unsure turns a failed question into what it is: no knowledge of the charge.
@@ -95,11 +102,11 @@ func (p *Payments) refund(ctx context.Context, d *repository.DueRefund) {
 	r := &d.Refund
 	result := otherGateway(r.Gateway)
 	if r.Gateway == p.gateway.Name() {
-		request := payments.RefundRequest{
-			Key: "refund:" + r.Reference(), Reference: r.Reference(),
-			ProviderReference: r.ChargeReference, Amount: r.Amount,
+		var ended bool
+		if result, ended = p.giveBack(ctx, r); ended {
+			p.options.Observer.Payment("refund", string(result.Outcome))
+			return
 		}
-		result = p.ask(ctx, request.Key, func(ctx context.Context) models.Result { return p.gateway.Refund(ctx, request) })
 	}
 	p.settleRefund(ctx, r, result)
 }
@@ -109,18 +116,29 @@ func (p *Payments) settleRefund(ctx context.Context, r *models.Refund, result mo
 	p.options.Observer.Payment("refund", outcomeOf(result))
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	backoff := repository.Backoff(p.options.RetryBase, r.Attempts, p.options.RetryMost)
-	if result.Stall != "" {
-		backoff = p.stallPause()
-	}
-	command := &models.SettleRefund{Charge: r.ChargeKey, Result: result, Backoff: backoff}
+	command := &models.SettleRefund{Charge: r.ChargeKey, Part: r.Part, Result: result, Backoff: p.refundPause(r, result)}
 	if _, err := p.office.Tell(ctx, r.Event, command); err != nil {
 		p.options.Logger.Warn("a refund is not settled yet", "reference", r.Reference(), "outcome", result.Outcome, "error", err)
 		return
 	}
-	if r.Attempts == models.MaxAttempts && result.Outcome != models.Succeeded && result.Stall == "" {
+	failing := result.Outcome != models.Succeeded && result.Outcome != models.StillOpen && result.Stall == ""
+	if failing && r.Attempts == models.MaxAttempts || result.Outcome == models.Gone && r.Attempts == 1 {
 		p.gaveUp("refund", r.Reference(), r.ChargeKey, result)
 	}
+}
+
+// mostRefundPause is the longest pause between two questions about a refund that the gateway has in hand. Banks take days.
+const mostRefundPause = time.Hour
+
+// refundPause is how long to leave a refund alone. One that the gateway has is asked about ever more rarely.
+func (p *Payments) refundPause(r *models.Refund, result models.Result) time.Duration {
+	if result.Stall != "" {
+		return p.stallPause()
+	}
+	if result.Outcome == models.StillOpen {
+		return min(max(p.options.RetryBase, r.UpdatedAt.Sub(r.CreatedAt)/4), mostRefundPause)
+	}
+	return repository.Backoff(p.options.RetryBase, r.Attempts, p.options.RetryMost)
 }
 
 // ask makes one call to the gateway, with a bound on its time and on how many there are at once. A gateway that panics

@@ -61,6 +61,26 @@ var core = []mutant{
 		old: "		s.refundPaid(b)\n", new: "",
 		pkg: models, tests: "TestTransitions",
 	}, {
+		name: "all of a charge is given back after a part was", file: "internal/models/refunds.go",
+		old: "rest := c.Amount.Minor - s.back(c); rest > 0", new: "rest := c.Amount.Minor; s.owedRefund(c) == nil",
+		pkg: models, tests: "TestMoved",
+	}, {
+		name: "a success of another amount confirms", file: "internal/models/second.go",
+		old: `return r.Amount.Currency == "" || r.Amount == c.Amount`, new: "return true",
+		pkg: models, tests: "TestSettle_of_something_else",
+	}, {
+		name: "money given back by hand stays revenue", file: "internal/models/moved.go",
+		old: "		s.Event.Stock.SoldAmount += change\n", new: "",
+		pkg: models, tests: "TestMoved",
+	}, {
+		name: "a refund that came back is not owed any more", file: "internal/models/moved.go",
+		old: "if r.Reason == RefundOwed {\n		s.addRefund", new: "if false {\n		s.addRefund",
+		pkg: models, tests: "TestMoved",
+	}, {
+		name: "a second success is forgotten", file: "internal/models/second.go",
+		old: "	s.refund(second)\n", new: "",
+		pkg: models, tests: "TestSettle_of_something_else",
+	}, {
 		name: "a success after a decline is forgotten", file: "internal/models/settle.go",
 		old: "if c.Result.Outcome == Succeeded {\n		s.chargeSucceeded", new: "if c.Result.Outcome == Succeeded && charge.Status.Open() {\n		s.chargeSucceeded",
 		pkg: models, tests: "TestSettle",

@@ -24,6 +24,8 @@ type notice struct {
 	Outcome           models.Outcome `json:"outcome"`
 	ProviderReference string         `json:"provider_reference,omitempty"`
 	Reason            string         `json:"reason,omitempty"`
+	Amount            string         `json:"amount,omitempty"` // of a success: what was taken, such as "75.50"
+	Currency          string         `json:"currency,omitempty"`
 }
 
 // CheckHeader checks a callback's signature as far as it can be without the body.
@@ -40,9 +42,29 @@ func (g *Gateway) ReadCallback(header func(name string) string, body []byte, now
 	if err := json.Unmarshal(body, &n); err != nil || !n.sensible() {
 		return payments.Notice{}, payments.ErrUnreadable
 	}
-	return payments.Notice{Reference: n.Reference, Result: models.Result{
-		Outcome: n.Outcome, ProviderReference: n.ProviderReference, Reason: n.Reason,
+	amount, err := n.amount()
+	if err != nil {
+		return payments.Notice{}, payments.ErrUnreadable
+	}
+	return payments.Notice{Reference: n.Reference, Moved: n.Outcome == models.Moved, Result: models.Result{
+		Outcome: n.Outcome, ProviderReference: n.ProviderReference, Reason: n.Reason, Amount: amount,
 	}}, nil
+}
+
+// amount reads what was taken; zero when the callback does not say.
+func (n *notice) amount() (models.Money, error) {
+	if n.Amount == "" && n.Currency == "" {
+		return models.Money{}, nil
+	}
+	currency, err := models.ParseCurrency(n.Currency)
+	if err != nil {
+		return models.Money{}, err
+	}
+	amount, err := models.ParseMoney(n.Amount, currency)
+	if err == nil && amount.Minor < 0 {
+		err = payments.ErrUnreadable
+	}
+	return amount, err
 }
 
 // The longest texts of a callback that are kept, in bytes.
@@ -54,7 +76,7 @@ const (
 // sensible tells whether a notice has an outcome that can be reported, and texts that can be stored.
 func (n *notice) sensible() bool {
 	switch n.Outcome {
-	case models.Succeeded, models.Declined, models.StillOpen, models.Voided:
+	case models.Succeeded, models.Declined, models.StillOpen, models.Voided, models.Moved:
 	default:
 		return false
 	}

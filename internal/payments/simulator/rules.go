@@ -37,6 +37,7 @@ func (r records) charge(now time.Time, request payments.ChargeRequest) models.Re
 	c.UpdatedAt = now
 	if c.Status == failed {
 		attempt(now, c, request.Deadline)
+		r.second(now, c)
 	}
 	switch {
 	case c.Status == charged && c.Method == models.SimLost:
@@ -50,7 +51,8 @@ func (r records) charge(now time.Time, request payments.ChargeRequest) models.Re
 // attempt does what the payment method scripts.
 func attempt(now time.Time, c *models.SimCharge, deadline time.Time) {
 	switch c.Method {
-	case models.SimOK, models.SimLost:
+	case models.SimOK, models.SimLost, models.SimShort, models.SimTwice, models.SimMovesPart, models.SimMovesAll,
+		models.SimDisputed, models.SimDisputeLost, models.SimDisputeWon, models.SimRefundFails, models.SimRefundSlow:
 		take(c)
 	case models.SimFlaky:
 		if c.Calls > flakyErrors {
@@ -61,6 +63,8 @@ func attempt(now time.Time, c *models.SimCharge, deadline time.Time) {
 		if c.SettlesAt.Before(now) {
 			c.SettlesAt = now
 		}
+	case models.SimAction:
+		c.Status, c.SettlesAt = pending, now.AddDate(100, 0, 0)
 	case models.SimError:
 	default: // sim_decline, and what this gateway does not know
 		c.Status = declined
@@ -112,16 +116,22 @@ func (r records) void(now time.Time, request payments.ChargeRequest) models.Resu
 	return told(c)
 }
 
-// refund gives a charge back, once.
+// refund gives a charge back, or a part of it, once, if so much is left.
 func (r records) refund(now time.Time, request payments.RefundRequest) models.Result {
 	c := r.known(now, request.Reference)
 	if c == nil || c.Status != charged {
 		return models.Result{Outcome: models.Unavailable, Reason: "there is no charge to give back"}
 	}
-	if c.RefundKey == "" {
+	if c.RefundKey == "" || cameBack(c) && c.RefundKey != request.Key {
+		if request.Amount.Minor > left(now, c) {
+			return models.Result{Outcome: models.Moved, Reason: "the money has moved otherwise"}
+		}
 		c.RefundKey, c.RefundedAt, c.UpdatedAt = request.Key, now, now
 	}
-	return models.Result{Outcome: models.Succeeded, ProviderReference: "re_" + providerReference(c)}
+	if refundOpen(now, c) {
+		return models.Result{Outcome: models.StillOpen, ProviderReference: refundReference(c), Reason: "the refund is not finished yet"}
+	}
+	return models.Result{Outcome: models.Succeeded, ProviderReference: refundReference(c)}
 }
 
 // told is what a record says, as an answer.
@@ -129,7 +139,7 @@ func told(c *models.SimCharge) models.Result {
 	result := models.Result{ProviderReference: providerReference(c)}
 	switch c.Status {
 	case charged:
-		result.Outcome = models.Succeeded
+		result.Outcome, result.Amount = models.Succeeded, taken(c)
 	case declined:
 		result.Outcome, result.Reason = models.Declined, "the payment was declined"
 	case pending:

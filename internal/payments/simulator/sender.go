@@ -40,6 +40,7 @@ type sender struct {
 	cancel  context.CancelFunc
 	room    chan struct{} // one token for each callback that waits
 	due     chan string   // references of what is to be told now
+	more    chan notice   // what else is
 	workers sync.WaitGroup
 }
 
@@ -53,7 +54,7 @@ func newSender(g *Gateway, o Options) *sender {
 				return errors.New("a receiver of callbacks does not redirect")
 			},
 		},
-		room: make(chan struct{}, mostWaiting), due: make(chan string, mostWaiting),
+		room: make(chan struct{}, mostWaiting), due: make(chan string, mostWaiting), more: make(chan notice, mostWaiting),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	for range sendersAtOnce {
@@ -79,6 +80,11 @@ func (s *sender) charged(now time.Time, c models.SimCharge) {
 		s.logger.Warn("too many callbacks wait; one is left out", "reference", c.Reference)
 		return
 	}
+	defer s.after(&c)
+	if c.Method == models.SimAction {
+		<-s.room // it is never decided
+		return
+	}
 	if c.Status == pending {
 		time.AfterFunc(max(0, c.SettlesAt.Sub(now)), func() { s.due <- c.Reference }) // there is room
 		return
@@ -90,7 +96,10 @@ func (s *sender) work() {
 	for {
 		select {
 		case reference := <-s.due:
-			s.tell(reference)
+			s.tell(reference, func() (bool, error) { return s.try(reference) })
+			<-s.room
+		case n := <-s.more:
+			s.tell(n.Reference, func() (bool, error) { return s.send(n) })
 			<-s.room
 		case <-s.ctx.Done():
 			return
@@ -98,12 +107,38 @@ func (s *sender) work() {
 	}
 }
 
-// tell reads what became of a charge and posts it, a few times if need be.
-func (s *sender) tell(reference string) {
+// after plans what a charge's method gives to report besides its outcome.
+func (s *sender) after(c *models.SimCharge) {
+	if c.Status != charged {
+		return
+	}
+	for wait, n := range later(c) {
+		s.plan(wait, n)
+	}
+}
+
+// refunded plans the report of a refund that comes back.
+func (s *sender) refunded(_ time.Time, c models.SimCharge) {
+	if cameBack(&c) {
+		s.plan(time.Second, notice{Reference: c.Reference, Outcome: models.Moved})
+	}
+}
+
+func (s *sender) plan(wait time.Duration, n notice) {
+	select {
+	case s.room <- struct{}{}:
+		time.AfterFunc(wait, func() { s.more <- n }) // there is room
+	default:
+		s.logger.Warn("too many callbacks wait; one is left out", "reference", n.Reference)
+	}
+}
+
+// tell posts a callback, a few times if need be.
+func (s *sender) tell(reference string, post func() (again bool, err error)) {
 	var err error
 	for try := 1; try <= sendTries; try++ {
 		var again bool
-		if again, err = s.try(reference); err == nil {
+		if again, err = post(); err == nil {
 			return
 		}
 		if !again || !repository.Pause(s.ctx, repository.Backoff(sendBackoff, try, sendTimeout)) {
@@ -123,7 +158,15 @@ func (s *sender) try(reference string) (again bool, err error) {
 	default:
 		return true, fmt.Errorf("the charge is %s: %s", result.Outcome, result.Reason)
 	}
-	body, err := json.Marshal(notice{reference, result.Outcome, result.ProviderReference, result.Reason})
+	n := notice{Reference: reference, Outcome: result.Outcome, ProviderReference: result.ProviderReference, Reason: result.Reason}
+	if result.Amount.Currency != "" {
+		n.Amount, n.Currency = result.Amount.String(), string(result.Amount.Currency)
+	}
+	return s.send(n)
+}
+
+func (s *sender) send(n notice) (again bool, err error) {
+	body, err := json.Marshal(n)
 	if err != nil {
 		return false, err
 	}

@@ -102,9 +102,11 @@ func (g *Gateway) Void(ctx context.Context, request payments.ChargeRequest) mode
 
 // Refund gives a charge back, once.
 func (g *Gateway) Refund(ctx context.Context, request payments.RefundRequest) models.Result {
-	return g.ask(ctx, models.Unavailable, newEntry(request.Reference, func(now time.Time, r records) models.Result {
-		return r.refund(now, request)
-	}))
+	e := newEntry(request.Reference, func(now time.Time, r records) models.Result { return r.refund(now, request) })
+	if g.sender != nil {
+		e.tell = g.sender.refunded
+	}
+	return g.ask(ctx, models.Unavailable, e)
 }
 
 // ask takes its time, fails as often as it is set to, and else lets the ledger decide. The fault is the outcome of a

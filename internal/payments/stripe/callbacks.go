@@ -1,7 +1,11 @@
 package stripe
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	api "github.com/stripe/stripe-go/v85"
@@ -20,10 +24,15 @@ type event struct {
 	Type   string
 	Data   struct {
 		Object struct {
-			ID        string
-			Object    string
-			Metadata  map[string]string
-			LastError struct {
+			ID       string
+			Object   string
+			Metadata map[string]string
+			// Of several kinds of objects, and so of any type.
+			Amount        any
+			Received      any `json:"amount_received"`
+			Currency      any
+			PaymentIntent any `json:"payment_intent"`
+			LastError     struct {
 				Code        api.ErrorCode
 				DeclineCode api.DeclineCode `json:"decline_code"`
 			} `json:"last_payment_error"`
@@ -56,10 +65,16 @@ func (g *Gateway) ReadCallback(header func(name string) string, body []byte, now
 // account.
 func (e *event) notice() (payments.Notice, error) {
 	intent := &e.Data.Object
+	if slices.Contains(movedEvents, e.Type) && e.Object == "event" {
+		return e.moved()
+	}
 	result := models.Result{ProviderReference: intent.ID}
 	switch e.Type {
 	case "payment_intent.succeeded":
 		result.Outcome = models.Succeeded
+		if intent.Currency != nil && intent.Currency != "" {
+			result = succeeded(intent.ID, cmp.Or(whole(intent.Received), whole(intent.Amount)), fmt.Sprint(intent.Currency))
+		}
 	case "payment_intent.payment_failed":
 		result.Outcome, result.Reason = models.Declined, declineReason(intent.LastError.Code, intent.LastError.DeclineCode)
 	case "payment_intent.canceled":
@@ -77,4 +92,31 @@ func (e *event) notice() (payments.Notice, error) {
 		return payments.Notice{}, payments.ErrUnreadable
 	}
 	return payments.Notice{Reference: reference, Result: result}, nil
+}
+
+// movedEvents say that a charge's money went back or came back.
+var movedEvents = []string{
+	"charge.refunded", "charge.refund.updated", "refund.created", "refund.updated", "refund.failed", "charge.dispute.created",
+	"charge.dispute.updated", "charge.dispute.closed", "charge.dispute.funds_withdrawn", "charge.dispute.funds_reinstated",
+}
+
+// moved names the intent of a charge, a refund or a dispute. One without is another system's.
+func (e *event) moved() (payments.Notice, error) {
+	id, _ := e.Data.Object.PaymentIntent.(string)
+	if !strings.HasPrefix(id, "pi_") || word(id) != id {
+		return payments.Notice{}, payments.ErrIrrelevant
+	}
+	return payments.Notice{Moved: true, Result: models.Result{ProviderReference: id}}, nil
+}
+
+// whole reads a number; -1 when it is none.
+func whole(value any) int64 {
+	switch n, is := value.(float64); {
+	case value == nil:
+		return 0
+	case !is || n < 0 || n > 1<<53 || n != float64(int64(n)):
+		return -1
+	default:
+		return int64(n)
+	}
 }

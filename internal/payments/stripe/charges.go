@@ -1,6 +1,7 @@
 package stripe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"unicode/utf8"
@@ -151,7 +152,7 @@ func found(id string, intent *api.PaymentIntent) models.Result {
 	result := models.Result{ProviderReference: id}
 	switch intent.Status {
 	case api.PaymentIntentStatusSucceeded:
-		result.Outcome = models.Succeeded
+		return succeeded(id, cmp.Or(intent.AmountReceived, intent.Amount), string(intent.Currency))
 	case api.PaymentIntentStatusCanceled:
 		result.Outcome, result.Reason = models.Voided, "the charge was voided"
 	case api.PaymentIntentStatusProcessing, api.PaymentIntentStatusRequiresAction, api.PaymentIntentStatusRequiresCapture:

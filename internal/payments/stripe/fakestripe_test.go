@@ -19,12 +19,13 @@ type fakeStripe struct {
 	tb     testing.TB
 	server *httptest.Server
 
-	mu      sync.Mutex
-	intents map[string]*intent
-	refunds []*refund            // oldest first
-	keys    map[string]*response // what was answered under each idempotency key
-	faults  []fault
-	seen    []string // the requests, as "METHOD path"
+	mu       sync.Mutex
+	intents  map[string]*intent
+	refunds  []*refund            // oldest first
+	disputes []*dispute           // oldest first
+	keys     map[string]*response // what was answered under each idempotency key
+	faults   []fault
+	seen     []string // the requests, as "METHOD path"
 
 	refundStatus string // of new refunds
 }
@@ -48,9 +49,19 @@ type refund struct {
 	ID            string            `json:"id"`
 	Object        string            `json:"object"`
 	Amount        int64             `json:"amount"`
+	Currency      string            `json:"currency"`
 	PaymentIntent string            `json:"payment_intent"`
 	Status        string            `json:"status"`
 	Metadata      map[string]string `json:"metadata"`
+}
+
+type dispute struct {
+	ID            string `json:"id"`
+	Object        string `json:"object"`
+	Amount        int64  `json:"amount"`
+	Currency      string `json:"currency"`
+	PaymentIntent string `json:"payment_intent"`
+	Status        string `json:"status"`
 }
 
 // fault is an error as Stripe tells it, and, when it is armed, which request gets it instead of its answer.
@@ -247,6 +258,8 @@ func (f *fakeStripe) carryOut(request string, r *http.Request) *response {
 		value, fl = f.create(r.Form)
 	case action == "GET refunds":
 		value = f.list(r.Form.Get("payment_intent"))
+	case action == "GET disputes":
+		value = f.disputed(r.Form.Get("payment_intent"))
 	case action == "POST refunds":
 		value, fl = f.giveBack(r.Form)
 	case parts[0] != "payment_intents" || f.intents[parts[1]] == nil:
@@ -347,6 +360,11 @@ func (f *fakeStripe) giveBack(form url.Values) (*refund, *fault) {
 	if in == nil || in.Status != "succeeded" {
 		return nil, &fault{status: 400, Type: "invalid_request_error", Param: "payment_intent"}
 	}
+	for _, d := range f.disputes {
+		if d.PaymentIntent == in.ID && d.Status != "won" {
+			return nil, &fault{status: 400, Type: "invalid_request_error", Code: "charge_disputed"}
+		}
+	}
 	left := in.Amount
 	for _, r := range f.refunds {
 		if r.PaymentIntent == in.ID && r.Status != "failed" {
@@ -361,9 +379,72 @@ func (f *fakeStripe) giveBack(form url.Values) (*refund, *fault) {
 		return nil, &fault{status: 400, Type: "invalid_request_error", Param: "amount"}
 	}
 	r := &refund{
-		ID: fmt.Sprintf("re_%d", len(f.refunds)+1), Object: "refund", Amount: amount, PaymentIntent: in.ID, Status: f.refundStatus,
-		Metadata: map[string]string{"reference": form.Get("metadata[reference]")},
+		ID: fmt.Sprintf("re_%d", len(f.refunds)+1), Object: "refund", Amount: amount, Currency: in.Currency, PaymentIntent: in.ID,
+		Status: f.refundStatus, Metadata: map[string]string{"reference": form.Get("metadata[reference]")},
+	}
+	if part := form.Get("metadata[part]"); part != "" {
+		r.Metadata["part"] = part
 	}
 	f.refunds = append(f.refunds, r)
 	return r, nil
+}
+
+func (f *fakeStripe) disputed(id string) any {
+	found := []*dispute{}
+	for _, d := range slices.Backward(f.disputes) {
+		if d.PaymentIntent == id {
+			found = append(found, d)
+		}
+	}
+	return map[string]any{"object": "list", "url": "/v1/disputes", "has_more": false, "data": found}
+}
+
+// byHand gives back a part of an intent as somebody does at Stripe's dashboard.
+func (f *fakeStripe) byHand(intent string, amount int64) *refund {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	in := f.intents[intent]
+	r := &refund{
+		ID: fmt.Sprintf("re_%d", len(f.refunds)+1), Object: "refund", Amount: amount, Currency: in.Currency, PaymentIntent: intent,
+		Status: "succeeded", Metadata: map[string]string{},
+	}
+	f.refunds = append(f.refunds, r)
+	return r
+}
+
+// dispute lets the buyer's bank take an intent's money.
+func (f *fakeStripe) dispute(intent, status string) *dispute {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	in := f.intents[intent]
+	d := &dispute{
+		ID: fmt.Sprintf("dp_%d", len(f.disputes)+1), Object: "dispute", Amount: in.Amount, Currency: in.Currency,
+		PaymentIntent: intent, Status: status,
+	}
+	f.disputes = append(f.disputes, d)
+	return d
+}
+
+// set changes something behind everybody's back.
+func (f *fakeStripe) set(change func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change()
+}
+
+// back is how much of a reference's money is gone, in whatever way.
+func (f *fakeStripe) back(reference string) (sum int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range f.refunds {
+		if f.intents[r.PaymentIntent].Metadata["reference"] == reference && r.Status != "failed" {
+			sum += r.Amount
+		}
+	}
+	for _, d := range f.disputes {
+		if f.intents[d.PaymentIntent].Metadata["reference"] == reference && d.Status != "won" {
+			sum += d.Amount
+		}
+	}
+	return sum
 }

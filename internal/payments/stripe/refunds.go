@@ -1,9 +1,12 @@
 package stripe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"strconv"
 
 	api "github.com/stripe/stripe-go/v85"
 
@@ -11,8 +14,8 @@ import (
 	"quantix/internal/payments"
 )
 
-// Refund gives a charge back in full: Succeeded, also when it was given back before; Unknown, also while Stripe has not
-// finished; or Unavailable.
+// Refund gives a charge or a part of it back: Succeeded, also when that was done before; StillOpen while Stripe has not
+// finished; Moved when somebody else, or a bank, has moved the money; Unknown; or Unavailable.
 //
 // It looks before it leaps: Stripe forgets idempotency keys after a day, and tries go on for longer.
 func (g *Gateway) Refund(ctx context.Context, request payments.RefundRequest) models.Result {
@@ -27,14 +30,14 @@ func (g *Gateway) Refund(ctx context.Context, request payments.RefundRequest) mo
 		// Nothing was asked for now, but something may have been before.
 		return unsure(g.explain(ctx, "look up refunds", request.Key, err))
 	}
-	if live := earlier.live(amount); live != nil {
+	if live := earlier.live(request); live != nil {
 		return refunded(live)
 	}
 	refund, err := once(earlier.key(request.Key), func(key *string) (*api.Refund, error) {
 		return g.client.V1Refunds.Create(ctx, refundParams(request, amount, key))
 	})
-	if e, is := errors.AsType[*api.Error](err); is && e.Code == api.ErrorCodeChargeAlreadyRefunded {
-		return models.Result{Outcome: models.Succeeded, ProviderReference: earlier.newest()}
+	if e, is := errors.AsType[*api.Error](err); is && notLeft(e) {
+		return models.Result{Outcome: models.Moved, Reason: "Stripe cannot give so much back: " + word(firstOf(string(e.Code), e.Param))}
 	}
 	if err != nil {
 		return owed(g.explain(ctx, "refund", request.Key, err))
@@ -47,8 +50,37 @@ func refundParams(request payments.RefundRequest, amount int64, key *string) *ap
 		Params:        api.Params{IdempotencyKey: key},
 		PaymentIntent: api.String(request.ProviderReference),
 		Amount:        &amount,
-		Metadata:      map[string]string{referenceKey: request.Reference},
+		Metadata:      refundMetadata(request),
 	}
+}
+
+// partKey is where a refund carries its part, if that is not the first.
+const partKey = "part"
+
+func refundMetadata(request payments.RefundRequest) map[string]string {
+	metadata := map[string]string{referenceKey: request.Reference}
+	if request.Part > 1 {
+		metadata[partKey] = strconv.Itoa(request.Part)
+	}
+	return metadata
+}
+
+// partOf tells which part of our refunds one is; 0: none of ours.
+func partOf(refund *api.Refund, reference string) int {
+	if refund.Metadata[referenceKey] != reference {
+		return 0
+	}
+	part, err := strconv.Atoi(cmp.Or(refund.Metadata[partKey], "1"))
+	if err != nil || part < 1 {
+		return 0
+	}
+	return part
+}
+
+// notLeft tells of a refund that Stripe refuses because of what has become of the charge's money.
+func notLeft(e *api.Error) bool {
+	return e.Code == api.ErrorCodeChargeAlreadyRefunded || e.Code == "charge_disputed" ||
+		e.HTTPStatusCode == http.StatusBadRequest && e.Type == api.ErrorTypeInvalidRequest && e.Param == "amount"
 }
 
 // owed: money that is owed back cannot be declined, only not be given back yet.
@@ -69,7 +101,7 @@ func refunded(refund *api.Refund) models.Result {
 	case api.RefundStatusFailed, api.RefundStatusCanceled:
 		result.Outcome, result.Reason = models.Unavailable, "the refund failed at Stripe: "+word(string(refund.FailureReason))
 	default:
-		result.Outcome, result.Reason = models.Unknown, "Stripe has not finished the refund: "+word(string(refund.Status))
+		result.Outcome, result.Reason = models.StillOpen, "Stripe has not finished the refund: "+word(string(refund.Status))
 	}
 	return result
 }
@@ -91,24 +123,14 @@ func (g *Gateway) refunds(ctx context.Context, intent string) (refundList, error
 	return list, nil
 }
 
-// live gives the refund that stands for a charge given back in full: the least certain of those that make up the
-// amount; nil if they do not. Organisers may have given money back by hand, in parts.
-func (l refundList) live(amount int64) *api.Refund {
-	var total int64
-	var least *api.Refund
+// live gives the refund that was made for a request before, and has not failed; nil if there is none.
+func (l refundList) live(request payments.RefundRequest) *api.Refund {
 	for _, refund := range l {
-		if dead(refund) {
-			continue
-		}
-		total += refund.Amount
-		if least == nil || refund.Status != api.RefundStatusSucceeded {
-			least = refund
+		if !dead(refund) && partOf(refund, request.Reference) == max(1, request.Part) {
+			return refund
 		}
 	}
-	if total < amount {
-		return nil
-	}
-	return least
+	return nil
 }
 
 func dead(refund *api.Refund) bool {
@@ -127,11 +149,4 @@ func (l refundList) key(key string) string {
 		return key
 	}
 	return fmt.Sprintf("%s:%d", key, failed)
-}
-
-func (l refundList) newest() string {
-	if len(l) == 0 {
-		return ""
-	}
-	return l[0].ID
 }

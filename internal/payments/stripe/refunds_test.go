@@ -44,13 +44,13 @@ func TestRefund_gives_back_once_after_the_key_is_forgotten(t *testing.T) {
 	}
 }
 
-// The list of refunds shows nothing, and Stripe refuses: whoever was faster, the money is back.
-func TestRefund_of_what_was_given_back_is_success(t *testing.T) {
+// The list of refunds shows nothing, and Stripe refuses: whoever was faster, the money has moved.
+func TestRefund_of_what_was_given_back_otherwise_is_moved(t *testing.T) {
 	t.Parallel()
 	f, g := setup(t)
 	refund := refundOf(charged(t, g))
 	f.fail("POST /v1/refunds", fault{status: 400, Type: "invalid_request_error", Code: "charge_already_refunded"})
-	wantOutcome(t, "refund", g.Refund(t.Context(), refund), models.Succeeded)
+	wantOutcome(t, "refund", g.Refund(t.Context(), refund), models.Moved)
 }
 
 func TestRefund_tells_what_a_failure_means(t *testing.T) {
@@ -65,8 +65,8 @@ func TestRefund_tells_what_a_failure_means(t *testing.T) {
 		"done, but too late":        {give, fault{effect: true, late: true}, models.Unknown},
 		"too many requests":         {give, fault{status: 429, Type: "invalid_request_error"}, models.Unavailable},
 		"a wrong key":               {give, fault{status: 401, Type: "invalid_request_error"}, models.Unavailable},
-		"disputed by the buyer":     {give, fault{status: 400, Type: "invalid_request_error", Code: "charge_disputed"}, models.Unavailable},
-		"more than is left":         {give, fault{status: 400, Type: "invalid_request_error", Param: "amount"}, models.Unavailable},
+		"disputed by the buyer":     {give, fault{status: 400, Type: "invalid_request_error", Code: "charge_disputed"}, models.Moved},
+		"more than is left":         {give, fault{status: 400, Type: "invalid_request_error", Param: "amount"}, models.Moved},
 		"no look at earlier ones":   {look, fault{hijack: cut}, models.Unknown},
 		"no look, by rate":          {look, fault{status: 429, Type: "invalid_request_error"}, models.Unknown},
 		"looked for, and not known": {look, fault{status: 404, Type: "invalid_request_error", Code: "resource_missing"}, models.Unknown},
@@ -96,7 +96,7 @@ func TestRefund_is_done_only_when_it_is(t *testing.T) {
 	}
 	f.refundStatus = "pending"
 	for range 2 {
-		wantOutcome(t, "pending", g.Refund(t.Context(), refundOf(request)), models.Unknown)
+		wantOutcome(t, "pending", g.Refund(t.Context(), refundOf(request)), models.StillOpen)
 	}
 	set("failed")
 	f.refundStatus = "failed"
@@ -109,13 +109,13 @@ func TestRefund_is_done_only_when_it_is(t *testing.T) {
 	}
 }
 
-// What an organiser gives back by hand counts: all of it is all, and a part leaves the rest to a person.
+// What an organiser has given back by hand is not there to be given again: whoever asks has to look first.
 func TestRefund_sees_what_was_given_back_by_hand(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		parts []int64
 		want  models.Outcome
-	}{{[]int64{7550}, models.Succeeded}, {[]int64{7000, 550}, models.Succeeded}, {[]int64{500}, models.Unavailable}} {
+	}{{[]int64{7550}, models.Moved}, {[]int64{7000, 550}, models.Moved}, {[]int64{500}, models.Moved}} {
 		f, g := setup(t)
 		request := charged(t, g)
 		for _, part := range test.parts {
@@ -141,11 +141,11 @@ func TestRefund_waits_for_every_part_given_back_by_hand(t *testing.T) {
 		for i, status := range statuses {
 			f.giveByHand(request, []int64{5000, 2000, 550}[i], status)
 		}
-		wantOutcome(t, fmt.Sprintf("parts that are %v", statuses), g.Refund(t.Context(), refundOf(request)), models.Unknown)
+		wantOutcome(t, fmt.Sprintf("parts that are %v", statuses), g.Refund(t.Context(), refundOf(request)), models.Moved)
 		for _, part := range f.refunds {
 			part.Status = "succeeded"
 		}
-		wantOutcome(t, "once all have succeeded", g.Refund(t.Context(), refundOf(request)), models.Succeeded)
+		wantOutcome(t, "once all have succeeded", g.Refund(t.Context(), refundOf(request)), models.Moved)
 		if len(f.refunds) != len(statuses) {
 			t.Errorf("parts that are %v: more was given back", statuses)
 		}

@@ -28,7 +28,7 @@ type visit struct {
 	stock    pgtype.TID
 	bookings map[models.BookingID]pgtype.TID
 	charges  map[models.ChargeKey]pgtype.TID
-	refunds  map[models.ChargeKey]pgtype.TID
+	refunds  map[models.RefundKey]pgtype.TID
 }
 
 func newVisit(event models.EventID, batch models.BatchID, need models.Need, decide func(*models.EventState)) *visit {
@@ -37,10 +37,10 @@ func newVisit(event models.EventID, batch models.BatchID, need models.Need, deci
 		state: &models.EventState{
 			Keys:     map[models.ReplayKey]*models.Booking{},
 			Bookings: make(map[models.BookingID]*models.Booking, len(need.Bookings)),
-			Charges:  make(map[models.ChargeKey]*models.Charge, len(need.Money)), Refunds: map[models.ChargeKey]*models.Refund{},
+			Charges:  make(map[models.ChargeKey]*models.Charge, len(need.Money)), Refunds: map[models.RefundKey]*models.Refund{},
 		},
 		bookings: make(map[models.BookingID]pgtype.TID, len(need.Bookings)),
-		charges:  make(map[models.ChargeKey]pgtype.TID, len(need.Money)), refunds: map[models.ChargeKey]pgtype.TID{},
+		charges:  make(map[models.ChargeKey]pgtype.TID, len(need.Money)), refunds: map[models.RefundKey]pgtype.TID{},
 	}
 }
 

@@ -39,7 +39,7 @@ const (
 	lockCharges = `SELECT ` + chargeColumns + `, p.ctid FROM unnest($1::uuid[], $2::uuid[]) AS k (event_id, id) CROSS JOIN LATERAL
 		(SELECT ctid, * FROM payments WHERE event_id = k.event_id AND booking_id = k.id ORDER BY n FOR NO KEY UPDATE) p`
 	lockRefunds = `SELECT ` + refundColumns + `, r.ctid FROM unnest($1::uuid[], $2::uuid[]) AS k (event_id, id) CROSS JOIN LATERAL
-		(SELECT ctid, * FROM refunds WHERE event_id = k.event_id AND booking_id = k.id ORDER BY n FOR NO KEY UPDATE) r`
+		(SELECT ctid, * FROM refunds WHERE event_id = k.event_id AND booking_id = k.id ORDER BY n, part FOR NO KEY UPDATE) r`
 	// The same for several events: whoever has one of them may have its charges, too. Locking again what is locked by this
 	// transaction costs next to nothing, and tells it from what is somebody else's.
 	freeRefs = `unnest($1::uuid[], $2::uuid[]) AS k (event_id, id)
@@ -47,7 +47,7 @@ const (
 	lockFreeCharges = `SELECT ` + chargeColumns + `, p.ctid FROM ` + freeRefs + ` CROSS JOIN LATERAL
 		(SELECT ctid, * FROM payments WHERE event_id = e.id AND booking_id = k.id ORDER BY n FOR NO KEY UPDATE SKIP LOCKED) p`
 	lockFreeRefunds = `SELECT ` + refundColumns + `, r.ctid FROM ` + freeRefs + ` CROSS JOIN LATERAL
-		(SELECT ctid, * FROM refunds WHERE event_id = e.id AND booking_id = k.id ORDER BY n FOR NO KEY UPDATE SKIP LOCKED) r`
+		(SELECT ctid, * FROM refunds WHERE event_id = e.id AND booking_id = k.id ORDER BY n, part FOR NO KEY UPDATE SKIP LOCKED) r`
 	// How many there are shows whose are somebody else's.
 	countMoney = `SELECT k.event_id, (SELECT count(*) FROM payments WHERE event_id = k.event_id AND booking_id = k.id)
 		+ (SELECT count(*) FROM refunds WHERE event_id = k.event_id AND booking_id = k.id) FROM unnest($1::uuid[], $2::uuid[]) AS k (event_id, id)`
@@ -274,7 +274,7 @@ func (r *deskReader) readRefunds(rows pgx.Rows) error {
 			return err
 		}
 		v := r.of(f.Event)
-		v.state.Refunds[f.ChargeKey], v.refunds[f.ChargeKey] = f, place
+		v.state.Refunds[f.Key()], v.refunds[f.Key()] = f, place
 	}
 	return rows.Err()
 }

@@ -43,9 +43,12 @@ func (w *deskWriter) queue() {
 	w.insertBookings()
 	w.updateBookings()
 	w.updateNewBookings()
+	w.insertCharges()
 	w.updateCharges()
+	w.updateChargeSums()
 	w.insertRefunds()
 	w.updateRefunds()
+	w.updateRefundSums()
 	w.writeLetters()
 	w.insertOutbox()
 	w.updateEvents()
@@ -227,7 +230,7 @@ func (w *deskWriter) updateRefunds() {
 	for _, v := range w.visits {
 		for _, r := range v.changes().Refunds {
 			a.addRefund(r)
-			places = append(places, v.refunds[r.ChargeKey])
+			places = append(places, v.refunds[r.Key()])
 		}
 	}
 	w.updateAttempts(updateRefunds, &a, places)
@@ -237,28 +240,6 @@ func (w *deskWriter) updateAttempts(statement string, a *attempts, places column
 	if len(places) > 0 {
 		w.batch.Queue(statement, append(append([]any{w.now}, a.columns()...), places)...)
 	}
-}
-
-const insertRefunds = `
-	INSERT INTO refunds (created_at, updated_at, currency, ` + attemptNames + `, gateway, charge_reference, amount)
-	SELECT $1, $1, $10, v.event_id, v.booking_id, v.n, v.status, v.attempts, v.last_error, v.provider_reference,
-		v.next_attempt_at, v.gateway, v.charge_reference, v.amount * $11::numeric
-	FROM unnest(` + attemptArrays + `, $12::text[], $13::text[], $14::bigint[])
-		AS v (` + attemptNames + `, gateway, charge_reference, amount)`
-
-func (w *deskWriter) insertRefunds() {
-	list := gather(w, func(c *models.Changes) []*models.Refund { return c.NewRefunds })
-	if len(list) == 0 {
-		return
-	}
-	var a attempts
-	for _, r := range list {
-		a.addRefund(r)
-	}
-	gateways := columnOf(list, func(r *models.Refund) pgtype.Text { return word(r.Gateway) })
-	charges := columnOf(list, func(r *models.Refund) pgtype.Text { return word(r.ChargeReference) })
-	amounts := columnOf(list, func(r *models.Refund) pgtype.Int8 { return number(r.Amount.Minor) })
-	w.batch.Queue(insertRefunds, append(append([]any{w.now}, a.columns()...), string(w.currency), factor(w.currency), gateways, charges, amounts)...)
 }
 
 const (

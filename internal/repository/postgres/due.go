@@ -45,7 +45,7 @@ const (
 	claimRefunds = `
 		WITH free AS MATERIALIZED (
 			SELECT ctid FROM refunds WHERE ctid = ANY($2::tid[]) AND event_id = $4
-				AND status <> 'succeeded' AND next_attempt_at <= coalesce($1::timestamptz, now())
+				AND status NOT IN ('succeeded', 'failed') AND next_attempt_at <= coalesce($1::timestamptz, now())
 			FOR NO KEY UPDATE SKIP LOCKED
 		), claimed AS (
 			UPDATE refunds r SET next_attempt_at = coalesce($1::timestamptz, now()) + $3::interval,
@@ -56,7 +56,7 @@ const (
 		SELECT ` + bookingColumns + `, ` + refundColumns + `
 		FROM claimed r CROSS JOIN LATERAL
 			(SELECT * FROM bookings WHERE event_id = r.event_id AND id = r.booking_id OFFSET 0) b
-		ORDER BY r.booking_id, r.n`
+		ORDER BY r.booking_id, r.n, r.part`
 )
 
 const (
@@ -102,14 +102,11 @@ func (s *Store) DueCharges(ctx context.Context, limit int, lease time.Duration) 
 }
 
 func scanDue(row pgx.Row, d *repository.Due) error {
-	var sum amount
-	var currency string
-	c := &d.Charge
-	if err := scanBooking(row, &d.Booking, append(chargeTargets(c, &sum, &currency), &d.Chargeable)...); err != nil {
+	var sums chargeSums
+	if err := scanBooking(row, &d.Booking, append(chargeTargets(&d.Charge, &sums), &d.Chargeable)...); err != nil {
 		return err
 	}
-	utc(&c.NextAttemptAt, &c.CreatedAt, &c.UpdatedAt)
-	return money(&c.Amount, sum, currency)
+	return sums.into(&d.Charge)
 }
 
 // DueRefunds takes up to limit pending refunds whose next_attempt_at has come; each goes to one caller only.

@@ -15,26 +15,38 @@ import (
 
 const (
 	chargeColumns = `p.event_id, p.booking_id, p.n, p.gateway, p.amount::text, p.currency, p.status, p.attempts,
-		p.last_error, p.provider_reference, p.next_attempt_at, p.created_at, p.updated_at`
+		p.last_error, p.provider_reference, p.next_attempt_at, p.created_at, p.updated_at, p.refunded::text`
 	refundColumns = `r.event_id, r.booking_id, r.n, r.gateway, r.amount::text, r.currency, r.status, r.attempts,
-		r.last_error, r.provider_reference, r.next_attempt_at, r.created_at, r.updated_at, r.charge_reference`
+		r.last_error, r.provider_reference, r.next_attempt_at, r.created_at, r.updated_at, r.charge_reference,
+		r.part, coalesce(r.reason, '')`
 )
 
 // chargeTargets are where a row of chargeColumns goes.
-func chargeTargets(c *models.Charge, sum *amount, currency *string) []any {
-	return []any{(*[16]byte)(&c.Event), (*[16]byte)(&c.Booking), &c.N, &c.Gateway, sum, currency, (*string)(&c.Status),
-		&c.Attempts, &c.LastError, &c.ProviderReference, intoTime(&c.NextAttemptAt), &c.CreatedAt, &c.UpdatedAt}
+func chargeTargets(c *models.Charge, sums *chargeSums) []any {
+	return []any{(*[16]byte)(&c.Event), (*[16]byte)(&c.Booking), &c.N, &c.Gateway, &sums.amount, &sums.currency, (*string)(&c.Status),
+		&c.Attempts, &c.LastError, &c.ProviderReference, intoTime(&c.NextAttemptAt), &c.CreatedAt, &c.UpdatedAt, &sums.refunded}
+}
+
+// chargeSums are a charge's amounts as they are read.
+type chargeSums struct {
+	amount, refunded amount
+	currency         string
+}
+
+// into completes a charge whose row was read.
+func (s *chargeSums) into(c *models.Charge) error {
+	utc(&c.NextAttemptAt, &c.CreatedAt, &c.UpdatedAt)
+	c.Amount.Currency = models.Currency(s.currency)
+	return minors(c.Amount.Currency, minorPair{&c.Amount.Minor, s.amount}, minorPair{&c.Refunded, s.refunded})
 }
 
 // scanCharge reads a row of chargeColumns and, behind them, what more the statement gives.
 func scanCharge(row pgx.Row, c *models.Charge, more ...any) error {
-	var sum amount
-	var currency string
-	if err := row.Scan(append(chargeTargets(c, &sum, &currency), more...)...); err != nil {
+	var sums chargeSums
+	if err := row.Scan(append(chargeTargets(c, &sums), more...)...); err != nil {
 		return err
 	}
-	utc(&c.NextAttemptAt, &c.CreatedAt, &c.UpdatedAt)
-	return money(&c.Amount, sum, currency)
+	return sums.into(c)
 }
 
 func scanChargeOnly(row pgx.Row, c *models.Charge) error { return scanCharge(row, c) }
@@ -42,7 +54,8 @@ func scanChargeOnly(row pgx.Row, c *models.Charge) error { return scanCharge(row
 // refundTargets are where a row of refundColumns goes.
 func refundTargets(r *models.Refund, sum *amount, currency *string) []any {
 	return []any{(*[16]byte)(&r.Event), (*[16]byte)(&r.Booking), &r.N, &r.Gateway, sum, currency, (*string)(&r.Status),
-		&r.Attempts, &r.LastError, &r.ProviderReference, intoTime(&r.NextAttemptAt), &r.CreatedAt, &r.UpdatedAt, &r.ChargeReference}
+		&r.Attempts, &r.LastError, &r.ProviderReference, intoTime(&r.NextAttemptAt), &r.CreatedAt, &r.UpdatedAt, &r.ChargeReference,
+		&r.Part, (*string)(&r.Reason)}
 }
 
 func scanRefund(row pgx.Row, r *models.Refund, more ...any) error {
@@ -148,7 +161,7 @@ func starts(asked []models.BookingRef, found map[models.BookingRef]*models.Booki
 
 const (
 	selectCharges = `SELECT ` + chargeColumns + ` FROM payments p WHERE p.event_id = $1 AND p.booking_id = $2 ORDER BY p.n`
-	selectRefunds = `SELECT ` + refundColumns + ` FROM refunds r WHERE r.event_id = $1 AND r.booking_id = $2 ORDER BY r.n`
+	selectRefunds = `SELECT ` + refundColumns + ` FROM refunds r WHERE r.event_id = $1 AND r.booking_id = $2 ORDER BY r.n, r.part`
 )
 
 // PaymentsOf gives a booking's charges and refunds, by N, in one snapshot.

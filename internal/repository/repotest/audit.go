@@ -127,6 +127,10 @@ var auditRules = rules{
 			"UPDATE payments SET status = 'whatever'",
 			"UPDATE refunds SET status = 'forgotten'",
 			"UPDATE refunds SET n = 7",
+			"UPDATE refunds SET part = 0",
+			"UPDATE refunds SET amount = 0",
+			"UPDATE payments SET refunded = amount + 1",
+			"UPDATE payments SET refunded = -1",
 			"DELETE FROM events",
 			"DELETE FROM users",
 			"DELETE FROM bookings",
@@ -194,8 +198,11 @@ func findTampering(t *testing.T, s *shop) {
 				next_attempt_at, created_at, updated_at FROM payments WHERE booking_id IN (SELECT id FROM bookings WHERE status = 'CONFIRMED')`,
 			"DELETE FROM payments WHERE n = 2", []string{"charged_minus_refunded", "overpaid_bookings"},
 		},
-		{"UPDATE refunds SET amount = amount + 1", "UPDATE refunds SET amount = amount - 1", []string{"charged_minus_refunded"}},
-		{"DELETE FROM refunds", "", []string{"charged_minus_refunded", "unended_charges"}},
+		{"UPDATE refunds SET amount = amount + 1", "UPDATE refunds SET amount = amount - 1", []string{"charged_minus_refunded", "refunded"}},
+		{"UPDATE refunds SET amount = amount - 1", "UPDATE refunds SET amount = amount + 1", []string{"charged_minus_refunded", "refunded", "unended_charges"}},
+		{"UPDATE refunds SET status = 'failed'", "UPDATE refunds SET status = 'pending'", []string{"charged_minus_refunded", "refunded", "unended_charges"}},
+		{"UPDATE payments SET refunded = refunded + 1 WHERE refunded = 0", "UPDATE payments SET refunded = 0 WHERE refunded < amount", []string{"refunded"}},
+		{"DELETE FROM refunds", "", []string{"charged_minus_refunded", "refunded", "unended_charges"}},
 	} {
 		s.ok(tampering.do, s.exec(s.ctx(), tampering.do))
 		same(t, "what the audit finds after "+tampering.do, s.differences(event.ID), tampering.want)

@@ -96,7 +96,7 @@ var deskRules = rules{
 				charges, refunds := s.money(b)
 				same(t, "the charge at the desk", *state.Charges[models.FirstCharge(b.Ref())], charges[0])
 				for _, r := range refunds {
-					same(t, "the refund at the desk", *state.Refunds[r.ChargeKey], r)
+					same(t, "the refund at the desk", *state.Refunds[r.Key()], r)
 				}
 			}
 		})

@@ -43,6 +43,7 @@ func Run(t *testing.T, open func(t *testing.T, clock func() time.Time) Store) {
 		"Organise":  organiseRules,
 		"Settle":    settleRules,
 		"Letters":   letterRules,
+		"Moved":     movedRules,
 		"Bookings":  bookingRules,
 		"Payments":  paymentRules,
 		"Outbox":    outboxRules,

@@ -93,7 +93,7 @@ var settleRules = rules{
 			same(t, "the status", s.settle(keys[i], models.Succeeded).Booking.Status, models.Cancelled)
 			_, refunds := s.money(b)
 			want := models.Refund{
-				ChargeKey: keys[i], Gateway: "sim", ChargeReference: "provider-" + keys[i].Reference(), Amount: b.TotalAmount,
+				ChargeKey: keys[i], Part: 1, Gateway: "sim", ChargeReference: "provider-" + keys[i].Reference(), Amount: b.TotalAmount,
 				Status: models.RefundPending, NextAttemptAt: noon, CreatedAt: noon, UpdatedAt: noon,
 			}
 			same(t, "the refunds", refunds, []models.Refund{want})

@@ -15,25 +15,35 @@ const (
 			count(*) FILTER (WHERE status = 'PENDING'), count(*) FILTER (WHERE status = 'CONFIRMED'),
 			count(*) FILTER (WHERE status = 'CANCELLED')
 		FROM bookings WHERE event_id = ?`
-	// paid: for each booking that was ever charged, how many successful charges were not given back.
+	// kept: for each charge that succeeded, whether it pays for its booking (nothing of it is owed back), and how much went
+	// back, by whosever will.
 	auditMoney = `
-		WITH succeeded AS MATERIALIZED (
-			SELECT p.booking_id, p.amount, r.n IS NOT NULL AS refunded, r.amount AS refund
-			FROM payments p LEFT JOIN refunds r ON r.event_id = p.event_id AND r.booking_id = p.booking_id AND r.n = p.n
+		WITH back AS MATERIALIZED (
+			SELECT booking_id, n, sum(amount) AS amount, max(reason IS NULL) AS owed
+			FROM refunds WHERE event_id = ?1 AND status <> 'failed' GROUP BY booking_id, n
+		), succeeded AS MATERIALIZED (
+			SELECT p.booking_id, p.amount, coalesce(r.amount, 0) AS back, coalesce(r.owed, 0) AS owed
+			FROM payments p LEFT JOIN back r ON r.booking_id = p.booking_id AND r.n = p.n
 			WHERE p.event_id = ?1 AND p.status = 'succeeded'
 		), paid AS MATERIALIZED (
-			SELECT booking_id, count(*) FILTER (WHERE NOT refunded) AS kept FROM succeeded GROUP BY booking_id
+			SELECT booking_id, count(*) FILTER (WHERE NOT owed) AS kept, count(*) FILTER (WHERE back < amount) AS unended,
+				coalesce(sum(back) FILTER (WHERE NOT owed), 0) AS moved
+			FROM succeeded GROUP BY booking_id
 		)
 		SELECT (SELECT coalesce(sum(amount), 0) FROM succeeded),
-			(SELECT coalesce(sum(refund), 0) FROM succeeded),
+			(SELECT coalesce(sum(back), 0) FROM succeeded),
+			(SELECT coalesce(sum(paid.moved), 0) FROM paid CROSS JOIN bookings b ON b.id = paid.booking_id
+				WHERE b.event_id = ?1 AND b.status = 'CONFIRMED'),
 			(SELECT count(*) FROM bookings b WHERE b.event_id = ?1 AND b.status = 'CONFIRMED' AND b.total_amount > 0
 				AND b.id NOT IN (SELECT booking_id FROM paid WHERE kept > 0)),
 			(SELECT count(*) FROM paid WHERE kept > 1),
-			(SELECT coalesce(sum(paid.kept), 0) FROM paid CROSS JOIN bookings b ON b.id = paid.booking_id
+			(SELECT coalesce(sum(paid.unended), 0) FROM paid CROSS JOIN bookings b ON b.id = paid.booking_id
 				WHERE b.event_id = ?1 AND b.status <> 'CONFIRMED'),
-			(SELECT count(*) FROM refunds r LEFT JOIN payments p
-					ON p.event_id = r.event_id AND p.booking_id = r.booking_id AND p.n = r.n
-				WHERE r.event_id = ?1 AND p.status IS NOT 'succeeded')`
+			(SELECT count(*) FROM back LEFT JOIN payments p
+					ON p.event_id = ?1 AND p.booking_id = back.booking_id AND p.n = back.n
+				WHERE p.status IS NOT 'succeeded'),
+			(SELECT count(*) FROM payments p LEFT JOIN back r ON r.booking_id = p.booking_id AND r.n = p.n
+				WHERE p.event_id = ?1 AND p.refunded <> coalesce(r.amount, 0))`
 )
 
 // AuditFacts gives an event's counters and the same recomputed, all in one snapshot and without a lock.
@@ -68,9 +78,11 @@ func recompute(ctx context.Context, c *conn, id models.EventID, facts *models.Au
 	sums.Total = facts.Event.Stock.Total
 	sums.Available = sums.Total - sums.Taken()
 	return c.query(ctx, auditMoney, args{id[:]}, func(r *row) error {
-		facts.Charged, facts.Refunded = r.int(), r.int()
+		facts.Charged, facts.Refunded, facts.Moved = r.int(), r.int(), r.int()
+		sums.SoldAmount -= facts.Moved
 		facts.UnpaidConfirmed, facts.OverpaidBookings, facts.UnendedCharges, facts.RefundsWithoutCharge =
 			r.int(), r.int(), r.int(), r.int()
+		facts.WrongRefunded = r.int()
 		return nil
 	})
 }

@@ -52,7 +52,7 @@ func readState(c *conn, event models.EventID, need models.Need) (*models.EventSt
 	state := &models.EventState{
 		Users: make(map[models.UserID]bool, len(need.Users)), Keys: map[models.ReplayKey]*models.Booking{},
 		Bookings: make(map[models.BookingID]*models.Booking, len(need.Bookings)),
-		Charges:  make(map[models.ChargeKey]*models.Charge, len(need.Money)), Refunds: map[models.ChargeKey]*models.Refund{},
+		Charges:  make(map[models.ChargeKey]*models.Charge, len(need.Money)), Refunds: map[models.RefundKey]*models.Refund{},
 	}
 	var err error
 	if state.Event, err = maybe(ctx, c, selectAnyEvent, args{event[:]}, readEvent); err != nil {
@@ -124,7 +124,7 @@ func readMoney(ctx context.Context, c *conn, event models.EventID, ids []models.
 	}
 	return c.query(ctx, selectRefundsOf, values, func(r *row) error {
 		refund := readRefund(r)
-		state.Refunds[refund.ChargeKey] = &refund
+		state.Refunds[refund.Key()] = &refund
 		return nil
 	})
 }

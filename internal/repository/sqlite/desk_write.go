@@ -75,11 +75,6 @@ func insertOneBooking(c *conn, b *models.Booking) error {
 const (
 	updateCharge = `UPDATE payments SET status = ?, attempts = ?, last_error = ?, provider_reference = ?,
 		next_attempt_at = ?, updated_at = ? WHERE event_id = ? AND booking_id = ? AND n = ?`
-	updateRefund = `UPDATE refunds SET status = ?, attempts = ?, last_error = ?, provider_reference = ?,
-		next_attempt_at = ?, updated_at = ? WHERE event_id = ? AND booking_id = ? AND n = ?`
-	insertRefund = `INSERT INTO refunds (event_id, booking_id, n, gateway, charge_reference, amount, currency, status,
-		attempts, last_error, provider_reference, next_attempt_at, created_at, updated_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	// A refund's letter is written again after every further try.
 	upsertLetter = `INSERT INTO dead_letters (id, kind, event_id, booking_id, n, amount, currency, attempts, last_error,
 		failed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -90,12 +85,18 @@ const (
 
 // writeMoney writes what has changed of charges, refunds and dead letters.
 func writeMoney(c *conn, changes *models.Changes) error {
+	if err := insertCharges(c, changes); err != nil {
+		return err
+	}
 	for _, p := range changes.Charges {
 		err := c.one(updateCharge, string(p.Status), int64(p.Attempts), clean(p.LastError), clean(p.ProviderReference),
 			nullMicros(p.NextAttemptAt), micros(p.UpdatedAt), p.Event[:], p.Booking[:], int64(p.N))
 		if err != nil {
 			return fmt.Errorf("change charge %d of booking %s: %w", p.N, p.Booking, err)
 		}
+	}
+	if err := writeSums(c, changes); err != nil {
+		return err
 	}
 	if err := writeRefunds(c, changes); err != nil {
 		return err
@@ -110,25 +111,6 @@ func writeMoney(c *conn, changes *models.Changes) error {
 	for _, id := range changes.ClosedLetters {
 		if _, err := c.exec(deleteLetter, id[:]); err != nil {
 			return fmt.Errorf("remove dead letter %s: %w", id, err)
-		}
-	}
-	return nil
-}
-
-func writeRefunds(c *conn, changes *models.Changes) error {
-	for _, r := range changes.NewRefunds {
-		err := c.one(insertRefund, r.Event[:], r.Booking[:], int64(r.N), r.Gateway, r.ChargeReference, r.Amount.Minor,
-			string(r.Amount.Currency), string(r.Status), int64(r.Attempts), clean(r.LastError), clean(r.ProviderReference),
-			nullMicros(r.NextAttemptAt), micros(r.CreatedAt), micros(r.UpdatedAt))
-		if err != nil {
-			return fmt.Errorf("write the refund of charge %d of booking %s: %w", r.N, r.Booking, err)
-		}
-	}
-	for _, r := range changes.Refunds {
-		err := c.one(updateRefund, string(r.Status), int64(r.Attempts), clean(r.LastError), clean(r.ProviderReference),
-			nullMicros(r.NextAttemptAt), micros(r.UpdatedAt), r.Event[:], r.Booking[:], int64(r.N))
-		if err != nil {
-			return fmt.Errorf("change the refund of charge %d of booking %s: %w", r.N, r.Booking, err)
 		}
 	}
 	return nil

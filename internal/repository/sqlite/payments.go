@@ -10,15 +10,17 @@ import (
 
 const (
 	chargeColumns = `p.event_id, p.booking_id, p.n, p.gateway, p.amount, p.currency, p.status, p.attempts, p.last_error,
-		p.provider_reference, p.next_attempt_at, p.created_at, p.updated_at`
+		p.provider_reference, p.next_attempt_at, p.created_at, p.updated_at, p.refunded`
 	refundColumns = `r.event_id, r.booking_id, r.n, r.gateway, r.amount, r.currency, r.status, r.attempts, r.last_error,
-		r.provider_reference, r.next_attempt_at, r.created_at, r.updated_at, r.charge_reference`
+		r.provider_reference, r.next_attempt_at, r.created_at, r.updated_at, r.charge_reference,
+		r.part, r.reason`
 )
 
 func readCharge(r *row) models.Charge {
 	c := models.Charge{ChargeKey: readChargeKey(r), Gateway: r.text(), Amount: readMoneyColumns(r)}
 	c.Status, c.Attempts, c.LastError = models.ChargeStatus(r.text()), int(r.int()), r.text()
 	c.ProviderReference, c.NextAttemptAt, c.CreatedAt, c.UpdatedAt = r.text(), r.time(), r.time(), r.time()
+	c.Refunded = r.int()
 	return c
 }
 
@@ -26,7 +28,7 @@ func readRefund(r *row) models.Refund {
 	f := models.Refund{ChargeKey: readChargeKey(r), Gateway: r.text(), Amount: readMoneyColumns(r)}
 	f.Status, f.Attempts, f.LastError = models.RefundStatus(r.text()), int(r.int()), r.text()
 	f.ProviderReference, f.NextAttemptAt, f.CreatedAt, f.UpdatedAt = r.text(), r.time(), r.time(), r.time()
-	f.ChargeReference = r.text()
+	f.ChargeReference, f.Part, f.Reason = r.text(), int(r.int()), models.RefundReason(r.text())
 	return f
 }
 
@@ -121,16 +123,16 @@ const (
 		CROSS JOIN bookings b ON b.id = d.booking_id
 		ORDER BY p.event_id, p.booking_id, p.n`
 	selectDueRefunds = `
-		WITH due AS MATERIALIZED (SELECT event_id, booking_id, n FROM refunds
+		WITH due AS MATERIALIZED (SELECT event_id, booking_id, n, part FROM refunds
 			WHERE status = 'pending' AND next_attempt_at <= ? ORDER BY next_attempt_at LIMIT ?)
 		SELECT ` + bookingColumns + `, ` + refundColumns + ` FROM due d
-		CROSS JOIN refunds r ON r.event_id = d.event_id AND r.booking_id = d.booking_id AND r.n = d.n
+		CROSS JOIN refunds r ON r.event_id = d.event_id AND r.booking_id = d.booking_id AND r.n = d.n AND r.part = d.part
 		CROSS JOIN bookings b ON b.id = d.booking_id
-		ORDER BY r.event_id, r.booking_id, r.n`
+		ORDER BY r.event_id, r.booking_id, r.n, r.part`
 	leaseCharge = `UPDATE payments SET next_attempt_at = ?, attempts = ?, updated_at = ?
 		WHERE event_id = ? AND booking_id = ? AND n = ?`
 	leaseRefund = `UPDATE refunds SET next_attempt_at = ?, attempts = ?, updated_at = ?
-		WHERE event_id = ? AND booking_id = ? AND n = ?`
+		WHERE event_id = ? AND booking_id = ? AND n = ? AND part = ?`
 )
 
 // DueCharges takes up to limit open charges whose next_attempt_at has come; each goes to one caller only.
@@ -164,8 +166,9 @@ func readDue(r *row) repository.Due {
 	return repository.Due{Booking: readBooking(r), Charge: readCharge(r), Chargeable: r.time().IsZero()} // the event's cancelled_at
 }
 
-func takeUp(c *conn, text string, key models.ChargeKey, attempts int, now time.Time, lease time.Duration) error {
-	return c.one(text, micros(leaseEnd(now, lease)), int64(attempts), micros(now), key.Event[:], key.Booking[:], int64(key.N))
+func takeUp(c *conn, text string, key models.ChargeKey, attempts int, now time.Time, lease time.Duration, part ...any) error {
+	values := args{micros(leaseEnd(now, lease)), int64(attempts), micros(now), key.Event[:], key.Booking[:], int64(key.N)}
+	return c.one(text, append(values, part...)...)
 }
 
 // DueRefunds takes up to limit pending refunds whose next_attempt_at has come; each goes to one caller only.
@@ -180,7 +183,7 @@ func (s *Store) DueRefunds(ctx context.Context, limit int, lease time.Duration) 
 			r := &due[i].Refund
 			r.Attempts++
 			r.NextAttemptAt, r.UpdatedAt = leaseEnd(now, lease), now
-			if err := takeUp(c, leaseRefund, r.ChargeKey, r.Attempts, now, lease); err != nil {
+			if err := takeUp(c, leaseRefund, r.ChargeKey, r.Attempts, now, lease, int64(r.Part)); err != nil {
 				return err
 			}
 		}
@@ -198,7 +201,7 @@ func readDueRefund(r *row) repository.DueRefund {
 
 const (
 	selectCharges = `SELECT ` + chargeColumns + ` FROM payments p WHERE p.event_id = ? AND p.booking_id = ? ORDER BY p.n`
-	selectRefunds = `SELECT ` + refundColumns + ` FROM refunds r WHERE r.event_id = ? AND r.booking_id = ? ORDER BY r.n`
+	selectRefunds = `SELECT ` + refundColumns + ` FROM refunds r WHERE r.event_id = ? AND r.booking_id = ? ORDER BY r.n, r.part`
 )
 
 // PaymentsOf gives a booking's charges and refunds, by N, in one snapshot.

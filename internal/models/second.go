@@ -1,0 +1,78 @@
+package models
+
+import "fmt"
+
+// pays tells whether a success is of the sum that was asked for, as far as the gateway says.
+func (c *Charge) pays(r Result) bool { return r.Amount.Currency == "" || r.Amount == c.Amount }
+
+// wrongSum deals with a success of another sum than was asked for: it buys nothing. In the event's currency it is given
+// back as it was taken; another one cannot even be written down, and a person has to.
+func (s *EventState) wrongSum(charge *Charge, b *Booking, result Result) {
+	problem := fmt.Sprintf("the gateway took %s %s instead of %s %s", result.Amount, result.Amount.Currency, charge.Amount, charge.Amount.Currency)
+	if charge.Status == ChargeFailed && charge.LastError == problem {
+		return // said again
+	}
+	if result.Amount.Currency == charge.Amount.Currency {
+		charge.Amount = result.Amount
+		s.touchSum(charge)
+		s.take(charge, result)
+		charge.LastError = problem
+		s.refund(charge)
+	} else {
+		s.takenAbroad(charge, result, problem)
+	}
+	if b.Status == Pending {
+		s.cancel(b, ReasonDeclined)
+	}
+}
+
+// takenAbroad leaves money in another currency than the event's to a person.
+func (s *EventState) takenAbroad(charge *Charge, result Result, problem string) {
+	charge.Status, charge.LastError = ChargeFailed, problem
+	if result.ProviderReference != "" {
+		charge.ProviderReference = result.ProviderReference
+	}
+	s.touchCharge(charge)
+	s.addLetter(DeadLetter{
+		ID: charge.LetterID(LetterCharge), Kind: LetterCharge, ChargeKey: charge.ChargeKey, Amount: charge.Amount,
+		Attempts: charge.Attempts, LastError: fmt.Sprintf("%s, as %s; give it back there", problem, clip(charge.ProviderReference, 255)),
+	})
+}
+
+// secondSuccess deals with money that was taken for a charge under another of the gateway's references than the charge's
+// own: it is a charge of its own, and is given back. Nothing was asked for under that reference, and what was may still
+// succeed.
+func (s *EventState) secondSuccess(first *Charge, b *Booking, result Result) {
+	charges := s.chargesOf(b)
+	for _, c := range charges {
+		if c.ProviderReference == result.ProviderReference {
+			return // said again
+		}
+	}
+	second := &Charge{
+		ChargeKey: ChargeKey{b.Ref(), len(charges) + 1}, Gateway: first.Gateway, Amount: first.Amount, Attempts: 1,
+		ProviderReference: result.ProviderReference, CreatedAt: s.Now, UpdatedAt: s.Now,
+	}
+	s.Charges[second.ChargeKey] = second
+	s.changes.NewCharges = append(s.changes.NewCharges, second)
+	if result.Amount.Currency != "" && result.Amount.Currency != first.Amount.Currency {
+		s.takenAbroad(second, result, fmt.Sprintf("the gateway took %s %s besides", result.Amount, result.Amount.Currency))
+		return
+	}
+	if result.Amount.Minor > 0 {
+		second.Amount = result.Amount
+	}
+	second.Status = ChargeSucceeded
+	s.refund(second)
+}
+
+// touchSum writes a charge's amount and refunded sum.
+func (s *EventState) touchSum(c *Charge) {
+	s.touchCharge(c)
+	for _, fresh := range s.changes.NewCharges {
+		if fresh == c {
+			return
+		}
+	}
+	s.changes.ChargeSums = addOnce(s.changes.ChargeSums, c)
+}

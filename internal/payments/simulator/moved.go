@@ -1,0 +1,165 @@
+package simulator
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"quantix/internal/models"
+	"quantix/internal/payments"
+)
+
+var _ payments.Teller = (*Gateway)(nil)
+
+// Some methods move a charge's money after it was taken: at once, and where that takes longer, after movesAfter.
+const movesAfter = time.Minute
+
+// Look tells what became of a charge and its money.
+func (g *Gateway) Look(ctx context.Context, request payments.ChargeRequest) payments.Statement {
+	var movements []models.Movement
+	result := g.ask(ctx, models.Unknown, newEntry(request.Reference, func(now time.Time, r records) models.Result {
+		movements = nil
+		if c := r.known(now, request.Reference); c != nil {
+			movements = moved(now, c)
+		}
+		return r.find(now, request)
+	}))
+	if result.Outcome == models.Unknown {
+		return payments.Statement{Result: result} // the ledger may still be at it
+	}
+	return payments.Statement{Reference: request.Reference, Result: result, Movements: movements}
+}
+
+// moved lists what went back of a charge, by whosever will.
+func moved(now time.Time, c *models.SimCharge) []models.Movement {
+	if c.Status != charged {
+		return nil
+	}
+	return append(byOthers(now, c), given(now, c)...)
+}
+
+// byOthers is what the payment method scripts.
+func byOthers(now time.Time, c *models.SimCharge) []models.Movement {
+	m := models.Movement{ID: "hand_" + providerReference(c), Reason: models.RefundMoved, Amount: taken(c), State: models.MovementDone, Note: "succeeded"}
+	late := !now.Before(c.CreatedAt.Add(movesAfter))
+	switch c.Method {
+	case models.SimMovesPart:
+		m.Amount.Minor = (m.Amount.Minor + 1) / 2
+	case models.SimMovesAll:
+	case models.SimDisputed, models.SimDisputeLost, models.SimDisputeWon:
+		m.ID, m.Reason, m.State, m.Note = "dispute_"+providerReference(c), models.RefundDisputed, models.MovementOpen, "needs_response"
+		if late && c.Method == models.SimDisputeLost {
+			m.State, m.Note = models.MovementDone, "lost"
+		}
+		if late && c.Method == models.SimDisputeWon {
+			m.State, m.Note = models.MovementUndone, "won"
+		}
+	default:
+		return nil
+	}
+	return []models.Movement{m}
+}
+
+// given is the refund that was asked for, and the one before it that came back.
+func given(now time.Time, c *models.SimCharge) []models.Movement {
+	if c.RefundKey == "" {
+		return nil
+	}
+	m := models.Movement{
+		ID: refundReference(c), Reason: models.RefundOwed, Part: refundPart(c), Amount: models.Money{Minor: left(now, c), Currency: c.Amount.Currency},
+		State: models.MovementDone, Note: "succeeded",
+	}
+	if refundOpen(now, c) {
+		m.State, m.Note = models.MovementOpen, "pending"
+	}
+	if c.Method != models.SimRefundFails {
+		return []models.Movement{m}
+	}
+	failed := m
+	failed.ID, failed.Part, failed.State, failed.Note = "re_"+providerReference(c), 1, models.MovementUndone, "failed"
+	if refundPart(c) == 1 {
+		return []models.Movement{failed}
+	}
+	return []models.Movement{failed, m}
+}
+
+// cameBack tells of a refund that succeeded first and failed later: the first one of sim_refund_fails.
+func cameBack(c *models.SimCharge) bool {
+	return c.Method == models.SimRefundFails && refundPart(c) == 1
+}
+
+func refundOpen(now time.Time, c *models.SimCharge) bool {
+	return c.Method == models.SimRefundSlow && now.Before(c.RefundedAt.Add(movesAfter))
+}
+
+// refundPart reads the part from the refund's key, "refund:<charge>" or "refund:<charge>:<part>".
+func refundPart(c *models.SimCharge) int {
+	if part, err := strconv.Atoi(strings.TrimPrefix(c.RefundKey, "refund:"+c.Reference+":")); err == nil {
+		return part
+	}
+	return 1
+}
+
+func refundReference(c *models.SimCharge) string {
+	if part := refundPart(c); part > 1 {
+		return "re_" + providerReference(c) + "_" + strconv.Itoa(part)
+	}
+	return "re_" + providerReference(c)
+}
+
+// taken is what a charge has taken of the buyer's money.
+func taken(c *models.SimCharge) models.Money {
+	if c.Method == models.SimShort {
+		return models.Money{Minor: (c.Amount.Minor + 1) / 2, Currency: c.Amount.Currency}
+	}
+	return c.Amount
+}
+
+// left is what can be given back: all but what others have moved.
+func left(now time.Time, c *models.SimCharge) int64 {
+	rest := taken(c).Minor
+	for _, m := range byOthers(now, c) {
+		if m.State != models.MovementUndone {
+			rest -= m.Amount.Minor
+		}
+	}
+	return rest
+}
+
+// second takes the money of sim_twice another time, under the reference that the next charge would have.
+func (r records) second(now time.Time, c *models.SimCharge) {
+	reference, is := secondReference(c)
+	if !is || c.Status != charged || r[reference] != nil {
+		return
+	}
+	r[reference] = &models.SimCharge{
+		Reference: reference, Booking: c.Booking, Amount: c.Amount, Method: models.SimOK, Status: charged, Calls: 1, Charges: 1,
+		CreatedAt: now, UpdatedAt: now,
+	}
+}
+
+func secondReference(c *models.SimCharge) (string, bool) {
+	key, err := models.ParseReference(c.Reference)
+	if err != nil || c.Method != models.SimTwice {
+		return "", false
+	}
+	key.N++
+	return key.Reference(), true
+}
+
+// later is what a charge gives to report after its own outcome, and when. Each is a callback's body.
+func later(c *models.SimCharge) map[time.Duration]notice {
+	changed := notice{Reference: c.Reference, Outcome: models.Moved}
+	switch c.Method {
+	case models.SimMovesPart, models.SimMovesAll, models.SimDisputed:
+		return map[time.Duration]notice{time.Second: changed}
+	case models.SimDisputeLost, models.SimDisputeWon:
+		return map[time.Duration]notice{time.Second: changed, movesAfter + time.Second: changed}
+	case models.SimTwice:
+		reference, _ := secondReference(c)
+		twice := notice{Reference: c.Reference, Outcome: models.Succeeded, ProviderReference: providerReference(&models.SimCharge{Reference: reference})}
+		return map[time.Duration]notice{time.Second: twice}
+	}
+	return nil
+}
