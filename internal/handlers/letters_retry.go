@@ -9,8 +9,8 @@ import (
 
 // lettersRetry narrows down which dead letters are retried.
 type lettersRetry struct {
-	EventID models.EventID    `query:"event_id" doc:"Only this event's."`
-	Kind    models.LetterKind `query:"kind" enum:"charge,refund" doc:"Only charges, or only refunds."`
+	EventID models.EventID `query:"event_id" doc:"Only this event's."`
+	Kind    string         `query:"kind" enum:"charge,refund" doc:"Only charges, or only refunds."`
 }
 
 // retriedBody tells what became of the letters.
@@ -27,12 +27,12 @@ func (h *letters) registerRetryAll(a *api) {
 		id: "retry-dead-letters", method: http.MethodPost, path: lettersPath + "/retry", tag: "payments",
 		summary: "Try all given-up payments again",
 		detail:  "As for each alone; without a filter, all of them. Messages that cannot be read are left out.", status: http.StatusAccepted,
-		errors: []*models.Error{models.ErrOutcomeUnknown},
+		desk: true,
 	}, h.retryAll)
 }
 
 func (h *letters) retryAll(ctx context.Context, in *lettersRetry) (*retriedOutput, error) {
-	done, err := h.letters.RetryAll(ctx, models.LetterFilter{Event: in.EventID, Kind: in.Kind})
+	done, err := h.letters.RetryAll(ctx, models.LetterFilter{Event: in.EventID, Kind: models.LetterKind(in.Kind)})
 	if err != nil {
 		return nil, err
 	}
