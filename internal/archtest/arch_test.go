@@ -58,6 +58,7 @@ var places = map[string]place{
 	"internal/services":            {imports: append(slices.Clone(ports), "internal/boxoffice")},
 	"internal/jobs":                {imports: append(slices.Concat(ports, boundary), "internal/boxoffice")},
 	"internal/handlers":            {imports: boundary},
+	"internal/health":              {imports: ports},
 	"internal/onsale":              {imports: []string{"internal/models"}},
 	"internal/cli":                 {imports: []string{"*"}},
 	"internal/testkit":             {tests: true},

@@ -77,7 +77,9 @@ func (d *desk) transact(orders []*order, recheck bool) ([]models.Verdict, error)
 		seen = d.office.options.Now()
 		s.Rules, s.Recheck = d.office.options.Rules, recheck
 		for i, c := range commands {
-			verdicts[i] = s.Decide(c)
+			if orders[i].admit(recheck) {
+				verdicts[i] = s.Decide(c)
+			}
 		}
 		event, published = s.Event, len(s.Changes().Publish) > 0
 	}

@@ -79,6 +79,7 @@ func New(store Store, options Options) *Office {
 	setDefault(&options.Patience, 15*time.Second)
 	setDefault(&options.Rules.PaymentDeadline, 15*time.Minute)
 	setDefault(&options.Rules.RetryLease, 30*time.Second)
+	setDefault(&options.Rules.RefundWindow, models.DefaultRefundWindow)
 	if options.Now == nil {
 		options.Now = time.Now
 	}

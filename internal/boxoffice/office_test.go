@@ -714,30 +714,78 @@ func TestReserve_of_a_caller_who_went_away_does_nothing(t *testing.T) {
 		store.entered, store.gate = make(chan struct{}, 10), make(chan struct{})
 		office := New(store, Options{})
 		var group sync.WaitGroup
-		group.Go(func() {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			defer cancel()
-			if _, err := office.Reserve(ctx, store.id, buy(1)); !errors.Is(err, models.ErrOutcomeUnknown) {
-				t.Errorf("gone in the middle of its transaction: %v", err)
-			}
-		})
+		leave := func(while string) {
+			group.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				if _, err := office.Reserve(ctx, store.id, buy(1)); !errors.Is(err, models.ErrBusy) {
+					t.Errorf("gone while %s: %v", while, err)
+				}
+			})
+		}
+		leave("its transaction waits for the event's row")
 		<-store.entered
-		group.Go(func() {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			defer cancel()
-			if _, err := office.Reserve(ctx, store.id, buy(1)); !errors.Is(err, models.ErrBusy) {
-				t.Errorf("gone while waiting: %v", err)
-			}
-		})
+		leave("waiting at the desk")
 		group.Wait()
 		close(store.gate)
 		if err := office.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if len(store.bookings) != 1 {
-			t.Errorf("%d bookings; want that of the transaction that was under way", len(store.bookings))
+		if len(store.bookings) != 0 {
+			t.Errorf("%d bookings of buyers who had left before the row was free", len(store.bookings))
 		}
 	})
+}
+
+// What is under the row's lock already takes place, unless the transaction has to be repeated: then its caller is not
+// waited for any more.
+func TestReserve_of_a_caller_who_left_during_the_commit(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		ends error
+		want int
+	}{
+		"takes_place":             {nil, 1},
+		"is_found_out":            {repository.ErrCommitUnknown, 1},
+		"is_not_repeated_for_him": {repository.ErrConflict, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store := newScripted(10)
+				entered, gate := make(chan struct{}), make(chan struct{})
+				store.after = func(batch int) error {
+					if batch > 1 {
+						return nil
+					}
+					close(entered)
+					<-gate
+					if test.want == 0 {
+						clear(store.bookings) // it lost: nothing was written
+					}
+					return test.ends
+				}
+				office := New(store, Options{})
+				ctx, cancel := context.WithCancel(t.Context())
+				var group sync.WaitGroup
+				group.Go(func() {
+					if _, err := office.Reserve(ctx, store.id, buy(1)); !errors.Is(err, models.ErrOutcomeUnknown) {
+						t.Error(err)
+					}
+				})
+				<-entered
+				cancel()
+				group.Wait()
+				close(gate)
+				if err := office.Close(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if len(store.bookings) != test.want {
+					t.Errorf("%d bookings, want %d", len(store.bookings), test.want)
+				}
+			})
+		})
+	}
 }
 
 // Buyers who come together share a timer; none waits longer than its patience, nor much less.
@@ -746,7 +794,12 @@ func TestReserve_ends_when_its_patience_does(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const long = 16 * time.Second
 		store := newScripted(1000)
-		store.entered, store.gate = make(chan struct{}, 10), make(chan struct{})
+		entered, gate := make(chan struct{}, 50), make(chan struct{})
+		store.after = func(int) error {
+			entered <- struct{}{}
+			<-gate
+			return nil
+		}
 		office := New(store, Options{Patience: long, MaxBatch: 1, MaxWait: time.Minute})
 		var group sync.WaitGroup
 		wait := func(want error) {
@@ -758,19 +811,19 @@ func TestReserve_ends_when_its_patience_does(t *testing.T) {
 				}
 			})
 		}
-		wait(models.ErrOutcomeUnknown) // its transaction is under way
-		<-store.entered
+		wait(models.ErrOutcomeUnknown) // its commit is under way
+		<-entered
 		for range 40 { // over the lives of several timers
 			wait(models.ErrBusy)
 			time.Sleep(long / 32)
 		}
 		group.Wait()
-		close(store.gate)
+		close(gate)
 		if _, err := office.Reserve(t.Context(), store.id, buy(1)); err != nil {
 			t.Error(err)
 		}
 		if len(store.bookings) != 2 {
-			t.Errorf("%d bookings; want that of the transaction that was under way, and the last", len(store.bookings))
+			t.Errorf("%d bookings; want that whose commit was under way, and the last", len(store.bookings))
 		}
 	})
 }

@@ -24,8 +24,10 @@ type order struct {
 // The states of an order: whoever leaves waiting first decides.
 const (
 	waiting   int32 = iota
-	taken           // in a transaction: the outcome will come
-	abandoned       // its caller went away before it was taken: nothing will be done
+	taken           // in a transaction that may still wait for the event's row
+	decided         // under the row's lock: the outcome will come
+	abandoned       // its caller went away before it was decided: nothing will be done
+	left            // its caller went away after that: nothing more will be done should the transaction be repeated
 )
 
 // newOrder makes an order, or uses one again. They are kept by office, not by the process, so that their channels stay
@@ -57,6 +59,17 @@ func (o *order) refusable() (c *models.Reserve, is bool) {
 // take claims the order for a batch; false when its caller has gone.
 func (o *order) take() bool { return o.state.CompareAndSwap(waiting, taken) }
 
+// admit tells, under the row's lock, whether the order is still to be decided: not when its caller went away meanwhile.
+// One that may be in force already is decided in any case, to find out.
+func (o *order) admit(recheck bool) bool {
+	return o.state.CompareAndSwap(taken, decided) || recheck || o.state.Load() == decided
+}
+
+// abandon leaves an order that nobody has decided yet.
+func (o *order) abandon() bool {
+	return o.state.CompareAndSwap(waiting, abandoned) || o.state.CompareAndSwap(taken, abandoned)
+}
+
 // answer gives the outcome to whoever waits. The order is theirs from then on.
 func (o *order) answer(v models.Verdict, err error) {
 	o.verdict, o.err = v, err
@@ -75,9 +88,10 @@ func (o *order) wait(ctx context.Context, over <-chan struct{}) (models.Verdict,
 	case <-over:
 		why = context.DeadlineExceeded
 	}
-	if o.state.CompareAndSwap(waiting, abandoned) {
+	if o.abandon() {
 		return models.Verdict{}, models.ErrBusy.With(why)
 	}
+	o.state.CompareAndSwap(decided, left)
 	select {
 	case <-o.done:
 		return o.outcome()

@@ -9,8 +9,10 @@ import (
 	"quantix/internal/boxoffice"
 	"quantix/internal/config"
 	"quantix/internal/handlers"
+	"quantix/internal/health"
 	"quantix/internal/metrics"
 	"quantix/internal/models"
+	"quantix/internal/payments"
 	"quantix/internal/queue"
 	"quantix/internal/repository"
 	"quantix/internal/services"
@@ -27,6 +29,8 @@ type app struct {
 	queue    queue.Queue   // nil for commands that only read or write
 	booked   chan struct{} // wakes the relay
 	gateway  *gateway
+	monitor  *health.Monitor
+	unwatch  func() // ends what watch began
 
 	events    *services.Events
 	users     *services.Users
@@ -43,22 +47,27 @@ func open(ctx context.Context, p Program, c config.Config, access access) (*app,
 		return nil, fmt.Errorf("CURRENCY: %w", err)
 	}
 	a := &app{config: c, logger: newLogger(p.Stderr, c), currency: currency, metrics: metrics.New(version), booked: make(chan struct{}, 1)}
+	a.monitor, a.unwatch = health.New(), func() {}
 	if a.store, err = openStore(ctx, p, c, access); err != nil {
 		return nil, err
 	}
 	if a.gateway, err = openGateway(c, a.store, a.logger); err != nil {
 		return nil, errors.Join(err, a.store.Close())
 	}
-	rules := models.Rules{PaymentDeadline: c.PaymentDeadline}
+	rules := models.Rules{PaymentDeadline: c.PaymentDeadline, RefundWindow: c.RefundWindow}
 	a.office = boxoffice.New(a.store, boxoffice.Options{
-		Rules: rules, MaxInbox: c.MaxInbox, MaxWait: c.MaxWait, Observer: a.metrics, Logger: a.logger, Published: a.wakeRelay,
+		Rules: rules, MaxInbox: c.MaxInbox, MaxWait: c.MaxWait, Logger: a.logger, Published: a.wakeRelay,
+		Observer: observer{a.metrics, a.monitor},
 		Patience: handlers.DefaultTimeout,
 	})
 	a.events = services.NewEvents(a.store, a.office)
-	a.users = services.NewUsers(a.store)
+	if limited, is := a.gateway.port.(payments.Limited); is {
+		a.events = a.events.ChargedBy(limited.CanCharge)
+	}
+	a.users = services.NewUsers(a.store).Refunded(c.RefundWindow)
 	a.bookings = services.NewBookings(a.store, a.office, int64(c.MaxTicketsPerBooking)).PaidWith(a.gateway.methods)
 	a.letters = services.NewLetters(a.store, a.office)
-	a.callbacks = services.NewCallbacks(a.office, a.gateway.notifiers, nil)
+	a.callbacks = services.NewCallbacks(a.office, a.gateway.notifiers, nil).Keeping(a.store)
 	a.payments = services.NewPayments(a.store, a.office, a.gateway.port, services.PaymentOptions{
 		Concurrency: c.PaymentConcurrency, RetryBase: c.PaymentRetryBase, Observer: a.metrics, Logger: a.logger,
 	})
@@ -71,6 +80,7 @@ func (a *app) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), a.config.ShutdownTimeout*3/10)
 	defer cancel()
 	err := a.office.Close(ctx)
+	a.unwatch()
 	a.gateway.close()
 	if a.queue != nil {
 		err = errors.Join(err, a.queue.Close())

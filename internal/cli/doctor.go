@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"quantix/internal/config"
-	"quantix/internal/database"
-	"quantix/internal/repository"
 )
 
 // runDoctor shows what the program sees, and what to do about each fault. Status 1 when something is wrong.
@@ -66,47 +64,17 @@ func finding(p Program, what string, err error, advice string) bool {
 	return false
 }
 
-func examineStore(ctx context.Context, p Program, c config.Config) bool {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	if c.Store() == config.SQLite && !finding(p, "data directory can be written", database.CheckWritable(c.DataDir), "") {
-		return false
-	}
-	store, err := connect(ctx, c, newLogger(p.Stderr, c), reading)
-	if err != nil {
-		return finding(p, "database", err, "") // it says what to do
-	}
-	defer store.Close()
-	sound := answers(ctx, p, "database", store.Ping, "")
-	return sound && finding(p, "schema", checkSchema(ctx, c, store), "quantix migrate status shows more") && examineBacklog(ctx, p, store)
-}
-
-func examineBacklog(ctx context.Context, p Program, store repository.Store) bool {
-	depth, err := store.OutboxDepth(ctx)
-	return finding(p, fmt.Sprintf("outbox: %d rows wait to be published", depth), err, "the schema may be damaged")
-}
-
-func examineQueue(ctx context.Context, p Program, c config.Config) bool {
-	if c.Queue() == config.InProcess {
-		return true
-	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	q, err := openQueue(c, "")
-	if err != nil {
-		return finding(p, "queue", err, "REDIS_URL is host:port or a redis:// URL")
-	}
-	defer q.Close()
-	return answers(ctx, p, "queue", q.Ping, "check REDIS_URL, and that Redis runs there; until then bookings wait in the outbox")
-}
-
 // answers pings, and prints how long that took.
 func answers(ctx context.Context, p Program, what string, ping func(context.Context) error, advice string) bool {
 	begun := time.Now()
 	err := ping(ctx)
 	what += " answers"
 	if err == nil {
-		what += fmt.Sprintf(", in %s", time.Since(begun).Round(10*time.Microsecond))
+		what += took(begun)
 	}
 	return finding(p, what, err, advice)
+}
+
+func took(begun time.Time) string {
+	return fmt.Sprintf(", in %s", time.Since(begun).Round(10*time.Microsecond))
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"quantix/internal/config"
 	"quantix/internal/payments"
@@ -51,4 +52,12 @@ func openStripe(c config.Config, logger *slog.Logger) (*gateway, error) {
 		notifiers: map[string]payments.Notifier{string(config.Stripe): g},
 		close:     g.Close,
 	}, nil
+}
+
+// stripeMode tells whether a key moves real money.
+func stripeMode(key string) string {
+	if strings.Contains(key, "_live_") {
+		return "live"
+	}
+	return "test"
 }

@@ -46,7 +46,7 @@ type workers struct {
 
 // workers puts the loops together. Any number of processes may run them all.
 func (a *app) workers() *workers {
-	settings := jobs.Settings{Observer: a.metrics, Logger: a.logger, Grace: a.config.ShutdownTimeout / 2}
+	settings := jobs.Settings{Observer: a.metrics, Noted: a.monitor.Note, Logger: a.logger, Grace: a.config.ShutdownTimeout / 2}
 	upkeep := services.NewUpkeep(a.store, a.office)
 	var marks jobs.MarkStore = a.store
 	if a.config.Queue() == config.InProcess {
@@ -66,6 +66,7 @@ func (a *app) workers() *workers {
 			&jobs.Reclaimer{Settings: settings, Queue: a.queue, Payments: a.payments, Letters: a.store},
 			&jobs.Retrier{Settings: settings, Payments: a.payments},
 			&jobs.Refunder{Settings: settings, Payments: a.payments},
+			&jobs.Strays{Settings: settings, Payments: a.payments},
 			&jobs.Sweeper{Settings: settings, Upkeep: upkeep},
 			&jobs.Canceller{Settings: settings, Upkeep: upkeep},
 			auditor,

@@ -5,7 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"strings"
 	"syscall"
+
+	"quantix/internal/config"
 )
 
 // listen opens an address of this machine. The error names the setting to change: HOST, or that of the port.
@@ -30,4 +34,17 @@ func listenAdvice(err error, port string) string {
 		return "set " + port + " to one above 1023, which this user may listen on"
 	}
 	return "check HOST and " + port
+}
+
+// allowedHosts are the names that a server may be asked by: this machine's, the one it listens on, and ALLOWED_HOSTS.
+func allowedHosts(c config.Config) []string {
+	allowed := append([]string{}, c.AllowedHosts...)
+	if c.Host != "" {
+		allowed = append(allowed, c.Host)
+	}
+	if name, err := os.Hostname(); err == nil && name != "" {
+		first, _, _ := strings.Cut(name, ".")
+		allowed = append(allowed, name, first, first+".local")
+	}
+	return allowed
 }

@@ -12,6 +12,7 @@ import (
 
 	"quantix/internal/config"
 	"quantix/internal/handlers"
+	"quantix/internal/payments"
 )
 
 // Bounds on what comes from outside, before any handler sees it.
@@ -26,12 +27,6 @@ const (
 // gcPercent has the garbage collected half as often as Go would: the heap that lives is small, and collecting it costs
 // a sixth of the processor under load (docs/performance.md). GOGC goes before it.
 const gcPercent = 200
-
-// How long /readyz waits for what it asks.
-const (
-	databasePatience = 2 * time.Second
-	queuePatience    = 500 * time.Millisecond
-)
 
 // runServe answers the API and, unless --api is given, runs the workers.
 func runServe(ctx context.Context, p Program, args []string) error {
@@ -51,7 +46,7 @@ func runServe(ctx context.Context, p Program, args []string) error {
 	if err := c.Validate(name); err != nil {
 		return err
 	}
-	a, err := openServer(ctx, p, c)
+	a, err := openServer(ctx, p, c, role{sells: true, works: !*apiOnly})
 	if err != nil {
 		return err
 	}
@@ -74,12 +69,13 @@ func runWorker(ctx context.Context, p Program, args []string) error {
 	if err := c.Validate("worker"); err != nil {
 		return err
 	}
-	a, err := openServer(ctx, p, c)
+	a, err := openServer(ctx, p, c, role{works: true})
 	if err != nil {
 		return err
 	}
 	loops := a.workers()
 	loops.start()
+	a.watch()
 	closeHealth := a.openHealth(ctx)
 	a.logger.Info("quantix works", "version", version, "store", c.Store(), "queue", c.Queue())
 	<-ctx.Done()
@@ -87,8 +83,11 @@ func runWorker(ctx context.Context, p Program, args []string) error {
 	return a.stopped(errors.Join(loops.end(), closeHealth(), a.close()))
 }
 
+// role is what a process does.
+type role struct{ sells, works bool }
+
 // openServer opens the program with its queue.
-func openServer(ctx context.Context, p Program, c config.Config) (*app, error) {
+func openServer(ctx context.Context, p Program, c config.Config, does role) (*app, error) {
 	if _, chosen := p.LookupEnv("GOGC"); !chosen {
 		debug.SetGCPercent(gcPercent)
 	}
@@ -98,11 +97,15 @@ func openServer(ctx context.Context, p Program, c config.Config) (*app, error) {
 	}
 	installation, err := a.store.Installation(ctx)
 	if err == nil {
+		if shared, is := a.gateway.port.(payments.Shared); is {
+			shared.BelongTo(installation)
+		}
 		a.queue, err = openQueue(c, installation)
 	}
 	if err != nil {
 		return nil, errors.Join(err, a.close())
 	}
+	a.monitor.Start(a.monitorOptions(does))
 	a.gauges()
 	return a, nil
 }
@@ -123,6 +126,7 @@ func (a *app) serve(ctx context.Context, listener net.Listener, loops *workers) 
 	if loops != nil {
 		loops.start()
 	}
+	a.watch()
 	a.logger.Info("quantix is ready", "address", "http://"+readable(listener.Addr()), "version", version,
 		"store", a.config.Store(), "queue", a.config.Queue(), "docs", "http://"+readable(listener.Addr())+"/docs")
 	select {
@@ -175,61 +179,13 @@ func (a *app) handler() (http.Handler, error) {
 		Events: a.events, Users: a.users, Bookings: a.bookings, Letters: a.letters, Callbacks: a.callbacks,
 		Currency: a.currency, Logger: a.logger, Ready: a.ready, Metrics: a.metrics.Handler(), Observer: a.metrics,
 		Version: version, TrustedProxies: a.config.TrustedProxies,
+		AllowedHosts: allowedHosts(a.config),
 	})
 }
 
-// ready tells whether this server can do its work: the database answers, with a schema that is new enough. A queue that
-// does not answer degrades it only: bookings go on, and their payments follow. Both are asked at once, and neither for
-// longer than those who ask us wait (three seconds, in the container).
-func (a *app) ready(ctx context.Context) handlers.Readiness {
-	line := make(chan handlers.Check, 1)
-	go func() { line <- a.checkQueue(ctx) }()
-	database := a.checkDatabase(ctx)
-	return handlers.Readiness{Ready: database.Status == "ok", Checks: []handlers.Check{database, <-line}}
-}
-
-func (a *app) checkDatabase(ctx context.Context) handlers.Check {
-	check := handlers.Check{Name: "database", Status: "ok"}
-	err := within(ctx, databasePatience, func(ctx context.Context) error { return checkSchema(ctx, a.config, a.store) })
-	if err != nil {
-		check.Status, check.Detail = "down", "the database does not answer, or its schema is too old"
-		a.logger.Warn("not ready", "error", err)
-	}
-	return check
-}
-
-func (a *app) checkQueue(ctx context.Context) handlers.Check {
-	check := handlers.Check{Name: "queue", Status: "ok"}
-	if err := within(ctx, queuePatience, a.queue.Ping); err != nil {
-		check.Status, check.Detail = "degraded", "payments wait until the queue answers"
-		a.logger.Warn("the queue does not answer", "error", err)
-	}
-	return check
-}
-
-// within asks with a bound, and does not wait for one who pays no heed to it.
-func within(ctx context.Context, patience time.Duration, ask func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	answer := make(chan error, 1)
-	go func() {
-		defer cancel()
-		answer <- ask(ctx)
-	}()
-	select {
-	case err := <-answer:
-		return err
-	case <-ctx.Done():
-	}
-	select {
-	case err := <-answer: // both came at once, for an answer ends the context too
-		return err
-	default:
-		return ctx.Err()
-	}
-}
-
-// gauges shows what waits.
+// gauges shows what waits, and how all does.
 func (a *app) gauges() {
+	a.healthGauges()
 	a.metrics.Gauge("quantix_outbox_rows", "Rows of the outbox that wait to be published.", func(ctx context.Context) (float64, error) {
 		n, err := a.store.OutboxDepth(ctx)
 		return float64(n), err

@@ -25,6 +25,7 @@ func (a *app) openHealth(ctx context.Context) (end func() error) {
 func (a *app) serveHealth(ctx context.Context, address string) (*http.Server, error) {
 	handler, err := handlers.NewHealth(handlers.Deps{
 		Logger: a.logger, Ready: a.ready, Metrics: a.metrics.Handler(), Version: version, TrustedProxies: a.config.TrustedProxies,
+		AllowedHosts: allowedHosts(a.config),
 	})
 	if err != nil {
 		return nil, err

@@ -18,6 +18,7 @@ type Config struct {
 	Host           string   // address to listen on; empty means all
 	Port           int      // TCP port; 0 takes any free one
 	WorkerPort     int      // TCP port of a worker's health and metrics; 0 means none
+	AllowedHosts   []string // names that it may be asked by, beside its own
 	TrustedProxies []string // addresses and networks whose X-Forwarded-For counts
 
 	DatabaseURL   string        // PostgreSQL; empty means the embedded store
@@ -38,6 +39,7 @@ type Config struct {
 	PaymentSimLatency     time.Duration // the simulated gateway's answer time
 	PaymentSimFailureRate float64       // share of its calls that fail, 0 to 1
 	PaymentRetryBase      time.Duration // pause before the second attempt
+	RefundWindow          time.Duration // how long an event may be cancelled after its end
 
 	PaymentGateway      Gateway // who takes the money
 	StripeSecretKey     string  // "sk_…" or "rk_…"; empty unless the gateway is Stripe

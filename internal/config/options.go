@@ -37,6 +37,9 @@ func Options() []Option { return slices.Clone(options) }
 // isDB reports whether an option, once set, says that there is a PostgreSQL.
 func isDB(name string) bool { return strings.HasPrefix(name, "DB_") }
 
+// inPasswords says how to write what ends a password in a URL.
+const inPasswords = "; in a password write %23 for #, %2F for /, %3F for ?, %25 for %, %40 for @"
+
 // options is the only place where a setting is described.
 var options = []Option{
 	{
@@ -61,7 +64,7 @@ var options = []Option{
 		set:     func(c *Config, v string) error { return text(&c.DB.Name, v) },
 	}, {
 		Name: "DATABASE_URL", Help: "PostgreSQL: the whole address; goes before DB_HOST to DB_NAME", Secret: true,
-		Accepts: "a URL such as postgres://user:password@host:5432/name",
+		Accepts: "a URL such as postgres://user:password@host:5432/name" + inPasswords,
 		set:     func(c *Config, v string) error { return postgresURL(&c.DatabaseURL, v) },
 	}, {
 		Name: "DB_MAX_CONNS", Default: "20", Help: "PostgreSQL: connections that one process opens at most",
@@ -73,7 +76,7 @@ var options = []Option{
 		set:     func(c *Config, v string) error { return duration(&c.DBLockTimeout, v, ms, minute) },
 	}, {
 		Name: "REDIS_URL", Help: "Redis for the payment queue, such as localhost:6379; without it the queue is embedded", Secret: true,
-		Accepts: "host:port, or a URL such as redis://:password@host:6379/0 (rediss:// for TLS)",
+		Accepts: "host:port, or a URL such as redis://:password@host:6379/0 (rediss:// for TLS)" + inPasswords,
 		set:     func(c *Config, v string) error { return redisURL(&c.RedisURL, v) },
 	}, {
 		Name: "PORT", Default: "8080", Help: "port of the API",
@@ -87,6 +90,10 @@ var options = []Option{
 		Name: "HOST", Help: "address to listen on; without it, all of this machine's",
 		Accepts: "a host name or an address, without a port",
 		set:     func(c *Config, v string) error { return host(&c.Host, v) },
+	}, {
+		Name: "ALLOWED_HOSTS", Help: "names that this server is asked by, beside localhost, addresses and this machine's own name",
+		Accepts: "names separated by commas, such as tickets.example.com,*.example.org; * for any",
+		set:     func(c *Config, v string) error { return hostNames(&c.AllowedHosts, v) },
 	}, {
 		Name: "TRUSTED_PROXIES", Help: "proxies whose X-Forwarded-For is believed; without it, none",
 		Accepts: "addresses and networks, separated by commas, such as 10.0.0.0/8,127.0.0.1",
@@ -103,6 +110,10 @@ var options = []Option{
 		Name: "PAYMENT_RETRY_BASE", Default: "1s", Help: "pause before a payment's second attempt; each further one doubles it",
 		Accepts: "a duration of 1ms to 1h, such as 1s",
 		set:     func(c *Config, v string) error { return duration(&c.PaymentRetryBase, v, ms, hour) },
+	}, {
+		Name: "REFUND_WINDOW", Default: "336h", Help: "how long after its end an event may still be cancelled and its tickets be refunded",
+		Accepts: "a duration of 1s to 8760h, such as 336h for 14 days",
+		set:     func(c *Config, v string) error { return duration(&c.RefundWindow, v, second, 8760*hour) },
 	}, {
 		Name: "PAYMENT_GATEWAY", Default: "simulator", Help: "who takes the money; the simulator takes none",
 		Accepts: "simulator or stripe",

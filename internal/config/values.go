@@ -200,9 +200,28 @@ func networks(to *[]string, v string) error {
 	return nil
 }
 
+// hostNames takes a list of names, in small letters; "*." in front of one stands for all below it, "*" for all.
+func hostNames(to *[]string, v string) error {
+	var list []string
+	for item := range strings.SplitSeq(v, ",") {
+		item = strings.ToLower(strings.TrimSpace(item))
+		bare := strings.TrimPrefix(item, "*.")
+		var name string
+		if item != "*" && (bare == "" || strings.Contains(bare, "*") || host(&name, bare) != nil) {
+			return errWrong
+		}
+		list = append(list, item)
+	}
+	*to = list
+	return nil
+}
+
 // postgresURL takes the URL of a PostgreSQL database.
 func postgresURL(to *string, v string) error {
 	u, err := url.Parse(v)
+	if err == nil && misread(u, v) {
+		err = errWrong
+	}
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Opaque != "" {
 		return errWrong
 	}
@@ -217,6 +236,9 @@ func redisURL(to *string, v string) error {
 		v = "redis://" + v
 	}
 	u, err := url.Parse(v)
+	if err == nil && misread(u, v) {
+		err = errWrong
+	}
 	if err != nil || u.Scheme != "redis" && u.Scheme != "rediss" {
 		return errWrong
 	}
@@ -234,6 +256,20 @@ func redisURL(to *string, v string) error {
 	u.Host = net.JoinHostPort(name, port)
 	*to = u.String()
 	return nil
+}
+
+// misread tells whether a URL was cut where a password goes on: at a # / or ? that was not written as %23, %2F or %3F. Part
+// of the password would else be taken for a port or a path, and shown. An @ in a password is read rightly: the last one before
+// the path ends it.
+func misread(u *url.URL, v string) bool {
+	if strings.Contains(v, "#") {
+		return true
+	}
+	if strings.ContainsRune(u.EscapedPath(), '@') || strings.Count(u.EscapedPath(), "/") > 1 {
+		return true
+	}
+	before, _, cut := strings.Cut(u.RawQuery, "@")
+	return cut && u.User == nil && !strings.Contains(before, "=")
 }
 
 // redisPath takes nothing, or the number of a database.

@@ -16,11 +16,11 @@ type Loss struct {
 }
 
 // precious are the tables whose rows nobody but their users can make again. All others follow from them, or move elsewhere.
-var precious = []string{"events", "users", "bookings"}
+var precious = []string{"events", "users", "bookings", "strays"}
 
 var dropTable = regexp.MustCompile(`(?m)^DROP TABLE (\w+);`)
 
-// Losses tells which events, users and bookings Down would destroy; nothing when all that it drops is empty.
+// Losses tells which events, users, bookings and strays Down would destroy; nothing when all that it drops is empty.
 func (m *Migrator) Losses(ctx context.Context, steps int) ([]Loss, error) {
 	back, err := m.newest(steps)
 	if err != nil {

@@ -42,6 +42,8 @@ type Migrator struct {
 	driver database.Driver
 	engine *migrate.Migrate
 	logger *slog.Logger
+	// interrupt has a wait for others give up when the context ends, until it is told to stop; nil: nothing waits.
+	interrupt func(ctx context.Context) (end func())
 }
 
 // NewMigrator makes a migrator of a folder of numbered files and golang-migrate's driver for the database db, whose name
@@ -65,8 +67,11 @@ func (m *Migrator) Close() error {
 }
 
 // Up applies what is pending. A schema newer than this binary is left as it is. Several processes may call it at
-// once: one does the work, the others wait. A migration that has begun is finished even when ctx ends.
+// once: one does the work, the others wait. When ctx ends, a wait ends as well, and a migration that is at work is finished.
 func (m *Migrator) Up(ctx context.Context) error {
+	if m.interrupt != nil {
+		defer m.interrupt(ctx)()
+	}
 	required, err := RequiredVersion(m.files)
 	if err != nil {
 		return err
@@ -74,7 +79,7 @@ func (m *Migrator) Up(ctx context.Context) error {
 	version, dirty, err := m.settledVersion()
 	switch {
 	case err != nil:
-		return err
+		return orEnded(ctx, err)
 	case dirty:
 		return dirtyError(version)
 	case version == required:
@@ -84,6 +89,9 @@ func (m *Migrator) Up(ctx context.Context) error {
 		return nil
 	}
 	if err := m.run(ctx, m.engine.Up); err != nil {
+		if ctx.Err() != nil {
+			err = errors.Join(orEnded(ctx, err), m.undirty())
+		}
 		return fmt.Errorf("migrate the schema up from version %d to %d: %w", version, required, err)
 	}
 	m.logger.Info("migrations applied", "from", version, "to", required)
@@ -111,6 +119,33 @@ func (m *Migrator) Down(ctx context.Context, steps int) error {
 		}
 	}
 	return nil
+}
+
+// orEnded says that a wait was given up, where that is so.
+func orEnded(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	return fmt.Errorf("stopped while it waited for others (%w)", context.Cause(ctx))
+}
+
+// undirty takes back the mark of a migration whose wait was given up: it was rolled back as a whole.
+func (m *Migrator) undirty() error {
+	version, dirty, err := m.version()
+	if err != nil || !dirty {
+		return err
+	}
+	list, err := listMigrations(m.files)
+	if err != nil {
+		return err
+	}
+	before := database.NilVersion
+	for _, one := range list {
+		if one.Version < version {
+			before = int(one.Version)
+		}
+	}
+	return m.engine.Force(before)
 }
 
 // stepDown takes one migration back. A failing file is rolled back as a whole, so the version it came from is in force;

@@ -55,14 +55,18 @@ func OpenPostgres(ctx context.Context, o PostgresOptions) (*pgxpool.Pool, error)
 		pool.Close()
 		return nil, fmt.Errorf("ask PostgreSQL for its settings: %w", err)
 	}
+	if o.Logger != nil {
+		if err := checkTexts(ctx, pool); err != nil {
+			o.Logger.Warn("search tells capitals from small letters beyond ASCII; see docs/operations.md", "reason", err)
+		}
+	}
 	return pool, nil
 }
 
 func poolConfig(o PostgresOptions) (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(o.URL)
 	if err != nil {
-		// The cause repeats the URL, with its password hidden.
-		return nil, fmt.Errorf("read the database's URL: %w", err)
+		return nil, wrongURL(err)
 	}
 	config.MaxConns = int32(or(o.MaxConns, 16))
 	config.MaxConnLifetimeJitter = config.MaxConnLifetime / 10

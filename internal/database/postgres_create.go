@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -32,22 +33,35 @@ func ensurePostgres(ctx context.Context, config *pgx.ConnConfig, create bool) er
 	}
 	if err := createPostgres(ctx, config); err != nil {
 		return fmt.Errorf("the database %q does not exist, and creating it as %s did not work (%w); create it with: "+
-			"createdb --host=%s --port=%d --owner=%s %s", config.Database, config.User, rootCause(err),
+			"createdb --host=%s --port=%d --owner=%s --encoding=UTF8 --template=template0 %s", config.Database, config.User, rootCause(err),
 			config.Host, config.Port, config.User, config.Database)
 	}
 	return nil
+}
+
+// newDatabases are the forms of a new database, the best first: in UTF-8 whatever the server's own is, with a locale that
+// knows the letters of all languages, where the server has one. Its order stays that of bytes.
+var newDatabases = []string{
+	" TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'",
+	" TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' LOCALE_PROVIDER icu ICU_LOCALE 'und'",
+	" TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'",
 }
 
 // createPostgres creates the database from the maintenance database, which every installation has.
 func createPostgres(ctx context.Context, config *pgx.ConnConfig) error {
 	maintenance := config.Copy()
 	maintenance.Database = "postgres"
-	delete(maintenance.RuntimeParams, "statement_timeout") // copying the template may take its time
+	delete(maintenance.RuntimeParams, "statement_timeout") // copying the template may take its time,
+	delete(maintenance.RuntimeParams, "lock_timeout")      // and another replica may be at it
 	conn, err := pgx.ConnectConfig(ctx, maintenance)
 	if err != nil {
 		return err
 	}
-	_, err = conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{config.Database}.Sanitize())
+	for _, form := range newDatabases {
+		if _, err = conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{config.Database}.Sanitize()+form); !hasClass(err, "22", "42") || hasState(err, duplicateDatabase) {
+			break // what this server does not know, it may know in another form
+		}
+	}
 	if hasState(err, duplicateDatabase) || hasState(err, uniqueViolation) {
 		err = nil // another replica was faster
 	}
@@ -77,4 +91,10 @@ func rootCause(err error) error {
 func hasState(err error, state string) bool {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && pgErr.Code == state
+}
+
+// hasClass tells whether an error is of one of some classes of SQLSTATE.
+func hasClass(err error, classes ...string) bool {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && len(pgErr.Code) == 5 && slices.Contains(classes, pgErr.Code[:2])
 }

@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,19 +20,24 @@ import (
 func OpenPostgresMigrator(ctx context.Context, url string, create bool, logger *slog.Logger) (*Migrator, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
-		return nil, fmt.Errorf("read the database's URL: %w", err)
+		return nil, wrongURL(err)
 	}
 	config.ConnectTimeout = or(config.ConnectTimeout, 5*time.Second)
-	config.RuntimeParams["application_name"] = "quantix migrate"
+	config.RuntimeParams["application_name"] = "quantix migrate " + rand.Text() // which session is ours, see interrupt
 	if err := ensurePostgres(ctx, config, create); err != nil {
 		return nil, err
 	}
+	defer interrupt(ctx, config)()
 	db := stdlib.OpenDB(*config)
 	driver, err := pgxmigrate.WithInstance(db, &pgxmigrate.Config{})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("prepare to migrate PostgreSQL: %w", err), db.Close())
+		return nil, errors.Join(fmt.Errorf("prepare to migrate PostgreSQL: %w", orEnded(ctx, err)), db.Close())
 	}
-	return NewMigrator("PostgreSQL", migrations.Postgres, db, driver, logger)
+	m, err := NewMigrator("PostgreSQL", migrations.Postgres, db, driver, logger)
+	if err == nil {
+		m.interrupt = func(ctx context.Context) (end func()) { return interrupt(ctx, config) }
+	}
+	return m, err
 }
 
 // MigratePostgres applies what is pending; safe with several replicas at once.

@@ -59,6 +59,16 @@ func required(t *testing.T) uint {
 	return version
 }
 
+// applied is how many migrations there are: a number may be missing while it is another branch's.
+func applied(t *testing.T, m *database.Migrator) int {
+	t.Helper()
+	schema, err := m.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(schema.Migrations)
+}
+
 func checkVersion(t *testing.T, m *database.Migrator, want uint) {
 	t.Helper()
 	schema, err := m.Status(t.Context())
@@ -83,7 +93,7 @@ func TestMigrateUpAndDown(t *testing.T) {
 		}
 		checkVersion(t, m, required(t))
 	}
-	if err := m.Down(t.Context(), int(required(t))); err != nil {
+	if err := m.Down(t.Context(), applied(t, m)); err != nil {
 		t.Fatal(err)
 	}
 	checkVersion(t, m, 0)
@@ -132,7 +142,7 @@ func TestFailedDownLeavesTheVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	exec(t, url, "CREATE VIEW in_the_way AS SELECT id FROM bookings")
-	if err := m.Down(t.Context(), int(required(t))); err == nil {
+	if err := m.Down(t.Context(), applied(t, m)); err == nil {
 		t.Error("a table that a view needs was dropped")
 	}
 	if schema, err := m.Status(t.Context()); err != nil || schema.Dirty || schema.Version == 0 {
@@ -310,7 +320,7 @@ func TestCountersMoveWithTheirMigration(t *testing.T) {
 	t.Parallel()
 	url := testkit.Database(t, nil)
 	m := migrator(t, url)
-	if err := errors.Join(m.Up(t.Context()), m.Down(t.Context(), int(required(t))-1)); err != nil {
+	if err := errors.Join(m.Up(t.Context()), m.Down(t.Context(), applied(t, m)-1)); err != nil {
 		t.Fatal(err)
 	}
 	exec(t, url, `INSERT INTO events (id, name, date_time, total_tickets, ticket_price, currency, available, held, sold, pending_count,
@@ -324,7 +334,7 @@ func TestCountersMoveWithTheirMigration(t *testing.T) {
 	}
 	exec(t, url, mustHold+`events e JOIN event_stock s ON s.event_id = e.id AND s.total_tickets = e.total_tickets WHERE s.`+
 		strings.ReplaceAll(counters, "AND ", "AND s."))
-	if err := m.Down(t.Context(), int(required(t))-1); err != nil {
+	if err := m.Down(t.Context(), applied(t, m)-1); err != nil {
 		t.Fatal(err)
 	}
 	exec(t, url, mustHold+`events WHERE `+counters)

@@ -44,7 +44,7 @@ func OpenSQLite(o SQLiteOptions) (*SQLite, error) {
 	if o.ReadOnly {
 		return db, db.checkPresent()
 	}
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+	if err := makeDir(o.Dir); err != nil {
 		return nil, fmt.Errorf("the data directory %s cannot be made (%w); set DATA_DIR to a directory that this user may write to", o.Dir, reason(err))
 	}
 	lock, err := lockFile(filepath.Join(o.Dir, sqliteLockFile))
@@ -54,6 +54,9 @@ func OpenSQLite(o SQLiteOptions) (*SQLite, error) {
 	db.lock = lock
 	if err := db.prepareFile(); err != nil {
 		return nil, errors.Join(err, unlockFile(lock))
+	}
+	if err := syncDir(o.Dir); err != nil {
+		return nil, errors.Join(fmt.Errorf("flush the data directory %s: %w", o.Dir, reason(err)), unlockFile(lock))
 	}
 	return db, nil
 }
@@ -117,7 +120,21 @@ func CheckWritable(dir string) error {
 	if err != nil {
 		return fmt.Errorf("the data directory %s cannot be written (%w); set DATA_DIR to a directory that this user may write to", dir, reason(err))
 	}
-	return os.Remove(trial)
+	defer func() { _ = os.RemoveAll(trial) }()
+	if err := writeTrial(filepath.Join(trial, "room")); err != nil {
+		return fmt.Errorf("the data directory %s takes no files (%w); make room on its disk", dir, reason(err))
+	}
+	return nil
+}
+
+// writeTrial writes a small file to the disk.
+func writeTrial(path string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(make([]byte, 64<<10))
+	return errors.Join(err, file.Sync(), file.Close())
 }
 
 // nearest is a directory, or the first above it that is there.

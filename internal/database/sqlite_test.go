@@ -132,13 +132,17 @@ func TestMigratingSQLite(t *testing.T) {
 		}
 	}
 	standsAt(0)
+	migrated, err := m.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, step := range []struct {
 		do   func() error
 		want uint
 	}{
 		{func() error { return m.Up(t.Context()) }, newest},
 		{func() error { return m.Up(t.Context()) }, newest},
-		{func() error { return m.Down(t.Context(), int(newest)) }, 0},
+		{func() error { return m.Down(t.Context(), len(migrated.Migrations)) }, 0},
 		{func() error { return m.Up(t.Context()) }, newest},
 	} {
 		if err := step.do(); err != nil {

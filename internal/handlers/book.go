@@ -153,6 +153,9 @@ func (x *exchange) read(r *http.Request) (services.BookingRequest, error) {
 	if r.URL.RawQuery != "" {
 		err = models.AlsoInvalid(refuseQuery(r), err)
 	}
+	if refused := refuseHeaders(r.Header, keepsKey); refused != nil {
+		return none, refused
+	}
 	key, wrongKey := idempotencyKey(r.Header)
 	return services.BookingRequest{
 		User: b.UserID, Event: b.EventID, Quantity: b.Quantity, Method: b.PaymentMethod, Key: key,

@@ -81,7 +81,7 @@ func (h *bookings) register(a *api) {
 	}, h.cancel)
 	register(a, operation{
 		id: "list-user-bookings", method: http.MethodGet, path: bookingsPath + "/user/{user_id}", tag: "bookings",
-		summary: "List a user's bookings", detail: "Newest first.",
+		summary: "List a user's bookings", detail: "Newest first; of an erased user, too.",
 		errors: []*models.Error{models.ErrUserNotFound, models.ErrInvalidCursor},
 	}, h.ofUser)
 	register(a, operation{

@@ -83,10 +83,18 @@ func (l link) add(byID map[string]*huma.Operation) {
 	}
 }
 
+// What texts may not have: control characters but tab and line breaks, and in names those that turn the order in which
+// others are shown. The latter stand as themselves, for every dialect writes them otherwise.
+const (
+	controls = `\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F`
+	turning  = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+)
+
 // Patterns that every dialect of regular expressions reads in the same way. isPrintable and parseIfMatch decide.
 const (
-	printable     = `^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F]*$`
-	printableSome = `^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F]*[^\x00-\x20\x7F][^\x00-\x08\x0B\x0C\x0E-\x1F\x7F]*$`
+	printable     = `^[^` + controls + `]*$`
+	printableSome = `^[^` + controls + turning + `]*[^\x00-\x20\x7F-\x9F` + turning + `][^` + controls + turning + `]*$`
+	timeZones     = `^[A-Za-z0-9/_+-]*$`
 	entityTags    = `^[ \t]*\*[ \t]*$|^[ \t,]*(W/)?"[^\x00-\x20"\x7F]*"([ \t]*,[ \t,]*(W/)?"[^\x00-\x20"\x7F]*")*[ \t,]*$`
 )
 
@@ -100,6 +108,8 @@ var textBounds = []struct {
 	{"EventUpdate", printable, []string{"description"}},
 	{"UserCreate", printableSome, []string{"name"}},
 	{"UserUpdate", printableSome, []string{"name"}},
+	{"EventCreate", timeZones, []string{"time_zone"}},
+	{"EventUpdate", timeZones, []string{"time_zone"}},
 }
 
 var parameterPatterns = map[string]string{

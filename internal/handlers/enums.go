@@ -101,7 +101,7 @@ func (reasonOrNothing) Schema(r huma.Registry) *huma.Schema { return reasons(r) 
 
 // Schema refers to the kinds.
 func (letterKind) Schema(r huma.Registry) *huma.Schema {
-	return openEnumOf(r, "DeadLetterKind", "What was given up; message: something in the queue that cannot be read.", models.LetterKinds)
+	return openEnumOf(r, "DeadLetterKind", "What was given up; message: something in the queue that cannot be read; stray: money that the gateway has taken for a booking that is not in this database.", models.LetterKinds)
 }
 
 // Schema refers to the statuses of charges, refunds and payments as a whole, which are one vocabulary.

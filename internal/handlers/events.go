@@ -24,21 +24,26 @@ type EventBody struct {
 	Name             string          `json:"name" example:"Concert 2024"`
 	Description      string          `json:"description"`
 	DateTime         time.Time       `json:"date_time" doc:"When the event begins." example:"2035-12-31T20:00:00Z"`
+	TimeZone         *string         `json:"time_zone" doc:"IANA name of the place's time zone, for those who show date_time; null: not told." example:"Europe/Berlin"`
 	SalesEnd         *time.Time      `json:"sales_end" doc:"When the sale ends; null: when the event begins."`
 	TotalTickets     int64           `json:"total_tickets" example:"1000"`
 	TicketPrice      amount          `json:"ticket_price"`
 	Currency         models.Currency `json:"currency"`
-	AvailableTickets int64           `json:"available_tickets" doc:"How many are not taken: a hint, for others are booking too. Nothing can be booked once the event is cancelled or its sale has ended."`
+	AvailableTickets int64           `json:"available_tickets" doc:"How many are not taken: a hint, for others are booking too. 0 once the event is cancelled. Nothing can be booked when its sale has ended either."`
 	CancelledAt      *time.Time      `json:"cancelled_at" doc:"When the organiser cancelled the event; null: it takes place."`
 	CreatedAt        time.Time       `json:"created_at"`
 	UpdatedAt        time.Time       `json:"updated_at" doc:"When the organiser last changed it; bookings do not count."`
 }
 
 func toEvent(e models.Event) EventBody {
+	offered := e.Stock.Available
+	if !e.CancelledAt.IsZero() {
+		offered = 0
+	}
 	return EventBody{
 		ID: e.ID, Name: e.Name, Description: e.Description, DateTime: e.DateTime.UTC(), SalesEnd: moment(e.SalesEnd),
 		TotalTickets: e.Stock.Total, TicketPrice: amount{e.TicketPrice}, Currency: e.TicketPrice.Currency,
-		AvailableTickets: e.Stock.Available, CancelledAt: moment(e.CancelledAt),
+		AvailableTickets: offered, TimeZone: textOrNull(e.TimeZone), CancelledAt: moment(e.CancelledAt),
 		CreatedAt: e.CreatedAt.UTC(), UpdatedAt: e.UpdatedAt.UTC(),
 	}
 }
@@ -48,6 +53,7 @@ type eventCreate struct {
 	Name         string          `json:"name" minLength:"1" maxLength:"255" example:"Concert 2024"`
 	Description  string          `json:"description,omitempty" maxLength:"10000"`
 	DateTime     instant         `json:"date_time" doc:"When the event begins, with its offset from UTC. May be in the past: history can be imported." example:"2035-12-31T20:00:00Z"`
+	TimeZone     string          `json:"time_zone,omitempty" nullable:"true" maxLength:"64" doc:"IANA name of the place's time zone, kept and shown; null, empty or absent: not told." example:"Europe/Berlin"`
 	SalesEnd     *instant        `json:"sales_end,omitempty" nullable:"true" doc:"When the sale ends; null or absent: when the event begins. May be later."`
 	TotalTickets int64           `json:"total_tickets" minimum:"1" maximum:"2147483647" example:"1000"`
 	TicketPrice  price           `json:"ticket_price"`
@@ -58,6 +64,7 @@ func (b *eventCreate) read(f *form) {
 	b.Name, _ = f.text("name", required)
 	b.Description, _ = f.text("description", optional)
 	b.DateTime, _ = f.instant("date_time", required)
+	b.TimeZone, _ = f.textOrNull("time_zone")
 	if end, present := f.clearable("sales_end"); present {
 		b.SalesEnd = &end
 	}
@@ -84,6 +91,7 @@ func (b *eventCreate) judge() error {
 func (b *eventCreate) draft(fallback models.Currency) (models.EventDraft, error) {
 	d := models.EventDraft{
 		Name: b.Name, Description: b.Description, DateTime: b.DateTime.Time, TotalTickets: b.TotalTickets,
+		TimeZone: b.TimeZone,
 	}
 	if b.SalesEnd != nil {
 		d.SalesEnd = b.SalesEnd.Time
@@ -120,6 +128,7 @@ type eventUpdate struct {
 	Name         *string          `json:"name,omitempty" minLength:"1" maxLength:"255"`
 	Description  *string          `json:"description,omitempty" maxLength:"10000"`
 	DateTime     *instant         `json:"date_time,omitempty"`
+	TimeZone     *string          `json:"time_zone,omitempty" nullable:"true" maxLength:"64" doc:"null or empty: not told any more."`
 	SalesEnd     *instant         `json:"sales_end,omitempty" nullable:"true" doc:"null: the sale ends when the event begins. A client that cannot send null names it in clear."`
 	TotalTickets *int64           `json:"total_tickets,omitempty" minimum:"1" maximum:"2147483647" doc:"At least the tickets taken."`
 	TicketPrice  *price           `json:"ticket_price,omitempty" doc:"Of bookings from now on; those made keep theirs."`
@@ -138,6 +147,7 @@ func (b *eventUpdate) read(f *form) {
 	b.Name = sent(f.text("name", optional))
 	b.Description = sent(f.text("description", optional))
 	b.DateTime = sent(f.instant("date_time", optional))
+	b.TimeZone = sent(f.textOrNull("time_zone"))
 	b.SalesEnd = sent(f.clearable("sales_end"))
 	if b.Clear = names(f, "clear", clearables); slices.Contains(b.Clear, clearSalesEnd) {
 		if b.SalesEnd != nil && !b.SalesEnd.IsZero() {
@@ -157,6 +167,7 @@ func (b *eventUpdate) patch() models.EventPatch {
 	return models.EventPatch{
 		Name: b.Name, Description: b.Description, DateTime: b.DateTime.pointer(), SalesEnd: b.SalesEnd.pointer(),
 		TotalTickets: b.TotalTickets, Price: (*string)(b.TicketPrice), Currency: b.Currency,
+		TimeZone: b.TimeZone,
 	}
 }
 
@@ -167,9 +178,10 @@ type (
 	}
 	eventsInput struct {
 		Paging
-		From  instant `query:"from" doc:"Events that begin then or later." example:"2035-12-01T00:00:00Z"`
-		To    instant `query:"to" doc:"Events that begin before then."`
-		Query string  `query:"q" minLength:"1" maxLength:"255" doc:"Part of the name or the description, in any case. At most 450 bytes of UTF-8."`
+		From  instant          `query:"from" doc:"Events that begin then or later." example:"2035-12-01T00:00:00Z"`
+		To    instant          `query:"to" doc:"Events that begin before then."`
+		State models.SaleState `query:"state" enum:"on_sale,closed,cancelled" doc:"Only events whose sale stands so: on_sale, closed (it has ended, and they are not cancelled) or cancelled. Sold out does not count."`
+		Query string           `query:"q" minLength:"1" maxLength:"255" doc:"Part of the name or the description, in any case. At most 450 bytes of UTF-8."`
 	}
 	eventCreateInput struct {
 		Body body[eventCreate, *eventCreate]
@@ -216,17 +228,17 @@ func (h *events) register(a *api) {
 	register(a, operation{
 		id: "update-event", method: http.MethodPut, path: eventsPath + "/{id}", tag: "events", summary: "Change an event",
 		detail: "Fields left out keep their value; null takes sales_end away, and so does naming it in clear, for clients that cannot send null.",
-		errors: []*models.Error{notFound, stale, models.ErrCapacityBelowTaken, models.ErrCurrencyFixed}, desk: true,
+		errors: []*models.Error{notFound, stale, models.ErrCapacityBelowTaken, models.ErrCurrencyFixed, models.ErrDateInPast}, desk: true,
 	}, h.update)
 	register(a, operation{
 		id: "delete-event", method: http.MethodDelete, path: eventsPath + "/{id}", tag: "events", summary: "Delete an event",
-		detail: "Only an event without live bookings: PENDING, or CONFIRMED while the event is not over.",
+		detail: "Only an event without live bookings (PENDING, or CONFIRMED while the event is not over) and without paid ones that may still have to be refunded. Its statistics and its audit stay readable.",
 		status: http.StatusNoContent,
-		errors: []*models.Error{notFound, stale, models.ErrEventHasBookings}, desk: true,
+		errors: []*models.Error{notFound, stale, models.ErrEventHasBookings, models.ErrEventRefundable}, desk: true,
 	}, h.delete)
 	register(a, operation{
 		id: "cancel-event", method: http.MethodPost, path: eventsPath + "/{id}/cancel", tag: "events", summary: "Cancel an event",
-		detail: "Stops the sale for good. Its bookings are cancelled, and what was paid is refunded, in the background; ask again to see how many are left.",
+		detail: "Stops the sale for good. Its bookings are cancelled, and what was paid is refunded, in the background; ask again to see how many are left. An event that is over can be cancelled for as long as the server's refund window (14 days unless set otherwise).",
 		status: http.StatusAccepted,
 		errors: []*models.Error{notFound, models.ErrEventOver}, desk: true,
 	}, h.cancel)
@@ -244,11 +256,12 @@ func (h *events) list(ctx context.Context, in *eventsInput) (*listOutput[EventBo
 	l.setFilter("from", timeParam(in.From.Time))
 	l.setFilter("to", timeParam(in.To.Time))
 	l.setFilter("q", in.Query)
+	l.setFilter("state", string(in.State))
 	page, err := in.page(l)
 	if err != nil {
 		return nil, err
 	}
-	filter := models.EventFilter{From: in.From.Time, To: in.To.Time, Query: in.Query}
+	filter := models.EventFilter{From: in.From.Time, To: in.To.Time, Query: in.Query, State: in.State}
 	found, err := h.events.List(ctx, filter, page)
 	if err != nil {
 		return nil, err

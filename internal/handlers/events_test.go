@@ -225,8 +225,10 @@ func TestEvents_with_bookings(t *testing.T) {
 		b.do("GET", at+"/statistics", "").want(http.StatusOK).golden("event_statistics")
 		b.do("GET", at+"/audit", "").want(http.StatusOK).golden("event_audit")
 	})
-	t.Run("moved to the past", func(t *testing.T) {
-		b.do("PUT", at, `{"date_time":"2026-04-01T00:00:00Z"}`).want(http.StatusOK)
+	t.Run("begun", func(t *testing.T) {
+		b.do("PUT", at, `{"date_time":"2026-04-01T00:00:00Z"}`).refused(http.StatusConflict, "date_in_past")
+		b.do("PUT", at, `{"date_time":"2026-05-01T13:00:00Z"}`).want(http.StatusOK)
+		b.clock.Advance(time.Hour)
 		b.do("POST", bookingsPath, b.bookText(event.ID, user.ID, 1)).refused(http.StatusConflict, "event_started")
 		b.do("PUT", at, `{"sales_end":"2026-06-01T00:00:00Z"}`).want(http.StatusOK)
 		b.book(event.ID, user.ID, 1)

@@ -233,6 +233,14 @@ func join[S ~string](values []S) string {
 	return strings.Join(texts, ", ")
 }
 
+// textOrNull reads a text that null takes away; present tells whether anything was sent.
+func (f *form) textOrNull(name string) (text string, present bool) {
+	if raw, sent := f.find(name); sent && isNull(raw) {
+		return "", true
+	}
+	return f.text(name, optional)
+}
+
 // decimal reads an exact decimal: a number as it was written, or a string that holds one.
 func (f *form) decimal(name string, p presence) (string, bool) {
 	raw, ok := f.value(name, p)

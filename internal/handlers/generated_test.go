@@ -50,6 +50,7 @@ var beyondSchema = map[string]string{
 	"body.clear":          "names a field that is sent as well",
 	"body.date_time":      "the calendar: no February 30; and the year 1900 begins in UTC",
 	"body.sales_end":      "as date_time",
+	"body.time_zone":      "the list of time zones is IANA's; the document has its characters",
 	"body.email":          "format: email means as many things as there are readers of it",
 	"body.name":           "spaces beyond ASCII are no name",
 	"query.q":             "450 bytes of UTF-8 are fewer characters beyond ASCII",

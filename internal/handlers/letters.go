@@ -21,7 +21,7 @@ type letterBody struct {
 	Currency  *models.Currency  `json:"currency" nullable:"true"`
 	Attempts  int               `json:"attempts"`
 	LastError string            `json:"last_error"`
-	Payload   *string           `json:"payload" doc:"Of a message: what could not be read."`
+	Payload   *string           `json:"payload" doc:"Of a message: what could not be read. Of a stray: the gateway's own name for the payment."`
 	FailedAt  time.Time         `json:"failed_at"`
 }
 
@@ -32,6 +32,8 @@ func toLetter(l models.DeadLetter) letterBody {
 	}
 	if l.Kind != models.LetterMessage {
 		b.BookingID, b.EventID = &l.Booking, &l.Event
+	}
+	if l.Amount.Currency != "" {
 		b.Amount, b.Currency = &amount{l.Amount}, &l.Amount.Currency
 	}
 	return b
@@ -60,7 +62,7 @@ func (h *letters) register(a *api) {
 	}, h.retry)
 	register(a, operation{
 		id: "discard-dead-letter", method: http.MethodDelete, path: lettersPath + "/{id}", tag: "payments",
-		summary: "Discard a dead letter", detail: "Only where surely no money was taken and none is owed.",
+		summary: "Discard a dead letter", detail: "Only where surely no money was taken and none is owed; a stray, once its money was given back at the gateway.",
 		status: http.StatusNoContent,
 		errors: []*models.Error{notFound, models.ErrLetterUnknown, models.ErrRefundOwed}, desk: true,
 	}, h.discard)

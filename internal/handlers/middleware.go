@@ -161,6 +161,9 @@ func isRequestID(id string) bool {
 // check refuses what no handler needs to see. There is no login yet that a foreign page could ride on, but a server on
 // somebody's own machine is open to every page in their browser: only pages of its own may change anything.
 func (s *server) check(r *http.Request, route string) error {
+	if !s.hosts.allow(r.Host) && !asksForHealth(route) && route != callbackRoute { // a callback is known by its signature
+		return errHost
+	}
 	if s.origins.Check(r) != nil {
 		return errCrossOrigin
 	}
@@ -169,6 +172,9 @@ func (s *server) check(r *http.Request, route string) error {
 	}
 	return checkBody(r)
 }
+
+// asksForHealth tells what whoever runs this server asks for by whatever name it has there, and a page learns nothing from.
+func asksForHealth(route string) bool { return route == "/healthz" || route == "/readyz" }
 
 // checkBody refuses a body that is too large or not JSON before anybody reads it.
 func checkBody(r *http.Request) error {

@@ -235,7 +235,8 @@ func TestLog_has_no_secrets(t *testing.T) {
 	t.Parallel()
 	log := &lines{}
 	b := setup(t, func(d *Deps) { d.Logger = slog.New(slog.NewTextHandler(log, nil)) })
-	b.do("POST", usersPath, `{"name":"John Doe","email":"john@example.com"}`, "Authorization", "Bearer hunter2", keyHeader, "hunter3")
+	b.do("POST", usersPath, `{"name":"John Doe","email":"john@example.com"}`, "Authorization", "Bearer hunter2")
+	b.do("POST", bookingsPath, `{}`, keyHeader, "hunter3")
 	b.do("GET", eventsPath+"?q=hunter4", "", "Cookie", "hunter5")
 	text := log.String()
 	for _, secret := range []string{"John", "example.com", "hunter"} {
@@ -461,11 +462,14 @@ func TestTimeout_of_an_audit(t *testing.T) {
 
 func TestHealth(t *testing.T) {
 	t.Parallel()
-	state := Readiness{Ready: true, Checks: []Check{{Name: "database", Status: "ok"}, {Name: "queue", Status: "degraded", Detail: "Redis does not answer."}}}
+	since := time.Date(2030, 1, 2, 3, 4, 5, 6_000_000, time.UTC)
+	state := Readiness{Ready: true, Checks: []Check{{Name: "database", Status: "ok", Since: since}, {
+		Name: "queue", Status: "degraded", Since: since, Detail: "Redis does not answer.", Remedy: "Start it.",
+	}}}
 	s := newTestServer(t, Deps{Version: "1.2.3", Ready: func(context.Context) Readiness { return state }})
 	send(t, s, "GET", "/healthz", "").want(http.StatusOK).golden("healthz")
 	send(t, s, "GET", "/readyz", "").want(http.StatusOK).golden("readyz")
-	state = Readiness{Checks: []Check{{Name: "database", Status: "down", Detail: "It does not answer."}}}
+	state = Readiness{Checks: []Check{{Name: "database", Status: "down", Since: since, Detail: "It does not answer.", Remedy: "Start it."}}}
 	send(t, s, "GET", "/readyz", "").golden("readyz_unready")
 	send(t, newTestServer(t, Deps{}), "GET", "/readyz", "").want(http.StatusOK)
 }

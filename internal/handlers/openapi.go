@@ -107,14 +107,17 @@ type operation struct {
 
 // describe turns it into huma's form. Every operation may fail with 500 and 503, and with 400 if only for a query that it
 // does not know; those that change something, with 403 and outcome_unknown; those whose method may have a body, with 413 and 415, for check
-// looks at it whether or not somebody reads it.
+// looks at it whether or not somebody reads it; all but those of health with 421.
 func (o operation) describe(registry huma.Registry, takesBody bool) huma.Operation {
 	possible := slices.Concat([]*models.Error{models.ErrInvalid}, o.errors, []*models.Error{models.ErrInternal, models.ErrUnavailable})
+	if !asksForHealth(o.path) && !o.anyBody { // a callback is known by its signature
+		possible = append(possible, errHost)
+	}
 	if o.desk {
 		possible = append(possible, deskErrors...)
 	}
 	if o.method != http.MethodGet {
-		possible = append(possible, errCrossOrigin, models.ErrOutcomeUnknown)
+		possible = append(possible, errCrossOrigin, errHeaderNotHonoured, models.ErrOutcomeUnknown)
 	}
 	if (o.method == http.MethodPost || o.method == http.MethodPut) && !o.anyBody {
 		possible = append(possible, errBodyTooLarge, errMediaType)

@@ -39,26 +39,30 @@ var statuses = map[models.Kind]int{
 
 // The errors that only HTTP knows. Each code has its own status.
 var (
-	errMalformedJSON    = httpError("malformed_json", "The body is not a JSON object that can be read.")
-	errBodyTooLarge     = httpError("body_too_large", "The body is larger than 64 KiB; send less.")
-	errMediaType        = httpError("unsupported_media_type", "Send the body as JSON, with Content-Type: application/json.")
-	errMethodNotAllowed = httpError("method_not_allowed", "This address does not know the method; the Allow header lists those that it knows.")
-	errRouteNotFound    = httpError("route_not_found", "There is nothing at this address; /docs shows what there is.")
-	errRequestTimeout   = httpError("request_timeout", "The body did not arrive in time; send it again.")
-	errCrossOrigin      = httpError("cross_origin", "A page of another site may not change anything here; send the request from this address, or from a program.")
+	errMalformedJSON     = httpError("malformed_json", "The body is not a JSON object that can be read.")
+	errBodyTooLarge      = httpError("body_too_large", "The body is larger than 64 KiB; send less.")
+	errMediaType         = httpError("unsupported_media_type", "Send the body as JSON, with Content-Type: application/json.")
+	errMethodNotAllowed  = httpError("method_not_allowed", "This address does not know the method; the Allow header lists those that it knows.")
+	errRouteNotFound     = httpError("route_not_found", "There is nothing at this address; /docs shows what there is.")
+	errRequestTimeout    = httpError("request_timeout", "The body did not arrive in time; send it again.")
+	errHeaderNotHonoured = httpError("header_not_honoured", "The request asks for something that this operation cannot promise; see errors for the headers, and send it without them.")
+	errCrossOrigin       = httpError("cross_origin", "A page of another site may not change anything here; send the request from this address, or from a program.")
+	errHost              = httpError("unknown_host", "This server does not answer to that name; ask by localhost or an address, or have whoever runs it add the name to ALLOWED_HOSTS.")
 )
 
 // errBodyCutOff is a malformed_json that tells what is wrong with it.
 var errBodyCutOff = errMalformedJSON.Say("The body ended before it was complete.")
 
 var httpStatuses = map[string]int{
-	errMalformedJSON.Code:    http.StatusBadRequest,
-	errBodyTooLarge.Code:     http.StatusRequestEntityTooLarge,
-	errMediaType.Code:        http.StatusUnsupportedMediaType,
-	errMethodNotAllowed.Code: http.StatusMethodNotAllowed,
-	errRouteNotFound.Code:    http.StatusNotFound,
-	errRequestTimeout.Code:   http.StatusRequestTimeout,
-	errCrossOrigin.Code:      http.StatusForbidden,
+	errMalformedJSON.Code:     http.StatusBadRequest,
+	errBodyTooLarge.Code:      http.StatusRequestEntityTooLarge,
+	errMediaType.Code:         http.StatusUnsupportedMediaType,
+	errMethodNotAllowed.Code:  http.StatusMethodNotAllowed,
+	errRouteNotFound.Code:     http.StatusNotFound,
+	errRequestTimeout.Code:    http.StatusRequestTimeout,
+	errHeaderNotHonoured.Code: http.StatusBadRequest,
+	errCrossOrigin.Code:       http.StatusForbidden,
+	errHost.Code:              http.StatusMisdirectedRequest,
 }
 
 func httpError(code, detail string) *models.Error {
@@ -68,11 +72,11 @@ func httpError(code, detail string) *models.Error {
 // problemTypes is every code that an answer may carry.
 var problemTypes = []*models.Error{
 	models.ErrInvalid, models.ErrInvalidCursor, errMalformedJSON, errBodyTooLarge, errMediaType, errMethodNotAllowed,
-	errRouteNotFound, errRequestTimeout, errCrossOrigin,
+	errRouteNotFound, errRequestTimeout, errCrossOrigin, errHeaderNotHonoured, errHost,
 	models.ErrEventNotFound, models.ErrUserNotFound, models.ErrBookingNotFound, models.ErrLetterNotFound,
 	models.ErrSoldOut, models.ErrInsufficientTickets, models.ErrEventStarted, models.ErrSalesEnded,
 	models.ErrEventCancelled, models.ErrEventOver, models.ErrAlreadyCancelled, models.ErrCapacityBelowTaken,
-	models.ErrCurrencyFixed, models.ErrEventHasBookings, models.ErrUserHasBookings, models.ErrEmailTaken,
+	models.ErrCurrencyFixed, models.ErrEventHasBookings, models.ErrEventRefundable, models.ErrDateInPast, models.ErrUserHasBookings, models.ErrEmailTaken,
 	models.ErrLetterUnknown, models.ErrRefundOwed, models.ErrNotRetryable, models.ErrBookingNotPending,
 	models.ErrVersionMismatch, models.ErrKeyReused, models.ErrBusy, models.ErrUnavailable, models.ErrOutcomeUnknown,
 	models.ErrShuttingDown, models.ErrInternal, models.ErrGatewayNotFound, models.ErrCallbackForged, models.ErrCallbackStale,

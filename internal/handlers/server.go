@@ -49,6 +49,10 @@ type Deps struct {
 	Observer Observer                            // nil: none
 	Logger   *slog.Logger                        // nil: none
 
+	// AllowedHosts are the names that this server is asked by, beside localhost and addresses; "*.example.org" is all below
+	// it, "*" any. nil: nothing is checked.
+	AllowedHosts []string
+
 	// TrustedProxies are the addresses or CIDRs whose X-Forwarded-For is believed for the client's address in the
 	// log; none by default.
 	TrustedProxies []string
@@ -62,6 +66,7 @@ type server struct {
 	observer Observer
 	timeout  time.Duration
 	origins  http.CrossOriginProtection // trusts no other origin
+	hosts    *hosts
 }
 
 // api is where operations are registered: huma's, and the router for what is not an operation.
@@ -114,6 +119,7 @@ func bareServer(d Deps) (*server, *api, error) {
 	explainHuma()
 	s := &server{
 		router: gin.New(), logger: d.Logger, observer: d.Observer, timeout: cmp.Or(d.RequestTimeout, DefaultTimeout),
+		hosts: newHosts(d.AllowedHosts),
 	}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
@@ -122,7 +128,7 @@ func bareServer(d Deps) (*server, *api, error) {
 		return nil, nil, err
 	}
 	a := &api{API: humagin.New(s.router, newConfig(cmp.Or(d.Version, "dev"))), router: s.router}
-	a.UseMiddleware(s.deadline, strictQuery(a.API), readable)
+	a.UseMiddleware(s.deadline, strictQuery(a.API), refusePromises(a), readable)
 	return s, a, nil
 }
 

@@ -45,13 +45,13 @@ type statisticsOutput struct{ Body statisticsBody }
 func (h *events) registerStatistics(a *api) {
 	register(a, operation{
 		id: "get-event-statistics", method: http.MethodGet, path: eventsPath + "/{id}/statistics", tag: "events",
-		summary: "Read an event's sales", detail: "All figures are of one moment.", errors: []*models.Error{models.ErrEventNotFound},
+		summary: "Read an event's sales", detail: "All figures are of one moment. Of a deleted event, too.", errors: []*models.Error{models.ErrEventNotFound},
 	}, h.statistics)
 	h.registerAudit(a)
 }
 
 func (h *events) statistics(ctx context.Context, in *eventPath) (*statisticsOutput, error) {
-	event, err := h.events.Get(ctx, in.ID)
+	event, err := h.events.Figures(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -61,7 +61,10 @@ type (
 	userPath struct {
 		ID models.UserID `path:"id" doc:"The user's id."`
 	}
-	usersInput      struct{ Paging }
+	usersInput struct {
+		Paging
+		Email string `query:"email" maxLength:"254" doc:"Only the user who has this e-mail address, in any case: a list of one, or an empty one."`
+	}
 	userCreateInput struct {
 		Body body[userCreate, *userCreate]
 	}
@@ -107,23 +110,34 @@ func (h *users) register(a *api) {
 	}, h.update)
 	register(a, operation{
 		id: "delete-user", method: http.MethodDelete, path: usersPath + "/{id}", tag: "users", summary: "Delete a user",
-		detail: "Only a user without live bookings. Name and e-mail are overwritten; the bookings stay, and keep the id.", status: http.StatusNoContent,
+		detail: "Only a user without live bookings, and without paid ones that may still have to be refunded. Name and e-mail are overwritten; the bookings stay, and keep the id.", status: http.StatusNoContent,
 		errors: []*models.Error{notFound, stale, models.ErrUserHasBookings},
 	}, h.delete)
 }
 
 func (h *users) list(ctx context.Context, in *usersInput) (*listOutput[userBody], error) {
+	if !isSearchable(in.Email) {
+		return nil, models.Invalid([]models.FieldError{{Location: "query.email", Message: "must be UTF-8 text without control characters"}})
+	}
 	l := list{path: usersPath}
+	l.setFilter("email", in.Email)
 	page, err := in.page(l)
 	if err != nil {
 		return nil, err
 	}
-	found, err := h.users.List(ctx, page)
+	found, err := h.find(ctx, in.Email, page)
 	if err != nil {
 		return nil, err
 	}
 	position := func(u models.User) models.Position { return models.Position{ID: u.ID} }
 	return cut(in.Paging, l, found, position, toUser), nil
+}
+
+func (h *users) find(ctx context.Context, email string, page models.Page) ([]models.User, error) {
+	if email != "" {
+		return h.users.ByEmail(ctx, email)
+	}
+	return h.users.List(ctx, page)
 }
 
 func (h *users) create(ctx context.Context, in *userCreateInput) (*userCreated, error) {

@@ -40,7 +40,9 @@ type Settings struct {
 	MostWait time.Duration // longest pause after errors; default 2 s
 	Timeout  time.Duration // of one round: a server that vanished must not hold a loop for good; default 30 s
 	Observer Observer
-	Logger   *slog.Logger
+	// Noted is told how every round ended, whether or not there was anything to do; a full queue is no failure. Optional.
+	Noted  func(job string, err error)
+	Logger *slog.Logger
 }
 
 func (s Settings) withDefaults(interval time.Duration) Settings {
@@ -50,6 +52,9 @@ func (s Settings) withDefaults(interval time.Duration) Settings {
 	setDefault(&s.Timeout, 30*time.Second)
 	if s.Observer == nil {
 		s.Observer = noObserver{}
+	}
+	if s.Noted == nil {
+		s.Noted = func(string, error) {}
 	}
 	if s.Logger == nil {
 		s.Logger = slog.New(slog.DiscardHandler)
@@ -91,6 +96,7 @@ func (p *polling) run(ctx context.Context, do round) error {
 		if items > 0 || err != nil {
 			p.Observer.Round(p.name, items, fault(err))
 		}
+		p.Noted(p.name, fault(err))
 		p.report(&fails, err)
 		switch {
 		case err != nil:

@@ -120,6 +120,7 @@ func (h *house) loops(only ...string) []Loop {
 		&Reclaimer{Settings: h.settings(), Queue: h.queue, Payments: paying, Letters: h.Store, Idle: 300 * time.Millisecond},
 		&Retrier{Settings: h.settings(), Payments: paying},
 		&Refunder{Settings: h.settings(), Payments: paying},
+		&Strays{Settings: h.settings(), Payments: paying},
 		&Sweeper{Settings: h.settings(), Upkeep: upkeep},
 		&Canceller{Settings: h.settings(), Upkeep: upkeep},
 	}

@@ -25,6 +25,7 @@ func TestMetrics_are_shown_to_a_scrape(t *testing.T) {
 	m.Payment("charge", "succeeded")
 	m.Gauge("quantix_outbox_rows", "Rows.", func(context.Context) (float64, error) { return 7, nil })
 	m.Gauge("quantix_gone", "Not there.", func(context.Context) (float64, error) { return 0, errors.New("gone") })
+	m.Health([]string{"ok", "down"}, func(context.Context) map[string]string { return map[string]string{"database": "down"} })
 	answer := httptest.NewRecorder()
 	m.Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	body := answer.Body.String()
@@ -37,6 +38,8 @@ func TestMetrics_are_shown_to_a_scrape(t *testing.T) {
 		`quantix_job_items_total{job="sweeper"} 3`,
 		`quantix_payments_total{kind="charge",outcome="succeeded"} 1`,
 		`quantix_outbox_rows 7`,
+		`quantix_health{part="database",status="down"} 1`,
+		`quantix_health{part="database",status="ok"} 0`,
 		`quantix_info{version="v1"} 1`,
 		`go_goroutines`,
 	} {

@@ -14,7 +14,7 @@ type Command interface {
 type Verdict struct {
 	Booking  *Booking // as the command left it; of Reserve, Cancel, Settle
 	Charge   *Charge  // as the command left it; of Settle
-	Event    *Event   // of EditEvent, DeleteEvent, CancelEvent
+	Event    *Event   // of EditEvent, DeleteEvent, CancelEvent, and of Settle with Prepared
 	Replayed bool     // an Idempotency-Key's first answer, given again
 	Err      *Error   // why not
 }
@@ -91,8 +91,9 @@ type DiscardLetter struct {
 
 // EditEvent changes what an organiser may change. IfVersion, when given, must be the event's version.
 type EditEvent struct {
-	Patch     EventPatch
-	IfVersion *int64
+	Patch      EventPatch
+	IfVersion  *int64
+	Chargeable func(Money) error // what the gateway cannot charge, for the organiser to read; nil: it can charge all
 }
 
 // DeleteEvent hides an event that nobody holds a live booking of.

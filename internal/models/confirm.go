@@ -28,7 +28,7 @@ func (c *ConfirmFree) decide(s *EventState) Verdict {
 		return refuse(ErrBookingNotFound)
 	case b.TotalAmount.Minor != 0:
 		return refuse(ErrInternal.Say("The booking is not free; it needs a charge."))
-	case b.Status == Pending:
+	case b.Status == Pending && s.Event.CancelledAt.IsZero():
 		s.confirm(b)
 	}
 	return Verdict{Booking: copyOf(b)}

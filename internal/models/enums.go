@@ -20,7 +20,7 @@ var ChargeStatuses = []ChargeStatus{
 var RefundStatuses = []RefundStatus{RefundPending, RefundSucceeded}
 
 // LetterKinds lists what a dead letter may be about.
-var LetterKinds = []LetterKind{LetterCharge, LetterRefund, LetterMessage}
+var LetterKinds = []LetterKind{LetterCharge, LetterRefund, LetterMessage, LetterStray}
 
 // SummaryStatuses lists what a booking's payment may be called beside its charge's status.
 var SummaryStatuses = []string{SummaryNotRequired, SummaryQueued, SummaryNone, SummaryRefunding, SummaryRefunded}

@@ -110,7 +110,9 @@ var (
 	ErrCapacityBelowTaken  = &Error{Kind: KindConflict, Code: "capacity_below_taken", Detail: "total_tickets cannot be lower than the tickets taken; cancel bookings first, or ask for at least the number in taken."}
 	ErrCurrencyFixed       = &Error{Kind: KindConflict, Code: "currency_fixed", Detail: "The currency cannot change after the first booking."}
 	ErrEventHasBookings    = &Error{Kind: KindConflict, Code: "event_has_live_bookings", Detail: "The event has live bookings; cancel the event or its bookings first."}
-	ErrUserHasBookings     = &Error{Kind: KindConflict, Code: "user_has_live_bookings", Detail: "The user has live bookings; cancel them first."}
+	ErrEventRefundable     = &Error{Kind: KindConflict, Code: "event_has_refundable_bookings", Detail: "The event has tickets that may still have to be refunded; cancel the event first, or wait until its refund window is over."}
+	ErrDateInPast          = &Error{Kind: KindConflict, Code: "date_in_past", Detail: "The event has live or refundable tickets, so its date cannot move into the past, nor its end before the refund window; cancel the event if it does not take place."}
+	ErrUserHasBookings     = &Error{Kind: KindConflict, Code: "user_has_live_bookings", Detail: "The user has live bookings, or paid ones that may still have to be refunded; cancel them first, or wait until their events' refund windows are over."}
 	ErrEmailTaken          = &Error{Kind: KindConflict, Code: "email_taken", Detail: "Another user has this e-mail address."}
 	ErrLetterUnknown       = &Error{Kind: KindConflict, Code: "outcome_not_known", Detail: "Whether this charge was made is not known yet, so the letter cannot be discarded; retry it, or wait until the gateway has answered."}
 	ErrRefundOwed          = &Error{Kind: KindConflict, Code: "refund_owed", Detail: "This refund is owed to the buyer, so its letter cannot be discarded; retry it."}

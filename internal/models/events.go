@@ -21,7 +21,8 @@ type Event struct {
 	SalesEnd    time.Time // zero: the sale ends when the event begins
 	TicketPrice Money
 	Stock       Stock
-	Version     int64 // of the ETag: what an organiser edits; bookings do not move it
+	TimeZone    string // IANA name of the place's; empty: not told
+	Version     int64  // of the ETag: what an organiser edits; bookings do not move it
 	CancelledAt time.Time
 	DeletedAt   time.Time
 	CreatedAt   time.Time
@@ -50,6 +51,7 @@ type EventDraft struct {
 	Description  string
 	DateTime     time.Time
 	SalesEnd     time.Time // zero: none
+	TimeZone     string    // IANA name; empty: none
 	TotalTickets int64
 	TicketPrice  Money
 }
@@ -60,6 +62,7 @@ type EventPatch struct {
 	Description  *string
 	DateTime     *time.Time
 	SalesEnd     *time.Time // pointer to the zero time: none any more
+	TimeZone     *string    // pointer to the empty text: none any more
 	TotalTickets *int64
 	Price        *string // the exact decimal, read in the event's (new) currency
 	Currency     *Currency
@@ -69,7 +72,7 @@ type EventPatch struct {
 func NewEvent(draft EventDraft) (Event, error) {
 	e := Event{
 		ID: NewID[EventID](), Name: draft.Name, Description: draft.Description,
-		DateTime: instant(draft.DateTime), SalesEnd: instant(draft.SalesEnd), TicketPrice: draft.TicketPrice,
+		DateTime: instant(draft.DateTime), SalesEnd: instant(draft.SalesEnd), TimeZone: draft.TimeZone, TicketPrice: draft.TicketPrice,
 		Stock: Stock{Total: draft.TotalTickets, Available: draft.TotalTickets}, Version: 1,
 	}
 	return e, e.check()
@@ -85,12 +88,13 @@ func instant(t time.Time) time.Time {
 
 func (e *Event) check() error {
 	var fields []FieldError
-	fields = checkText(fields, "body.name", e.Name, 1, MaxNameLength)
+	fields = checkName(fields, e.Name)
 	fields = checkText(fields, "body.description", e.Description, 0, MaxDescriptionLength)
 	fields = checkInstant(fields, "body.date_time", e.DateTime)
 	if !e.SalesEnd.IsZero() {
 		fields = checkInstant(fields, "body.sales_end", e.SalesEnd)
 	}
+	fields = checkTimeZone(fields, e.TimeZone)
 	if e.Stock.Total < 1 || e.Stock.Total > MaxTotalTickets {
 		fields = append(fields, FieldError{"body.total_tickets", "must be between 1 and " + itoa(MaxTotalTickets), e.Stock.Total})
 	}
@@ -134,16 +138,6 @@ func (e *Event) SalesClosed(now time.Time) *Error {
 	return ErrSalesEnded
 }
 
-// Over tells whether the event has begun and its sale has ended: then bookings are history and stay as they are.
-func (e *Event) Over(now time.Time) bool {
-	return !now.Before(e.DateTime) && !now.Before(e.SalesEnd)
-}
-
-// HasLiveBookings tells whether deleting the event would take something from a buyer.
-func (e *Event) HasLiveBookings(now time.Time) bool {
-	return e.Stock.Pending > 0 || e.Stock.Confirmed > 0 && !e.Over(now)
-}
-
 // apply changes an event by a patch and tells whether anything differs now.
 func (e *Event) apply(patch EventPatch, now time.Time) (changed bool, err error) {
 	next := *e
@@ -155,6 +149,7 @@ func (e *Event) apply(patch EventPatch, now time.Time) (changed bool, err error)
 	if patch.SalesEnd != nil {
 		next.SalesEnd = instant(*patch.SalesEnd)
 	}
+	set(&next.TimeZone, patch.TimeZone)
 	if err := next.applyPrice(patch); err != nil {
 		return false, err
 	}

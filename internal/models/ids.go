@@ -23,9 +23,10 @@ type (
 	refundKind  struct{}
 	letterKind  struct{}
 	batchKind   struct{}
+	processKind struct{}
 )
 
-// The ids of the domain. Events, users, bookings and batches get new UUIDv7s ([NewID]);
+// The ids of the domain. Events, users, bookings, batches and processes get new UUIDv7s ([NewID]);
 // charges, refunds and letters derive theirs from the booking, see [ChargeKey].
 type (
 	EventID   = ID[eventKind]
@@ -35,6 +36,7 @@ type (
 	RefundID  = ID[refundKind]
 	LetterID  = ID[letterKind]
 	BatchID   = ID[batchKind]
+	ProcessID = ID[processKind]
 )
 
 // NewID returns a new UUIDv7: ids made later sort later, so that index pages fill in order. The random part comes from

@@ -24,7 +24,18 @@ const (
 type EventFilter struct {
 	From, To time.Time // date_time in [From, To)
 	Query    string    // part of the name or the description, case-insensitive
+	State    SaleState // by the store's clock
 }
+
+// SaleState is how an event's sale stands. Whether it is sold out does not count.
+type SaleState string
+
+// The states of a sale.
+const (
+	OnSale     SaleState = "on_sale"   // it takes place, and its sale has not ended
+	SaleClosed SaleState = "closed"    // it takes place, or took place, and its sale has ended
+	CalledOff  SaleState = "cancelled" // the organiser has cancelled it
+)
 
 // BookingFilter picks bookings; the zero field picks all.
 type BookingFilter struct {

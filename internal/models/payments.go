@@ -139,6 +139,7 @@ const (
 	LetterCharge  LetterKind = "charge"
 	LetterRefund  LetterKind = "refund"
 	LetterMessage LetterKind = "message" // a queue message that nobody can read
+	LetterStray   LetterKind = "stray"   // money was taken for a booking that is not in this database
 )
 
 // DeadLetter is a payment that needs a person's look.
@@ -149,7 +150,7 @@ type DeadLetter struct {
 	Amount    Money
 	Attempts  int
 	LastError string
-	Payload   string // of messages: what could not be read
+	Payload   string // of messages: what could not be read; of strays: the gateway's own name for the payment
 	FailedAt  time.Time
 }
 
@@ -173,6 +174,7 @@ type Result struct {
 	Outcome           Outcome
 	ProviderReference string
 	Reason            string // for declines and errors: safe to store and show
+	Amount            Money  // of a success: what was taken; zero where the gateway does not say
 }
 
 // SimCharge is what the simulated gateway remembers of a charge, in the database of its mode.

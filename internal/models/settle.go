@@ -13,7 +13,11 @@ func (c *Settle) decide(s *EventState) Verdict {
 	} else if charge.Status.Open() && !charge.foreign(c.Result) {
 		s.chargeNotSucceeded(charge, b, c)
 	}
-	return Verdict{Booking: copyOf(b), Charge: copyOf(charge)}
+	verdict := Verdict{Booking: copyOf(b), Charge: copyOf(charge)}
+	if c.Result.Outcome == Prepared {
+		verdict.Event = copyOf(s.Event) // whether it still takes place decides what follows
+	}
+	return verdict
 }
 
 // foreign tells of an answer about another one of the provider's references than the charge has: one that was prepared in

@@ -10,6 +10,7 @@ import (
 type Rules struct {
 	PaymentDeadline time.Duration // how long a booking may wait for its payment
 	RetryLease      time.Duration // how long a given-up charge rests before the retrier asks again
+	RefundWindow    time.Duration // how long after its end an event may be cancelled, and its tickets be refunded
 }
 
 // EventState is what a desk reads of one event under its row's lock. Decide changes it command by command; what has

@@ -4,7 +4,6 @@ import (
 	"net/mail"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // Limits of what users may be called; VARCHAR(255) and the longest address of RFC 5321.
@@ -63,7 +62,7 @@ func (u *User) Erase(now time.Time) {
 
 func (u *User) check() error {
 	var fields []FieldError
-	fields = checkText(fields, "body.name", u.Name, 1, MaxNameLength)
+	fields = checkName(fields, u.Name)
 	fields = checkEmail(fields, u.Email)
 	return Invalid(fields)
 }
@@ -77,30 +76,10 @@ func checkEmail(fields []FieldError, email string) []FieldError {
 		return append(fields, FieldError{Location: place, Message: "must have at most 254 characters"})
 	}
 	address, err := mail.ParseAddress(email)
-	if err != nil || address.Address != email || !isPrintable(email) {
+	if err != nil || address.Address != email || !isPrintable(email) || strings.ContainsFunc(email, turnsText) {
 		return append(fields, FieldError{Location: place, Message: "must be an e-mail address such as john@example.com", Value: clip(email, 64)})
 	}
 	return fields
-}
-
-// checkText bounds a text's length in characters and refuses what no database column or terminal should get.
-func checkText(fields []FieldError, place, text string, least, most int) []FieldError {
-	switch length := utf8.RuneCountInString(text); {
-	case strings.TrimSpace(text) == "" && least > 0:
-		return append(fields, FieldError{Location: place, Message: "must not be empty"})
-	case length > most:
-		return append(fields, FieldError{Location: place, Message: "must have at most " + itoa(most) + " characters"})
-	case !isPrintable(text):
-		return append(fields, FieldError{Location: place, Message: "must be UTF-8 text without control characters"})
-	}
-	return fields
-}
-
-// isPrintable refuses invalid UTF-8 and control characters other than tab and line breaks; PostgreSQL takes no NUL.
-func isPrintable(text string) bool {
-	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool {
-		return r < ' ' && r != '\n' && r != '\r' && r != '\t' || r == 0x7f
-	})
 }
 
 func set[T any](field *T, value *T) {

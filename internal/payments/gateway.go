@@ -17,6 +17,7 @@ type ChargeRequest struct {
 	Amount            models.Money
 	Method            models.PaymentMethod
 	Deadline          time.Time // of the booking
+	EventName         string    // for people to read, where a gateway is told of it (Preparer); else empty
 }
 
 // RefundRequest asks a gateway to give a charge back.
@@ -49,6 +50,18 @@ type Preparer interface {
 	// Prepare announces a charge: Prepared with its ProviderReference, or Declined, Unknown or Unavailable. Announced
 	// twice, a charge may get two references, of which the one that is charged counts.
 	Prepare(ctx context.Context, request ChargeRequest) models.Result
+}
+
+// Shared is a gateway whose account several installations may use.
+type Shared interface {
+	// BelongTo names the installation whose payments are made. What a callback tells of another's is irrelevant.
+	BelongTo(installation string)
+}
+
+// Limited is a gateway that cannot charge every amount.
+type Limited interface {
+	// CanCharge gives nil for an amount that can be charged, else why it cannot, for an organiser to read.
+	CanCharge(amount models.Money) error
 }
 
 // Notifier is a gateway that reports outcomes by itself, in signed callbacks.

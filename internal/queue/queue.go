@@ -15,6 +15,19 @@ import (
 // ErrFull says that the queue is at its bound; publish again later. Nothing of the call was published.
 var ErrFull = errors.New("the queue is full")
 
+// Refusal says why a queue's server takes nothing though it answers, and what to do about it.
+type Refusal struct {
+	Code   string // its own word for it, such as "OOM"
+	Remedy string
+	Err    error
+}
+
+// Error is the server's own sentence.
+func (r *Refusal) Error() string { return r.Err.Error() }
+
+// Unwrap gives the driver's error.
+func (r *Refusal) Unwrap() error { return r.Err }
+
 // Message says that a booking waits for its payment.
 type Message struct {
 	ID      string
@@ -37,7 +50,8 @@ type Queue interface {
 	Mark(ctx context.Context) (models.QueueMark, error)
 	// Depth gives how many messages it holds, delivered and unacknowledged ones included.
 	Depth(ctx context.Context) (int64, error)
-	// Ping tells whether it answers.
+	// Ping tells whether it takes what is published, by a small write that nobody sees: one that only answers may be full,
+	// or a replica.
 	Ping(ctx context.Context) error
 	// Close lets go of it; a Receive that waits returns.
 	Close() error

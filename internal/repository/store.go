@@ -21,6 +21,10 @@ var (
 	ErrConflict = errors.New("the transaction lost against another one")
 	// ErrUnavailable: no connection, a lock or statement timeout, a full or read-only disk. Nothing was changed.
 	ErrUnavailable = errors.New("the database is unavailable")
+	// ErrNoRoom and ErrReadOnly come with ErrUnavailable where the database says that this is why: a full disk, or one
+	// that takes no writes, such as a standby.
+	ErrNoRoom   = errors.New("the database's disk is full")
+	ErrReadOnly = errors.New("the database takes no writes")
 	// ErrRejected: the database refused what was to be written (a constraint, a value out of range): a fault of ours.
 	// Nothing was changed.
 	ErrRejected = errors.New("the database refused the change")
@@ -36,9 +40,11 @@ type Store interface {
 	Users
 	Bookings
 	Payments
+	Strays
 	Outbox
 	Audit
 	SimLedger
+	Health
 
 	// Ping tells whether the database answers.
 	Ping(ctx context.Context) error
@@ -69,6 +75,8 @@ type Events interface {
 	CreateEvent(ctx context.Context, event models.Event) (models.Event, error)
 	// Event gives one event with its counters in one snapshot. Error: models.ErrEventNotFound.
 	Event(ctx context.Context, id models.EventID) (models.Event, error)
+	// AnyEvent is Event for deleted ones, too.
+	AnyEvent(ctx context.Context, id models.EventID) (models.Event, error)
 	// Events lists by date_time and id. page.After holds the date_time and id of the last event seen.
 	Events(ctx context.Context, filter models.EventFilter, page models.Page) ([]models.Event, error)
 	// CancelledEvents lists events, deleted or not, that are cancelled and still have live bookings.
@@ -83,16 +91,21 @@ type Users interface {
 	CreateUser(ctx context.Context, user models.User) (models.User, error)
 	// User gives one user. Error: models.ErrUserNotFound.
 	User(ctx context.Context, id models.UserID) (models.User, error)
+	// UserKnown tells whether there is such a user, or was one: a deleted one counts.
+	UserKnown(ctx context.Context, id models.UserID) (bool, error)
+	// UserByEmail gives the user who has an address, in any case. Error: models.ErrUserNotFound.
+	UserByEmail(ctx context.Context, email string) (models.User, error)
 	// Users lists by id, which is the order of creation. page.After holds the id of the last user seen.
 	Users(ctx context.Context, page models.Page) ([]models.User, error)
 	// UpdateUser locks the user, applies the patch by User.Apply and writes it. Errors: models.ErrUserNotFound,
 	// models.ErrEmailTaken, those of User.Apply.
 	UpdateUser(ctx context.Context, id models.UserID, patch models.UserPatch, ifVersion *int64) (models.User, error)
 	// DeleteUser erases (User.Erase) a user without live bookings (PENDING, or CONFIRMED and the event not over, that is date_time
-	// and sales_end both in the past). It excludes a booking that is being made for the user meanwhile: it locks the
+	// and sales_end both in the past) and without refundable ones (CONFIRMED, not free, and the event not over for as long as
+	// the window). It excludes a booking that is being made for the user meanwhile: it locks the
 	// user's row against the FOR KEY SHARE of AtDesk, then looks. Errors: models.ErrUserNotFound,
 	// models.ErrUserHasBookings, models.ErrVersionMismatch.
-	DeleteUser(ctx context.Context, id models.UserID, ifVersion *int64) error
+	DeleteUser(ctx context.Context, id models.UserID, ifVersion *int64, window time.Duration) error
 }
 
 // Bookings is the reading of bookings.
@@ -114,15 +127,17 @@ type Bookings interface {
 	UnpaidBookings(ctx context.Context, after *models.Position, limit int) ([]models.Booking, error)
 }
 
-// Start is a booking that a worker may charge now: with the charge it has just written, or none for a free booking.
+// Start is a booking that a worker may charge now: with the charge it has just written, or none for a free booking. Or it
+// is one that is not here: then all that is known of it is its Ref.
 type Start struct {
 	Booking models.Booking
 	Charge  *models.Charge
+	Unknown bool
 	At      time.Time // by the store's clock
 }
 
 // Due is a charge that somebody must take up (again), with its booking as it stands, and whether by the store's clock
-// the booking may still be charged: PENDING and before its deadline.
+// the booking may still be charged: PENDING, before its deadline, and its event not cancelled.
 type Due struct {
 	Booking    models.Booking
 	Charge     models.Charge
@@ -138,8 +153,8 @@ type DueRefund struct {
 // Payments is charges, refunds and dead letters, but for their outcomes, which only the desk writes.
 type Payments interface {
 	// StartCharges commits a first charge (N = 1, status started, attempts 1, next_attempt_at = now + lease) for every
-	// one of the bookings that is PENDING, before its deadline, not free and without any charge; and gives those, and
-	// the PENDING free ones without a charge. A booking may end in that very moment: it is given as it stands after its
+	// one of the bookings that is PENDING, before its deadline, not free and without any charge, and whose event is not
+	// cancelled; and gives those, the PENDING free ones without a charge of such events, and those that are not here. A booking may end in that very moment: it is given as it stands after its
 	// charge was written. Whoever else starts the same booking gets nothing for it; who does so at the same time may get
 	// ErrConflict first.
 	StartCharges(ctx context.Context, gateway string, bookings []models.BookingRef, lease time.Duration) ([]Start, error)
@@ -163,6 +178,29 @@ type Payments interface {
 	AddMessageLetter(ctx context.Context, letter models.DeadLetter) error
 	// DropMessageLetter discards a letter of kind message. Error: models.ErrLetterNotFound.
 	DropMessageLetter(ctx context.Context, id models.LetterID) error
+}
+
+// Strays is successes and messages of bookings that are not here.
+type Strays interface {
+	// KeepStrays keeps what was not kept before, by the charge. Of a message and a report of one charge the report counts,
+	// whichever comes first; when it comes later, the time begins anew.
+	KeepStrays(ctx context.Context, strays []models.Stray, lease time.Duration) error
+	// DueStrays takes up to limit strays whose lease has run out, and leases them again; each goes to one caller only.
+	DueStrays(ctx context.Context, limit int, lease, hold time.Duration) ([]DueStray, error)
+	// ForgetStray drops one that has found its booking, or that nothing hangs on.
+	ForgetStray(ctx context.Context, id models.LetterID) error
+	// StrayLetter makes a stray that is still kept a dead letter, with the store's clock as FailedAt and what is known of
+	// the payment now. One that is a letter, or was, stays.
+	StrayLetter(ctx context.Context, stray models.Stray) error
+	// CloseStray discards a letter of kind stray, for good: what is reported again later makes no other. Error:
+	// models.ErrLetterNotFound.
+	CloseStray(ctx context.Context, id models.LetterID) error
+}
+
+// DueStray is a stray to look for again, and whether by the store's clock it was kept for as long as it is to be held.
+type DueStray struct {
+	Stray   models.Stray
+	Overdue bool
 }
 
 // Outbox is the messages that wait to be published, and how far the queue had got.
@@ -197,4 +235,18 @@ type SimLedger interface {
 	// in the map (a pointer under its reference), and writes what differs, all or nothing; decide is called at most once.
 	// Of several who add the same record at once one succeeds; the others get ErrConflict, and a repeat shows them the record.
 	SimCharges(ctx context.Context, references []string, decide func(now time.Time, records map[string]*models.SimCharge)) error
+}
+
+// Health is what processes tell of themselves, and what shows whether anybody does the work.
+type Health interface {
+	// Beat notes that a process is there, by the store's clock, with its other members as they are now, and forgets those
+	// that were not heard of for a day. It goes the way that bookings go, and is committed as they are. With room it takes
+	// so many bytes of new room on the disk as well: only where these are there, bookings may succeed.
+	Beat(ctx context.Context, process models.Process, room int) error
+	// Leave forgets a process that ends.
+	Leave(ctx context.Context, id models.ProcessID) error
+	// Processes lists those that were heard of within a time, by id.
+	Processes(ctx context.Context, within time.Duration) ([]models.Process, error)
+	// Backlog tells how late the oldest of what waits for a worker is. It is cheap, however much waits.
+	Backlog(ctx context.Context) (models.Backlog, error)
 }

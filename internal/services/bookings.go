@@ -15,7 +15,7 @@ import (
 // BookingStore is what the use cases of bookings read.
 type BookingStore interface {
 	repository.Bookings
-	User(ctx context.Context, id models.UserID) (models.User, error)
+	UserKnown(ctx context.Context, id models.UserID) (bool, error)
 	PaymentsOf(ctx context.Context, booking models.BookingRef) ([]models.Charge, []models.Refund, error)
 }
 
@@ -145,10 +145,12 @@ func (b *Bookings) Cancel(ctx context.Context, id models.BookingID) (models.Book
 	return *verdict.Booking, nil
 }
 
-// OfUser lists a user's bookings, newest first. Error: models.ErrUserNotFound.
+// OfUser lists a user's bookings, newest first, and those of an erased one. Error: models.ErrUserNotFound.
 func (b *Bookings) OfUser(ctx context.Context, user models.UserID, filter models.BookingFilter, p models.Page) ([]models.Booking, error) {
-	if _, err := b.store.User(ctx, user); err != nil {
-		return nil, repository.Explain(err)
+	if known, err := read(b.store.UserKnown(ctx, user)); err != nil {
+		return nil, err
+	} else if !known {
+		return nil, models.ErrUserNotFound
 	}
 	return read(b.store.BookingsOfUser(ctx, user, filter, page(p)))
 }

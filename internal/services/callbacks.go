@@ -16,6 +16,7 @@ type Callbacks struct {
 	gateways map[string]payments.Notifier
 	office   *boxoffice.Office
 	now      func() time.Time
+	strays   StrayKeeper // nil: what is told of unknown bookings is dropped
 }
 
 // NewCallbacks works on a box office, for the gateways that send callbacks, by name. now is the clock that signatures are
@@ -25,6 +26,13 @@ func NewCallbacks(office *boxoffice.Office, gateways map[string]payments.Notifie
 		now = time.Now
 	}
 	return &Callbacks{gateways: gateways, office: office, now: now}
+}
+
+// Keeping gives the same use cases with a place for money that was taken for unknown bookings.
+func (c *Callbacks) Keeping(strays StrayKeeper) *Callbacks {
+	other := *c
+	other.strays = strays
+	return &other
 }
 
 // Receive checks a callback and settles the charge that it names. What is genuine but tells nothing about a charge of ours
@@ -46,19 +54,23 @@ func (c *Callbacks) Receive(ctx context.Context, gateway string, header func(str
 	case err != nil:
 		return models.ErrCallbackUnreadable.With(err)
 	}
-	return c.settle(ctx, notice)
+	return c.settle(ctx, gateway, notice)
 }
 
-func (c *Callbacks) settle(ctx context.Context, notice payments.Notice) error {
+func (c *Callbacks) settle(ctx context.Context, gateway string, notice payments.Notice) error {
 	key, err := models.ParseReference(notice.Reference)
 	if err != nil {
 		return models.ErrCallbackUnreadable.With(err)
 	}
 	_, err = c.office.Tell(ctx, key.Event, &models.Settle{Charge: key, Result: notice.Result, Backoff: callbackPoll})
-	if errors.Is(err, models.ErrBookingNotFound) {
-		return nil // another installation's, or of a database that was set back: nothing of ours hangs on it
+	if !errors.Is(err, models.ErrBookingNotFound) {
+		return err
 	}
-	return err
+	if c.strays == nil || notice.Result.Outcome != models.Succeeded {
+		return nil // no money hangs on it
+	}
+	stray := models.Stray{ChargeKey: key, Gateway: gateway, Result: notice.Result}
+	return keepStrays(ctx, c.strays, []models.Stray{stray})
 }
 
 // callbackPoll is when a charge that a callback calls still open is asked about next.

@@ -19,9 +19,12 @@ type Events struct {
 	store  EventStore
 	office *boxoffice.Office
 
-	single *sharedReads[models.EventID, models.Event]
-	lists  *sharedReads[eventList, []models.Event]
-	audits chan struct{} // holds a token for each that runs
+	single  *sharedReads[models.EventID, models.Event]
+	figures *sharedReads[models.EventID, models.Event] // of deleted ones, too
+	lists   *sharedReads[eventList, []models.Event]
+	audits  chan struct{} // holds a token for each that runs
+
+	chargeable func(models.Money) error // see ChargedBy
 }
 
 // auditsAtOnce bounds audits in one process: each may keep a connection and a processor for minutes, which all other reads
@@ -39,9 +42,17 @@ type eventList struct {
 // NewEvents works on a store and a box office.
 func NewEvents(store EventStore, office *boxoffice.Office) *Events {
 	return &Events{
-		store: store, office: office, single: newSharedReads(store.Event), lists: newSharedReads(listEvents(store)),
-		audits: make(chan struct{}, auditsAtOnce),
+		store: store, office: office, single: newSharedReads(store.Event), figures: newSharedReads(store.AnyEvent),
+		lists: newSharedReads(listEvents(store)), audits: make(chan struct{}, auditsAtOnce),
 	}
+}
+
+// ChargedBy gives the same use cases for a gateway that cannot charge every price; it says why not, for the organiser to
+// read.
+func (e *Events) ChargedBy(chargeable func(models.Money) error) *Events {
+	other := *e
+	other.chargeable = chargeable
+	return &other
 }
 
 // listEvents reads a page from a store.
@@ -58,16 +69,24 @@ func listEvents(store EventStore) func(context.Context, eventList) ([]models.Eve
 // Create puts an event on sale. Error: models.ErrInvalid.
 func (e *Events) Create(ctx context.Context, draft models.EventDraft) (models.Event, error) {
 	event, err := models.NewEvent(draft)
+	if err == nil && e.chargeable != nil {
+		err = models.CheckPrice(event.TicketPrice, e.chargeable)
+	}
 	if err != nil {
 		return models.Event{}, err
 	}
 	return write(ctx, func() (models.Event, error) { return e.store.CreateEvent(ctx, event) })
 }
 
-// Get gives one event, by a query that all share who ask for it at the same time; its Stock is its statistics, in one snapshot and at constant cost.
-// Error: models.ErrEventNotFound.
+// Get gives one event, by a query that all share who ask for it at the same time. Error: models.ErrEventNotFound.
 func (e *Events) Get(ctx context.Context, id models.EventID) (models.Event, error) {
 	return read(e.single.get(ctx, id))
+}
+
+// Figures gives one event, a deleted one too, for its Stock, which is its statistics: in one snapshot and at constant cost.
+// Error: models.ErrEventNotFound.
+func (e *Events) Figures(ctx context.Context, id models.EventID) (models.Event, error) {
+	return read(e.figures.get(ctx, id))
 }
 
 // List gives events by date_time; the list is shared with all who ask for the same at the same time, and not to be changed.
@@ -81,13 +100,13 @@ func (e *Events) List(ctx context.Context, filter models.EventFilter, p models.P
 }
 
 // Update changes an event. Errors: models.ErrEventNotFound, models.ErrInvalid, models.ErrVersionMismatch,
-// models.ErrCapacityBelowTaken, models.ErrCurrencyFixed.
+// models.ErrCapacityBelowTaken, models.ErrCurrencyFixed, models.ErrDateInPast.
 func (e *Events) Update(ctx context.Context, id models.EventID, patch models.EventPatch, ifVersion *int64) (models.Event, error) {
-	return e.ask(ctx, id, &models.EditEvent{Patch: patch, IfVersion: ifVersion})
+	return e.ask(ctx, id, &models.EditEvent{Patch: patch, IfVersion: ifVersion, Chargeable: e.chargeable})
 }
 
-// Delete hides an event without live bookings. Errors: models.ErrEventNotFound, models.ErrEventHasBookings,
-// models.ErrVersionMismatch.
+// Delete hides an event without live or refundable bookings. Errors: models.ErrEventNotFound, models.ErrEventHasBookings,
+// models.ErrEventRefundable, models.ErrVersionMismatch.
 func (e *Events) Delete(ctx context.Context, id models.EventID, ifVersion *int64) error {
 	_, err := e.ask(ctx, id, &models.DeleteEvent{IfVersion: ifVersion})
 	return err

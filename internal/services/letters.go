@@ -13,6 +13,7 @@ type LetterStore interface {
 	DeadLetters(ctx context.Context, page models.Page) ([]models.DeadLetter, error)
 	DeadLetter(ctx context.Context, id models.LetterID) (models.DeadLetter, error)
 	DropMessageLetter(ctx context.Context, id models.LetterID) error
+	CloseStray(ctx context.Context, id models.LetterID) error
 }
 
 // Letters is the manual review of payments that the machine gave up.
@@ -25,6 +26,9 @@ type Letters struct {
 func NewLetters(store LetterStore, office *boxoffice.Office) *Letters {
 	return &Letters{store: store, office: office}
 }
+
+var errStrayNotRetryable = models.ErrNotRetryable.Say(
+	"The booking of this payment is not here; there is nothing to retry. Give the money back at the gateway, or book again, and discard the letter.")
 
 // List gives dead letters, oldest first.
 func (l *Letters) List(ctx context.Context, p models.Page) ([]models.DeadLetter, error) {
@@ -40,6 +44,8 @@ func (l *Letters) Retry(ctx context.Context, id models.LetterID) error {
 		return err
 	case letter.Kind == models.LetterMessage:
 		return models.ErrNotRetryable
+	case letter.Kind == models.LetterStray:
+		return errStrayNotRetryable
 	}
 	_, err = l.office.Tell(ctx, letter.Event, &models.RetryLetter{Kind: letter.Kind, Charge: letter.ChargeKey})
 	return err
@@ -54,6 +60,8 @@ func (l *Letters) Discard(ctx context.Context, id models.LetterID) error {
 		return err
 	case letter.Kind == models.LetterMessage:
 		return repository.Explain(l.store.DropMessageLetter(ctx, id))
+	case letter.Kind == models.LetterStray: // the money is given back at the gateway, or its booking was made again
+		return repository.Explain(l.store.CloseStray(ctx, id))
 	}
 	_, err = l.office.Tell(ctx, letter.Event, &models.DiscardLetter{Kind: letter.Kind, Charge: letter.ChargeKey})
 	return err

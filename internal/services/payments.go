@@ -17,6 +17,8 @@ type PaymentStore interface {
 	StartCharges(ctx context.Context, gateway string, bookings []models.BookingRef, lease time.Duration) ([]repository.Start, error)
 	DueCharges(ctx context.Context, limit int, lease time.Duration) ([]repository.Due, error)
 	DueRefunds(ctx context.Context, limit int, lease time.Duration) ([]repository.DueRefund, error)
+	AnyEvent(ctx context.Context, id models.EventID) (models.Event, error)
+	StrayStore
 }
 
 // PaymentObserver is told of every answer that is recorded, for metrics: kind is "charge" or "refund", outcome one of
@@ -54,6 +56,7 @@ type Payments struct {
 	inHand *slots
 	asking *slots
 	busy   work
+	names  *names
 
 	lag atomic.Int64 // of the bookings that were started last, nanoseconds
 }
@@ -74,7 +77,7 @@ func NewPayments(store PaymentStore, office *boxoffice.Office, gateway payments.
 	}
 	return &Payments{
 		store: store, office: office, gateway: gateway, options: o,
-		inHand: newSlots(2 * o.Concurrency), asking: newSlots(o.Concurrency),
+		inHand: newSlots(2 * o.Concurrency), asking: newSlots(o.Concurrency), names: newNames(store.AnyEvent),
 	}
 }
 
@@ -125,6 +128,9 @@ func (p *Payments) noteLag(starts []repository.Start) {
 	}
 	var lag time.Duration
 	for i := range starts {
+		if starts[i].Unknown {
+			continue
+		}
 		lag = max(lag, starts[i].At.Sub(starts[i].Booking.CreatedAt))
 	}
 	p.lag.Store(int64(lag))
@@ -140,7 +146,12 @@ func (p *Payments) start(ctx context.Context, bookings []models.BookingRef) erro
 	}
 	unused := len(bookings)
 	var free []models.BookingRef
+	var strays []models.Stray
 	for i := range starts {
+		if starts[i].Unknown {
+			strays = append(strays, models.Stray{ChargeKey: models.FirstCharge(starts[i].Booking.Ref()), Gateway: p.gateway.Name()})
+			continue
+		}
 		if starts[i].Charge == nil {
 			free = append(free, starts[i].Booking.Ref())
 			continue
@@ -150,6 +161,9 @@ func (p *Payments) start(ctx context.Context, bookings []models.BookingRef) erro
 	}
 	p.inHand.release(unused)
 	if err != nil {
+		return err
+	}
+	if err := keepStrays(ctx, p.store, strays); err != nil {
 		return err
 	}
 	_, err = tellEach(ctx, p.office, free, func(b models.BookingID) models.Command { return &models.ConfirmFree{Booking: b} })
@@ -196,6 +210,7 @@ func (p *Payments) first(ctx context.Context, start *repository.Start) {
 func (p *Payments) take(ctx context.Context, b *models.Booking, c *models.Charge) (result models.Result, mine bool) {
 	request := chargeRequest(b, c)
 	if preparer, is := p.gateway.(payments.Preparer); is && request.ProviderReference == "" {
+		request.EventName = p.names.of(ctx, b.EventID)
 		prepared := p.call(ctx, request, preparer.Prepare)
 		if prepared.Outcome != models.Prepared {
 			return nothingMoved(prepared), true
@@ -205,7 +220,7 @@ func (p *Payments) take(ctx context.Context, b *models.Booking, c *models.Charge
 		if err != nil || !stillMine(verdict.Charge, prepared) {
 			return models.Result{}, false
 		}
-		if verdict.Booking.Status != models.Pending { // it ended meanwhile: nobody wants to be charged for it
+		if verdict.Booking.Status != models.Pending || !verdict.Event.CancelledAt.IsZero() { // it ended meanwhile: nobody wants to be charged for it
 			return unsure(p.call(ctx, request, p.gateway.Void)), true
 		}
 	}

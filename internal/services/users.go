@@ -2,6 +2,8 @@ package services
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
@@ -9,11 +11,21 @@ import (
 
 // Users is the use cases of users.
 type Users struct {
-	store repository.Users
+	store  repository.Users
+	window time.Duration // how long a paid booking may still have to be refunded
 }
 
 // NewUsers works on a store.
-func NewUsers(store repository.Users) *Users { return &Users{store: store} }
+func NewUsers(store repository.Users) *Users {
+	return &Users{store: store, window: models.DefaultRefundWindow}
+}
+
+// Refunded gives the same use cases for another refund window.
+func (u *Users) Refunded(window time.Duration) *Users {
+	other := *u
+	other.window = window
+	return &other
+}
 
 // Create registers a user. Errors: models.ErrInvalid, models.ErrEmailTaken.
 func (u *Users) Create(ctx context.Context, name, email string) (models.User, error) {
@@ -34,6 +46,15 @@ func (u *Users) List(ctx context.Context, p models.Page) ([]models.User, error) 
 	return read(u.store.Users(ctx, page(p)))
 }
 
+// ByEmail gives the user who has an address, in any case, or none: a list of at most one.
+func (u *Users) ByEmail(ctx context.Context, email string) ([]models.User, error) {
+	user, err := u.store.UserByEmail(ctx, email)
+	if errors.Is(err, models.ErrUserNotFound) {
+		return []models.User{}, nil
+	}
+	return read([]models.User{user}, err)
+}
+
 // Update changes a user. Errors: models.ErrUserNotFound, models.ErrInvalid, models.ErrEmailTaken,
 // models.ErrVersionMismatch.
 func (u *Users) Update(ctx context.Context, id models.UserID, patch models.UserPatch, ifVersion *int64) (models.User, error) {
@@ -42,6 +63,6 @@ func (u *Users) Update(ctx context.Context, id models.UserID, patch models.UserP
 
 // Delete hides a user. Errors: models.ErrUserNotFound, models.ErrUserHasBookings, models.ErrVersionMismatch.
 func (u *Users) Delete(ctx context.Context, id models.UserID, ifVersion *int64) error {
-	_, err := write(ctx, func() (struct{}, error) { return struct{}{}, u.store.DeleteUser(ctx, id, ifVersion) })
+	_, err := write(ctx, func() (struct{}, error) { return struct{}{}, u.store.DeleteUser(ctx, id, ifVersion, u.window) })
 	return err
 }

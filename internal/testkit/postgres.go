@@ -27,6 +27,9 @@ type Options struct {
 	Durable bool
 	// Settings are further server settings ("lock_timeout": "1s"); they win.
 	Settings map[string]string
+	// Texts are initdb's options for the encoding and the locale; default UTF-8, in the order of bytes, with a locale that
+	// knows the letters of all languages.
+	Texts []string
 }
 
 // PostgresServer is a private PostgreSQL. Superuser postgres, no password asked.
@@ -108,7 +111,7 @@ func makePostgres(o Options) (*PostgresServer, error) {
 		path: filepath.Join(bin, "postgres"), args: s.arguments(o), dir: dir, owner: owner,
 		end: syscall.SIGINT, abort: syscall.SIGQUIT, ready: s.ping,
 	}
-	return s, initCluster(bin, s.data, owner)
+	return s, initCluster(bin, s.data, owner, o.Texts)
 }
 
 // arguments are the server's command line.
@@ -137,9 +140,12 @@ func (s *PostgresServer) arguments(o Options) []string {
 
 // initCluster runs initdb. Everyone on this machine's loopback is trusted: the
 // cluster holds test data and lives for minutes.
-func initCluster(bin, data string, owner *syscall.Credential) error {
-	cmd := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust",
-		"-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
+func initCluster(bin, data string, owner *syscall.Credential, texts []string) error {
+	if len(texts) == 0 {
+		texts = []string{"-E", "UTF8", "--lc-collate=C", "--lc-ctype=C.UTF-8"}
+	}
+	args := append([]string{"-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "--no-instructions"}, texts...)
+	cmd := exec.Command(filepath.Join(bin, "initdb"), args...)
 	cmd.Dir = filepath.Dir(data)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: owner}

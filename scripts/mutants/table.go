@@ -6,6 +6,7 @@ const (
 	postgres  = "./internal/repository/postgres/"
 	sqlite    = "./internal/repository/sqlite/"
 	services  = "./internal/services/"
+	jobs      = "./internal/jobs/"
 )
 
 // core are the rules of the domain, of the engine and of the stores.
@@ -165,5 +166,37 @@ var core = []mutant{
 		name: "a batch is answered before it is committed (SQLite)", file: "internal/repository/sqlite/writer.go",
 		old: "COMMIT", new: "ROLLBACK",
 		pkg: sqlite, tests: "TestStore/Desk",
+	}, {
+		name: "what is over cannot be cancelled", file: "internal/models/organise.go",
+		old: "case !s.Now.Before(event.RefundableUntil(s.Rules.RefundWindow)):", new: "case event.Over(s.Now):",
+		pkg: models, tests: "TestCancelEvent",
+	}, {
+		name: "a date jumps into the past", file: "internal/models/over.go",
+		old: "return intoThePast || beyondRefunds", new: "return beyondRefunds",
+		pkg: models, tests: "TestEditEvent",
+	}, {
+		name: "an edit ends the refund window", file: "internal/models/over.go",
+		old: "return intoThePast || beyondRefunds", new: "return intoThePast",
+		pkg: models, tests: "TestEditEvent",
+	}, {
+		name: "an event with refundable tickets is deleted", file: "internal/models/over.go",
+		old: "return e.Stock.SoldAmount > 0 && now", new: "return e.Stock.SoldAmount > 1<<60 && now",
+		pkg: models, tests: "TestDeleteEvent",
+	}, {
+		name: "who hung up while the row was locked is booked", file: "internal/boxoffice/order.go",
+		old: "return o.state.CompareAndSwap(taken, decided) || recheck || o.state.Load() == decided", new: "return true",
+		pkg: boxoffice, tests: "TestReserve_of_a_caller",
+	}, {
+		name: "a cancelled event's bookings are charged first, on PostgreSQL", file: "internal/repository/postgres/payments.go",
+		old: "\n\t\t\tAND b.event_id <> ALL (` + calledOff + `)", new: "",
+		pkg: postgres, tests: "TestStore/Ends",
+	}, {
+		name: "a cancelled event's bookings are charged first, on SQLite", file: "internal/repository/sqlite/payments.go",
+		old: "\n\t\t\tAND (SELECT e.cancelled_at FROM events e WHERE e.id = b.event_id) IS NULL`", new: "`",
+		pkg: sqlite, tests: "TestStore/Ends",
+	}, {
+		name: "money for an unknown booking leaves no trace", file: "internal/services/callbacks.go",
+		old: "notice.Result.Outcome != models.Succeeded", new: "true",
+		pkg: services, tests: "TestStray",
 	},
 }

@@ -3,7 +3,6 @@ package main
 const (
 	inprocessQueue = "./internal/queue/inprocess/"
 	redisQueue     = "./internal/queue/redis/"
-	jobs           = "./internal/jobs/"
 	handlers       = "./internal/handlers/"
 	stripe         = "./internal/payments/stripe/"
 	simulator      = "./internal/payments/simulator/"

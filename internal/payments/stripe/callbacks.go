@@ -41,6 +41,9 @@ func (g *Gateway) ReadCallback(header func(name string) string, body []byte, now
 	if err := json.Unmarshal(body, &e); err != nil {
 		return payments.Notice{}, payments.ErrUnreadable
 	}
+	if owner := e.Data.Object.Metadata[installationKey]; owner != "" && g.installation != "" && owner != g.installation {
+		return payments.Notice{}, payments.ErrIrrelevant
+	}
 	return e.notice()
 }
 

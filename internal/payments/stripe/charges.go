@@ -3,6 +3,7 @@ package stripe
 import (
 	"context"
 	"errors"
+	"unicode/utf8"
 
 	api "github.com/stripe/stripe-go/v85"
 
@@ -12,6 +13,9 @@ import (
 
 // referenceKey is where an intent carries our reference, so that a callback about it finds its charge.
 const referenceKey = "reference"
+
+// installationKey is where it says whose charge that is.
+const installationKey = "installation"
 
 // Prepare creates the charge's PaymentIntent with its payment method, unconfirmed: no money moves. Outcomes: Prepared
 // with the intent's id; Declined for a payment method or an amount that cannot be charged; Unknown; Unavailable.
@@ -28,7 +32,7 @@ func (g *Gateway) Prepare(ctx context.Context, request payments.ChargeRequest) m
 		return models.Result{Outcome: models.Declined, Reason: err.Error()}
 	}
 	intent, err := once(request.Reference, func(key *string) (*api.PaymentIntent, error) {
-		return g.client.V1PaymentIntents.Create(ctx, intentParams(request, amount, key))
+		return g.client.V1PaymentIntents.Create(ctx, g.intentParams(request, amount, key))
 	})
 	if err != nil {
 		return g.explain(ctx, "prepare", request.Reference, err)
@@ -38,7 +42,7 @@ func (g *Gateway) Prepare(ctx context.Context, request payments.ChargeRequest) m
 
 // intentParams says what is to be charged. The method is named here and not when confirming: a declined intent loses it,
 // so that confirming the intent again cannot try the card a second time.
-func intentParams(request payments.ChargeRequest, amount int64, key *string) *api.PaymentIntentCreateParams {
+func (g *Gateway) intentParams(request payments.ChargeRequest, amount int64, key *string) *api.PaymentIntentCreateParams {
 	return &api.PaymentIntentCreateParams{
 		Params:        api.Params{IdempotencyKey: key},
 		Amount:        &amount,
@@ -49,8 +53,43 @@ func intentParams(request payments.ChargeRequest, amount int64, key *string) *ap
 			Enabled:        api.Bool(true),
 			AllowRedirects: api.String("never"), // a worker has no browser to send anywhere
 		},
-		Metadata: map[string]string{referenceKey: request.Reference, "booking": request.Booking.String()},
+		Description: description(request),
+		Metadata:    g.metadata(request),
 	}
+}
+
+// description is what an accountant sees in Stripe's lists and exports: what was sold, and under which booking.
+func description(request payments.ChargeRequest) *string {
+	if request.EventName == "" {
+		return api.String("Booking " + request.Booking.String())
+	}
+	return api.String(shorten(request.EventName, mostDescription) + ", booking " + request.Booking.String())
+}
+
+// metadata carries the reference for us, and the rest for people and their tools.
+func (g *Gateway) metadata(request payments.ChargeRequest) map[string]string {
+	data := map[string]string{referenceKey: request.Reference, "booking": request.Booking.String()}
+	if request.EventName != "" {
+		data["event"] = shorten(request.EventName, mostMetadata)
+	}
+	if g.installation != "" {
+		data[installationKey] = g.installation
+	}
+	return data
+}
+
+// The longest texts that are sent, in characters; Stripe takes 500 in a value of metadata, and 1,000 in a description.
+const (
+	mostDescription = 200
+	mostMetadata    = 500
+)
+
+// shorten cuts a text after so many characters.
+func shorten(text string, most int) string {
+	if utf8.RuneCountInString(text) <= most {
+		return text
+	}
+	return string([]rune(text)[:most-1]) + "…"
 }
 
 // Charge confirms the prepared intent: Succeeded, Declined, StillOpen, Unknown, or Unavailable (this try surely took

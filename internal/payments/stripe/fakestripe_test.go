@@ -36,6 +36,7 @@ type intent struct {
 	Currency      string            `json:"currency"`
 	Status        string            `json:"status"`
 	Metadata      map[string]string `json:"metadata"`
+	Description   string            `json:"description"`
 	PaymentMethod *string           `json:"payment_method"`
 	LastError     *fault            `json:"last_payment_error"`
 	ClientSecret  string            `json:"client_secret"`
@@ -279,7 +280,8 @@ func (f *fakeStripe) create(form url.Values) (*intent, *fault) {
 	in := &intent{
 		ID: fmt.Sprintf("pi_%d", len(f.intents)+1), Object: "payment_intent", Amount: amount, Currency: form.Get("currency"),
 		Status: "requires_confirmation", PaymentMethod: &method, ClientSecret: "pi_s3cret",
-		Metadata: map[string]string{"reference": form.Get("metadata[reference]"), "booking": form.Get("metadata[booking]")},
+		Metadata:    map[string]string{"reference": form.Get("metadata[reference]"), "booking": form.Get("metadata[booking]"), "event": form.Get("metadata[event]"), "installation": form.Get("metadata[installation]")},
+		Description: form.Get("description"),
 	}
 	f.intents[in.ID] = in
 	return in, nil

@@ -16,8 +16,11 @@ import (
 // sale is a shop that is paid with Stripe: charges, refunds and callbacks as the program wires them.
 type sale struct {
 	*shop.Shop
-	t         *testing.T
-	fake      *fakeStripe
+	t    *testing.T
+	fake *fakeStripe
+
+	installation string
+
 	payments  *services.Payments
 	callbacks *services.Callbacks
 	bookings  *services.Bookings
@@ -27,10 +30,12 @@ func newSale(t *testing.T) *sale {
 	t.Helper()
 	s := shop.New(t)
 	fake, gateway := setup(t)
+	installation := models.NewID[models.BatchID]().String()
+	gateway.BelongTo(installation)
 	x := &sale{
-		Shop: s, t: t, fake: fake,
+		Shop: s, t: t, fake: fake, installation: installation,
 		payments:  services.NewPayments(s.Store, s.Office, gateway, services.PaymentOptions{}),
-		callbacks: services.NewCallbacks(s.Office, map[string]payments.Notifier{"stripe": gateway}, s.Clock.Now),
+		callbacks: services.NewCallbacks(s.Office, map[string]payments.Notifier{"stripe": gateway}, s.Clock.Now).Keeping(s.Store),
 		bookings:  services.NewBookings(s.Store, s.Office, 100).PaidWith(services.Methods{Accept: stripe.IsPaymentMethod}),
 	}
 	return x
@@ -194,4 +199,48 @@ func TestSale_callbacks_of_another_installation(t *testing.T) {
 		x.must(x.callbacks.Receive(t.Context(), "stripe", func(string) string { return sum }, body))
 	}
 	other.want(ref, "PENDING", 0, 0)
+	x.Clock.Advance(2 * models.StrayFor)
+	if x.do(x.payments.ResolveStrays); len(x.Letters()) != 0 {
+		t.Errorf("letters of what is not ours: %+v", x.Letters())
+	}
+}
+
+// A database that was set back to a backup does not know the booking; the money is ours all the same.
+func TestSale_of_a_booking_that_a_backup_does_not_have(t *testing.T) {
+	t.Parallel()
+	x := newSale(t)
+	ref := models.BookingRef{Event: x.Event(10).ID, Booking: models.NewID[models.BookingID]()}
+	body := event(t, "payment_intent.succeeded", &intent{ID: "pi_9", Object: "payment_intent", Metadata: map[string]string{
+		"reference": models.FirstCharge(ref).Reference(), "installation": x.installation,
+	}})
+	sum := signature(x.Clock.Now(), body, webhookSecret)
+	x.must(x.callbacks.Receive(t.Context(), "stripe", func(string) string { return sum }, body))
+	x.Clock.Advance(models.StrayFor)
+	x.do(x.payments.ResolveStrays)
+	letters := x.Letters()
+	if len(letters) != 1 || letters[0].Kind != models.LetterStray || letters[0].BookingRef != ref || letters[0].Payload != "pi_9" {
+		t.Errorf("letters: %+v", letters)
+	}
+}
+
+// An accountant sees in Stripe's lists what was sold, and under which booking.
+func TestSale_tells_what_was_sold(t *testing.T) {
+	t.Parallel()
+	x := newSale(t)
+	event := x.Event(10)
+	ref := x.book(event.ID, "pm_card_visa")
+	x.charge(ref)
+	x.fake.mu.Lock()
+	defer x.fake.mu.Unlock()
+	if len(x.fake.intents) != 1 {
+		t.Fatalf("%d intents", len(x.fake.intents))
+	}
+	for _, in := range x.fake.intents {
+		if in.Description != event.Name+", booking "+ref.Booking.String() {
+			t.Errorf("described as %q", in.Description)
+		}
+		if in.Metadata["event"] != event.Name || in.Metadata["booking"] != ref.Booking.String() {
+			t.Errorf("metadata %v", in.Metadata)
+		}
+	}
 }

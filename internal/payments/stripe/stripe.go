@@ -38,6 +38,7 @@ type Gateway struct {
 	client        *api.Client
 	transport     *transport
 	webhookSecret []byte
+	installation  string // whose payments these are; empty: not told
 	timeout       time.Duration
 	logger        *slog.Logger
 }
@@ -46,6 +47,8 @@ var (
 	_ payments.Gateway  = (*Gateway)(nil)
 	_ payments.Preparer = (*Gateway)(nil)
 	_ payments.Notifier = (*Gateway)(nil)
+	_ payments.Limited  = (*Gateway)(nil)
+	_ payments.Shared   = (*Gateway)(nil)
 )
 
 // New makes a gateway. It does not ask Stripe anything. Its errors say which option is wrong, and never what was given
@@ -121,6 +124,10 @@ func loopback(host string) bool {
 
 // Name is "stripe".
 func (g *Gateway) Name() string { return Name }
+
+// BelongTo names the installation whose payments the gateway makes, so that callbacks about those of another one, in the
+// same account, are told apart. It is called before the first charge.
+func (g *Gateway) BelongTo(installation string) { g.installation = installation }
 
 // Close drops the connections that wait for a next request.
 func (g *Gateway) Close() { g.transport.base.CloseIdleConnections() }

@@ -34,7 +34,7 @@ func (q *Queue) Receive(ctx context.Context, consumer string, limit int, wait ti
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("receive messages: %w", err)
+		return nil, fmt.Errorf("receive messages: %w", explained(err))
 	}
 	return got, nil
 }
@@ -93,7 +93,7 @@ func (q *Queue) Reclaim(ctx context.Context, consumer string, minIdle time.Durat
 		err = q.forget(ctx)
 	}
 	if err != nil && len(got) == 0 {
-		return nil, fmt.Errorf("reclaim messages: %w", err)
+		return nil, fmt.Errorf("reclaim messages: %w", explained(err))
 	}
 	return got, nil // what was claimed is ours now; an error after it will come again
 }
@@ -124,7 +124,7 @@ func (q *Queue) Ack(ctx context.Context, messages []queue.Message) error {
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("acknowledge %d messages: %w", len(messages), err)
+		return fmt.Errorf("acknowledge %d messages: %w", len(messages), explained(err))
 	}
 	return nil
 }

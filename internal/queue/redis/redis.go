@@ -115,7 +115,7 @@ func (q *Queue) Publish(ctx context.Context, bookings []models.BookingRef) (mode
 	answer, err := publishScript.Run(ctx, q.client, q.keys(), arguments...).StringSlice()
 	switch {
 	case err != nil:
-		return models.QueueMark{}, fmt.Errorf("publish %d messages: %w", len(bookings), err)
+		return models.QueueMark{}, fmt.Errorf("publish %d messages: %w", len(bookings), explained(err))
 	case len(answer) != 2:
 		return models.QueueMark{}, queue.ErrFull
 	case len(bookings) == 0:
@@ -130,7 +130,7 @@ func (q *Queue) Mark(ctx context.Context) (models.QueueMark, error) {
 	defer cancel()
 	answer, err := markScript.Run(ctx, q.client, q.keys(), groupName, uuid.NewString()).StringSlice()
 	if err != nil {
-		return models.QueueMark{}, fmt.Errorf("read the queue's mark: %w", err)
+		return models.QueueMark{}, fmt.Errorf("read the queue's mark: %w", explained(err))
 	}
 	if len(answer) != 2 {
 		return models.QueueMark{}, fmt.Errorf("read the queue's mark: %d values in place of 2", len(answer))
@@ -144,17 +144,17 @@ func (q *Queue) Depth(ctx context.Context) (int64, error) {
 	defer cancel()
 	depth, err := q.client.XLen(ctx, streamKey(q.options.Stream)).Result()
 	if err != nil {
-		return 0, fmt.Errorf("read the queue's length: %w", err)
+		return 0, fmt.Errorf("read the queue's length: %w", explained(err))
 	}
 	return depth, nil
 }
 
-// Ping tells whether Redis answers.
+// Ping tells whether Redis takes what is published: it writes a key beside the stream, which is gone by itself.
 func (q *Queue) Ping(ctx context.Context) error {
 	ctx, cancel := q.within(ctx, 0)
 	defer cancel()
-	if err := q.client.Ping(ctx).Err(); err != nil {
-		return fmt.Errorf("ping Redis: %w", err)
+	if err := q.client.Set(ctx, trialKey(q.options.Stream), "", trialLasts).Err(); err != nil {
+		return fmt.Errorf("ping Redis: %w", explained(err))
 	}
 	return nil
 }

@@ -335,14 +335,15 @@ func (w *deskWriter) insertOutbox() {
 // updateEvent writes what organisers change. They are few: each is a statement.
 const updateEvent = `
 	UPDATE events SET name = $2, description = $3, date_time = $4, sales_end = $5, ticket_price = $6::bigint * $7::numeric,
-		currency = $8, total_tickets = $9, version = $10, cancelled_at = $11, deleted_at = $12, updated_at = $13
+		currency = $8, total_tickets = $9, version = $10, cancelled_at = $11, deleted_at = $12, updated_at = $13, time_zone = $14
 	WHERE id = $1`
 
 func (w *deskWriter) updateEvents() {
 	for _, v := range w.visits {
 		if e := v.changes().Event; e != nil && v.changes().EventEdited {
 			w.batch.Queue(updateEvent, uuid(e.ID), e.Name, e.Description, e.DateTime, nullTime(e.SalesEnd), e.TicketPrice.Minor,
-				factor(w.currency), string(w.currency), e.Stock.Total, e.Version, nullTime(e.CancelledAt), nullTime(e.DeletedAt), e.UpdatedAt)
+				factor(w.currency), string(w.currency), e.Stock.Total, e.Version, nullTime(e.CancelledAt), nullTime(e.DeletedAt), e.UpdatedAt,
+				zeronull.Text(e.TimeZone))
 		}
 	}
 }

@@ -26,6 +26,7 @@ const (
 	readOnlyTransaction  = "25006"
 	idleInTransaction    = "25P03"
 	ioError              = "58030"
+	diskFull             = "53100"
 )
 
 // stalePlan is the routine of the server that refuses a prepared statement whose columns a migration has changed since:
@@ -34,7 +35,8 @@ const stalePlan = "RevalidateCachedQuery"
 
 // constraintErrors are the constraints whose violation is an answer, not a fault.
 var constraintErrors = map[string]error{
-	"users_email_key": models.ErrEmailTaken,
+	"users_email_key":      models.ErrEmailTaken,
+	"users_email_fold_key": models.ErrEmailTaken,
 	// Somebody made a booking under this key since it was looked for; a repeat will find it.
 	"bookings_idempotency_key": repository.ErrConflict,
 	"payments_pkey":            repository.ErrConflict, // likewise a first charge
@@ -72,7 +74,21 @@ func translateState(pgErr *pgconn.PgError, err error) error {
 		}
 		return fmt.Errorf("%w: %w", known, err)
 	}
+	if why := reasonOf(pgErr); why != nil {
+		return fmt.Errorf("%w: %w: %w", kindOf(pgErr), why, err)
+	}
 	return fmt.Errorf("%w: %w", kindOf(pgErr), err)
+}
+
+// reasonOf names what somebody has to mend; nil for what is told by kindOf alone.
+func reasonOf(e *pgconn.PgError) error {
+	switch e.Code {
+	case diskFull:
+		return repository.ErrNoRoom
+	case readOnlyTransaction:
+		return repository.ErrReadOnly
+	}
+	return nil
 }
 
 // kindOf sorts a SQLSTATE. What is not known to pass by itself is a fault of ours.

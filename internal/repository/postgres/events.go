@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
 
 	"quantix/internal/models"
 )
@@ -13,7 +14,7 @@ import (
 // An event is a row of events, which organisers change, and one of event_stock, which bookings change.
 const (
 	eventColumns = `e.id, e.name, e.description, e.date_time, e.sales_end, e.ticket_price::text, e.currency, e.version,
-		e.cancelled_at, e.deleted_at, e.created_at, e.updated_at`
+		e.cancelled_at, e.deleted_at, e.created_at, e.updated_at, e.time_zone`
 	stockColumns = `s.total_tickets, s.available, s.held, s.sold, s.held_amount::text, s.sold_amount::text,
 		s.pending_count, s.confirmed_count, s.cancelled_count`
 	wholeEvents = `SELECT ` + eventColumns + `, ` + stockColumns + ` FROM events e JOIN event_stock s ON s.event_id = e.id`
@@ -29,7 +30,7 @@ type eventRow struct {
 func (r *eventRow) targets() []any {
 	e := r.e
 	return []any{(*[16]byte)(&e.ID), &e.Name, &e.Description, &e.DateTime, intoTime(&e.SalesEnd), &r.price, &r.currency,
-		&e.Version, intoTime(&e.CancelledAt), intoTime(&e.DeletedAt), &e.CreatedAt, &e.UpdatedAt}
+		&e.Version, intoTime(&e.CancelledAt), intoTime(&e.DeletedAt), &e.CreatedAt, &e.UpdatedAt, (*zeronull.Text)(&e.TimeZone)}
 }
 
 func (r *eventRow) finish() error {
@@ -68,8 +69,8 @@ func scanEvent(row pgx.Row, e *models.Event) error {
 const insertEvent = `
 	WITH e AS (
 		INSERT INTO events (id, name, description, date_time, sales_end, ticket_price, currency, total_tickets, version,
-			cancelled_at, deleted_at, created_at, updated_at)
-		SELECT $2, $3, $4, $5, $6, $7::bigint * $8::numeric, $9, $10, $19, $20, $21, now, now
+			cancelled_at, deleted_at, created_at, updated_at, time_zone)
+		SELECT $2, $3, $4, $5, $6, $7::bigint * $8::numeric, $9, $10, $19, $20, $21, now, now, $22
 		FROM (SELECT coalesce($1::timestamptz, now()) AS now) clock
 		RETURNING *
 	), s AS (
@@ -89,7 +90,7 @@ func (s *Store) CreateEvent(ctx context.Context, event models.Event) (models.Eve
 		nullTime(event.SalesEnd), event.TicketPrice.Minor, factor(event.TicketPrice.Currency),
 		string(event.TicketPrice.Currency), stock.Total, stock.Available, stock.Held, stock.Sold, stock.HeldAmount,
 		stock.SoldAmount, stock.Pending, stock.Confirmed, stock.Cancelled, event.Version,
-		nullTime(event.CancelledAt), nullTime(event.DeletedAt),
+		nullTime(event.CancelledAt), nullTime(event.DeletedAt), zeronull.Text(event.TimeZone),
 	).QueryRow(func(row pgx.Row) error { return scanEvent(row, &made) })
 	err := s.inBatch(ctx, s.read, batch, "create an event")
 	return made, err
@@ -99,8 +100,17 @@ const selectEvent = wholeEvents + ` WHERE e.id = $1 AND e.deleted_at IS NULL`
 
 // Event gives one event with its counters in one snapshot. Error: models.ErrEventNotFound.
 func (s *Store) Event(ctx context.Context, id models.EventID) (models.Event, error) {
+	return s.oneEvent(ctx, selectEvent, id)
+}
+
+// AnyEvent is Event for deleted ones, too.
+func (s *Store) AnyEvent(ctx context.Context, id models.EventID) (models.Event, error) {
+	return s.oneEvent(ctx, selectAnyEvent, id)
+}
+
+func (s *Store) oneEvent(ctx context.Context, query string, id models.EventID) (models.Event, error) {
 	var event models.Event
-	err := scanEvent(s.read.QueryRow(ctx, selectEvent, uuid(id)), &event)
+	err := scanEvent(s.read.QueryRow(ctx, query, uuid(id)), &event)
 	if noRows(err) {
 		return models.Event{}, models.ErrEventNotFound
 	}
@@ -109,8 +119,12 @@ func (s *Store) Event(ctx context.Context, id models.EventID) (models.Event, err
 
 const selectEvents = wholeEvents + `
 	WHERE e.deleted_at IS NULL AND (e.date_time, e.id) > ($1, $2) AND e.date_time >= $3 AND e.date_time < $4
-		AND (e.name ILIKE $5 OR e.description ILIKE $5)
+		AND (e.name ILIKE $5 OR e.description ILIKE $5) AND ($7 = '' OR $7 = ` + saleState + `)
 	ORDER BY e.date_time, e.id LIMIT $6`
+
+// saleState is models.SaleState of an event, by the clock.
+const saleState = `CASE WHEN e.cancelled_at IS NOT NULL THEN 'cancelled'
+	WHEN coalesce(e.sales_end, e.date_time) > coalesce($8::timestamptz, now()) THEN 'on_sale' ELSE 'closed' END`
 
 // Events lists by date_time and id.
 func (s *Store) Events(ctx context.Context, filter models.EventFilter, page models.Page) ([]models.Event, error) {
@@ -119,7 +133,8 @@ func (s *Store) Events(ctx context.Context, filter models.EventFilter, page mode
 		after = *page.After
 	}
 	rows, err := s.read.Query(ctx, selectEvents, timeOr(after.Time, pgtype.NegativeInfinity), uuid(after.ID),
-		timeOr(filter.From, pgtype.NegativeInfinity), timeOr(filter.To, pgtype.Infinity), contains(filter.Query), page.Limit)
+		timeOr(filter.From, pgtype.NegativeInfinity), timeOr(filter.To, pgtype.Infinity), contains(filter.Query), page.Limit,
+		string(filter.State), s.now())
 	list, err := collect(rows, err, scanEvent)
 	return list, wrap("list events", err)
 }

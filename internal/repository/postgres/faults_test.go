@@ -237,7 +237,7 @@ func TestUserDeletedWhileBooking(t *testing.T) {
 		start, deleted := make(chan struct{}), make(chan error)
 		go func() {
 			<-start
-			deleted <- b.DeleteUser(t.Context(), user.ID, nil)
+			deleted <- b.DeleteUser(t.Context(), user.ID, nil, 0)
 		}()
 		close(start)
 		verdicts, err := b.decide(t.Context(), event.ID, reserve(user.ID, 1))
@@ -277,7 +277,7 @@ func TestDeletionWaitsForBooking(t *testing.T) {
 		})
 	}()
 	<-entered
-	go func() { deleted <- b.DeleteUser(t.Context(), user.ID, nil) }()
+	go func() { deleted <- b.DeleteUser(t.Context(), user.ID, nil, 0) }()
 	testkit.Eventually(t, patience, func() error {
 		if len(deleted) > 0 {
 			return nil // it did not wait

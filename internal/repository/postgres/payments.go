@@ -71,9 +71,13 @@ const (
 		CROSS JOIN LATERAL (SELECT * FROM bookings WHERE event_id = r.event_id AND id = r.id OFFSET 0) b
 		WHERE b.status NOT IN ('CONFIRMED', 'CANCELLED') AND b.total_amount > 0 AND b.payment_deadline > now
 			AND (SELECT o.n FROM payments o WHERE o.event_id = b.event_id AND o.booking_id = b.id LIMIT 1) IS NULL
+			AND b.event_id <> ALL (` + calledOff + `)
 		RETURNING p.event_id, p.booking_id, p.created_at`
-	selectRefs = `SELECT ` + bookingColumns + `, coalesce($3::timestamptz, now()) FROM unnest($1::uuid[], $2::uuid[]) AS r (event_id, id)
+	selectRefs = `SELECT ` + bookingColumns + `, coalesce($1::timestamptz, now()), b.event_id = ANY (` + calledOff + `)
+		FROM unnest($2::uuid[], $3::uuid[]) AS r (event_id, id)
 		CROSS JOIN LATERAL (SELECT * FROM bookings WHERE event_id = r.event_id AND id = r.id OFFSET 0) b`
+	// Which of the events are cancelled: looked up once, in the small index of those that are.
+	calledOff = `ARRAY(SELECT id FROM events WHERE cancelled_at IS NOT NULL AND id = ANY ($2::uuid[]))`
 )
 
 // StartCharges commits a first charge for every booking that may be charged now, and gives those and the free ones. One
@@ -97,13 +101,20 @@ func (s *Store) StartCharges(ctx context.Context, gateway string, bookings []mod
 		return rows.Err()
 	})
 	var at time.Time
-	batch.Queue(selectRefs, events, ids, s.now()).Query(func(rows pgx.Rows) error {
-		return eachBooking(rows, func(b *models.Booking) { found[b.Ref()] = b }, &at)
+	var calledOff bool
+	cancelled := map[models.EventID]bool{}
+	batch.Queue(selectRefs, s.now(), events, ids).Query(func(rows pgx.Rows) error {
+		return eachBooking(rows, func(b *models.Booking) {
+			found[b.Ref()] = b
+			if calledOff {
+				cancelled[b.EventID] = true
+			}
+		}, &at, &calledOff)
 	})
 	if err := s.inBatch(ctx, s.desk, batch, what); err != nil {
 		return nil, err
 	}
-	return starts(bookings, found, charges, at.UTC()), nil
+	return starts(bookings, found, charges, cancelled, at.UTC()), nil
 }
 
 // scanStarted completes a first charge by what was not known of it before it was written.
@@ -118,16 +129,17 @@ func scanStarted(row pgx.Row, c *models.Charge, lease time.Duration) error {
 }
 
 // starts joins bookings with the charges that were written for them, in the order they were asked for.
-func starts(asked []models.BookingRef, found map[models.BookingRef]*models.Booking, charges map[models.BookingRef]*models.Charge, at time.Time) []repository.Start {
+func starts(asked []models.BookingRef, found map[models.BookingRef]*models.Booking, charges map[models.BookingRef]*models.Charge, cancelled map[models.EventID]bool, at time.Time) []repository.Start {
 	list := []repository.Start{}
 	for _, ref := range distinct(asked) {
 		b, charge := found[ref], charges[ref]
 		switch {
 		case b == nil:
+			list = append(list, repository.Start{Booking: models.Booking{ID: ref.Booking, EventID: ref.Event}, Unknown: true, At: at})
 		case charge != nil:
 			charge.Amount = b.TotalAmount
 			list = append(list, repository.Start{Booking: *b, Charge: charge, At: at})
-		case b.Status == models.Pending && b.TotalAmount.Minor == 0:
+		case b.Status == models.Pending && b.TotalAmount.Minor == 0 && !cancelled[ref.Event]:
 			list = append(list, repository.Start{Booking: *b, At: at})
 		}
 	}
@@ -155,6 +167,7 @@ const (
 		)
 		SELECT ` + bookingColumns + `, ` + chargeColumns + `,
 			b.status = 'PENDING' AND b.payment_deadline > coalesce($1::timestamptz, now())
+				AND (SELECT e.cancelled_at FROM events e WHERE e.id = b.event_id) IS NULL
 		FROM claimed p CROSS JOIN LATERAL
 			(SELECT * FROM bookings WHERE event_id = p.event_id AND id = p.booking_id OFFSET 0) b
 		ORDER BY p.event_id, p.booking_id, p.n`
@@ -296,9 +309,15 @@ func scanLetter(row pgx.Row, l *models.DeadLetter) error {
 	return money(&l.Amount, sum, string(currency))
 }
 
+// allLetters are those of charges, refunds and messages, and the strays that have become letters.
+const allLetters = `(SELECT id, kind, event_id, booking_id, n, amount, currency, attempts, last_error, payload, failed_at FROM dead_letters
+	UNION ALL SELECT id, 'stray', event_id, booking_id, n, amount, currency, 0, last_error, provider_reference, failed_at
+	FROM strays WHERE failed_at IS NOT NULL) l`
+
 const (
-	selectLetters = `SELECT ` + letterColumns + ` FROM dead_letters WHERE (failed_at, id) > ($1, $2) ORDER BY failed_at, id LIMIT $3`
-	selectLetter  = `SELECT ` + letterColumns + ` FROM dead_letters WHERE id = $1`
+	selectLetters = `SELECT ` + letterColumns + ` FROM ` + allLetters + ` WHERE (failed_at, id) > ($1, $2) ORDER BY failed_at, id LIMIT $3`
+	selectLetter  = `SELECT ` + letterColumns + ` FROM ` + allLetters + ` WHERE id = $1`
+	countLetters  = `SELECT (SELECT count(*) FROM dead_letters) + (SELECT count(*) FROM strays WHERE failed_at IS NOT NULL)`
 )
 
 // DeadLetters lists dead letters by failed_at and id, oldest first.
@@ -314,7 +333,7 @@ func (s *Store) DeadLetters(ctx context.Context, page models.Page) ([]models.Dea
 
 // CountDeadLetters tells how many dead letters there are.
 func (s *Store) CountDeadLetters(ctx context.Context) (n int64, err error) {
-	err = s.read.QueryRow(ctx, "SELECT count(*) FROM dead_letters").Scan(&n)
+	err = s.read.QueryRow(ctx, countLetters).Scan(&n)
 	return n, wrap("count dead letters", err)
 }
 

@@ -18,15 +18,15 @@ func scanUser(row pgx.Row, u *models.User) error {
 }
 
 const insertUser = `
-	INSERT INTO users (id, name, email, version, created_at, updated_at)
-	SELECT $2, $3, $4, $5, now, now FROM (SELECT coalesce($1::timestamptz, now()) AS now) clock
+	INSERT INTO users (id, name, email, email_key, version, created_at, updated_at)
+	SELECT $2, $3, $4, $6, $5, now, now FROM (SELECT coalesce($1::timestamptz, now()) AS now) clock
 	RETURNING ` + userColumns
 
 // CreateUser writes a new user and gives it with its times set. Error: models.ErrEmailTaken.
 func (s *Store) CreateUser(ctx context.Context, user models.User) (models.User, error) {
 	var made models.User
 	batch := &pgx.Batch{}
-	batch.Queue(insertUser, s.now(), uuid(user.ID), user.Name, user.Email, user.Version).
+	batch.Queue(insertUser, s.now(), uuid(user.ID), user.Name, user.Email, user.Version, models.EmailKey(user.Email)).
 		QueryRow(func(row pgx.Row) error { return scanUser(row, &made) })
 	err := s.inBatch(ctx, s.read, batch, "create a user")
 	return made, err
@@ -42,6 +42,26 @@ func (s *Store) User(ctx context.Context, id models.UserID) (models.User, error)
 		return models.User{}, models.ErrUserNotFound
 	}
 	return user, wrap("read a user", err)
+}
+
+const selectUserKnown = `SELECT EXISTS (SELECT FROM users WHERE id = $1)`
+
+// UserKnown tells whether there is such a user, or was one.
+func (s *Store) UserKnown(ctx context.Context, id models.UserID) (known bool, err error) {
+	err = s.read.QueryRow(ctx, selectUserKnown, uuid(id)).Scan(&known)
+	return known, wrap("look for a user", err)
+}
+
+const selectUserByEmail = `SELECT ` + userColumns + ` FROM users WHERE coalesce(email_key, lower(email)) = $1 AND deleted_at IS NULL`
+
+// UserByEmail gives the user who has an address, in any case. Error: models.ErrUserNotFound.
+func (s *Store) UserByEmail(ctx context.Context, email string) (models.User, error) {
+	var user models.User
+	err := scanUser(s.read.QueryRow(ctx, selectUserByEmail, models.EmailKey(email)), &user)
+	if noRows(err) {
+		return models.User{}, models.ErrUserNotFound
+	}
+	return user, wrap("look an e-mail address up", err)
 }
 
 const selectUsers = `SELECT ` + userColumns + ` FROM users WHERE deleted_at IS NULL AND id > $1 ORDER BY id LIMIT $2`
@@ -63,7 +83,7 @@ const (
 	lockUserToDelete = selectUser + ` FOR UPDATE`
 	// A statement of its own, so that the clock is read after the lock was taken.
 	selectClock = `SELECT clock_timestamp()`
-	updateUser  = `UPDATE users SET name = $2, email = $3, version = $4, deleted_at = $5, updated_at = $6 WHERE id = $1`
+	updateUser  = `UPDATE users SET name = $2, email = $3, version = $4, deleted_at = $5, updated_at = $6, email_key = $7 WHERE id = $1`
 )
 
 // UpdateUser locks the user, applies the patch and writes it.
@@ -83,17 +103,18 @@ func (s *Store) UpdateUser(ctx context.Context, id models.UserID, patch models.U
 const hasLiveBookings = `
 	SELECT EXISTS (SELECT FROM bookings b JOIN events e ON e.id = b.event_id
 		WHERE b.user_id = $1 AND (b.status = 'PENDING'
-			OR b.status = 'CONFIRMED' AND (e.date_time > $2 OR e.sales_end > $2)))`
+			OR b.status = 'CONFIRMED' AND (e.date_time > $2 OR e.sales_end > $2
+				OR b.total_amount > 0 AND (e.date_time > $3 OR e.sales_end > $3))))`
 
-// DeleteUser erases a user without live bookings. The lock waits for bookings that are being made for the user, and
+// DeleteUser erases a user without live or refundable bookings. The lock waits for bookings that are being made for the user, and
 // the look that follows sees them; bookings that come later find the user deleted.
-func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int64) error {
+func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int64, window time.Duration) error {
 	return wrap("delete a user", s.changeUser(ctx, lockUserToDelete, id, func(tx pgx.Tx, u *models.User, now time.Time) (bool, error) {
 		if ifVersion != nil && *ifVersion != u.Version {
 			return false, models.ErrVersionMismatch
 		}
 		var live bool
-		if err := tx.QueryRow(ctx, hasLiveBookings, uuid(id), now).Scan(&live); err != nil {
+		if err := tx.QueryRow(ctx, hasLiveBookings, uuid(id), now, now.Add(-window)).Scan(&live); err != nil {
 			return false, err
 		}
 		if live {
@@ -122,7 +143,8 @@ func (s *Store) changeUser(ctx context.Context, lock string, id models.UserID, c
 		if err != nil || !changed {
 			return err
 		}
-		_, err = tx.Exec(ctx, updateUser, uuid(id), user.Name, user.Email, user.Version, nullTime(user.DeletedAt), user.UpdatedAt)
+		_, err = tx.Exec(ctx, updateUser, uuid(id), user.Name, user.Email, user.Version, nullTime(user.DeletedAt), user.UpdatedAt,
+			models.EmailKey(user.Email))
 		return err
 	})
 }

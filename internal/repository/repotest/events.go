@@ -189,7 +189,8 @@ var eventRules = rules{
 		if err != nil || len(list) != 1 {
 			t.Errorf("one cancelled event was asked for; got %v, %v", list, err)
 		}
-		s.clock.Pass(25 * time.Hour) // over now, so that what is CONFIRMED does not keep it from being deleted
+		// Over for long, so that what is CONFIRMED does not keep it from being deleted.
+		s.clock.Pass(25*time.Hour + theRules.RefundWindow)
 		s.done(confirmed.ID, &models.DeleteEvent{})
 		s.cancelledAre(10, pending.ID, confirmed.ID)
 		s.done(pending.ID, &models.CancelForEvent{Booking: waiting.ID})

@@ -19,7 +19,7 @@ import (
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 123456000, time.UTC)
 
 // theRules are the settings that every test's desk decides by.
-var theRules = models.Rules{PaymentDeadline: 15 * time.Minute, RetryLease: 30 * time.Second}
+var theRules = models.Rules{PaymentDeadline: 15 * time.Minute, RetryLease: 30 * time.Second, RefundWindow: 14 * 24 * time.Hour}
 
 // lease is what workers of these tests ask for.
 const lease = 30 * time.Second

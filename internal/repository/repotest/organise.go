@@ -132,12 +132,14 @@ var organiseRules = rules{
 		same(t, "its booking", s.booking(b.ID).Status, models.Cancelled)
 	},
 
-	"is_deleted_with_confirmed_bookings_once_over": func(t *testing.T, s *shop) {
+	"is_deleted_with_confirmed_bookings_once_nothing_may_be_refunded": func(t *testing.T, s *shop) {
 		event, user := s.event(begins(noon.Add(time.Hour))), s.user()
 		b := s.paid(event, user, 2)
 		s.clock.set(event.DateTime.Add(-time.Microsecond))
 		s.refused(event.ID, &models.DeleteEvent{}, models.ErrEventHasBookings)
-		s.clock.set(event.DateTime)
+		s.clock.set(event.DateTime.Add(theRules.RefundWindow - time.Microsecond))
+		s.refused(event.ID, &models.DeleteEvent{}, models.ErrEventRefundable)
+		s.clock.set(event.DateTime.Add(theRules.RefundWindow))
 		s.done(event.ID, &models.DeleteEvent{})
 		same(t, "its booking", s.booking(b.ID).Status, models.Confirmed)
 	},
@@ -178,9 +180,30 @@ var organiseRules = rules{
 		s.refused(event.ID, reserve(user, 1), models.ErrEventCancelled)
 	},
 
-	"what_is_over_cannot_be_cancelled": func(t *testing.T, s *shop) {
+	"a_show_called_off_at_its_start_is_refunded": func(t *testing.T, s *shop) {
+		event, user := s.event(begins(noon.Add(time.Hour))), s.user()
+		b := s.paid(event, user, 2)
+		s.clock.set(event.DateTime.Add(theRules.RefundWindow - time.Microsecond))
+		s.refused(event.ID, &models.Cancel{Booking: b.ID}, models.ErrEventOver)
+		s.done(event.ID, &models.CancelEvent{})
+		same(t, "its booking", s.done(event.ID, &models.CancelForEvent{Booking: b.ID}).Booking.CancelReason, models.ReasonEventCancelled)
+		if _, refunds := s.money(b); len(refunds) != 1 || refunds[0].Amount != b.TotalAmount {
+			t.Errorf("the refunds are %+v", refunds)
+		}
+	},
+
+	"a_date_does_not_jump_into_the_past_while_tickets_are_live": func(t *testing.T, s *shop) {
+		event, user := s.event(), s.user()
+		lastYear := models.EventPatch{DateTime: new(event.DateTime.AddDate(-1, 0, 0))}
+		b := s.paid(event, user, 1)
+		s.refused(event.ID, &models.EditEvent{Patch: lastYear}, models.ErrDateInPast)
+		s.done(event.ID, &models.Cancel{Booking: b.ID})
+		s.done(event.ID, &models.EditEvent{Patch: lastYear})
+	},
+
+	"what_has_been_over_for_long_cannot_be_cancelled": func(t *testing.T, s *shop) {
 		event := s.event(begins(noon.Add(time.Hour)))
-		s.clock.set(event.DateTime)
+		s.clock.set(event.DateTime.Add(theRules.RefundWindow))
 		s.refused(event.ID, &models.CancelEvent{}, models.ErrEventOver)
 		s.refused(models.NewID[models.EventID](), &models.CancelEvent{}, models.ErrEventNotFound)
 	},

@@ -52,6 +52,8 @@ func Run(t *testing.T, open func(t *testing.T, clock func() time.Time) Store) {
 		"Random":    randomRules,
 		"Events":    eventRules,
 		"Users":     userRules,
+		"Health":    healthRules,
+		"Ends":      endRules,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -122,7 +122,7 @@ var reserveRules = rules{
 		again("when the event has begun")
 		s.done(event.ID, &models.DeleteEvent{})
 		again("when the event is deleted")
-		s.ok("deleting the user", s.DeleteUser(s.ctx(), user.ID, nil))
+		s.ok("deleting the user", s.DeleteUser(s.ctx(), user.ID, nil, 0))
 		if v := s.ask(event.ID, keyed(event, user, 10, "k"))[0]; !v.Replayed {
 			t.Errorf("when the user is deleted: the verdict is %+v", v)
 		}
@@ -217,7 +217,7 @@ var reserveRules = rules{
 func refusedReservations(t *testing.T, s *shop) {
 	user := s.user()
 	gone := s.user()
-	s.ok("deleting a user", s.DeleteUser(s.ctx(), gone.ID, nil))
+	s.ok("deleting a user", s.DeleteUser(s.ctx(), gone.ID, nil, 0))
 	full, few, deleted, cancelled := s.event(), s.event(), s.event(), s.event()
 	s.book(full, user, 10)
 	s.book(few, user, 8)

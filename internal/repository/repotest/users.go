@@ -33,13 +33,13 @@ var userRules = rules{
 
 	"unknown_and_deleted_ones_are_not_found": func(t *testing.T, s *shop) {
 		deleted := s.user()
-		s.ok("deleting", s.DeleteUser(s.ctx(), deleted.ID, nil))
+		s.ok("deleting", s.DeleteUser(s.ctx(), deleted.ID, nil, 0))
 		for _, id := range []models.UserID{deleted.ID, models.NewID[models.UserID](), {}} {
 			_, err := s.User(s.ctx(), id)
 			isError(t, "User", err, models.ErrUserNotFound)
 			_, err = s.UpdateUser(s.ctx(), id, models.UserPatch{Name: new("X")}, nil)
 			isError(t, "UpdateUser", err, models.ErrUserNotFound)
-			isError(t, "DeleteUser", s.DeleteUser(s.ctx(), id, nil), models.ErrUserNotFound)
+			isError(t, "DeleteUser", s.DeleteUser(s.ctx(), id, nil, 0), models.ErrUserNotFound)
 		}
 		list, err := s.Users(s.ctx(), models.Page{Limit: all})
 		if err != nil || len(list) != 0 {
@@ -83,7 +83,7 @@ var userRules = rules{
 	"deleting_one_erases_name_and_address": func(t *testing.T, s *shop) {
 		user, other := s.userNamed("John Doe", "John@Example.com"), s.user()
 		s.clock.Pass(time.Hour)
-		s.ok("deleting", s.DeleteUser(s.ctx(), user.ID, nil))
+		s.ok("deleting", s.DeleteUser(s.ctx(), user.ID, nil, 0))
 		s.ok("bringing the row back", s.exec(s.ctx(), "UPDATE users SET deleted_at = NULL"))
 		want := user
 		want.Name, want.Email, want.UpdatedAt = "erased", user.ID.String()+"@erased.invalid", noon.Add(time.Hour)
@@ -95,7 +95,7 @@ var userRules = rules{
 	"the_address_of_a_deleted_user_is_free_again": func(t *testing.T, s *shop) {
 		for range 3 {
 			user := s.userNamed("John", "john@example.com")
-			s.ok("deleting", s.DeleteUser(s.ctx(), user.ID, nil))
+			s.ok("deleting", s.DeleteUser(s.ctx(), user.ID, nil, 0))
 		}
 		s.userNamed("John", "JOHN@example.com")
 	},
@@ -113,7 +113,7 @@ var userRules = rules{
 		removed := false
 		got := pages(t, 2, list, func(u models.User) models.Position { return models.Position{ID: u.ID} }, func() {
 			if !removed {
-				s.ok("deleting one that was seen", s.DeleteUser(s.ctx(), want[0], nil))
+				s.ok("deleting one that was seen", s.DeleteUser(s.ctx(), want[0], nil, 0))
 				removed = true
 			}
 		})
@@ -197,9 +197,9 @@ var userRules = rules{
 	"is_not_deleted_by_an_old_version": func(t *testing.T, s *shop) {
 		user := s.user()
 		s.leavesNothing(func() {
-			isError(t, "DeleteUser", s.DeleteUser(s.ctx(), user.ID, new(int64(2))), models.ErrVersionMismatch)
+			isError(t, "DeleteUser", s.DeleteUser(s.ctx(), user.ID, new(int64(2)), 0), models.ErrVersionMismatch)
 		})
-		s.ok("deleting", s.DeleteUser(s.ctx(), user.ID, new(int64(1))))
+		s.ok("deleting", s.DeleteUser(s.ctx(), user.ID, new(int64(1)), 0))
 	},
 
 	"is_not_deleted_while_a_booking_is_pending": func(t *testing.T, s *shop) {
@@ -207,10 +207,10 @@ var userRules = rules{
 		b := s.book(event, user, 1)
 		s.clock.Pass(48 * time.Hour) // even when the event is over
 		s.leavesNothing(func() {
-			isError(t, "DeleteUser", s.DeleteUser(s.ctx(), user.ID, nil), models.ErrUserHasBookings)
+			isError(t, "DeleteUser", s.DeleteUser(s.ctx(), user.ID, nil, 0), models.ErrUserHasBookings)
 		})
 		s.done(event.ID, &models.Expire{Booking: b.ID})
-		s.ok("deleting", s.DeleteUser(s.ctx(), user.ID, nil))
+		s.ok("deleting", s.DeleteUser(s.ctx(), user.ID, nil, 0))
 		same(t, "the booking's user", s.booking(b.ID).UserID, user.ID)
 	},
 
@@ -224,7 +224,7 @@ var userRules = rules{
 			var deleted error
 			crowd(2, func(i int) {
 				if i == 0 {
-					deleted = repository.Retry(s.ctx(), func() error { return s.DeleteUser(s.ctx(), user.ID, nil) })
+					deleted = repository.Retry(s.ctx(), func() error { return s.DeleteUser(s.ctx(), user.ID, nil, 0) })
 					return
 				}
 				verdicts, err := s.try(s.ctx(), event.ID, reserve(user, 1))
@@ -289,8 +289,8 @@ func deletingBuyers(t *testing.T, s *shop) {
 		s.clock.set(noon)
 		s.paid(test.event, user, 1)
 		s.clock.set(test.over.Add(-time.Microsecond))
-		isError(t, "DeleteUser", s.DeleteUser(s.ctx(), user.ID, nil), models.ErrUserHasBookings)
+		isError(t, "DeleteUser", s.DeleteUser(s.ctx(), user.ID, nil, 0), models.ErrUserHasBookings)
 		s.clock.set(test.over)
-		s.ok("deleting when the event is over", s.DeleteUser(s.ctx(), user.ID, nil))
+		s.ok("deleting when the event is over", s.DeleteUser(s.ctx(), user.ID, nil, 0))
 	}
 }

@@ -39,7 +39,7 @@ const (
 	updateEvent = `UPDATE events SET available = ?, held = ?, sold = ?, held_amount = ?, sold_amount = ?,
 		pending_count = ?, confirmed_count = ?, cancelled_count = ?, name = ?, description = ?, date_time = ?,
 		sales_end = ?, ticket_price = ?, currency = ?, total_tickets = ?, version = ?, cancelled_at = ?, deleted_at = ?,
-		updated_at = ? WHERE id = ?`
+		updated_at = ?, time_zone = ? WHERE id = ?`
 )
 
 func writeEvent(c *conn, changes *models.Changes) error {
@@ -54,7 +54,7 @@ func writeEvent(c *conn, changes *models.Changes) error {
 	}
 	return c.one(updateEvent, append(values, e.Name, e.Description, micros(e.DateTime), nullMicros(e.SalesEnd),
 		e.TicketPrice.Minor, string(e.TicketPrice.Currency), s.Total, e.Version, nullMicros(e.CancelledAt),
-		nullMicros(e.DeletedAt), micros(e.UpdatedAt), e.ID[:])...)
+		nullMicros(e.DeletedAt), micros(e.UpdatedAt), nullText(e.TimeZone), e.ID[:])...)
 }
 
 const (

@@ -32,6 +32,9 @@ func translate(err error) error {
 		return err
 	}
 	if cause, ok := errors.AsType[*sqlite.Error](err); ok {
+		if why := reasonOf(cause); why != nil {
+			return fmt.Errorf("%w: %w: %w", kindOf(cause), why, err)
+		}
 		return fmt.Errorf("%w: %w", kindOf(cause), err)
 	}
 	if _, ofTheFiles := errors.AsType[syscall.Errno](err); ofTheFiles || isOver(err) {
@@ -52,6 +55,17 @@ func emailTaken(err error) error {
 		return models.ErrEmailTaken.With(err)
 	}
 	return err
+}
+
+// reasonOf names what somebody has to mend; nil for what is told by kindOf alone.
+func reasonOf(cause *sqlite.Error) error {
+	switch cause.Code() & 0xff {
+	case sqlite3.SQLITE_FULL:
+		return repository.ErrNoRoom
+	case sqlite3.SQLITE_READONLY:
+		return repository.ErrReadOnly
+	}
+	return nil
 }
 
 // kindOf sorts a result code. What is not known to pass by itself is a fault of ours.

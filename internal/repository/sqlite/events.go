@@ -10,7 +10,7 @@ import (
 
 const eventColumns = `id, name, description, date_time, sales_end, ticket_price, currency, total_tickets, available, held,
 	sold, held_amount, sold_amount, pending_count, confirmed_count, cancelled_count, version, cancelled_at, deleted_at,
-	created_at, updated_at`
+	created_at, updated_at, time_zone`
 
 func readEvent(r *row) models.Event {
 	e := models.Event{ID: r.id(), Name: r.text(), Description: r.text(), DateTime: r.time(), SalesEnd: r.time()}
@@ -19,11 +19,12 @@ func readEvent(r *row) models.Event {
 		SoldAmount: r.int(), Pending: r.int(), Confirmed: r.int(), Cancelled: r.int()}
 	e.Version = r.int()
 	e.CancelledAt, e.DeletedAt, e.CreatedAt, e.UpdatedAt = r.time(), r.time(), r.time(), r.time()
+	e.TimeZone = r.text()
 	return e
 }
 
 const insertEvent = `INSERT INTO events (` + eventColumns + `)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 // CreateEvent writes a new event and gives it with its times set.
 func (s *Store) CreateEvent(ctx context.Context, event models.Event) (models.Event, error) {
@@ -34,7 +35,8 @@ func (s *Store) CreateEvent(ctx context.Context, event models.Event) (models.Eve
 		return c.one(insertEvent, e.ID[:], e.Name, e.Description, micros(e.DateTime), nullMicros(e.SalesEnd),
 			e.TicketPrice.Minor, string(e.TicketPrice.Currency), stock.Total, stock.Available, stock.Held, stock.Sold,
 			stock.HeldAmount, stock.SoldAmount, stock.Pending, stock.Confirmed, stock.Cancelled, e.Version,
-			nullMicros(e.CancelledAt), nullMicros(e.DeletedAt), micros(e.CreatedAt), micros(e.UpdatedAt))
+			nullMicros(e.CancelledAt), nullMicros(e.DeletedAt), micros(e.CreatedAt), micros(e.UpdatedAt),
+			nullText(e.TimeZone))
 	})
 	if err != nil {
 		return models.Event{}, err
@@ -49,8 +51,15 @@ func (s *Store) Event(ctx context.Context, id models.EventID) (models.Event, err
 	return single(ctx, s, "read an event", models.ErrEventNotFound, selectEvent, args{id[:]}, readEvent)
 }
 
+// AnyEvent is Event for deleted ones, too.
+func (s *Store) AnyEvent(ctx context.Context, id models.EventID) (models.Event, error) {
+	return single(ctx, s, "read an event", models.ErrEventNotFound, selectAnyEvent, args{id[:]}, readEvent)
+}
+
 const selectEvents = `SELECT ` + eventColumns + ` FROM events
 	WHERE deleted_at IS NULL AND (date_time, id) > (?, ?) AND date_time >= ? AND date_time < ?
+		AND (?5 = '' OR ?5 = CASE WHEN cancelled_at IS NOT NULL THEN 'cancelled'
+			WHEN coalesce(sales_end, date_time) > ?6 THEN 'on_sale' ELSE 'closed' END)
 	ORDER BY date_time, id`
 
 // errEnough stops reading rows that nobody needs.
@@ -64,7 +73,8 @@ func (s *Store) Events(ctx context.Context, filter models.EventFilter, page mode
 		return list, nil
 	}
 	err := s.readers.do(ctx, func(c *conn) error {
-		values := args{microsOr(after.Time, first), after.ID[:], microsOr(filter.From, first), microsOr(filter.To, last)}
+		values := args{microsOr(after.Time, first), after.ID[:], microsOr(filter.From, first), microsOr(filter.To, last),
+			string(filter.State), micros(s.now())}
 		return c.query(ctx, selectEvents, values, func(r *row) error {
 			if event := readEvent(r); mentions(&event, filter.Query) {
 				list = append(list, event)

@@ -13,9 +13,15 @@ func readLetter(r *row) models.DeadLetter {
 		Amount: readMoneyColumns(r), Attempts: int(r.int()), LastError: r.text(), Payload: r.text(), FailedAt: r.time()}
 }
 
+// allLetters are those of charges, refunds and messages, and the strays that have become letters.
+const allLetters = `(SELECT ` + letterColumns + ` FROM dead_letters
+	UNION ALL SELECT id, 'stray', event_id, booking_id, n, amount, currency, 0, last_error, provider_reference, failed_at
+	FROM strays WHERE failed_at IS NOT NULL)`
+
 const (
-	selectLetters = `SELECT ` + letterColumns + ` FROM dead_letters WHERE (failed_at, id) > (?, ?) ORDER BY failed_at, id LIMIT ?`
-	selectLetter  = `SELECT ` + letterColumns + ` FROM dead_letters WHERE id = ?`
+	selectLetters = `SELECT ` + letterColumns + ` FROM ` + allLetters + ` WHERE (failed_at, id) > (?, ?) ORDER BY failed_at, id LIMIT ?`
+	selectLetter  = `SELECT ` + letterColumns + ` FROM ` + allLetters + ` WHERE id = ?`
+	countLetters  = `SELECT (SELECT count(*) FROM dead_letters) + (SELECT count(*) FROM strays WHERE failed_at IS NOT NULL)`
 )
 
 // DeadLetters lists dead letters by failed_at and id, oldest first.
@@ -28,7 +34,7 @@ func (s *Store) DeadLetters(ctx context.Context, page models.Page) ([]models.Dea
 // CountDeadLetters tells how many dead letters there are.
 func (s *Store) CountDeadLetters(ctx context.Context) (n int64, err error) {
 	err = s.readers.do(ctx, func(c *conn) error {
-		n, err = c.number(ctx, "SELECT count(*) FROM dead_letters")
+		n, err = c.number(ctx, countLetters)
 		return err
 	})
 	return n, wrap("count dead letters", err)

@@ -42,7 +42,9 @@ const (
 	// The unary plus keeps SQLite from the partial index of all that is PENDING: rows are looked up by their keys.
 	selectStartable = `SELECT ` + bookingColumns + ` FROM bookings b
 		WHERE b.id = ?1 AND b.event_id = ?2 AND +b.status = 'PENDING' AND (b.total_amount = 0 OR b.payment_deadline > ?3)
-			AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.event_id = b.event_id AND p.booking_id = b.id)`
+			AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.event_id = b.event_id AND p.booking_id = b.id)
+			AND (SELECT e.cancelled_at FROM events e WHERE e.id = b.event_id) IS NULL`
+	countBooking = `SELECT count(*) FROM bookings WHERE id = ? AND event_id = ?`
 	insertCharge = `INSERT INTO payments (event_id, booking_id, n, gateway, amount, currency, status, attempts,
 		next_attempt_at, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 )
@@ -74,11 +76,14 @@ func (s *Store) StartCharges(ctx context.Context, gateway string, bookings []mod
 	return started, nil
 }
 
-// startCharge gives nil for a booking that is not to be charged, or not again.
+// startCharge gives nil for a booking that is not to be charged, or not again, or not any more.
 func startCharge(c *conn, gateway string, ref models.BookingRef, now time.Time, lease time.Duration) (*repository.Start, error) {
 	b, err := maybe(context.Background(), c, selectStartable, args{ref.Booking[:], ref.Event[:], micros(now)}, readBooking)
-	if err != nil || b == nil {
+	if err != nil {
 		return nil, err
+	}
+	if b == nil {
+		return unknownStart(c, ref, now)
 	}
 	start := &repository.Start{Booking: *b, At: now}
 	if b.TotalAmount.Minor == 0 {
@@ -94,6 +99,15 @@ func startCharge(c *conn, gateway string, ref models.BookingRef, now time.Time, 
 		micros(now), micros(now))
 }
 
+// unknownStart tells of a booking that is not here; nil when it is.
+func unknownStart(c *conn, ref models.BookingRef, now time.Time) (*repository.Start, error) {
+	n, err := c.number(context.Background(), countBooking, ref.Booking[:], ref.Event[:])
+	if err != nil || n > 0 {
+		return nil, err
+	}
+	return &repository.Start{Booking: models.Booking{ID: ref.Booking, EventID: ref.Event}, Unknown: true, At: now}, nil
+}
+
 func leaseEnd(now time.Time, lease time.Duration) time.Time {
 	return now.Add(lease).Truncate(time.Microsecond)
 }
@@ -102,7 +116,7 @@ const (
 	selectDueCharges = `
 		WITH due AS MATERIALIZED (SELECT event_id, booking_id, n FROM payments
 			WHERE status IN ('started', 'doubtful', 'pending', 'unknown') AND next_attempt_at <= ? ORDER BY next_attempt_at LIMIT ?)
-		SELECT ` + bookingColumns + `, ` + chargeColumns + ` FROM due d
+		SELECT ` + bookingColumns + `, ` + chargeColumns + `, (SELECT e.cancelled_at FROM events e WHERE e.id = b.event_id) FROM due d
 		CROSS JOIN payments p ON p.event_id = d.event_id AND p.booking_id = d.booking_id AND p.n = d.n
 		CROSS JOIN bookings b ON b.id = d.booking_id
 		ORDER BY p.event_id, p.booking_id, p.n`
@@ -129,7 +143,7 @@ func (s *Store) DueCharges(ctx context.Context, limit int, lease time.Duration) 
 		}
 		for i := range due {
 			d := &due[i]
-			d.Chargeable = d.Booking.Status == models.Pending && now.Before(d.Booking.PaymentDeadline)
+			d.Chargeable = d.Chargeable && d.Booking.Status == models.Pending && now.Before(d.Booking.PaymentDeadline)
 			if d.Charge.Status.Trying() {
 				d.Charge.Attempts++
 			}
@@ -147,7 +161,7 @@ func (s *Store) DueCharges(ctx context.Context, limit int, lease time.Duration) 
 }
 
 func readDue(r *row) repository.Due {
-	return repository.Due{Booking: readBooking(r), Charge: readCharge(r)}
+	return repository.Due{Booking: readBooking(r), Charge: readCharge(r), Chargeable: r.time().IsZero()} // the event's cancelled_at
 }
 
 func takeUp(c *conn, text string, key models.ChargeKey, attempts int, now time.Time, lease time.Duration) error {

@@ -20,7 +20,7 @@ func TestNoStatementReadsAWholeTable(t *testing.T) {
 		selectAnyEvent, selectUsersOf, selectKeys, selectStates, selectChargesOf, selectRefundsOf,
 		updateCounters, updateEvent, updateBooking, updateCharge, updateRefund, deleteLetter,
 		selectStartable, selectDueCharges, selectDueRefunds, leaseCharge, leaseRefund, selectCharges, selectRefunds,
-		selectLetters, selectLetter, selectSimCharge, auditBookings, auditMoney,
+		selectLetters, selectLetter, selectSimCharge, auditBookings, auditMoney, selectBacklog,
 	} {
 		err := store.readers.do(t.Context(), func(c *conn) error {
 			return c.query(context.Background(), "EXPLAIN QUERY PLAN "+text, make(args, 32), func(r *row) error {

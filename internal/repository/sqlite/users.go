@@ -37,6 +37,25 @@ func (s *Store) User(ctx context.Context, id models.UserID) (models.User, error)
 	return single(ctx, s, "read a user", models.ErrUserNotFound, selectUser, args{id[:]}, readUser)
 }
 
+const selectUserKnown = `SELECT count(*) FROM users WHERE id = ?`
+
+// UserKnown tells whether there is such a user, or was one.
+func (s *Store) UserKnown(ctx context.Context, id models.UserID) (known bool, err error) {
+	err = s.readers.do(ctx, func(c *conn) error {
+		n, err := c.number(ctx, selectUserKnown, id[:])
+		known = n > 0
+		return err
+	})
+	return known, wrap("look for a user", err)
+}
+
+const selectUserByEmail = `SELECT ` + userColumns + ` FROM users WHERE email_key = ? AND deleted_at IS NULL`
+
+// UserByEmail gives the user who has an address, in any case. Error: models.ErrUserNotFound.
+func (s *Store) UserByEmail(ctx context.Context, email string) (models.User, error) {
+	return single(ctx, s, "look an e-mail address up", models.ErrUserNotFound, selectUserByEmail, args{models.EmailKey(email)}, readUser)
+}
+
 const selectUsers = `SELECT ` + userColumns + ` FROM users WHERE deleted_at IS NULL AND id > ? ORDER BY id LIMIT ?`
 
 // Users lists by id, which is the order of creation.
@@ -64,15 +83,16 @@ func (s *Store) UpdateUser(ctx context.Context, id models.UserID, patch models.U
 const hasLiveBookings = `
 	SELECT EXISTS (SELECT 1 FROM bookings b JOIN events e ON e.id = b.event_id
 		WHERE b.user_id = ?1 AND (b.status = 'PENDING'
-			OR b.status = 'CONFIRMED' AND (e.date_time > ?2 OR e.sales_end > ?2)))`
+			OR b.status = 'CONFIRMED' AND (e.date_time > ?2 OR e.sales_end > ?2
+				OR b.total_amount > 0 AND (e.date_time > ?3 OR e.sales_end > ?3))))`
 
-// DeleteUser erases a user without live bookings. There is one writer: no booking can come in between.
-func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int64) error {
+// DeleteUser erases a user without live or refundable bookings. There is one writer: no booking can come in between.
+func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int64, window time.Duration) error {
 	return s.changeUser(ctx, "delete a user", id, func(c *conn, u *models.User, now time.Time) (bool, error) {
 		if ifVersion != nil && *ifVersion != u.Version {
 			return false, models.ErrVersionMismatch
 		}
-		live, err := c.number(context.Background(), hasLiveBookings, id[:], micros(now))
+		live, err := c.number(context.Background(), hasLiveBookings, id[:], micros(now), micros(now.Add(-window)))
 		if err != nil {
 			return false, err
 		}

@@ -1,0 +1,153 @@
+package models
+
+import (
+	"errors"
+	"testing"
+	"time"
+)
+
+const window = 14 * 24 * time.Hour
+
+// calledOff is a state whose event has sold tickets and is over since some time.
+func calledOff(since time.Duration) (*EventState, *Booking) {
+	s, user := newState()
+	s.Rules.RefundWindow = window
+	b := given(s, user, Confirmed, "")
+	givenCharge(s, b, ChargeSucceeded, 1)
+	s.Now = s.Event.DateTime.Add(since)
+	return s, b
+}
+
+// A show that was called off at its start: the organiser may cancel it for the refund window, its buyers may not.
+func TestCancelEvent_that_is_over(t *testing.T) {
+	t.Parallel()
+	for since, want := range map[time.Duration]*Error{0: nil, window - 1: nil, window: ErrEventOver, 10 * window: ErrEventOver} {
+		s, b := calledOff(since)
+		if v := s.Decide(&Cancel{Booking: b.ID}); !errors.Is(v.Err, ErrEventOver) {
+			t.Errorf("%s after the end a buyer's cancellation gave %+v", since, v)
+		}
+		v := s.Decide(&CancelEvent{})
+		if want != nil {
+			if !errors.Is(v.Err, want) || !s.Changes().Empty() {
+				t.Errorf("%s after the end: %+v", since, v)
+			}
+			continue
+		}
+		if v.Err != nil || v.Event.CancelledAt.IsZero() {
+			t.Fatalf("%s after the end: %+v", since, v)
+		}
+		if v := s.Decide(&CancelForEvent{Booking: b.ID}); v.Err != nil || len(s.Changes().NewRefunds) != 1 {
+			t.Errorf("its booking: %+v, %+v", v, s.Changes())
+		}
+		balanced(t, s)
+	}
+}
+
+func TestDeleteEvent_needs_no_refundable_booking(t *testing.T) {
+	t.Parallel()
+	s, b := calledOff(window - 1)
+	if v := s.Decide(&DeleteEvent{}); !errors.Is(v.Err, ErrEventRefundable) || v.Err.Attrs["confirmed"] != int64(1) {
+		t.Errorf("with a paid booking: %+v", v)
+	}
+	s.Decide(&CancelEvent{})
+	s.Decide(&CancelForEvent{Booking: b.ID})
+	if v := s.Decide(&DeleteEvent{}); v.Err != nil {
+		t.Errorf("once it is cancelled: %v", v.Err)
+	}
+	if s, _ = calledOff(window); s.Decide(&DeleteEvent{}).Err != nil {
+		t.Error("it cannot be deleted when the window is over")
+	}
+	s, _ = calledOff(0)
+	s.Event.Stock.SoldAmount = 0
+	if v := s.Decide(&DeleteEvent{}); v.Err != nil {
+		t.Errorf("with free tickets only: %v", v.Err)
+	}
+}
+
+func TestEditEvent_date_into_the_past(t *testing.T) {
+	t.Parallel()
+	ago := func(d time.Duration) *time.Time { return new(noon.Add(-d)) }
+	patches := map[string]EventPatch{
+		"date_time":                 {DateTime: ago(time.Hour)},
+		"date_time now":             {DateTime: new(noon)},
+		"a wrong year":              {DateTime: ago(365 * 24 * time.Hour)},
+		"with its sale going on":    {DateTime: ago(365 * 24 * time.Hour), SalesEnd: new(noon.Add(time.Hour))},
+		"beside something else":     {DateTime: ago(time.Hour), Name: new("Other")},
+		"a microsecond in the past": {DateTime: ago(time.Microsecond)},
+	}
+	for name, patch := range patches {
+		for _, status := range []Status{Pending, Confirmed, Cancelled} {
+			s, user := newState()
+			s.Rules.RefundWindow = window
+			given(s, user, status, ReasonUser)
+			before := *s.Event
+			v := s.Decide(&EditEvent{Patch: patch})
+			if live := status != Cancelled; live != (v.Err != nil && errors.Is(v.Err, ErrDateInPast)) {
+				t.Errorf("%s, with a %s booking: %+v", name, status, v)
+			} else if live && (*s.Event != before || !s.Changes().Empty()) {
+				t.Errorf("%s: a refused edit has changed the event", name)
+			}
+		}
+	}
+	if e, err := NewEvent(EventDraft{Name: "History", DateTime: *ago(time.Hour), TotalTickets: 1, TicketPrice: Money{1, "USD"}}); err != nil {
+		t.Errorf("history cannot be imported: %v, %+v", err, e)
+	}
+}
+
+// What is sold and over keeps its refund window, whichever field would end it.
+func TestEditEvent_cannot_end_the_refund_window(t *testing.T) {
+	t.Parallel()
+	begun := func() *EventState { // a year ago, with a sale that goes on
+		s, user := newState()
+		s.Rules.RefundWindow = window
+		given(s, user, Confirmed, "")
+		s.Event.DateTime, s.Event.SalesEnd = noon.Add(-365*24*time.Hour), noon.Add(time.Hour)
+		return s
+	}
+	if v := begun().Decide(&EditEvent{Patch: EventPatch{SalesEnd: new(time.Time{})}}); !errors.Is(v.Err, ErrDateInPast) {
+		t.Errorf("taking sales_end away: %+v", v)
+	}
+	if v := begun().Decide(&EditEvent{Patch: EventPatch{SalesEnd: new(noon)}}); v.Err != nil {
+		t.Errorf("ending the sale now: %v", v.Err)
+	}
+	s, _ := calledOff(time.Hour)
+	if v := s.Decide(&EditEvent{Patch: EventPatch{DateTime: new(s.Event.DateTime.Add(-time.Hour))}}); !errors.Is(v.Err, ErrDateInPast) {
+		t.Errorf("moving what is over further back: %+v", v)
+	}
+	if v := s.Decide(&EditEvent{Patch: EventPatch{DateTime: new(s.Event.DateTime.Add(240 * time.Hour)), Name: new("Postponed")}}); v.Err != nil {
+		t.Errorf("postponing it: %v", v.Err)
+	}
+}
+
+func TestConfirmFree_of_a_cancelled_event(t *testing.T) {
+	t.Parallel()
+	s, user := newState()
+	s.Event.TicketPrice.Minor = 0
+	b := given(s, user, Pending, "")
+	s.Event.CancelledAt = noon
+	if v := s.Decide(&ConfirmFree{Booking: b.ID}); v.Err != nil || v.Booking.Status != Pending {
+		t.Errorf("%+v", v)
+	}
+}
+
+func TestEditEvent_to_a_price_that_cannot_be_charged(t *testing.T) {
+	t.Parallel()
+	chargeable := func(m Money) error {
+		if m.Minor < 50 {
+			return errors.New("too little")
+		}
+		return nil
+	}
+	for price, want := range map[string]bool{"0.49": false, "0.50": true, "0": true} {
+		s, _ := newState()
+		v := s.Decide(&EditEvent{Patch: EventPatch{Price: &price}, Chargeable: chargeable})
+		if (v.Err == nil) != want || v.Err != nil && (!errors.Is(v.Err, ErrInvalid) || v.Err.Fields[0].Location != "body.ticket_price") {
+			t.Errorf("%s: %+v", price, v)
+		}
+	}
+	s, _ := newState()
+	s.Event.TicketPrice.Minor = 1 // set with another gateway
+	if v := s.Decide(&EditEvent{Patch: EventPatch{Name: new("Other")}, Chargeable: chargeable}); v.Err != nil {
+		t.Errorf("a price that stays: %v", v.Err)
+	}
+}

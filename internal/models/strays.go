@@ -1,0 +1,31 @@
+package models
+
+import (
+	"fmt"
+	"time"
+)
+
+// StrayFor is how long a success of an unknown booking is kept before it becomes a letter: longer than a replica of the
+// database lags behind, or a restore takes.
+const StrayFor = time.Hour
+
+// Stray is a success that a gateway has reported, or a message that the queue has delivered, of a booking that is not in
+// this database: it was set back to an older state, or is not up to date yet. There is one for each charge.
+type Stray struct {
+	ChargeKey
+	Gateway string
+	Result  Result // of a message: none, the gateway is still to be asked
+	KeptAt  time.Time
+}
+
+// LetterID is the id of the stray, and of the letter that it becomes.
+func (s *Stray) LetterID() LetterID { return s.ChargeKey.LetterID(LetterStray) }
+
+// Reported tells whether a gateway has said that money was taken.
+func (s *Stray) Reported() bool { return s.Result.Outcome == Succeeded }
+
+// Explain is what the letter says of it.
+func (s *Stray) Explain() string {
+	return fmt.Sprintf("%s has taken money for a booking that is not in this database, under the reference %s;"+
+		" give it back there, or bring the booking back", s.Gateway, s.Reference())
+}

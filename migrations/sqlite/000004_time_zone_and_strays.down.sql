@@ -1,0 +1,2 @@
+DROP TABLE strays;
+ALTER TABLE events DROP COLUMN time_zone;
