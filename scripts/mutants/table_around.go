@@ -176,7 +176,7 @@ var around = []mutant{
 		pkg: postgres, tests: "TestDeletionWaits",
 	}, {
 		name: "a user's tickets count for nothing while the event still sells (PostgreSQL)", file: "internal/repository/postgres/users.go",
-		old: "(e.date_time > $2 OR e.sales_end > $2)", new: "e.date_time > $2",
+		old: "(e.date_time > $2 OR e.sales_end > $2\n", new: "(e.date_time > $2\n",
 		pkg: postgres, tests: "TestStore/Users",
 	}, {
 		name: "a key is looked up at another event that used it, too (SQLite)", file: "internal/repository/sqlite/desk.go",
