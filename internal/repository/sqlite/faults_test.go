@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
@@ -75,7 +77,7 @@ func failOnce(t *testing.T, work diskWork, n, desks int, lasting bool) (came boo
 	user := newUser(t, store).ID
 	var bookings []*booking
 	for range desks {
-		bookings = append(bookings, &booking{event: newEvent(t, store, 10).ID, id: models.NewID[models.BookingID]()})
+		bookings = append(bookings, &booking{event: newWideEvent(t, store).ID, id: models.NewID[models.BookingID]()})
 	}
 	forget(t, store)
 	var heal func() bool
@@ -121,6 +123,22 @@ func TestFaultsOfOurs(t *testing.T) {
 	if _, err := store.CreateUser(t.Context(), user); !errors.Is(err, repository.ErrRejected) || models.ErrEmailTaken.Is(err) {
 		t.Errorf("a user's id twice: %v, want ErrRejected", err)
 	}
+}
+
+// newWideEvent makes an event that has pages of its own, so that each desk has something to read.
+func newWideEvent(t *testing.T, store *Store) models.Event {
+	t.Helper()
+	event, err := models.NewEvent(models.EventDraft{
+		Name: "Concert", Description: strings.Repeat("Loud. ", 1600), DateTime: time.Now().AddDate(1, 0, 0), TotalTickets: 10,
+		TicketPrice: models.Money{Minor: 7550, Currency: "USD"},
+	})
+	if err == nil {
+		event, err = store.CreateEvent(t.Context(), event)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return event
 }
 
 // forget empties the writer's memory of the file, so that it has to read it.
