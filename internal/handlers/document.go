@@ -94,6 +94,7 @@ const (
 const (
 	printable     = `^[^` + controls + `]*$`
 	printableSome = `^[^` + controls + turning + `]*[^\x00-\x20\x7F-\x9F` + turning + `][^` + controls + turning + `]*$`
+	sentence      = `^[^\x00-\x1F\x7F-\x9F]*[^\x00-\x20\x7F-\x9F][^\x00-\x1F\x7F-\x9F]*$`
 	timeZones     = `^[A-Za-z0-9/_+-]*$`
 	entityTags    = `^[ \t]*\*[ \t]*$|^[ \t,]*(W/)?"[^\x00-\x20"\x7F]*"([ \t]*,[ \t,]*(W/)?"[^\x00-\x20"\x7F]*")*[ \t,]*$`
 )
@@ -108,6 +109,7 @@ var textBounds = []struct {
 	{"EventUpdate", printable, []string{"description"}},
 	{"UserCreate", printableSome, []string{"name"}},
 	{"UserUpdate", printableSome, []string{"name"}},
+	{"Closing", sentence, []string{"reason"}},
 	{"EventCreate", timeZones, []string{"time_zone"}},
 	{"EventUpdate", timeZones, []string{"time_zone"}},
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"quantix/internal/models"
 	"quantix/internal/services"
@@ -102,7 +103,7 @@ func (h *letters) discard(ctx context.Context, in *letterPath) (*struct{}, error
 	return nil, h.letters.Discard(ctx, in.ID)
 }
 
-// mostReason bounds a closing's reason, in bytes.
+// mostReason bounds a closing's reason, in characters.
 const mostReason = 500
 
 // closing is the body of close-dead-letter.
@@ -112,8 +113,12 @@ type closing struct {
 
 func (c *closing) read(f *form) {
 	reason, present := f.text("reason", required)
-	if c.Reason = strings.TrimSpace(reason); present && (c.Reason == "" || len(c.Reason) > mostReason) {
-		f.refuse("reason", "must be between 1 and 500 bytes long", nil)
+	switch c.Reason = strings.TrimSpace(reason); {
+	case !present:
+	case c.Reason == "" || utf8.RuneCountInString(reason) > mostReason:
+		f.refuse("reason", "must have 1 to 500 characters", nil)
+	case !isSearchable(c.Reason):
+		f.refuse("reason", "must be UTF-8 text without control characters", nil)
 	}
 }
 

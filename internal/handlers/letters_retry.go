@@ -10,7 +10,7 @@ import (
 // lettersRetry narrows down which dead letters are retried.
 type lettersRetry struct {
 	EventID models.EventID `query:"event_id" doc:"Only this event's."`
-	Kind    string         `query:"kind" enum:"charge,refund" doc:"Only charges, or only refunds."`
+	Kind    paymentKind    `query:"kind" doc:"Only charges, or only refunds."`
 }
 
 // retriedBody tells what became of the letters.
@@ -32,6 +32,9 @@ func (h *letters) registerRetryAll(a *api) {
 }
 
 func (h *letters) retryAll(ctx context.Context, in *lettersRetry) (*retriedOutput, error) {
+	if in.Kind != "" && in.Kind != kindCharge && in.Kind != kindRefund {
+		return nil, models.Invalid([]models.FieldError{{Location: "query.kind", Message: "must be charge or refund", Value: clip(string(in.Kind))}})
+	}
 	done, err := h.letters.RetryAll(ctx, models.LetterFilter{Event: in.EventID, Kind: models.LetterKind(in.Kind)})
 	if err != nil {
 		return nil, err

@@ -19,14 +19,14 @@ var around = []mutant{
 		pkg: services, tests: "TestPrepare_of_a_charge",
 	}, {
 		name: "a refund with a part still pending counts as given back", file: "internal/payments/stripe/refunds.go",
-		old: "least == nil || refund.Status != api.RefundStatusSucceeded", new: "least == nil",
+		old: "result.Outcome, result.Reason = models.StillOpen,", new: "result.Outcome, result.Reason = models.Succeeded,",
 		pkg: stripe, tests: "TestRefund",
 	}, {
 		name: "the outbox poll allows for no lateness", file: "internal/repository/postgres/outbox.go",
 		old: "uuid(before(first[0], outboxLateness))", new: "uuid(before(first[0], 0*outboxLateness))",
 		pkg: postgres, tests: "TestStore/Outbox",
 	}, {
-		name: "the charges' poll allows for no lateness", file: "internal/repository/postgres/payments.go",
+		name: "the charges' poll allows for no lateness", file: "internal/repository/postgres/due.go",
 		old: " - interval '2 seconds'`", new: "`",
 		pkg: postgres, tests: "TestStore/Payments",
 	}, {
@@ -82,7 +82,7 @@ var around = []mutant{
 		old: " && now.Before(d.Booking.PaymentDeadline)", new: "",
 		pkg: sqlite, tests: "TestStore/Payments",
 	}, {
-		name: "a charge of a past deadline is still taken up for charging (PostgreSQL)", file: "internal/repository/postgres/payments.go",
+		name: "a charge of a past deadline is still taken up for charging (PostgreSQL)", file: "internal/repository/postgres/due.go",
 		old: "			b.status = 'PENDING' AND b.payment_deadline > coalesce($1::timestamptz, now())\n", new: "			b.status = 'PENDING'\n",
 		pkg: postgres, tests: "TestStore/Payments",
 	},
