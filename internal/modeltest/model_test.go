@@ -16,6 +16,8 @@ const (
 	lease           = 30 * time.Second
 	firstBackoff    = time.Second
 	mostBackoff     = 16 * time.Second
+	refundWindow    = 20 * time.Minute
+	mostLate        = time.Hour // after its deadline nobody waits for an undecided payment any more
 )
 
 // charge is a booking's one charge; due is when it may be taken up (again), if it is open.
@@ -82,6 +84,24 @@ func (m *model) count(status string) (n int) {
 }
 
 func (m *model) begun() bool { return !m.now.Before(m.date) }
+
+// settled tells whether the event is over for so long that nothing can be refunded any more.
+func (m *model) settled() bool { return m.now.Sub(m.date) >= refundWindow }
+
+// live tells whether tickets are out that somebody may still come with, and refundable, whether anybody's money may still
+// have to be given back with the whole event.
+func (m *model) live() bool {
+	return m.count("PENDING") > 0 || m.count("CONFIRMED") > 0 && !m.begun()
+}
+
+func (m *model) refundable() bool {
+	for _, b := range m.bookings {
+		if b.status == "CONFIRMED" && b.amount > 0 && !m.settled() {
+			return true
+		}
+	}
+	return false
+}
 
 // book gives the code of the refusal, or nothing and the booking is made.
 func (m *model) book(id models.BookingID, quantity int64, method models.PaymentMethod) string {
@@ -160,7 +180,7 @@ func (m *model) cancelEvent() string {
 		return "event_not_found"
 	case m.cancelled:
 		return ""
-	case m.begun():
+	case m.settled():
 		return "event_over"
 	}
 	m.cancelled = true
@@ -172,8 +192,10 @@ func (m *model) deleteEvent() string {
 	switch {
 	case m.erase:
 		return "event_not_found"
-	case m.count("PENDING") > 0, m.count("CONFIRMED") > 0 && !m.begun():
+	case m.live():
 		return "event_has_live_bookings"
+	case m.refundable():
+		return "event_has_refundable_bookings"
 	}
 	m.erase = true
 	return ""
@@ -188,6 +210,8 @@ func (m *model) edit(total, price int64, date time.Time, version *int64) string 
 		return "version_mismatch"
 	case total > 0 && total < m.taken():
 		return "capacity_below_taken"
+	case m.historic(date) && (m.live() || m.refundable()):
+		return "date_in_past"
 	}
 	before := [3]any{m.total, m.price, m.date}
 	if total > 0 {
@@ -205,10 +229,15 @@ func (m *model) edit(total, price int64, date time.Time, version *int64) string 
 	return ""
 }
 
+// historic tells whether a date would make the event one of the past, or of a longer ago past.
+func (m *model) historic(date time.Time) bool {
+	return !date.IsZero() && !date.After(m.now) && date.Before(m.date)
+}
+
 // startsCharge tells whether a worker that receives the booking may do something for it, and does it.
 func (m *model) startsCharge(b *booking) (charged, confirmed bool) {
 	switch {
-	case b == nil || b.status != "PENDING" || b.charge != nil:
+	case b == nil || b.status != "PENDING" || b.charge != nil || m.cancelled:
 		return false, false
 	case b.amount == 0:
 		return false, true
@@ -225,7 +254,7 @@ func (m *model) takeUp(b *booking) (chargeable bool) {
 		b.charge.attempts++
 	}
 	b.charge.due = m.now.Add(lease)
-	return b.status == "PENDING" && m.now.Before(b.deadline)
+	return b.status == "PENDING" && m.now.Before(b.deadline) && !m.cancelled
 }
 
 // dueCharge tells whether a retrier may take the booking's charge up now.

@@ -266,7 +266,7 @@ type process struct {
 func (w *world) newProcess() *process {
 	st := &store{w.store, w}
 	office := boxoffice.New(st, boxoffice.Options{
-		Rules:    models.Rules{PaymentDeadline: paymentDeadline, RetryLease: lease},
+		Rules:    models.Rules{PaymentDeadline: paymentDeadline, RetryLease: lease, RefundWindow: refundWindow},
 		LatchFor: time.Nanosecond, // the latch reads the real clock
 	})
 	paying := services.NewPayments(st, office, gateway{w}, services.PaymentOptions{RetryBase: firstBackoff, RetryMost: mostBackoff, Lease: lease})

@@ -262,7 +262,7 @@ func (l *life) retry() {
 	}
 	ops := []string{"find"}
 	found := l.calls[0].told
-	ended := b.status == "CANCELLED" && b.reason != "expired"
+	ended := b.status == "CANCELLED" && (b.reason != "expired" || l.model.now.Sub(b.deadline) >= mostLate)
 	if found == models.Absent && !chargeable || found == models.StillOpen && ended {
 		ops = append(ops, "void")
 	} else if found == models.Absent && b.charge.status != "unknown" {
