@@ -28,6 +28,30 @@ func (m *model) settle(b *booking, outcome models.Outcome, pause time.Duration) 
 	}
 }
 
+// settleCall is what an answer to a call does. One that says that nobody has even looked at it was no try.
+func (m *model) settleCall(b *booking, answer call) {
+	if answer.stall == "" {
+		m.settle(b, answer.told, m.pause(b.charge))
+	} else {
+		m.stalled(b.charge, answer.stall)
+	}
+}
+
+// stalled: the try is not counted; but what is said to be under way may still take the money.
+func (m *model) stalled(c *charge, stall models.Stall) {
+	switch {
+	case c.status == "unknown":
+		c.due = m.now.Add(lease)
+		return
+	case c.trying():
+		c.attempts = max(c.attempts-1, 0)
+	}
+	if c.status == "started" && stall == models.Locked {
+		c.status = "doubtful"
+	}
+	c.due = m.now.Add(mostBackoff)
+}
+
 // succeeded: a success is never forgotten, and ends in a ticket or in a refund.
 func (m *model) succeeded(b *booking) {
 	if b.charge.status == "succeeded" {
@@ -67,13 +91,17 @@ func (m *model) erred(c *charge, outcome models.Outcome) {
 	}
 }
 
-func (m *model) settleRefund(b *booking, outcome models.Outcome) {
+func (m *model) settleRefund(b *booking, answer call) {
 	r := b.refund
-	if outcome == models.Succeeded {
+	if answer.told == models.Succeeded {
 		r.done, r.letter = true, false
 		return
 	}
 	r.due = m.now.Add(mostBackoff)
+	if answer.stall != "" {
+		r.attempts--
+		return
+	}
 	r.letter = r.letter || r.attempts >= 5
 }
 

@@ -36,7 +36,13 @@ const (
 	refused             // the call did nothing, and says so
 	answerLost          // the call did what it does; nobody learns of it
 	commitUnknown       // the desk's transaction is committed, its answer lost
+	throttled           // the call did nothing: the gateway takes no more of them now
+	away                // the call did nothing: there is no gateway
+	locked              // the call did nothing: an earlier one for this payment is under way
 )
+
+// stalls are the faults that are no tries.
+var stalls = map[fault]models.Stall{throttled: models.Throttled, away: models.Away, locked: models.Locked}
 
 // plan is the faults of one step.
 type plan struct {
@@ -51,7 +57,11 @@ type call struct {
 	fault      fault
 	booking    models.BookingID
 	said, told models.Outcome
+	stall      models.Stall
 }
+
+// nothing tells whether the gateway has not even heard of the call.
+func (c call) nothing() bool { return c.fault == refused || c.stall != "" }
 
 // world is what all processes share, and what they are seen to do.
 type world struct {
@@ -239,16 +249,16 @@ func (g gateway) ask(op string, booking models.BookingID, nothing models.Outcome
 	if n := len(g.w.calls); n < len(g.w.plan.calls) {
 		f = g.w.plan.calls[n]
 	}
-	result := models.Result{Outcome: nothing, Reason: "a fault of the test"}
+	result := models.Result{Outcome: nothing, Reason: "a fault of the test", Stall: stalls[f]}
 	said := nothing
-	if f != refused {
+	if f != refused && stalls[f] == "" {
 		result = do()
 		said = result.Outcome
 	}
 	if f == answerLost {
 		result = models.Result{Outcome: models.Unknown, Reason: "a fault of the test"}
 	}
-	g.w.calls = append(g.w.calls, call{op, f, booking, said, result.Outcome})
+	g.w.calls = append(g.w.calls, call{op, f, booking, said, result.Outcome, result.Stall})
 	_ = g.w.diesAt(afterGateway)
 	return result
 }

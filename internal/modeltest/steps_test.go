@@ -3,6 +3,7 @@ package modeltest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"quantix/internal/models"
@@ -43,11 +44,13 @@ func (l *life) chance(n int) bool { return l.random.IntN(n) == 0 }
 func (l *life) trouble(deaths ...death) {
 	var p plan
 	for range 2 {
-		switch l.random.IntN(8) {
+		switch l.random.IntN(12) {
 		case 0, 1:
 			p.calls = append(p.calls, refused)
 		case 2:
 			p.calls = append(p.calls, answerLost)
+		case 3:
+			p.calls = append(p.calls, []fault{throttled, away, locked}[l.random.IntN(3)])
 		default:
 			p.calls = append(p.calls, fine)
 		}
@@ -73,9 +76,13 @@ func (l *life) lostCommit() fault {
 func (l *life) run(loop string) {
 	i := l.random.IntN(len(l.processes))
 	_ = l.round(l.processes[i].loops[loop])
-	if l.plan.dies != lives {
+	if l.plan.dies != lives || l.stalled() { // after a stall its calls would wait, by the real clock
 		l.processes[i] = l.newProcess()
 	}
+}
+
+func (l *life) stalled() bool {
+	return slices.ContainsFunc(l.calls, func(c call) bool { return c.stall != "" })
 }
 
 var methods = append([]models.PaymentMethod{models.SimOK, models.SimOK, models.SimOK, models.SimOK}, models.PaymentMethods[:6]...)
@@ -200,7 +207,7 @@ func (l *life) work(loop string) {
 		}
 		l.calledAsWanted("charge")
 		if l.plan.dies != afterGateway {
-			l.model.settle(b, l.calls[0].told, l.model.pause(b.charge))
+			l.model.settleCall(b, l.calls[0])
 		}
 	}
 }
@@ -215,8 +222,8 @@ func (l *life) calledAsWanted(ops ...string) {
 		if c.op != ops[i] {
 			l.fail("the gateway was asked %+v, the model wants %q", l.calls, ops)
 		}
-		l.note("  %s %s: %s, told %s", c.op, l.name(c.booking), c.said, c.told)
-		if c.fault == refused {
+		l.note("  %s %s: %s, told %s %s", c.op, l.name(c.booking), c.said, c.told, c.stall)
+		if c.nothing() {
 			continue
 		}
 		if want := l.account(c); c.said != want {
@@ -277,7 +284,7 @@ func (l *life) retry() {
 	if last.told == models.Unavailable && last.op != "charge" {
 		last.told = models.Unknown
 	}
-	l.model.settle(b, last.told, l.model.pause(b.charge))
+	l.model.settleCall(b, last)
 }
 
 // due counts the bookings that something is due for.
@@ -329,7 +336,7 @@ func (l *life) giveBack() {
 	}
 	l.calledAsWanted("refund")
 	if l.plan.dies != afterGateway {
-		l.model.settleRefund(b, l.calls[0].told)
+		l.model.settleRefund(b, l.calls[0])
 	}
 }
 
