@@ -137,12 +137,18 @@ func (l *life) cancel() {
 	}
 }
 
-// wait moves the clock: by more than any backoff, or by almost nothing, or to the very deadline of a booking.
+// wait moves the clock: by more than any backoff, or by almost nothing, or to the very deadline of a booking, the event's
+// begin or the end of its refunds.
 func (l *life) wait() {
 	pauses := []time.Duration{20 * time.Second, 20 * time.Second, 35 * time.Second, 61 * time.Second, 5 * time.Minute, 16 * time.Minute, time.Microsecond}
 	pause := pauses[l.random.IntN(len(pauses))]
-	if _, b, found := l.any(); found && l.chance(3) {
-		if left := b.deadline.Sub(l.model.now) - time.Duration(l.random.IntN(2))*time.Microsecond; left > mostBackoff {
+	moments := []time.Time{l.model.date, l.model.date.Add(refundWindow)}
+	if _, b, found := l.any(); found {
+		moments = append(moments, b.deadline, b.deadline, b.deadline, b.deadline)
+	}
+	if l.chance(3) {
+		moment := moments[l.random.IntN(len(moments))]
+		if left := moment.Sub(l.model.now) - time.Duration(l.random.IntN(2))*time.Microsecond; left > mostBackoff {
 			pause = left
 		}
 	}
