@@ -48,10 +48,10 @@ func live(t *testing.T, s *shop.Shop, w *world, seed uint64) {
 	l.queue = inprocess.New(inprocess.Options{Now: l.clock.Now})
 	l.user = s.User().ID
 	l.model = model{
-		now: l.clock.Now(), total: 1 + l.random.Int64N(8), price: []int64{0, 100, 7550}[l.random.IntN(3)],
+		now: l.clock.Now(), total: 1 + l.random.Int64N([]int64{4, 8, 20}[l.random.IntN(3)]), price: []int64{0, 100, 101, 7550}[l.random.IntN(4)],
 		version: 1, bookings: map[models.BookingID]*booking{},
 	}
-	l.model.date = l.model.now.Add(time.Duration(1+l.random.IntN(60)) * time.Minute)
+	l.model.date = l.model.now.Add(time.Duration(1+l.random.IntN([]int{60, 240}[l.random.IntN(2)])) * time.Minute)
 	l.event = s.Event(l.model.total, func(d *models.EventDraft) {
 		d.DateTime, d.TicketPrice.Minor = l.model.date, l.model.price
 	}).ID

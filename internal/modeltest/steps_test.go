@@ -19,8 +19,8 @@ func (l *life) step() {
 		weight int
 		do     func()
 	}{
-		{18, l.book}, {4, l.cancel}, {12, l.wait}, {10, l.relay}, {14, l.worker}, {3, l.reclaimer}, {14, l.retrier},
-		{5, l.refunder}, {5, l.sweeper}, {3, l.canceller}, {3, l.reconciler}, {2, l.flush}, {3, l.kill}, {5, l.callback},
+		{18, l.book}, {5, l.cancel}, {12, l.wait}, {6, l.relay}, {10, l.worker}, {14, l.pay}, {3, l.reclaimer}, {14, l.retrier},
+		{8, l.refunder}, {5, l.sweeper}, {3, l.canceller}, {3, l.reconciler}, {2, l.flush}, {3, l.kill}, {5, l.callback},
 		{4, l.edit}, {1, l.cancelEvent}, {1, l.deleteEvent}, {3, l.letter},
 	}
 	sum := 0
@@ -189,6 +189,13 @@ func (l *life) kill() {
 func (l *life) worker() {
 	l.trouble(afterReceive, afterStart, afterGateway, beforeAck)
 	l.work("worker")
+}
+
+// pay gives a worker something to do, and has it done.
+func (l *life) pay() {
+	l.note("relay")
+	l.run("relay")
+	l.worker()
 }
 
 func (l *life) reclaimer() {
