@@ -151,12 +151,22 @@ func (l *life) agreeOn(id models.BookingID, b *booking) {
 func (b *booking) String() string {
 	text := fmt.Sprintf("%s %s, %d tickets, %d", b.status, b.reason, b.quantity, b.amount)
 	if c := b.charge; c != nil {
-		text += fmt.Sprintf("; charge %s after %d of %d", c.status, c.attempts, b.amount)
+		text += fmt.Sprintf("; charge %s after %d of %d", c.status, c.attempts, c.amount)
 	}
-	if r := b.refund; r != nil {
-		text += fmt.Sprintf("; refund %s after %d of %d", map[bool]string{true: "succeeded", false: "pending"}[r.done], r.attempts, b.amount)
+	if b.second != nil {
+		text += fmt.Sprintf("; charge succeeded after 1 of %d", b.amount)
+	}
+	if b.refund != nil {
+		text += b.refund.text(b.charge.amount)
+	}
+	if b.second != nil {
+		text += b.second.text(b.amount)
 	}
 	return text
+}
+
+func (r *refund) text(amount int64) string {
+	return fmt.Sprintf("; refund %s after %d of %d", map[bool]string{true: "succeeded", false: "pending"}[r.done], r.attempts, amount)
 }
 
 // agreeOnEvent compares the counters, which the program keeps and the model counts, and has the program audit itself.
@@ -179,10 +189,13 @@ func (l *life) agreeOnEvent() {
 			want.Cancelled++
 		}
 		if b.charge != nil && b.charge.status == "succeeded" {
-			charged += b.amount
+			charged += b.charge.amount
 		}
 		if b.refund != nil {
-			refunded += b.amount
+			refunded += b.charge.amount
+		}
+		if b.second != nil {
+			charged, refunded = charged+b.amount, refunded+b.amount
 		}
 	}
 	want.Total, want.Available = l.model.total, l.model.total-want.Held-want.Sold

@@ -20,9 +20,11 @@ const (
 	mostLate        = time.Hour // after its deadline nobody waits for an undecided payment any more
 )
 
-// charge is a booking's one charge; due is when it may be taken up (again), if it is open.
+// charge is the one charge that is asked for a booking; due is when it may be taken up (again), if it is open.
 type charge struct {
 	status   string
+	amount   int64     // what is asked for, or was taken
+	known    reference // of the money that was taken for it
 	attempts int
 	due      time.Time
 	created  time.Time
@@ -35,6 +37,15 @@ func (c *charge) open() bool {
 
 // trying tells whether taking the charge up counts as another try. Doubtful: an earlier one had no answer.
 func (c *charge) trying() bool { return c.status == "started" || c.status == "doubtful" }
+
+// A reference is what the gateway calls money that it took: its one payment's, or that of a second one, which nobody has
+// asked for.
+type reference string
+
+const (
+	own   reference = "own"
+	other reference = "other"
+)
 
 type refund struct {
 	done     bool
@@ -50,6 +61,17 @@ type booking struct {
 	status, reason   string
 	charge           *charge
 	refund           *refund
+	second           *refund // of money that was taken besides, which makes a second charge
+}
+
+func (r *refund) owed() bool { return r != nil && !r.done }
+
+// refundOf gives the refund of the booking's first or second charge.
+func (b *booking) refundOf(n int) *refund {
+	if n == 2 {
+		return b.second
+	}
+	return b.refund
 }
 
 func (b *booking) live() bool { return b.status != "CANCELLED" }
@@ -244,7 +266,7 @@ func (m *model) startsCharge(b *booking) (charged, confirmed bool) {
 	case !m.now.Before(b.deadline):
 		return false, false
 	}
-	b.charge = &charge{status: "started", attempts: 1, due: m.now.Add(lease), created: m.now}
+	b.charge = &charge{status: "started", amount: b.amount, attempts: 1, due: m.now.Add(lease), created: m.now}
 	return true, false
 }
 
@@ -260,6 +282,4 @@ func (m *model) takeUp(b *booking) (chargeable bool) {
 // dueCharge tells whether a retrier may take the booking's charge up now.
 func (m *model) dueCharge(b *booking) bool { return b.charge.open() && !m.now.Before(b.charge.due) }
 
-func (m *model) dueRefund(b *booking) bool {
-	return b.refund != nil && !b.refund.done && !m.now.Before(b.refund.due)
-}
+func (m *model) dueRefund(r *refund) bool { return r.owed() && !m.now.Before(r.due) }

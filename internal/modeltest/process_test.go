@@ -2,6 +2,7 @@ package modeltest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -56,6 +57,7 @@ type call struct {
 	op         string
 	fault      fault
 	booking    models.BookingID
+	n          int // of the charge
 	said, told models.Outcome
 	stall      models.Stall
 }
@@ -221,15 +223,15 @@ type gateway struct{ w *world }
 func (g gateway) Name() string { return g.w.inner.Name() }
 
 func (g gateway) Charge(ctx context.Context, r payments.ChargeRequest) models.Result {
-	return g.ask("charge", r.Booking, models.Unavailable, func() models.Result { return g.w.inner.Charge(ctx, r) })
+	return g.ask("charge", r.Booking, 1, models.Unavailable, func() models.Result { return g.w.inner.Charge(ctx, r) })
 }
 
 func (g gateway) Find(ctx context.Context, r payments.ChargeRequest) models.Result {
-	return g.ask("find", r.Booking, models.Unknown, func() models.Result { return g.w.inner.Find(ctx, r) })
+	return g.ask("find", r.Booking, 1, models.Unknown, func() models.Result { return g.w.inner.Find(ctx, r) })
 }
 
 func (g gateway) Void(ctx context.Context, r payments.ChargeRequest) models.Result {
-	return g.ask("void", r.Booking, models.Unknown, func() models.Result { return g.w.inner.Void(ctx, r) })
+	return g.ask("void", r.Booking, 1, models.Unknown, func() models.Result { return g.w.inner.Void(ctx, r) })
 }
 
 func (g gateway) Refund(ctx context.Context, r payments.RefundRequest) models.Result {
@@ -237,11 +239,11 @@ func (g gateway) Refund(ctx context.Context, r payments.RefundRequest) models.Re
 	if err != nil {
 		panic(err)
 	}
-	return g.ask("refund", key.Booking, models.Unavailable, func() models.Result { return g.w.inner.Refund(ctx, r) })
+	return g.ask("refund", key.Booking, key.N, models.Unavailable, func() models.Result { return g.w.inner.Refund(ctx, r) })
 }
 
 // ask makes a call as the plan wants it.
-func (g gateway) ask(op string, booking models.BookingID, nothing models.Outcome, do func() models.Result) models.Result {
+func (g gateway) ask(op string, booking models.BookingID, n int, nothing models.Outcome, do func() models.Result) models.Result {
 	if g.w.dead {
 		return models.Result{Outcome: models.Unknown}
 	}
@@ -258,7 +260,7 @@ func (g gateway) ask(op string, booking models.BookingID, nothing models.Outcome
 	if f == answerLost {
 		result = models.Result{Outcome: models.Unknown, Reason: "a fault of the test"}
 	}
-	g.w.calls = append(g.w.calls, call{op, f, booking, said, result.Outcome, result.Stall})
+	g.w.calls = append(g.w.calls, call{op, f, booking, n, said, result.Outcome, result.Stall})
 	_ = g.w.diesAt(afterGateway)
 	return result
 }
@@ -299,13 +301,13 @@ func (w *world) newProcess() *process {
 	return p
 }
 
-// notifier reads the callbacks that the test itself sends: "<reference> <outcome>".
+// notifier reads the callbacks that the test itself sends.
 type notifier struct{}
 
 func (notifier) CheckHeader(func(string) string, time.Time) error { return nil }
 
 func (notifier) ReadCallback(_ func(string) string, body []byte, _ time.Time) (payments.Notice, error) {
 	var notice payments.Notice
-	_, err := fmt.Sscan(string(body), &notice.Reference, &notice.Result.Outcome)
+	err := json.Unmarshal(body, &notice)
 	return notice, err
 }

@@ -2,6 +2,7 @@ package modeltest
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -85,7 +86,11 @@ func (l *life) stalled() bool {
 	return slices.ContainsFunc(l.calls, func(c call) bool { return c.stall != "" })
 }
 
-var methods = append([]models.PaymentMethod{models.SimOK, models.SimOK, models.SimOK, models.SimOK}, models.PaymentMethods[:6]...)
+// methods are what buyers pay by; sim_ok most of all.
+var methods = slices.Concat(
+	[]models.PaymentMethod{models.SimOK, models.SimOK, models.SimOK, models.SimOK}, models.PaymentMethods[:6],
+	[]models.PaymentMethod{models.SimShort, models.SimTwice},
+)
 
 func (l *life) book() {
 	request := services.BookingRequest{
@@ -255,7 +260,7 @@ func (l *life) account(c call) models.Outcome {
 	case "void":
 		return l.ledger.void(c.booking, l.model.now)
 	}
-	return l.ledger.refund(c.booking, l.model.now)
+	return l.ledger.refund(c.booking, c.n, l.model.now)
 }
 
 func (l *life) retrier() {
@@ -266,9 +271,9 @@ func (l *life) retrier() {
 // retry lets a retrier take one due charge.
 func (l *life) retry() {
 	l.t.Helper()
-	due := l.due(l.model.dueCharge)
+	due := l.dueCharges()
 	l.run("retrier")
-	b := l.taken("retrier", due)
+	b, _ := l.taken("retrier", due)
 	if b == nil {
 		return
 	}
@@ -300,32 +305,45 @@ func (l *life) retry() {
 	l.model.settleCall(b, last)
 }
 
-// due counts the bookings that something is due for.
-func (l *life) due(is func(*booking) bool) map[models.BookingID]bool {
-	due := map[models.BookingID]bool{}
+// dueCharges and dueRefunds are what may be taken up now.
+func (l *life) dueCharges() map[models.ChargeKey]bool {
+	due := map[models.ChargeKey]bool{}
 	for id, b := range l.model.bookings {
-		if is(b) {
-			due[id] = true
+		if l.model.dueCharge(b) {
+			due[models.FirstCharge(l.ref(id))] = true
 		}
 	}
 	return due
 }
 
-// taken checks that what a loop took up was due, and gives its booking; nil when nothing was and nothing was taken.
-func (l *life) taken(loop string, due map[models.BookingID]bool) *booking {
+func (l *life) dueRefunds() map[models.ChargeKey]bool {
+	due := map[models.ChargeKey]bool{}
+	for id, b := range l.model.bookings {
+		for n := 1; n <= 2; n++ {
+			if l.model.dueRefund(b.refundOf(n)) {
+				due[models.ChargeKey{BookingRef: l.ref(id), N: n}] = true
+			}
+		}
+	}
+	return due
+}
+
+// taken checks that what a loop took up was due, and gives its booking, and which of its charges; nil when nothing was and
+// nothing was taken.
+func (l *life) taken(loop string, due map[models.ChargeKey]bool) (*booking, int) {
 	l.t.Helper()
 	if len(l.took) == 0 {
 		if len(due) > 0 {
 			l.fail("the %s took nothing, though %d are due", loop, len(due))
 		}
-		return nil
+		return nil, 0
 	}
-	id := l.took[0].Booking
-	l.note("%s: takes %s", loop, l.name(id))
-	if !due[id] {
-		l.fail("the %s took %s, which is not due", loop, l.name(id))
+	key := l.took[0]
+	l.note("%s: takes charge %d of %s", loop, key.N, l.name(key.Booking))
+	if !due[key] {
+		l.fail("the %s took charge %d of %s, which is not due", loop, key.N, l.name(key.Booking))
 	}
-	return l.model.bookings[id]
+	return l.model.bookings[key.Booking], key.N
 }
 
 func (l *life) refunder() {
@@ -335,21 +353,22 @@ func (l *life) refunder() {
 
 func (l *life) giveBack() {
 	l.t.Helper()
-	due := l.due(l.model.dueRefund)
+	due := l.dueRefunds()
 	l.run("refunder")
-	b := l.taken("refunder", due)
+	b, n := l.taken("refunder", due)
 	if b == nil {
 		return
 	}
-	b.refund.attempts++
-	b.refund.due = l.model.now.Add(lease)
+	r := b.refundOf(n)
+	r.attempts++
+	r.due = l.model.now.Add(lease)
 	if l.plan.dies == afterStart {
 		l.calledAsWanted()
 		return
 	}
 	l.calledAsWanted("refund")
 	if l.plan.dies != afterGateway {
-		l.model.settleRefund(b, l.calls[0])
+		l.model.settleRefund(r, l.calls[0])
 	}
 }
 
@@ -376,21 +395,40 @@ func (l *life) callback() {
 	if a == nil || a.state == "failed" {
 		return
 	}
-	outcome := a.says()
-	reference := models.FirstCharge(l.ref(id)).Reference()
-	if said := l.inner.Find(context.Background(), payments.ChargeRequest{Reference: reference}); said.Outcome != outcome {
-		l.fail("the gateway says %s of %s, the model's %s", said.Outcome, l.name(id), outcome)
+	of := own
+	if a.second && l.chance(2) {
+		of = other
 	}
+	said := l.report(id, of)
 	if b.method == models.SimSlow && a.state != "voided" && l.chance(3) {
-		outcome = models.StillOpen
+		said.Outcome, said.Amount = models.StillOpen, models.Money{}
 	}
 	for range 1 + l.random.IntN(3) {
 		l.plan.desk = l.lostCommit()
-		l.note("callback for %s: %s", l.name(id), outcome)
-		body := reference + " " + string(outcome)
-		l.must(l.one().calls.Receive(context.Background(), "simulated", nil, []byte(body)))
-		l.model.settle(b, outcome, 30*time.Second)
+		l.callBack(id, of, said)
 	}
+}
+
+// report is what the gateway has to say of money that it took for a booking, or did not.
+func (l *life) report(id models.BookingID, of reference) models.Result {
+	key, want := models.FirstCharge(l.ref(id)), l.ledger.of(id, l.model.now).says()
+	if of == other {
+		key.N, want = 2, models.Succeeded
+	}
+	said := l.inner.Find(context.Background(), payments.ChargeRequest{Reference: key.Reference()})
+	if said.Outcome != want {
+		l.fail("the gateway says %s of %s, the model's %s", said.Outcome, l.name(id), want)
+	}
+	return said
+}
+
+// callBack has the gateway say it, always of the charge that it was asked for.
+func (l *life) callBack(id models.BookingID, of reference, said models.Result) {
+	l.note("callback for %s, its %s reference: %s", l.name(id), of, said.Outcome)
+	body, err := json.Marshal(payments.Notice{Reference: models.FirstCharge(l.ref(id)).Reference(), Result: said})
+	l.must(err)
+	l.must(l.one().calls.Receive(context.Background(), "simulated", nil, body))
+	l.model.settle(l.model.bookings[id], of, said.Outcome, 30*time.Second)
 }
 
 func (l *life) edit() {
@@ -436,35 +474,38 @@ func (l *life) letter() {
 	if !found {
 		return
 	}
-	kind := models.LetterCharge
+	kind, key := models.LetterCharge, models.FirstCharge(l.ref(id))
 	if b.refund != nil && l.chance(2) {
 		kind = models.LetterRefund
+	} else if b.second != nil && l.chance(2) {
+		kind, key.N = models.LetterRefund, 2
 	}
-	letterID, ctx := models.FirstCharge(l.ref(id)).LetterID(kind), context.Background()
+	letterID, ctx := key.LetterID(kind), context.Background()
 	if l.chance(2) {
 		if l.chance(4) {
 			l.plan.desk = commitUnknown
 		}
-		l.same(fmt.Sprintf("retry the %s letter of %s", kind, l.name(id)), l.one().letters.Retry(ctx, letterID), l.retriesLetter(b, kind))
+		l.same(fmt.Sprintf("retry the %s letter of %s", kind, l.name(id)), l.one().letters.Retry(ctx, letterID), l.retriesLetter(b, kind, key.N))
 	} else {
-		l.same(fmt.Sprintf("discard the %s letter of %s", kind, l.name(id)), l.one().letters.Discard(ctx, letterID), l.discardsLetter(b, kind))
+		l.same(fmt.Sprintf("discard the %s letter of %s", kind, l.name(id)), l.one().letters.Discard(ctx, letterID), l.discardsLetter(b, kind, key.N))
 	}
 }
 
-func (l *life) retriesLetter(b *booking, kind models.LetterKind) string {
+func (l *life) retriesLetter(b *booking, kind models.LetterKind, n int) string {
 	switch {
-	case !b.hasLetter(kind):
+	case !b.hasLetter(kind, n):
 		return "dead_letter_not_found"
 	case kind == models.LetterCharge:
 		return l.model.retryLetter(b)
 	}
-	b.refund.attempts, b.refund.due, b.refund.letter = 0, l.model.now, false
+	r := b.refundOf(n)
+	r.attempts, r.due, r.letter = 0, l.model.now, false
 	return ""
 }
 
-func (l *life) discardsLetter(b *booking, kind models.LetterKind) string {
+func (l *life) discardsLetter(b *booking, kind models.LetterKind, n int) string {
 	switch {
-	case !b.hasLetter(kind):
+	case !b.hasLetter(kind, n):
 		return "dead_letter_not_found"
 	case kind == models.LetterCharge:
 		return l.model.discardLetter(b)
@@ -472,9 +513,10 @@ func (l *life) discardsLetter(b *booking, kind models.LetterKind) string {
 	return "refund_owed"
 }
 
-func (b *booking) hasLetter(kind models.LetterKind) bool {
+func (b *booking) hasLetter(kind models.LetterKind, n int) bool {
 	if kind == models.LetterCharge {
-		return b.charge != nil && b.charge.letter
+		return n == 1 && b.charge != nil && b.charge.letter
 	}
-	return b.refund != nil && b.refund.letter
+	r := b.refundOf(n)
+	return r != nil && r.letter
 }
