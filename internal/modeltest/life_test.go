@@ -20,6 +20,7 @@ import (
 type life struct {
 	*world
 	t      *testing.T
+	shop   *shop.Shop
 	seed   uint64
 	random *rand.Rand
 	clock  *testkit.Clock
@@ -41,7 +42,7 @@ const stepsOfLife = 45
 func live(t *testing.T, s *shop.Shop, w *world, seed uint64) {
 	t.Helper()
 	l := &life{
-		world: w, t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 0)), clock: s.Clock, ledger: ledger{},
+		world: w, t: t, shop: s, seed: seed, random: rand.New(rand.NewPCG(seed, 0)), clock: s.Clock, ledger: ledger{},
 		keys: map[string]services.BookingRequest{}, keyed: map[string]models.BookingID{},
 	}
 	l.begin(plan{})

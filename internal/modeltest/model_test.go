@@ -55,6 +55,7 @@ type refund struct {
 }
 
 type booking struct {
+	buyer            models.UserID
 	quantity, amount int64
 	method           models.PaymentMethod
 	deadline         time.Time
@@ -126,12 +127,13 @@ func (m *model) refundable() bool {
 }
 
 // book gives the code of the refusal, or nothing and the booking is made.
-func (m *model) book(id models.BookingID, quantity int64, method models.PaymentMethod) string {
+func (m *model) book(id models.BookingID, buyer models.UserID, quantity int64, method models.PaymentMethod) string {
 	if code := m.refusesBooking(quantity); code != "" {
 		return code
 	}
 	m.bookings[id] = &booking{
-		quantity: quantity, amount: quantity * m.price, method: method, deadline: m.now.Add(paymentDeadline), status: "PENDING",
+		buyer: buyer, quantity: quantity, amount: quantity * m.price, method: method,
+		deadline: m.now.Add(paymentDeadline), status: "PENDING",
 	}
 	return ""
 }
@@ -220,6 +222,17 @@ func (m *model) deleteEvent() string {
 		return "event_has_refundable_bookings"
 	}
 	m.erase = true
+	return ""
+}
+
+// deleteUser: who has a ticket that is still good for something cannot leave.
+func (m *model) deleteUser(user models.UserID) string {
+	for _, b := range m.bookings {
+		good := !m.begun() || b.amount > 0 && !m.settled()
+		if b.buyer == user && (b.status == "PENDING" || b.status == "CONFIRMED" && good) {
+			return "user_has_live_bookings"
+		}
+	}
 	return ""
 }
 

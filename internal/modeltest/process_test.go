@@ -270,6 +270,7 @@ type process struct {
 	office   *boxoffice.Office
 	bookings *services.Bookings
 	events   *services.Events
+	users    *services.Users
 	letters  *services.Letters
 	calls    *services.Callbacks
 	loops    map[string]jobs.Loop
@@ -285,6 +286,7 @@ func (w *world) newProcess() *process {
 	upkeep := services.NewUpkeep(st, office)
 	p := &process{
 		office: office, bookings: services.NewBookings(st, office, 100), events: services.NewEvents(st, office),
+		users:   services.NewUsers(st).Refunded(refundWindow),
 		letters: services.NewLetters(st, office), loops: map[string]jobs.Loop{},
 		calls: services.NewCallbacks(office, map[string]payments.Notifier{"simulated": notifier{}}, nil),
 	}

@@ -65,18 +65,6 @@ func (l *life) settleDown() {
 	}
 }
 
-// reportSeconds lets the gateway report all that it took twice, which nobody would ask for.
-func (l *life) reportSeconds() {
-	l.begin(plan{})
-	for _, id := range l.order {
-		if a := l.ledger.of(id, l.model.now); a != nil && a.second {
-			for _, of := range []reference{own, other} {
-				l.callBack(id, of, l.report(id, of))
-			}
-		}
-	}
-}
-
 func (l *life) relayAll() {
 	l.begin(plan{})
 	l.reconciler()

@@ -2,13 +2,11 @@ package modeltest
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
 
 	"quantix/internal/models"
-	"quantix/internal/payments"
 	"quantix/internal/queue/inprocess"
 	"quantix/internal/services"
 )
@@ -22,7 +20,7 @@ func (l *life) step() {
 	}{
 		{18, l.book}, {5, l.cancel}, {12, l.wait}, {6, l.relay}, {10, l.worker}, {14, l.pay}, {3, l.reclaimer}, {14, l.retrier},
 		{8, l.refunder}, {5, l.sweeper}, {3, l.canceller}, {3, l.reconciler}, {2, l.flush}, {3, l.kill}, {5, l.callback},
-		{4, l.edit}, {1, l.cancelEvent}, {1, l.deleteEvent}, {3, l.letter},
+		{4, l.edit}, {1, l.cancelEvent}, {1, l.deleteEvent}, {1, l.leave}, {3, l.letter},
 	}
 	sum := 0
 	for _, s := range steps {
@@ -105,7 +103,7 @@ func (l *life) book() {
 	}
 	l.plan.desk = l.lostCommit()
 	made, _, err := l.one().bookings.Create(context.Background(), request)
-	l.same(fmt.Sprintf("book %d by %s, key %q", request.Quantity, request.Method, request.Key), err, l.model.book(made.ID, request.Quantity, request.Method))
+	l.same(fmt.Sprintf("book %d by %s, key %q", request.Quantity, request.Method, request.Key), err, l.model.book(made.ID, l.user, request.Quantity, request.Method))
 	if err != nil {
 		return
 	}
@@ -382,141 +380,4 @@ func (l *life) canceller() {
 	l.note("canceller")
 	l.run("canceller")
 	l.model.cancelBookings()
-}
-
-// callback lets the gateway report what it did, once or several times, late or early; of a slow payment also, out of order,
-// that it was undecided once.
-func (l *life) callback() {
-	id, b, found := l.any()
-	if !found {
-		return
-	}
-	a := l.ledger.of(id, l.model.now)
-	if a == nil || a.state == "failed" {
-		return
-	}
-	of := own
-	if a.second && l.chance(2) {
-		of = other
-	}
-	said := l.report(id, of)
-	if b.method == models.SimSlow && a.state != "voided" && l.chance(3) {
-		said.Outcome, said.Amount = models.StillOpen, models.Money{}
-	}
-	for range 1 + l.random.IntN(3) {
-		l.plan.desk = l.lostCommit()
-		l.callBack(id, of, said)
-	}
-}
-
-// report is what the gateway has to say of money that it took for a booking, or did not.
-func (l *life) report(id models.BookingID, of reference) models.Result {
-	key, want := models.FirstCharge(l.ref(id)), l.ledger.of(id, l.model.now).says()
-	if of == other {
-		key.N, want = 2, models.Succeeded
-	}
-	said := l.inner.Find(context.Background(), payments.ChargeRequest{Reference: key.Reference()})
-	if said.Outcome != want {
-		l.fail("the gateway says %s of %s, the model's %s", said.Outcome, l.name(id), want)
-	}
-	return said
-}
-
-// callBack has the gateway say it, always of the charge that it was asked for.
-func (l *life) callBack(id models.BookingID, of reference, said models.Result) {
-	l.note("callback for %s, its %s reference: %s", l.name(id), of, said.Outcome)
-	body, err := json.Marshal(payments.Notice{Reference: models.FirstCharge(l.ref(id)).Reference(), Result: said})
-	l.must(err)
-	l.must(l.one().calls.Receive(context.Background(), "simulated", nil, body))
-	l.model.settle(l.model.bookings[id], of, said.Outcome, 30*time.Second)
-}
-
-func (l *life) edit() {
-	var patch models.EventPatch
-	total, price, date := int64(0), int64(-1), time.Time{}
-	switch l.random.IntN(3) {
-	case 0:
-		total = 1 + l.random.Int64N(12)
-		patch.TotalTickets = &total
-	case 1:
-		price = []int64{0, 100, 7550}[l.random.IntN(3)]
-		text := models.Money{Minor: price, Currency: "USD"}.String()
-		patch.Price = &text
-	case 2:
-		date = l.model.now.Add([]time.Duration{-time.Minute, time.Minute, 30 * time.Minute, 3 * time.Hour}[l.random.IntN(4)])
-		patch.DateTime = &date
-	}
-	var version *int64
-	if l.chance(3) {
-		n := l.model.version - l.random.Int64N(2)
-		version = &n
-	}
-	l.plan.desk = l.lostCommit()
-	_, err := l.one().events.Update(context.Background(), l.event, patch, version)
-	l.same(fmt.Sprintf("edit: tickets %d, price %d, date %s", total, price, date), err, l.model.edit(total, price, date, version))
-}
-
-func (l *life) cancelEvent() {
-	l.plan.desk = l.lostCommit()
-	_, err := l.one().events.Cancel(context.Background(), l.event)
-	l.same("cancel the event", err, l.model.cancelEvent())
-}
-
-func (l *life) deleteEvent() {
-	l.plan.desk = l.lostCommit()
-	err := l.one().events.Delete(context.Background(), l.event, nil)
-	l.same("delete the event", err, l.model.deleteEvent())
-}
-
-// letter is a person's look at a dead letter.
-func (l *life) letter() {
-	id, b, found := l.any()
-	if !found {
-		return
-	}
-	kind, key := models.LetterCharge, models.FirstCharge(l.ref(id))
-	if b.refund != nil && l.chance(2) {
-		kind = models.LetterRefund
-	} else if b.second != nil && l.chance(2) {
-		kind, key.N = models.LetterRefund, 2
-	}
-	letterID, ctx := key.LetterID(kind), context.Background()
-	if l.chance(2) {
-		if l.chance(4) {
-			l.plan.desk = commitUnknown
-		}
-		l.same(fmt.Sprintf("retry the %s letter of %s", kind, l.name(id)), l.one().letters.Retry(ctx, letterID), l.retriesLetter(b, kind, key.N))
-	} else {
-		l.same(fmt.Sprintf("discard the %s letter of %s", kind, l.name(id)), l.one().letters.Discard(ctx, letterID), l.discardsLetter(b, kind, key.N))
-	}
-}
-
-func (l *life) retriesLetter(b *booking, kind models.LetterKind, n int) string {
-	switch {
-	case !b.hasLetter(kind, n):
-		return "dead_letter_not_found"
-	case kind == models.LetterCharge:
-		return l.model.retryLetter(b)
-	}
-	r := b.refundOf(n)
-	r.attempts, r.due, r.letter = 0, l.model.now, false
-	return ""
-}
-
-func (l *life) discardsLetter(b *booking, kind models.LetterKind, n int) string {
-	switch {
-	case !b.hasLetter(kind, n):
-		return "dead_letter_not_found"
-	case kind == models.LetterCharge:
-		return l.model.discardLetter(b)
-	}
-	return "refund_owed"
-}
-
-func (b *booking) hasLetter(kind models.LetterKind, n int) bool {
-	if kind == models.LetterCharge {
-		return n == 1 && b.charge != nil && b.charge.letter
-	}
-	r := b.refundOf(n)
-	return r != nil && r.letter
 }
