@@ -152,7 +152,9 @@ func (c *SettleRefund) decide(s *EventState) Verdict {
 		r.Attempts, r.ProviderReference = 0, c.Result.ProviderReference
 		s.closeLetter(r.LetterID(LetterRefund))
 	case c.Result.Stall != "":
-		r.Attempts = max(r.Attempts-1, 0)
+		if lastTry(r.Attempts, c.Try) {
+			r.Attempts = max(r.Attempts-1, 0)
+		}
 	case r.Attempts >= MaxAttempts || c.Result.Outcome == Gone:
 		s.addLetter(DeadLetter{
 			ID: r.LetterID(LetterRefund), Kind: LetterRefund, ChargeKey: r.ChargeKey,

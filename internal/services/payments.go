@@ -274,7 +274,7 @@ func (p *Payments) tellSettle(ctx context.Context, c *models.Charge, result mode
 	p.options.Observer.Payment("charge", outcomeOf(result))
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	verdict, err := p.office.Tell(ctx, c.Event, &models.Settle{Charge: c.ChargeKey, Result: result, Backoff: backoff})
+	verdict, err := p.office.Tell(ctx, c.Event, &models.Settle{Charge: c.ChargeKey, Try: c.Attempts, Result: result, Backoff: backoff})
 	if err != nil {
 		p.options.Logger.Warn("a charge is not settled yet", "reference", c.Reference(), "outcome", result.Outcome, "error", err)
 	}
