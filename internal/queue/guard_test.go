@@ -218,8 +218,10 @@ func TestGuard_tells_copies_from_programs_of_one_database(t *testing.T) {
 			b := newBase()
 			original := s.start(b)
 			s.during(10*time.Second, "alone", nil, original)
+			s.during(500*time.Millisecond, "between two signs", nil, original)
 			s.server.set(func(v *server) { v.reg = queue.Registration{} })
-			worker := s.start(b.copied()) // the first to come, and alone for a moment
+			worker := s.start(b.copied())
+			s.within(0, "the copy, which is the first to come, and alone for a moment", nil, worker)
 			s.during(5*time.Second, "the original", nil, original)
 			s.within(8*time.Second, "the copy", queue.ErrForeign, worker)
 			s.during(2*time.Minute, "the copy", queue.ErrForeign, worker)
