@@ -91,7 +91,7 @@ func (w *watch) begin(owner models.Owner) {
 // the first look: the last one of programs that have ended is no reason for an alarm.
 func (w *watch) refuse(owner models.Owner, here time.Time) error {
 	known := knows(owner, w.last.Token)
-	w.trusted = w.trusted && known
+	w.trusted = w.trusted && (known || w.last.Since.IsZero())
 	switch {
 	case w.trusted:
 		return nil
