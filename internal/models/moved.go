@@ -237,11 +237,14 @@ func (c *CloseLetter) decide(s *EventState) Verdict {
 	if charge == nil || b == nil {
 		return refuse(ErrLetterNotFound)
 	}
-	note := "closed: " + clip(c.Reason, 500)
+	note := "closed: " + clip(c.Reason, 4*500) // characters of up to four bytes
 	switch c.Kind {
 	case LetterCharge:
-		if charge.Status == ChargeUnknown {
+		switch charge.Status {
+		case ChargeUnknown:
 			charge.Status = ChargeVoided
+		case ChargeFailed: // why stays noted: money taken in another currency is told once
+			note = clip(charge.LastError, 500) + "; " + note
 		}
 		charge.LastError = note
 		s.touchCharge(charge)

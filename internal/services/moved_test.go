@@ -203,6 +203,9 @@ func TestSuccess_of_something_else(t *testing.T) {
 	if err := m.send(body, callbackSecret, m.Clock.Now()); err != nil {
 		t.Fatal(err)
 	}
+	if letters := m.Letters(); len(letters) != 0 {
+		t.Errorf("said again after a person had closed it: the letters are %+v", letters)
+	}
 }
 
 func TestAction_that_nobody_takes_is_voided(t *testing.T) {
