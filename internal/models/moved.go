@@ -95,7 +95,7 @@ func (s *EventState) afterMoves(charge *Charge, b *Booking, before int64, moveme
 func (s *EventState) move(charge *Charge, m Movement) bool {
 	r := s.refundOf(charge, m)
 	switch {
-	case r == nil && (m.State == MovementUndone || m.State == MovementOpen && m.Reason != RefundDisputed):
+	case r == nil && (m.Amount.Minor <= 0 || m.State == MovementUndone || m.State == MovementOpen && m.Reason != RefundDisputed):
 		return false
 	case r == nil:
 		s.addMove(charge, m)
