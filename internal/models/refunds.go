@@ -144,6 +144,7 @@ func (c *SettleRefund) decide(s *EventState) Verdict {
 		return Verdict{Booking: copyOf(b)}
 	}
 	s.touchRefund(r)
+	s.sumUp(charge) // should a program have written it that does not know of the sum
 	r.LastError, r.NextAttemptAt = c.Result.Reason, s.Now.Add(c.Backoff)
 	switch {
 	case c.Result.Outcome == Succeeded:
