@@ -186,3 +186,19 @@ func TestSettle_of_something_else(t *testing.T) {
 		})
 	}
 }
+
+// What was taken twice pays for nothing, and goes back although its booking stays: should it come back, it is owed again.
+func TestMoved_of_a_second_success_that_came_back_is_owed_again(t *testing.T) {
+	t.Parallel()
+	s, b, c := sold()
+	s.Decide(&Settle{Charge: c.ChargeKey, Result: Result{Outcome: Succeeded, ProviderReference: "p2", Amount: c.Amount}})
+	second := s.Charges[ChargeKey{b.Ref(), 2}]
+	if second == nil || owedOf(s, second) != second.Amount.Minor {
+		t.Fatalf("the second success is not owed back: %+v", second)
+	}
+	s.Decide(&SettleRefund{Charge: second.ChargeKey, Part: 1, Result: Result{Outcome: Succeeded, ProviderReference: "r2"}})
+	s.Decide(&SettleMoved{Charge: second.ChargeKey, Movements: []Movement{move("r2", RefundOwed, second.Amount.Minor, MovementUndone)}})
+	if owedOf(s, second) != second.Amount.Minor || b.Status != Confirmed {
+		t.Errorf("owed %d, booking %s", owedOf(s, second), b.Status)
+	}
+}

@@ -13,7 +13,7 @@ import (
 // jitter of a backoff never decides anything.
 const (
 	paymentDeadline = 15 * time.Minute
-	lease           = 30 * time.Second
+	lease           = 40 * time.Second
 	firstBackoff    = time.Second
 	mostBackoff     = 16 * time.Second
 	refundWindow    = 20 * time.Minute

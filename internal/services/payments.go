@@ -33,7 +33,7 @@ type PaymentObserver interface {
 type PaymentOptions struct {
 	Concurrency int           // gateway calls under way at once; default 1,024
 	Timeout     time.Duration // of one gateway call; default 5 s
-	Lease       time.Duration // how long a charge in hand is left to its process; default 30 s, never less than all calls of one try
+	Lease       time.Duration // how long a charge in hand is left to its process; default 40 s, never less than all calls of one try, with the waits for their turns
 	RetryBase   time.Duration // pause after the first error, doubled with each further one; default 1 s
 	RetryMost   time.Duration // longest pause; default 30 s
 	Observer    PaymentObserver
@@ -69,8 +69,8 @@ type Payments struct {
 func NewPayments(store PaymentStore, office *boxoffice.Office, gateway payments.Gateway, o PaymentOptions) *Payments {
 	setDefault(&o.Concurrency, 1024)
 	setDefault(&o.Timeout, 5*time.Second)
-	setDefault(&o.Lease, 30*time.Second)
-	o.Lease = max(o.Lease, callsOfATry*o.Timeout+settleTimeout)
+	setDefault(&o.Lease, 40*time.Second)
+	o.Lease = max(o.Lease, callsOfATry*(mostTurn+o.Timeout)+settleTimeout)
 	setDefault(&o.RetryBase, time.Second)
 	setDefault(&o.RetryMost, 30*time.Second)
 	if o.Logger == nil {

@@ -313,7 +313,7 @@ func TestRetry_gives_up_after_five_attempts(t *testing.T) {
 	ref := x.Book(x.Event(10).ID, 1, models.SimError)
 	x.charge(ref)
 	for range models.MaxAttempts - 1 {
-		x.retry(30 * time.Second)
+		x.retry(shop.Lease)
 	}
 	x.wantCharge(ref, models.ChargeFailed, models.MaxAttempts)
 	if x.retry(time.Minute) != 0 || x.Record(ref).Calls != models.MaxAttempts {
@@ -447,10 +447,10 @@ func TestRetry_takes_up_a_charge_that_a_crash_cut_off_before_the_gateway(t *test
 	t.Parallel()
 	x := newTill(t)
 	ref := x.Book(x.Event(10).ID, 1, models.SimOK)
-	if _, err := x.Store.StartCharges(t.Context(), "simulated", []models.BookingRef{ref}, 30*time.Second); err != nil {
+	if _, err := x.Store.StartCharges(t.Context(), "simulated", []models.BookingRef{ref}, shop.Lease); err != nil {
 		t.Fatal(err)
 	}
-	if x.retry(29*time.Second) != 0 {
+	if x.retry(shop.Lease-time.Second) != 0 {
 		t.Error("took up a charge that another process may still be at")
 	}
 	x.retry(time.Second)
@@ -463,14 +463,14 @@ func TestRetry_takes_up_a_charge_that_a_crash_cut_off_after_the_gateway(t *testi
 	t.Parallel()
 	x := newTill(t)
 	ref := x.Book(x.Event(10).ID, 1, models.SimOK)
-	if _, err := x.Store.StartCharges(t.Context(), "simulated", []models.BookingRef{ref}, 30*time.Second); err != nil {
+	if _, err := x.Store.StartCharges(t.Context(), "simulated", []models.BookingRef{ref}, shop.Lease); err != nil {
 		t.Fatal(err)
 	}
 	booking := x.Booking(ref)
 	x.gateway.Charge(t.Context(), payments.ChargeRequest{
 		Reference: models.FirstCharge(ref).Reference(), Booking: ref.Booking, Amount: booking.TotalAmount, Method: models.SimOK,
 	})
-	x.retry(30 * time.Second)
+	x.retry(shop.Lease)
 	x.wantState(ref, "CONFIRMED")
 	if record := x.Record(ref); record.Charges != 1 || record.Calls != 1 {
 		t.Errorf("the gateway remembers %+v", record)
@@ -483,7 +483,7 @@ func TestRetry_voids_what_is_too_late_to_charge(t *testing.T) {
 	t.Parallel()
 	x := newTill(t)
 	ref := x.Book(x.Event(10).ID, 1, models.SimOK)
-	if _, err := x.Store.StartCharges(t.Context(), "simulated", []models.BookingRef{ref}, 30*time.Second); err != nil {
+	if _, err := x.Store.StartCharges(t.Context(), "simulated", []models.BookingRef{ref}, shop.Lease); err != nil {
 		t.Fatal(err)
 	}
 	x.expire()
@@ -553,7 +553,7 @@ func TestRetry_goes_on_asking_for_an_unknown_charge(t *testing.T) {
 	ref := x.Book(x.Event(10).ID, 1, models.SimLost)
 	x.charge(ref)
 	for range models.MaxAttempts - 1 {
-		x.retry(30 * time.Second)
+		x.retry(shop.Lease)
 	}
 	x.wantCharge(ref, models.ChargeUnknown, models.MaxAttempts)
 	letters := x.Letters()
@@ -582,14 +582,14 @@ func TestRetry_learns_nothing_from_a_gateway_that_cannot_be_asked(t *testing.T) 
 	t.Parallel()
 	x, gateway := newScriptedTill(t)
 	ref := x.Book(x.Event(10).ID, 1, models.SimOK)
-	if _, err := x.Store.StartCharges(t.Context(), gateway.Name(), []models.BookingRef{ref}, 30*time.Second); err != nil {
+	if _, err := x.Store.StartCharges(t.Context(), gateway.Name(), []models.BookingRef{ref}, shop.Lease); err != nil {
 		t.Fatal(err)
 	}
 	gateway.find = answer(models.Unavailable)
-	x.retry(30 * time.Second)
+	x.retry(shop.Lease)
 	x.wantCharge(ref, models.ChargeDoubtful, 2)
 	for range models.MaxAttempts - 2 {
-		x.retry(30 * time.Second)
+		x.retry(shop.Lease)
 	}
 	x.wantCharge(ref, models.ChargeUnknown, models.MaxAttempts)
 	if err := services.NewLetters(x.Store, x.Office).Discard(t.Context(), x.Letters()[0].ID); !errors.Is(err, models.ErrLetterUnknown) {
@@ -608,10 +608,10 @@ func TestRetry_leaves_another_gateways_charge_alone(t *testing.T) {
 	}
 	gateway.charge, gateway.find, gateway.void = asked, asked, asked
 	ref := x.Book(x.Event(10).ID, 1, models.SimOK)
-	if _, err := x.Store.StartCharges(t.Context(), "another", []models.BookingRef{ref}, 30*time.Second); err != nil {
+	if _, err := x.Store.StartCharges(t.Context(), "another", []models.BookingRef{ref}, shop.Lease); err != nil {
 		t.Fatal(err)
 	}
-	if x.retry(30*time.Second) != 1 {
+	if x.retry(shop.Lease) != 1 {
 		t.Error("it was not taken up")
 	}
 	x.wantCharge(ref, models.ChargeUnknown, 2)
@@ -626,7 +626,7 @@ func TestRefund_leaves_another_gateways_refund_alone(t *testing.T) {
 	}
 	event := x.Event(10).ID
 	ref := x.Book(event, 1, models.SimOK)
-	if _, err := x.Store.StartCharges(t.Context(), "another", []models.BookingRef{ref}, 30*time.Second); err != nil {
+	if _, err := x.Store.StartCharges(t.Context(), "another", []models.BookingRef{ref}, shop.Lease); err != nil {
 		t.Fatal(err)
 	}
 	paid := &models.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.Succeeded, ProviderReference: "theirs"}}
@@ -646,7 +646,7 @@ func TestRetry_an_unknown_charge_that_was_never_made(t *testing.T) {
 	ref := x.Book(x.Event(10).ID, 1, models.SimOK)
 	x.charge(ref)
 	for range models.MaxAttempts - 1 {
-		x.retry(30 * time.Second)
+		x.retry(shop.Lease)
 	}
 	x.wantCharge(ref, models.ChargeUnknown, models.MaxAttempts)
 	gateway.charge, gateway.find = nil, nil
@@ -710,7 +710,7 @@ func TestRefund_goes_on_until_it_succeeds(t *testing.T) {
 	x.Cancel(ref)
 	for range models.MaxAttempts + 2 {
 		x.refund()
-		x.Clock.Advance(30 * time.Second)
+		x.Clock.Advance(shop.Lease)
 	}
 	letters := x.Letters()
 	if len(letters) != 1 || letters[0].Kind != models.LetterRefund {
@@ -758,7 +758,7 @@ func TestCharge_keeps_a_charge_that_cannot_be_settled_now(t *testing.T) {
 	store.before.Store(nil)
 	x.wantState(ref, "PENDING")
 	x.wantMoney(ref, 1, false)
-	if x.retry(29*time.Second) != 0 {
+	if x.retry(shop.Lease-time.Second) != 0 {
 		t.Error("taken up before its lease ran out")
 	}
 	x.retry(time.Second)
@@ -791,7 +791,7 @@ func TestRetry_of_a_letter_whose_commits_answer_is_lost(t *testing.T) {
 	ref := x.Book(x.Event(10).ID, 1, models.SimError)
 	x.charge(ref)
 	for range models.MaxAttempts - 1 {
-		x.retry(30 * time.Second)
+		x.retry(shop.Lease)
 	}
 	x.wantCharge(ref, models.ChargeFailed, models.MaxAttempts)
 	store.after.Store(new(repository.ErrCommitUnknown))

@@ -114,7 +114,7 @@ func TestPrepare_that_never_works_surely_took_nothing(t *testing.T) {
 	ref := x.Book(x.Event(10).ID, 1, models.SimOK)
 	x.charge(ref)
 	for range models.MaxAttempts - 1 {
-		x.retry(30 * time.Second)
+		x.retry(shop.Lease)
 	}
 	x.wantCharge(ref, models.ChargeFailed, models.MaxAttempts)
 }
@@ -140,7 +140,7 @@ func TestPrepare_is_not_repeated_once_its_reference_is_on_disk(t *testing.T) {
 	ref := x.Book(x.Event(10).ID, 1, models.SimOK)
 	x.charge(ref)
 	x.wantMoney(ref, 0, false)
-	x.retry(30 * time.Second)
+	x.retry(shop.Lease)
 	x.wantState(ref, "CONFIRMED")
 	x.wantMoney(ref, 1, false)
 	if gateway.prepared != 1 {
@@ -244,7 +244,7 @@ func TestPrepare_twice_charges_under_one_reference(t *testing.T) {
 	}
 	<-asleep
 	other := newTillOn(t, x.Shop, x.Store, gateway)
-	other.retry(30 * time.Second)
+	other.retry(shop.Lease)
 	x.wantCharge(ref, models.ChargePending, 2)
 	close(wake)
 	x.drain(t.Context())
@@ -274,7 +274,7 @@ func TestPrepare_of_a_charge_that_was_given_up_meanwhile_does_nothing(t *testing
 	<-asleep
 	other := newTillOn(t, x.Shop, x.Store, gateway)
 	for range models.MaxAttempts - 1 {
-		other.retry(30 * time.Second)
+		other.retry(shop.Lease)
 	}
 	x.wantCharge(ref, models.ChargeFailed, models.MaxAttempts)
 	x.wantState(ref, "PENDING")

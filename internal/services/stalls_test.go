@@ -54,7 +54,7 @@ func TestCharge_waits_for_a_gateway_that_is_away(t *testing.T) {
 	x.charge(ref)
 	x.wantCharge(ref, models.ChargeStarted, 0)
 	for range 2 * models.MaxAttempts {
-		x.retry(30 * time.Second)
+		x.retry(shop.Lease)
 		x.wantCharge(ref, models.ChargeStarted, 0)
 	}
 	if x.seen.of("charge away") == 0 {
@@ -73,7 +73,7 @@ func TestRetry_of_a_doubtful_charge_waits_for_a_gateway_that_is_away(t *testing.
 	x.charge(ref)
 	leave()
 	for range 2 * models.MaxAttempts {
-		x.retry(30 * time.Second)
+		x.retry(shop.Lease)
 		x.wantCharge(ref, models.ChargeDoubtful, 1)
 	}
 	come()
@@ -91,7 +91,7 @@ func TestCharge_of_an_expired_booking_is_voided_when_the_gateway_is_back(t *test
 	x.expire()
 	x.wantState(ref, "CANCELLED expired")
 	for range 2 * models.MaxAttempts {
-		x.retry(30 * time.Second)
+		x.retry(shop.Lease)
 	}
 	come()
 	x.retryUntil(func() bool { return x.Charge(ref).Status == models.ChargeVoided })
@@ -114,7 +114,7 @@ func TestCharge_counts_no_try_that_the_gateway_would_not_look_at(t *testing.T) {
 	x.charge(ref)
 	x.wantCharge(ref, models.ChargeStarted, 0)
 	for range 2 * models.MaxAttempts {
-		x.retry(30 * time.Second)
+		x.retry(shop.Lease)
 		x.wantCharge(ref, models.ChargeStarted, 0)
 	}
 	if x.seen.of("charge throttled") == 0 {
@@ -133,7 +133,7 @@ func TestRefund_waits_for_a_gateway_that_is_away(t *testing.T) {
 	x.Cancel(ref)
 	leave()
 	for range 2 * models.MaxAttempts {
-		x.Clock.Advance(30 * time.Second)
+		x.Clock.Advance(shop.Lease)
 		x.refund()
 	}
 	if letters, err := x.Store.CountDeadLetters(t.Context()); err != nil || letters != 0 {

@@ -238,7 +238,11 @@ var core = []mutant{
 		pkg: models, tests: "TestDeleteEvent",
 	}, {
 		name: "who hung up while the row was locked is booked", file: "internal/boxoffice/order.go",
-		old: "return o.state.CompareAndSwap(taken, decided) || recheck || o.state.Load() == decided", new: "return true",
+		old: "return state == decided || recheck && state == left", new: "return true",
+		pkg: boxoffice, tests: "TestReserve_of_a_caller",
+	}, {
+		name: "who was answered busy is booked by a second look", file: "internal/boxoffice/order.go",
+		old: "return state == decided || recheck && state == left", new: "return state == decided || recheck",
 		pkg: boxoffice, tests: "TestReserve_of_a_caller",
 	}, {
 		name: "a cancelled event's bookings are charged first, on PostgreSQL", file: "internal/repository/postgres/payments.go",

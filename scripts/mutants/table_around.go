@@ -35,7 +35,7 @@ var around = []mutant{
 		pkg: services, tests: "TestRetry",
 	}, {
 		name: "a lease is shorter than all of a try's calls together", file: "internal/services/payments.go",
-		old: "callsOfATry*o.Timeout+settleTimeout", new: "o.Timeout+settleTimeout",
+		old: "callsOfATry*(mostTurn+o.Timeout)+settleTimeout", new: "o.Timeout+settleTimeout",
 		pkg: services, tests: "TestRetry",
 	}, {
 		name: "another gateway's charge is asked about at this one", file: "internal/services/retries.go",

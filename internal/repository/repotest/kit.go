@@ -58,6 +58,7 @@ type shop struct {
 	shared   bool // others have left things in the database: only what this test made counts
 	events   []models.EventID
 	users    []models.UserID
+	making   sync.Mutex // events are made side by side
 }
 
 func newShop(t *testing.T, open func(*testing.T, func() time.Time) Store) *shop {
@@ -109,6 +110,8 @@ func (s *shop) event(edits ...func(*models.EventDraft)) models.Event {
 	}
 	created, err := s.CreateEvent(s.ctx(), event)
 	s.ok("creating an event", err)
+	s.making.Lock()
+	defer s.making.Unlock()
 	s.events = append(s.events, created.ID)
 	return created
 }

@@ -20,7 +20,7 @@ var Opening = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 // Deadline is how long the shop's bookings may wait for their payment, Lease how long a given-up charge rests.
 const (
 	Deadline = 15 * time.Minute
-	Lease    = 30 * time.Second
+	Lease    = 40 * time.Second
 )
 
 // Shop is one test's own database with a box office. Its methods fail the test by themselves, and belong on its
