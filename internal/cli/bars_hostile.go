@@ -55,7 +55,8 @@ type worst struct {
 func (b *bars) hostile(ctx context.Context) error {
 	w := worst{served: 100}
 	for _, h := range b.clients {
-		if err := b.onServer(ctx, func(s scratch, server *private) error { return b.disturbed(ctx, s, server, h, &w) }); err != nil {
+		err := b.onServer(ctx, func(s scratch, server *private) error { return b.disturbed(ctx, s, server, h, &w) })
+		if err != nil {
 			return err
 		}
 	}
@@ -71,10 +72,9 @@ func (b *bars) hostile(ctx context.Context) error {
 }
 
 // disturbed plays the same buyers without and with one hostile client.
-func (b *bars) disturbed(ctx context.Context, s scratch, server *private, h onsale.Hostile, w *worst) error {
+func (b *bars) disturbed(ctx context.Context, s scratch, server *private, h onsale.Hostile, w *worst) (err error) {
 	b.say(" %s: %s", h.Name, h.Help)
 	var subject string
-	var err error
 	if h.Fill != nil {
 		if subject, err = h.Fill(ctx, s.config.DatabaseURL, max(h.Rows/b.small, 1)); err != nil {
 			return err
@@ -90,47 +90,42 @@ func (b *bars) disturbed(ctx context.Context, s scratch, server *private, h onsa
 	if err != nil {
 		return err
 	}
-	before, backends, err := b.spent(ctx, s, server)
-	if err != nil {
-		return err
-	}
+	before, told := onsale.CountProcessorTime(ctx, s.config.DatabaseURL, server.pid)
 	r, d, err := b.playDisturbed(ctx, server, buyers, h, subject)
 	if err != nil {
 		return err
 	}
-	after, more, err := b.spent(ctx, s, server)
-	if err != nil {
-		return err
+	after, still := onsale.CountProcessorTime(ctx, s.config.DatabaseURL, server.pid)
+	if used := after.Minus(before); told == nil && still == nil {
+		b.say("  processor time: server %s, PostgreSQL %s, buyers %s", used.Server, used.Postgres, used.Generator)
 	}
 	memory, err := peakMemory(server.pid)
-	if err != nil {
-		return err
+	if err == nil {
+		b.compare(h, alone, r, d, memory, w)
 	}
-	used := after.Minus(before)
-	b.say("  processor time: server %s, PostgreSQL %s, buyers %s; %d sessions opened at PostgreSQL", used.Server, used.Postgres, used.Generator, more-backends)
+	return err
+}
+
+// compare notes what became of buyers beside a hostile client.
+func (b *bars) compare(h onsale.Hostile, alone, r onsale.Result, d disturbance, memory float64, w *worst) {
 	undisturbed, p99 := alone.Journey.P99, r.Journey.P99
 	served := 100 * float64(r.Buyers[onsale.Accepted]) / (hostileRate * r.Scenario.Duration.Seconds())
-	for part, figure := range map[string]float64{"served": served, "alone_ms": milliseconds(undisturbed), "p99_ms": milliseconds(p99),
-		"unready": float64(len(d.unready)), "mb": memory, "goes": float64(d.Goes)} {
-		b.addResult(onsale.Key("hostile").Of(h.Name).Of(part), r, figure)
-	}
-	b.say("  late by %.4g ms (p99); its answers by hundreds, none first: %v; %d looks at /readyz", milliseconds(r.Lateness.P99), d.Answers, d.looks)
+	key := onsale.Key("hostile").Of(h.Name)
+	b.add(key.Of("goes"), float64(d.Goes))
+	b.add(key.Of("served"), served)
+	b.add(key.Of("alone_ms"), milliseconds(undisturbed))
+	b.add(key.Of("p99_ms"), milliseconds(p99))
+	b.add(key.Of("unready"), float64(len(d.unready)))
+	b.add(key.Of("mb"), memory)
+	b.say("  the buyers were sent late by %.4g ms (p99); the client's answers by hundreds, none first: %v; %d looks at /readyz",
+		milliseconds(r.Lateness.P99), d.Answers, d.looks)
 	for _, fault := range d.unready[:min(len(d.unready), 5)] {
 		b.say("  /readyz %s", fault)
 	}
-	w.served, w.memory, w.unready = min(w.served, served), max(w.memory, memory), w.unready+float64(len(d.unready))
+	w.served, w.memory = min(w.served, served), max(w.memory, memory)
+	w.unready += float64(len(d.unready))
 	w.p99 = max(w.p99, float64(p99)/float64(max(3*undisturbed, hostileBound)))
 	w.results = append(w.results, r)
-	return nil
-}
-
-// spent reads what the processes have used so far, and how many sessions PostgreSQL has opened for this database.
-func (b *bars) spent(ctx context.Context, s scratch, server *private) (t onsale.ProcessorTime, sessions int64, err error) {
-	if t, err = onsale.CountProcessorTime(ctx, s.config.DatabaseURL, server.pid); err != nil {
-		return t, 0, err
-	}
-	sessions, err = onsale.CountSessions(ctx, s.config.DatabaseURL)
-	return t, sessions, err
 }
 
 // disturbance is what a hostile client did, and what became of /readyz meanwhile.
@@ -142,7 +137,9 @@ type disturbance struct {
 
 // playDisturbed plays a scenario beside what a hostile client does from its first buyer to its last: in a process of its
 // own, so that it takes the system's turns, and not those of the buyers.
-func (b *bars) playDisturbed(ctx context.Context, server *private, s onsale.Scenario, h onsale.Hostile, subject string) (r onsale.Result, d disturbance, err error) {
+func (b *bars) playDisturbed(
+	ctx context.Context, server *private, s onsale.Scenario, h onsale.Hostile, subject string,
+) (r onsale.Result, d disturbance, err error) {
 	r, err = b.beside(ctx, server, s, func() error {
 		watching, end := context.WithCancel(ctx)
 		defer end()
@@ -152,9 +149,10 @@ func (b *bars) playDisturbed(ctx context.Context, server *private, s onsale.Scen
 			d.looks, d.unready, err = onsale.WatchReady(watching, server.url)
 			watched <- err
 		}()
-		did, err := disturb(ctx, "bench", "disturb", "--client", h.Name, "--target", server.url, "--subject", subject, "--duration", b.load.String())
+		var err error
+		d.Disturbance, err = disturb(ctx, "--client", h.Name, "--target", server.url, "--subject", subject,
+			"--duration", b.load.String())
 		end()
-		d.Disturbance = did
 		return errors.Join(err, <-watched)
 	})
 	return r, d, err
@@ -166,7 +164,7 @@ func disturb(ctx context.Context, args ...string) (d onsale.Disturbance, err err
 	if err != nil {
 		return d, err
 	}
-	text, err := exec.CommandContext(ctx, program, args...).Output()
+	text, err := exec.CommandContext(ctx, program, append([]string{"bench", "disturb"}, args...)...).Output()
 	if err != nil {
 		return d, fmt.Errorf("a hostile client: %w", err)
 	}

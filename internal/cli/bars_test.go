@@ -113,6 +113,24 @@ func TestBenchBars_refuses(t *testing.T) {
 	}
 }
 
+func TestBenchDisturb_refuses(t *testing.T) {
+	t.Parallel()
+	for name, args := range map[string][]string{
+		"no client":      {},
+		"unknown client": {"--client", "nobody"},
+		"two clients":    {"--client", "puts,deletes"},
+		"an argument":    {"--client", "puts", "now"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, stderr, status := quantix(t, t.TempDir(), nil, append([]string{"bench", "disturb"}, args...)...)
+			if status != 2 {
+				t.Errorf("status %d: %s", status, stderr)
+			}
+		})
+	}
+}
+
 func TestBenchBars_spares_other_peoples_servers(t *testing.T) {
 	t.Parallel()
 	for name, env := range map[string][]string{

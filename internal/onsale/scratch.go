@@ -111,19 +111,6 @@ func CountPostgres(ctx context.Context, address string) (c PostgresCounters, err
 	return c, nil
 }
 
-// CountSessions gives how many sessions were opened so far in the database that address names.
-func CountSessions(ctx context.Context, address string) (n int64, err error) {
-	db, err := pgx.Connect(ctx, address)
-	if err != nil {
-		return 0, fmt.Errorf("count sessions: %w", err)
-	}
-	defer db.Close(context.WithoutCancel(ctx))
-	if err := sleep(ctx, statsDelay); err != nil {
-		return 0, err
-	}
-	return n, db.QueryRow(ctx, `SELECT sessions FROM pg_stat_database WHERE datname = current_database()`).Scan(&n)
-}
-
 // Minus gives what was counted since.
 func (c PostgresCounters) Minus(before PostgresCounters) PostgresCounters {
 	return PostgresCounters{c.Bookings - before.Bookings, c.WALBytes - before.WALBytes, c.Syncs - before.Syncs}
