@@ -128,8 +128,8 @@ func fillEmbedded(ctx context.Context, dir string, events int) (err error) {
 func (b *bars) audit(ctx context.Context) error {
 	return b.onServer(ctx, func(s scratch, server *private) error {
 		r, err := b.play(ctx, server, onsale.Scenario{
-			Model: onsale.Open, Events: auditedEvents, Burst: auditedEvents * auditedSales / b.small, Duration: max(10*time.Second/time.Duration(b.small), time.Second),
-			WatchConfirmations: true,
+			Model: onsale.Open, Events: auditedEvents, Burst: auditedEvents * auditedSales / b.small,
+			Duration: max(10*time.Second/time.Duration(b.small), time.Second), WatchConfirmations: true,
 		})
 		if err != nil {
 			return err
@@ -161,6 +161,7 @@ func (b *bars) auditCommand(ctx context.Context, s scratch) (float64, error) {
 	defer store.Close()
 	quiet := b.program
 	quiet.Stdout = io.Discard
+	before, told := onsale.CountProcessorTime(ctx, s.config.DatabaseURL, os.Getpid())
 	var begun time.Time
 	times := 0
 	for times = -1; times < 1 || time.Since(begun) < b.load; times++ {
@@ -171,5 +172,12 @@ func (b *bars) auditCommand(ctx context.Context, s scratch) (float64, error) {
 			return 0, err
 		}
 	}
-	return milliseconds(time.Since(begun)) / float64(times*auditedEvents), nil
+	took := time.Since(begun)
+	if after, still := onsale.CountProcessorTime(ctx, s.config.DatabaseURL, os.Getpid()); told == nil && still == nil {
+		each := float64((times + 1) * auditedEvents)
+		used := after.Minus(before)
+		b.add(onsale.AuditCommand.Of("postgres_ms"), milliseconds(used.Postgres)/each)
+		b.add(onsale.AuditCommand.Of("program_ms"), milliseconds(used.Server)/each)
+	}
+	return milliseconds(took) / float64(times*auditedEvents), nil
 }
