@@ -737,6 +737,40 @@ func TestReserve_of_a_caller_who_went_away_does_nothing(t *testing.T) {
 	})
 }
 
+// One who left before the batch was decided is no part of it when its commit is looked for either.
+func TestReserve_of_a_caller_who_went_away_is_not_made_by_a_recheck(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newScripted(10)
+		store.entered, store.gate = make(chan struct{}, 10), make(chan struct{})
+		store.after = func(batch int) error { return on(batch == 2, repository.ErrCommitUnknown) }
+		office := New(store, Options{})
+		reserve := func(ctx context.Context, want error) func() {
+			return func() {
+				if _, err := office.Reserve(ctx, store.id, buy(1)); !errors.Is(err, want) {
+					t.Errorf("%v, want %v", err, want)
+				}
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var stay, leave sync.WaitGroup
+		stay.Go(reserve(t.Context(), nil))
+		<-store.entered
+		stay.Go(reserve(t.Context(), nil))
+		leave.Go(reserve(ctx, models.ErrBusy))
+		synctest.Wait()
+		store.gate <- struct{}{}
+		<-store.entered // both are in the second batch
+		cancel()
+		leave.Wait()
+		close(store.gate)
+		stay.Wait()
+		if len(store.bookings) != 2 || len(store.batches) != 3 {
+			t.Errorf("%d bookings in %d transactions, want those of the two who stayed, in 3", len(store.bookings), len(store.batches))
+		}
+	})
+}
+
 // What is under the row's lock already takes place, unless the transaction has to be repeated: then its caller is not
 // waited for any more.
 func TestReserve_of_a_caller_who_left_during_the_commit(t *testing.T) {

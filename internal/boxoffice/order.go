@@ -61,9 +61,13 @@ func (o *order) refusable() (c *models.Reserve, is bool) {
 func (o *order) take() bool { return o.state.CompareAndSwap(waiting, taken) }
 
 // admit tells, under the row's lock, whether the order is still to be decided: not when its caller went away meanwhile.
-// One that may be in force already is decided in any case, to find out.
+// One that was decided before, and may be in force, is decided again to find out, whoever still waits for it.
 func (o *order) admit(recheck bool) bool {
-	return o.state.CompareAndSwap(taken, decided) || recheck || o.state.Load() == decided
+	if o.state.CompareAndSwap(taken, decided) {
+		return true
+	}
+	state := o.state.Load()
+	return state == decided || recheck && state == left
 }
 
 // abandon leaves an order that nobody has decided yet.

@@ -50,7 +50,7 @@ func guarded(q queue.Queue, a *app, installation string) queue.Queue {
 	if !is {
 		return q
 	}
-	return &queue.Guard{Shared: shared, Installation: installation, Turn: a.store.TurnOwner, Logger: a.logger}
+	return &queue.Guard{Shared: shared, Installation: installation, Owners: a.store, Logger: a.logger}
 }
 
 // examineOwner tells whether the queue is another database's, of which this one is a copy or which is a copy of it.
@@ -68,14 +68,13 @@ func examineOwner(ctx context.Context, p Program, c config.Config, store reposit
 	if !is {
 		return true
 	}
-	token, err := shared.Registered(ctx)
+	there, now, err := shared.Registration(ctx)
 	if err != nil {
 		return true
 	}
-	if token != "" && token != owner.Token && token != owner.Previous {
-		if owner, err = store.Owner(ctx); err == nil && token != owner.Token && token != owner.Previous {
-			err = queue.ErrForeign
-		}
+	// The database is read after the queue, or its programs may have turned the token in between.
+	if owner, err = store.Owner(ctx); err == nil && queue.Foreign(there, now, owner) {
+		err = queue.ErrForeign
 	}
 	return finding(p, "installation "+owner.Installation, err,
 		"if this database is a copy, stop its programs and give it an id of its own: quantix installation new --yes")

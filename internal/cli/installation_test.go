@@ -42,6 +42,13 @@ func TestInstallation_of_a_copy(t *testing.T) {
 	if stdout, _, status := quantix(t, t.TempDir(), copied, "doctor"); status != 1 || !strings.Contains(stdout, "installation new") {
 		t.Errorf("doctor: %d %s", status, stdout)
 	}
+	confirms(original)
+	if log := worker.Stderr(); strings.Contains(log, "a round failed") || strings.Count(log, "level=ERROR") > 3 {
+		t.Errorf("the copy's log has more than the one line to read, now and then:\n%s", log)
+	}
+	if log := original.Stderr(); strings.Contains(log, "installation's id") {
+		t.Errorf("the original was disturbed:\n%s", log)
+	}
 	worker.Kill()
 	if _, stderr, status := quantix(t, t.TempDir(), copied, "installation", "new"); status == 0 || !strings.Contains(stderr, "--yes") {
 		t.Errorf("without --yes: %d %s", status, stderr)

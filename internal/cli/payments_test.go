@@ -194,7 +194,7 @@ func stripeStub(t *testing.T) (url string, confirmed *atomic.Int64) {
 	t.Helper()
 	confirmed = &atomic.Int64{}
 	intent := func(w http.ResponseWriter, status string) {
-		fmt.Fprintf(w, `{"id":"pi_1","object":"payment_intent","status":%q}`, status)
+		fmt.Fprintf(w, `{"id":"pi_1","object":"payment_intent","status":%q,"amount":1000,"amount_received":1000,"currency":"usd"}`, status)
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/payment_intents", func(w http.ResponseWriter, _ *http.Request) { intent(w, "requires_confirmation") })

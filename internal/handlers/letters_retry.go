@@ -26,7 +26,7 @@ func (h *letters) registerRetryAll(a *api) {
 	register(a, operation{
 		id: "retry-dead-letters", method: http.MethodPost, path: lettersPath + "/retry", tag: "payments",
 		summary: "Try all given-up payments again",
-		detail:  "As for each alone; without a filter, all of them. Messages that cannot be read are left out.", status: http.StatusAccepted,
+		detail:  "As for each alone; without a filter, all those of charges and refunds. There is nothing to retry of the others.", status: http.StatusAccepted,
 		desk: true,
 	}, h.retryAll)
 }

@@ -153,7 +153,7 @@ func TestPolling_pauses_between_rounds(t *testing.T) {
 	})
 }
 
-// A full queue is how an on-sale is held back, and no reason to wake anybody.
+// A full queue is how an on-sale is held back, and no reason to wake anybody; of one that is another database's its guard tells.
 func TestPolling_warns_of_failures_but_not_of_a_full_queue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -161,7 +161,8 @@ func TestPolling_warns_of_failures_but_not_of_a_full_queue(t *testing.T) {
 		p := polling{name: "poller", Settings: Settings{Logger: slog.New(slog.NewTextHandler(&log, nil))}.withDefaults(time.Second)}
 		broken := errors.New("out of order")
 		full := fmt.Errorf("publish: %w", queue.ErrFull)
-		rounds := []error{full, nil, broken, nil, full, full, broken, broken, full, broken, nil, nil}
+		foreign := fmt.Errorf("receive: %w", queue.ErrForeign)
+		rounds := []error{full, nil, broken, nil, full, full, foreign, queue.ErrUnsettled, broken, broken, full, broken, nil, nil}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		err := p.run(ctx, func(context.Context) (int, bool, error) {

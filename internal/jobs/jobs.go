@@ -119,9 +119,9 @@ func (p *polling) once(ctx context.Context, do round) (items int, more bool, err
 }
 
 // fault is an error that somebody should look at. A full queue is none: it is how an on-sale is held back, the outbox
-// keeps the rows, and metrics show both.
+// keeps the rows, and metrics show both. Nor is a queue that is another database's: its guard says so, once for all loops.
 func fault(err error) error {
-	if errors.Is(err, queue.ErrFull) {
+	if errors.Is(err, queue.ErrFull) || errors.Is(err, queue.ErrForeign) || errors.Is(err, queue.ErrUnsettled) {
 		return nil
 	}
 	return err

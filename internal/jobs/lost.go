@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"quantix/internal/models"
@@ -31,20 +32,25 @@ func (r *Reconciler) search(ctx context.Context) (published int, err error) {
 		}
 		held = &oldest.Booking
 	}
-	found, err := r.Store.LostBookings(ctx, held, r.Slack, r.Page)
+	found, err := r.Store.LostBookings(ctx, held, r.Slack, mostLost)
 	if err != nil {
 		return 0, err
 	}
-	lost := r.suspects.again(found)
-	if len(lost) == 0 {
-		return 0, nil
+	for page := range slices.Chunk(r.suspects.again(found), r.Page) {
+		n, publishErr := r.Store.PublishLost(ctx, page)
+		if published, err = published+n, publishErr; err != nil {
+			break
+		}
 	}
-	published, err = r.Store.PublishLost(ctx, lost)
 	if published > 0 {
 		r.Logger.Warn("the queue has lost messages; their bookings were published again", "bookings", published)
 	}
 	return published, err
 }
+
+// mostLost bounds the bookings that one search looks at: what a replica had in an on-sale goes with it, and is to be charged
+// within two minutes.
+const mostLost = 10_000
 
 // again gives those of the bookings that were suspects before; all of them are for the next time.
 func (s *suspects) again(found []models.BookingRef) (lost []models.BookingRef) {

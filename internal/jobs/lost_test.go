@@ -110,6 +110,7 @@ func TestReconciler_finds_what_a_dead_replica_had(t *testing.T) {
 	h := newHouse(t, embedded(), simulator.Options{})
 	dead, alive, other := embedded(), embedded(), embedded()
 	gone, r, busy := h.searcher(dead), h.searcher(alive), h.searcher(other)
+	r.Page = 15 // it had more than are published at once
 	taken := h.BookMany(h.Event(100).ID, 40, models.SimOK)
 	h.publishAll(dead)
 	h.round(gone)

@@ -67,6 +67,7 @@ type ConfirmFree struct{ Booking BookingID }
 // Settle records what a gateway said of a charge, and does what follows: confirm, cancel, refund, retry or give up.
 type Settle struct {
 	Charge  ChargeKey
+	Try     int // which one was answered: the charge's Attempts as it was taken up; 0: none, or not known
 	Result  Result
 	Backoff time.Duration // how long to wait before the next try, if there is to be one
 }
@@ -75,6 +76,7 @@ type Settle struct {
 type SettleRefund struct {
 	Charge  ChargeKey
 	Part    int // 0: the first
+	Try     int // as of Settle
 	Result  Result
 	Backoff time.Duration
 }

@@ -95,7 +95,7 @@ func (s *EventState) afterMoves(charge *Charge, b *Booking, before int64, moveme
 func (s *EventState) move(charge *Charge, m Movement) bool {
 	r := s.refundOf(charge, m)
 	switch {
-	case r == nil && (m.State == MovementUndone || m.State == MovementOpen && m.Reason != RefundDisputed):
+	case r == nil && (m.Amount.Minor <= 0 || m.State == MovementUndone || m.State == MovementOpen && m.Reason != RefundDisputed):
 		return false
 	case r == nil:
 		s.addMove(charge, m)
@@ -237,11 +237,14 @@ func (c *CloseLetter) decide(s *EventState) Verdict {
 	if charge == nil || b == nil {
 		return refuse(ErrLetterNotFound)
 	}
-	note := "closed: " + clip(c.Reason, 500)
+	note := "closed: " + clip(c.Reason, 4*500) // characters of up to four bytes
 	switch c.Kind {
 	case LetterCharge:
-		if charge.Status == ChargeUnknown {
+		switch charge.Status {
+		case ChargeUnknown:
 			charge.Status = ChargeVoided
+		case ChargeFailed: // why stays noted: money taken in another currency is told once
+			note = clip(charge.LastError, 500) + "; " + note
 		}
 		charge.LastError = note
 		s.touchCharge(charge)

@@ -47,6 +47,35 @@ func TestMoved_gives_back_the_rest_and_no_more(t *testing.T) {
 	}
 }
 
+// A program older than the refunded sum, beside this one during a deployment, owes a refund without it: who settles that
+// mends it.
+func TestRefund_of_an_older_program_is_summed_up(t *testing.T) {
+	t.Parallel()
+	for _, outcome := range []Outcome{Succeeded, Unavailable} {
+		s, b, c := sold()
+		s.Decide(&Cancel{b.ID})
+		c.Refunded = 0
+		s.changes = Changes{}
+		s.Decide(&SettleRefund{Charge: c.ChargeKey, Result: Result{Outcome: outcome}})
+		if c.Refunded != 5000 || len(s.Changes().ChargeSums) != 1 {
+			t.Errorf("%s: refunded %d, the changes are %+v", outcome, c.Refunded, s.Changes())
+		}
+	}
+}
+
+// A movement of nothing, of a sum that cannot be counted say, is written down nowhere: the database would refuse it, and all
+// that is told together with it.
+func TestMoved_of_nothing_is_none(t *testing.T) {
+	t.Parallel()
+	for _, reason := range []RefundReason{RefundMoved, RefundDisputed, RefundOwed} {
+		s, _, c := sold()
+		s.Decide(&SettleMoved{Charge: c.ChargeKey, Movements: []Movement{move("r1", reason, 0, MovementDone)}})
+		if !s.Changes().Empty() {
+			t.Errorf("%q: the changes are %+v", reason, s.Changes())
+		}
+	}
+}
+
 func TestMoved_comes_off_what_is_owed(t *testing.T) {
 	t.Parallel()
 	for minor, owed := range map[int64]int64{1000: 4000, 4999: 1, 5000: 0, 9000: 0} {

@@ -257,7 +257,7 @@ type OutboxRow struct {
 }
 
 // Owner tells a database from its copies, which have the same installation's id: the token is turned every few seconds by
-// whichever process of this database comes to it, and a copy does not see that.
+// whichever process is at work on this database, and a copy does not see that.
 type Owner struct {
 	Installation    string
 	Token, Previous string // empty: never turned

@@ -144,6 +144,7 @@ func (c *SettleRefund) decide(s *EventState) Verdict {
 		return Verdict{Booking: copyOf(b)}
 	}
 	s.touchRefund(r)
+	s.sumUp(charge) // should a program have written it that does not know of the sum
 	r.LastError, r.NextAttemptAt = c.Result.Reason, s.Now.Add(c.Backoff)
 	switch {
 	case c.Result.Outcome == Succeeded:
@@ -152,7 +153,9 @@ func (c *SettleRefund) decide(s *EventState) Verdict {
 		r.Attempts, r.ProviderReference = 0, c.Result.ProviderReference
 		s.closeLetter(r.LetterID(LetterRefund))
 	case c.Result.Stall != "":
-		r.Attempts = max(r.Attempts-1, 0)
+		if lastTry(r.Attempts, c.Try) {
+			r.Attempts = max(r.Attempts-1, 0)
+		}
 	case r.Attempts >= MaxAttempts || c.Result.Outcome == Gone:
 		s.addLetter(DeadLetter{
 			ID: r.LetterID(LetterRefund), Kind: LetterRefund, ChargeKey: r.ChargeKey,

@@ -1,6 +1,9 @@
 package models
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // pays tells whether a success is of the sum that was asked for, as far as the gateway says.
 func (c *Charge) pays(r Result) bool { return r.Amount.Currency == "" || r.Amount == c.Amount }
@@ -9,8 +12,8 @@ func (c *Charge) pays(r Result) bool { return r.Amount.Currency == "" || r.Amoun
 // back as it was taken; another one cannot even be written down, and a person has to.
 func (s *EventState) wrongSum(charge *Charge, b *Booking, result Result) {
 	problem := fmt.Sprintf("the gateway took %s %s instead of %s %s", result.Amount, result.Amount.Currency, charge.Amount, charge.Amount.Currency)
-	if charge.Status == ChargeFailed && charge.LastError == problem {
-		return // said again
+	if charge.Status == ChargeFailed && strings.HasPrefix(charge.LastError, problem) {
+		return // said again; a person may have closed its letter meanwhile
 	}
 	if result.Amount.Currency == charge.Amount.Currency {
 		charge.Amount = result.Amount

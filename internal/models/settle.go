@@ -100,7 +100,7 @@ func (s *EventState) chargeNotSucceeded(charge *Charge, b *Booking, c *Settle) {
 	case Prepared:
 		return // under way: only its reference is news
 	default:
-		s.chargeErred(charge, c.Result)
+		s.chargeErred(charge, c)
 		return
 	}
 	if given {
@@ -111,7 +111,8 @@ func (s *EventState) chargeNotSucceeded(charge *Charge, b *Booking, c *Settle) {
 // chargeErred leaves a charge for its next try, or after the last one writes the dead letter. Unavailable and Absent mean
 // that this try surely took nothing; after one without an answer that is not enough. What was given up in doubt stays
 // open, and is asked about until the gateway has never heard of it, long after any try could still be under way.
-func (s *EventState) chargeErred(charge *Charge, result Result) {
+func (s *EventState) chargeErred(charge *Charge, c *Settle) {
+	result := c.Result
 	if charge.Status == ChargeUnknown {
 		charge.NextAttemptAt = s.Now.Add(s.Rules.RetryLease)
 		if result.Outcome == Absent {
@@ -120,7 +121,7 @@ func (s *EventState) chargeErred(charge *Charge, result Result) {
 		return
 	}
 	if result.Stall != "" {
-		charge.stalled(result)
+		charge.stalled(result, c.Try)
 		return
 	}
 	if charge.Status == ChargeStarted && result.Outcome == Unknown {

@@ -20,6 +20,7 @@ import (
 type life struct {
 	*world
 	t      *testing.T
+	shop   *shop.Shop
 	seed   uint64
 	random *rand.Rand
 	clock  *testkit.Clock
@@ -41,17 +42,17 @@ const stepsOfLife = 45
 func live(t *testing.T, s *shop.Shop, w *world, seed uint64) {
 	t.Helper()
 	l := &life{
-		world: w, t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 0)), clock: s.Clock, ledger: ledger{},
+		world: w, t: t, shop: s, seed: seed, random: rand.New(rand.NewPCG(seed, 0)), clock: s.Clock, ledger: ledger{},
 		keys: map[string]services.BookingRequest{}, keyed: map[string]models.BookingID{},
 	}
 	l.begin(plan{})
 	l.queue = inprocess.New(inprocess.Options{Now: l.clock.Now})
 	l.user = s.User().ID
 	l.model = model{
-		now: l.clock.Now(), total: 1 + l.random.Int64N(8), price: []int64{0, 100, 7550}[l.random.IntN(3)],
+		now: l.clock.Now(), total: 1 + l.random.Int64N([]int64{4, 8, 20}[l.random.IntN(3)]), price: []int64{0, 100, 101, 7550}[l.random.IntN(4)],
 		version: 1, bookings: map[models.BookingID]*booking{},
 	}
-	l.model.date = l.model.now.Add(time.Duration(1+l.random.IntN(60)) * time.Minute)
+	l.model.date = l.model.now.Add(time.Duration(1+l.random.IntN([]int{60, 240}[l.random.IntN(2)])) * time.Minute)
 	l.event = s.Event(l.model.total, func(d *models.EventDraft) {
 		d.DateTime, d.TicketPrice.Minor = l.model.date, l.model.price
 	}).ID
@@ -151,12 +152,22 @@ func (l *life) agreeOn(id models.BookingID, b *booking) {
 func (b *booking) String() string {
 	text := fmt.Sprintf("%s %s, %d tickets, %d", b.status, b.reason, b.quantity, b.amount)
 	if c := b.charge; c != nil {
-		text += fmt.Sprintf("; charge %s after %d of %d", c.status, c.attempts, b.amount)
+		text += fmt.Sprintf("; charge %s after %d of %d", c.status, c.attempts, c.amount)
 	}
-	if r := b.refund; r != nil {
-		text += fmt.Sprintf("; refund %s after %d of %d", map[bool]string{true: "succeeded", false: "pending"}[r.done], r.attempts, b.amount)
+	if b.second != nil {
+		text += fmt.Sprintf("; charge succeeded after 1 of %d", b.amount)
+	}
+	if b.refund != nil {
+		text += b.refund.text(b.charge.amount)
+	}
+	if b.second != nil {
+		text += b.second.text(b.amount)
 	}
 	return text
+}
+
+func (r *refund) text(amount int64) string {
+	return fmt.Sprintf("; refund %s after %d of %d", map[bool]string{true: "succeeded", false: "pending"}[r.done], r.attempts, amount)
 }
 
 // agreeOnEvent compares the counters, which the program keeps and the model counts, and has the program audit itself.
@@ -179,10 +190,13 @@ func (l *life) agreeOnEvent() {
 			want.Cancelled++
 		}
 		if b.charge != nil && b.charge.status == "succeeded" {
-			charged += b.amount
+			charged += b.charge.amount
 		}
 		if b.refund != nil {
-			refunded += b.amount
+			refunded += b.charge.amount
+		}
+		if b.second != nil {
+			charged, refunded = charged+b.amount, refunded+b.amount
 		}
 	}
 	want.Total, want.Available = l.model.total, l.model.total-want.Held-want.Sold

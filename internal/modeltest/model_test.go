@@ -16,11 +16,15 @@ const (
 	lease           = 30 * time.Second
 	firstBackoff    = time.Second
 	mostBackoff     = 16 * time.Second
+	refundWindow    = 20 * time.Minute
+	mostLate        = time.Hour // after its deadline nobody waits for an undecided payment any more
 )
 
-// charge is a booking's one charge; due is when it may be taken up (again), if it is open.
+// charge is the one charge that is asked for a booking; due is when it may be taken up (again), if it is open.
 type charge struct {
 	status   string
+	amount   int64     // what is asked for, or was taken
+	known    reference // of the money that was taken for it
 	attempts int
 	due      time.Time
 	created  time.Time
@@ -34,6 +38,15 @@ func (c *charge) open() bool {
 // trying tells whether taking the charge up counts as another try. Doubtful: an earlier one had no answer.
 func (c *charge) trying() bool { return c.status == "started" || c.status == "doubtful" }
 
+// A reference is what the gateway calls money that it took: its one payment's, or that of a second one, which nobody has
+// asked for.
+type reference string
+
+const (
+	own   reference = "own"
+	other reference = "other"
+)
+
 type refund struct {
 	done     bool
 	attempts int
@@ -42,12 +55,24 @@ type refund struct {
 }
 
 type booking struct {
+	buyer            models.UserID
 	quantity, amount int64
 	method           models.PaymentMethod
 	deadline         time.Time
 	status, reason   string
 	charge           *charge
 	refund           *refund
+	second           *refund // of money that was taken besides, which makes a second charge
+}
+
+func (r *refund) owed() bool { return r != nil && !r.done }
+
+// refundOf gives the refund of the booking's first or second charge.
+func (b *booking) refundOf(n int) *refund {
+	if n == 2 {
+		return b.second
+	}
+	return b.refund
 }
 
 func (b *booking) live() bool { return b.status != "CANCELLED" }
@@ -83,13 +108,32 @@ func (m *model) count(status string) (n int) {
 
 func (m *model) begun() bool { return !m.now.Before(m.date) }
 
+// settled tells whether the event is over for so long that nothing can be refunded any more.
+func (m *model) settled() bool { return m.now.Sub(m.date) >= refundWindow }
+
+// live tells whether tickets are out that somebody may still come with, and refundable, whether anybody's money may still
+// have to be given back with the whole event.
+func (m *model) live() bool {
+	return m.count("PENDING") > 0 || m.count("CONFIRMED") > 0 && !m.begun()
+}
+
+func (m *model) refundable() bool {
+	for _, b := range m.bookings {
+		if b.status == "CONFIRMED" && b.amount > 0 && !m.settled() {
+			return true
+		}
+	}
+	return false
+}
+
 // book gives the code of the refusal, or nothing and the booking is made.
-func (m *model) book(id models.BookingID, quantity int64, method models.PaymentMethod) string {
+func (m *model) book(id models.BookingID, buyer models.UserID, quantity int64, method models.PaymentMethod) string {
 	if code := m.refusesBooking(quantity); code != "" {
 		return code
 	}
 	m.bookings[id] = &booking{
-		quantity: quantity, amount: quantity * m.price, method: method, deadline: m.now.Add(paymentDeadline), status: "PENDING",
+		buyer: buyer, quantity: quantity, amount: quantity * m.price, method: method,
+		deadline: m.now.Add(paymentDeadline), status: "PENDING",
 	}
 	return ""
 }
@@ -160,7 +204,7 @@ func (m *model) cancelEvent() string {
 		return "event_not_found"
 	case m.cancelled:
 		return ""
-	case m.begun():
+	case m.settled():
 		return "event_over"
 	}
 	m.cancelled = true
@@ -172,10 +216,23 @@ func (m *model) deleteEvent() string {
 	switch {
 	case m.erase:
 		return "event_not_found"
-	case m.count("PENDING") > 0, m.count("CONFIRMED") > 0 && !m.begun():
+	case m.live():
 		return "event_has_live_bookings"
+	case m.refundable():
+		return "event_has_refundable_bookings"
 	}
 	m.erase = true
+	return ""
+}
+
+// deleteUser: who has a ticket that is still good for something cannot leave.
+func (m *model) deleteUser(user models.UserID) string {
+	for _, b := range m.bookings {
+		good := !m.begun() || b.amount > 0 && !m.settled()
+		if b.buyer == user && (b.status == "PENDING" || b.status == "CONFIRMED" && good) {
+			return "user_has_live_bookings"
+		}
+	}
 	return ""
 }
 
@@ -188,6 +245,8 @@ func (m *model) edit(total, price int64, date time.Time, version *int64) string 
 		return "version_mismatch"
 	case total > 0 && total < m.taken():
 		return "capacity_below_taken"
+	case m.historic(date) && (m.live() || m.refundable()):
+		return "date_in_past"
 	}
 	before := [3]any{m.total, m.price, m.date}
 	if total > 0 {
@@ -205,17 +264,22 @@ func (m *model) edit(total, price int64, date time.Time, version *int64) string 
 	return ""
 }
 
+// historic tells whether a date would make the event one of the past, or of a longer ago past.
+func (m *model) historic(date time.Time) bool {
+	return !date.IsZero() && !date.After(m.now) && date.Before(m.date)
+}
+
 // startsCharge tells whether a worker that receives the booking may do something for it, and does it.
 func (m *model) startsCharge(b *booking) (charged, confirmed bool) {
 	switch {
-	case b == nil || b.status != "PENDING" || b.charge != nil:
+	case b == nil || b.status != "PENDING" || b.charge != nil || m.cancelled:
 		return false, false
 	case b.amount == 0:
 		return false, true
 	case !m.now.Before(b.deadline):
 		return false, false
 	}
-	b.charge = &charge{status: "started", attempts: 1, due: m.now.Add(lease), created: m.now}
+	b.charge = &charge{status: "started", amount: b.amount, attempts: 1, due: m.now.Add(lease), created: m.now}
 	return true, false
 }
 
@@ -225,12 +289,10 @@ func (m *model) takeUp(b *booking) (chargeable bool) {
 		b.charge.attempts++
 	}
 	b.charge.due = m.now.Add(lease)
-	return b.status == "PENDING" && m.now.Before(b.deadline)
+	return b.status == "PENDING" && m.now.Before(b.deadline) && !m.cancelled
 }
 
 // dueCharge tells whether a retrier may take the booking's charge up now.
 func (m *model) dueCharge(b *booking) bool { return b.charge.open() && !m.now.Before(b.charge.due) }
 
-func (m *model) dueRefund(b *booking) bool {
-	return b.refund != nil && !b.refund.done && !m.now.Before(b.refund.due)
-}
+func (m *model) dueRefund(r *refund) bool { return r.owed() && !m.now.Before(r.due) }

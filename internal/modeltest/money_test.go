@@ -7,12 +7,16 @@ import (
 )
 
 // settle is what a gateway's word does to a charge and its booking. pause is how long an undecided charge is left alone.
-func (m *model) settle(b *booking, outcome models.Outcome, pause time.Duration) {
+func (m *model) settle(b *booking, of reference, outcome models.Outcome, pause time.Duration) {
 	c := b.charge
 	switch {
 	case c == nil:
+	case outcome == models.Succeeded && c.known != "" && c.known != of:
+		if b.second == nil { // else it is said again
+			b.second = &refund{due: m.now}
+		}
 	case outcome == models.Succeeded:
-		m.succeeded(b)
+		m.succeeded(b, of)
 	case !c.open():
 	case outcome == models.Declined:
 		c.status, c.letter = "declined", false
@@ -28,13 +32,44 @@ func (m *model) settle(b *booking, outcome models.Outcome, pause time.Duration) 
 	}
 }
 
+// settleCall is what an answer to a call does. One that says that nobody has even looked at it was no try.
+func (m *model) settleCall(b *booking, answer call) {
+	if answer.stall == "" {
+		m.settle(b, own, answer.told, m.pause(b.charge))
+	} else {
+		m.stalled(b.charge, answer.stall)
+	}
+}
+
+// stalled: the try is not counted; but what is said to be under way may still take the money.
+func (m *model) stalled(c *charge, stall models.Stall) {
+	switch {
+	case c.status == "unknown":
+		c.due = m.now.Add(lease)
+		return
+	case c.trying():
+		c.attempts = max(c.attempts-1, 0)
+	}
+	if c.status == "started" && stall == models.Locked {
+		c.status = "doubtful"
+	}
+	c.due = m.now.Add(mostBackoff)
+}
+
 // succeeded: a success is never forgotten, and ends in a ticket or in a refund.
-func (m *model) succeeded(b *booking) {
+func (m *model) succeeded(b *booking, of reference) {
 	if b.charge.status == "succeeded" {
 		return
 	}
-	b.charge.status, b.charge.letter = "succeeded", false
-	late := b.status == "CANCELLED" && b.reason == "expired" && b.refund == nil
+	b.charge.status, b.charge.letter, b.charge.known = "succeeded", false, of
+	if b.method == models.SimShort { // half of the price buys nothing
+		b.charge.amount = half(b.amount)
+		if m.owe(b); b.live() {
+			m.end(b, "payment_declined")
+		}
+		return
+	}
+	late := b.status == "CANCELLED" && b.reason == "expired" && b.refund == nil && b.second == nil
 	fits := !m.erase && !m.cancelled && !m.begun() && m.total-m.taken() >= b.quantity
 	if b.status == "PENDING" || late && fits {
 		b.status, b.reason = "CONFIRMED", ""
@@ -42,6 +77,8 @@ func (m *model) succeeded(b *booking) {
 	}
 	m.owe(b)
 }
+
+func half(amount int64) int64 { return (amount + 1) / 2 }
 
 // erred: a try without an outcome. Five of them make a dead letter.
 func (m *model) erred(c *charge, outcome models.Outcome) {
@@ -67,13 +104,16 @@ func (m *model) erred(c *charge, outcome models.Outcome) {
 	}
 }
 
-func (m *model) settleRefund(b *booking, outcome models.Outcome) {
-	r := b.refund
-	if outcome == models.Succeeded {
+func (m *model) settleRefund(r *refund, answer call) {
+	if answer.told == models.Succeeded {
 		r.done, r.letter = true, false
 		return
 	}
 	r.due = m.now.Add(mostBackoff)
+	if answer.stall != "" {
+		r.attempts--
+		return
+	}
 	r.letter = r.letter || r.attempts >= 5
 }
 
@@ -116,6 +156,8 @@ type account struct {
 	calls     int
 	settlesAt time.Time
 	returned  bool
+
+	second, secondReturned bool // the money was taken twice
 }
 
 // of gives an account, with a slow payment settled when its time has come.
@@ -136,8 +178,8 @@ func (l ledger) charge(id models.BookingID, b *booking, now time.Time) models.Ou
 	a.calls++
 	if a.state == "failed" {
 		switch {
-		case b.method == models.SimOK, b.method == models.SimLost, b.method == models.SimFlaky && a.calls >= 3:
-			a.state = "charged"
+		case b.method == models.SimOK, b.method == models.SimLost, b.method == models.SimShort, b.method == models.SimTwice, b.method == models.SimFlaky && a.calls >= 3:
+			a.state, a.second = "charged", b.method == models.SimTwice
 		case b.method == models.SimDecline:
 			a.state = "declined"
 		case b.method == models.SimSlow:
@@ -172,12 +214,17 @@ func (l ledger) void(id models.BookingID, now time.Time) models.Outcome {
 	return a.says()
 }
 
-func (l ledger) refund(id models.BookingID, now time.Time) models.Outcome {
-	if a := l.of(id, now); a != nil && a.state == "charged" {
+func (l ledger) refund(id models.BookingID, n int, now time.Time) models.Outcome {
+	a := l.of(id, now)
+	switch {
+	case a != nil && n == 2 && a.second:
+		a.secondReturned = true
+	case a != nil && n == 1 && a.state == "charged":
 		a.returned = true
-		return models.Succeeded
+	default:
+		return models.Unavailable
 	}
-	return models.Unavailable
+	return models.Succeeded
 }
 
 func (a *account) says() models.Outcome {

@@ -2,6 +2,7 @@ package modeltest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -36,7 +37,13 @@ const (
 	refused             // the call did nothing, and says so
 	answerLost          // the call did what it does; nobody learns of it
 	commitUnknown       // the desk's transaction is committed, its answer lost
+	throttled           // the call did nothing: the gateway takes no more of them now
+	away                // the call did nothing: there is no gateway
+	locked              // the call did nothing: an earlier one for this payment is under way
 )
+
+// stalls are the faults that are no tries.
+var stalls = map[fault]models.Stall{throttled: models.Throttled, away: models.Away, locked: models.Locked}
 
 // plan is the faults of one step.
 type plan struct {
@@ -50,8 +57,13 @@ type call struct {
 	op         string
 	fault      fault
 	booking    models.BookingID
+	n          int // of the charge
 	said, told models.Outcome
+	stall      models.Stall
 }
+
+// nothing tells whether the gateway has not even heard of the call.
+func (c call) nothing() bool { return c.fault == refused || c.stall != "" }
 
 // world is what all processes share, and what they are seen to do.
 type world struct {
@@ -211,15 +223,15 @@ type gateway struct{ w *world }
 func (g gateway) Name() string { return g.w.inner.Name() }
 
 func (g gateway) Charge(ctx context.Context, r payments.ChargeRequest) models.Result {
-	return g.ask("charge", r.Booking, models.Unavailable, func() models.Result { return g.w.inner.Charge(ctx, r) })
+	return g.ask("charge", r.Booking, 1, models.Unavailable, func() models.Result { return g.w.inner.Charge(ctx, r) })
 }
 
 func (g gateway) Find(ctx context.Context, r payments.ChargeRequest) models.Result {
-	return g.ask("find", r.Booking, models.Unknown, func() models.Result { return g.w.inner.Find(ctx, r) })
+	return g.ask("find", r.Booking, 1, models.Unknown, func() models.Result { return g.w.inner.Find(ctx, r) })
 }
 
 func (g gateway) Void(ctx context.Context, r payments.ChargeRequest) models.Result {
-	return g.ask("void", r.Booking, models.Unknown, func() models.Result { return g.w.inner.Void(ctx, r) })
+	return g.ask("void", r.Booking, 1, models.Unknown, func() models.Result { return g.w.inner.Void(ctx, r) })
 }
 
 func (g gateway) Refund(ctx context.Context, r payments.RefundRequest) models.Result {
@@ -227,11 +239,11 @@ func (g gateway) Refund(ctx context.Context, r payments.RefundRequest) models.Re
 	if err != nil {
 		panic(err)
 	}
-	return g.ask("refund", key.Booking, models.Unavailable, func() models.Result { return g.w.inner.Refund(ctx, r) })
+	return g.ask("refund", key.Booking, key.N, models.Unavailable, func() models.Result { return g.w.inner.Refund(ctx, r) })
 }
 
 // ask makes a call as the plan wants it.
-func (g gateway) ask(op string, booking models.BookingID, nothing models.Outcome, do func() models.Result) models.Result {
+func (g gateway) ask(op string, booking models.BookingID, n int, nothing models.Outcome, do func() models.Result) models.Result {
 	if g.w.dead {
 		return models.Result{Outcome: models.Unknown}
 	}
@@ -239,16 +251,16 @@ func (g gateway) ask(op string, booking models.BookingID, nothing models.Outcome
 	if n := len(g.w.calls); n < len(g.w.plan.calls) {
 		f = g.w.plan.calls[n]
 	}
-	result := models.Result{Outcome: nothing, Reason: "a fault of the test"}
+	result := models.Result{Outcome: nothing, Reason: "a fault of the test", Stall: stalls[f]}
 	said := nothing
-	if f != refused {
+	if f != refused && stalls[f] == "" {
 		result = do()
 		said = result.Outcome
 	}
 	if f == answerLost {
 		result = models.Result{Outcome: models.Unknown, Reason: "a fault of the test"}
 	}
-	g.w.calls = append(g.w.calls, call{op, f, booking, said, result.Outcome})
+	g.w.calls = append(g.w.calls, call{op, f, booking, n, said, result.Outcome, result.Stall})
 	_ = g.w.diesAt(afterGateway)
 	return result
 }
@@ -258,6 +270,7 @@ type process struct {
 	office   *boxoffice.Office
 	bookings *services.Bookings
 	events   *services.Events
+	users    *services.Users
 	letters  *services.Letters
 	calls    *services.Callbacks
 	loops    map[string]jobs.Loop
@@ -266,13 +279,14 @@ type process struct {
 func (w *world) newProcess() *process {
 	st := &store{w.store, w}
 	office := boxoffice.New(st, boxoffice.Options{
-		Rules:    models.Rules{PaymentDeadline: paymentDeadline, RetryLease: lease},
+		Rules:    models.Rules{PaymentDeadline: paymentDeadline, RetryLease: lease, RefundWindow: refundWindow},
 		LatchFor: time.Nanosecond, // the latch reads the real clock
 	})
 	paying := services.NewPayments(st, office, gateway{w}, services.PaymentOptions{RetryBase: firstBackoff, RetryMost: mostBackoff, Lease: lease})
 	upkeep := services.NewUpkeep(st, office)
 	p := &process{
 		office: office, bookings: services.NewBookings(st, office, 100), events: services.NewEvents(st, office),
+		users:   services.NewUsers(st).Refunded(refundWindow),
 		letters: services.NewLetters(st, office), loops: map[string]jobs.Loop{},
 		calls: services.NewCallbacks(office, map[string]payments.Notifier{"simulated": notifier{}}, nil),
 	}
@@ -289,13 +303,13 @@ func (w *world) newProcess() *process {
 	return p
 }
 
-// notifier reads the callbacks that the test itself sends: "<reference> <outcome>".
+// notifier reads the callbacks that the test itself sends.
 type notifier struct{}
 
 func (notifier) CheckHeader(func(string) string, time.Time) error { return nil }
 
 func (notifier) ReadCallback(_ func(string) string, body []byte, _ time.Time) (payments.Notice, error) {
 	var notice payments.Notice
-	_, err := fmt.Sscan(string(body), &notice.Reference, &notice.Result.Outcome)
+	err := json.Unmarshal(body, &notice)
 	return notice, err
 }

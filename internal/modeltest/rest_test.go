@@ -52,13 +52,14 @@ func (l *life) settleDown() {
 			}
 		}
 	}
-	for len(l.due(l.model.dueCharge)) > 0 {
+	l.reportSeconds()
+	for len(l.dueCharges()) > 0 {
 		l.begin(plan{})
 		l.retry()
 	}
 	l.sweeper()
 	l.canceller()
-	for len(l.due(l.model.dueRefund)) > 0 {
+	for len(l.dueRefunds()) > 0 {
 		l.begin(plan{})
 		l.giveBack()
 	}
@@ -76,8 +77,9 @@ func (l *life) relayAll() {
 
 // atRest tells whether nothing is to come any more.
 func (l *life) atRest() bool {
-	for _, b := range l.model.bookings {
-		if b.status == "PENDING" || b.charge.open() || b.refund != nil && !b.refund.done || l.model.cancelled && b.live() {
+	for id, b := range l.model.bookings {
+		unheard := l.ledger[id] != nil && l.ledger[id].second && b.second == nil
+		if b.status == "PENDING" || b.charge.open() || b.refund.owed() || b.second.owed() || unheard || l.model.cancelled && b.live() {
 			return false
 		}
 	}
@@ -91,32 +93,61 @@ func (l *life) atRest() bool {
 // ended checks one booking at its end, by what the gateway remembers.
 func (l *life) ended(id models.BookingID, b *booking) {
 	l.t.Helper()
-	record, a := l.record(id), l.ledger[id]
+	record, a := l.record(id, 1), l.ledger[id]
 	if (record == nil) != (a == nil) {
 		l.fail("%s: the gateway remembers %+v, the model's %+v", l.name(id), record, a)
 	}
-	kept := false
+	kept := 0
 	if record != nil {
 		charges := map[bool]int{true: 1}[a.state == "charged"]
-		kept = charges == 1 && !a.returned
+		if kept = charges; a.returned {
+			kept = 0
+		}
 		if record.Status != a.state || record.Charges != charges || record.RefundedAt.IsZero() == a.returned {
 			l.fail("%s: the gateway remembers %+v, the model's %+v", l.name(id), record, a)
 		}
 	}
-	if confirmed := b.status == "CONFIRMED" && b.amount > 0; confirmed != kept {
-		l.fail("%s is %s, and its money is kept: %v", l.name(id), b, kept)
+	kept += l.endedSecond(id, a)
+	if want := map[bool]int{true: 1}[b.status == "CONFIRMED" && b.amount > 0]; kept != want {
+		l.fail("%s is %s, and its money is kept %d times", l.name(id), b, kept)
 	}
-	for _, kind := range []models.LetterKind{models.LetterCharge, models.LetterRefund} {
-		_, err := l.store.DeadLetter(context.Background(), models.FirstCharge(l.ref(id)).LetterID(kind))
-		if there := !errors.Is(err, models.ErrLetterNotFound); there != b.hasLetter(kind) {
-			l.fail("%s has a letter about its %s: %v (%v), in the model: %v", l.name(id), kind, there, err, b.hasLetter(kind))
+	l.endedLetters(id, b)
+}
+
+// endedSecond checks what the gateway took besides, and gives how often that is kept.
+func (l *life) endedSecond(id models.BookingID, a *account) (kept int) {
+	l.t.Helper()
+	record := l.record(id, 2)
+	if a == nil || !a.second {
+		if record != nil {
+			l.fail("%s: the gateway remembers %+v, the model's nothing", l.name(id), record)
+		}
+		return 0
+	}
+	if record == nil || record.Charges != 1 || record.RefundedAt.IsZero() == a.secondReturned {
+		l.fail("%s: the gateway remembers %+v, the model's %+v", l.name(id), record, a)
+	}
+	if a.secondReturned {
+		return 0
+	}
+	return 1
+}
+
+// endedLetters checks the letters of a booking's two charges.
+func (l *life) endedLetters(id models.BookingID, b *booking) {
+	l.t.Helper()
+	for i := range 4 {
+		kind, key := []models.LetterKind{models.LetterCharge, models.LetterRefund}[i%2], models.ChargeKey{BookingRef: l.ref(id), N: 1 + i/2}
+		_, err := l.store.DeadLetter(context.Background(), key.LetterID(kind))
+		if there, want := !errors.Is(err, models.ErrLetterNotFound), b.hasLetter(kind, key.N); there != want {
+			l.fail("%s has a letter about its %s %d: %v (%v), in the model: %v", l.name(id), kind, key.N, there, err, want)
 		}
 	}
 }
 
-// record is what the simulator keeps of a booking's charge.
-func (l *life) record(id models.BookingID) (found *models.SimCharge) {
-	reference := models.FirstCharge(l.ref(id)).Reference()
+// record is what the simulator keeps of a booking's first or second charge.
+func (l *life) record(id models.BookingID, n int) (found *models.SimCharge) {
+	reference := models.ChargeKey{BookingRef: l.ref(id), N: n}.Reference()
 	l.must(l.store.SimCharges(context.Background(), []string{reference}, func(_ time.Time, records map[string]*models.SimCharge) {
 		if r := records[reference]; r != nil {
 			seen := *r

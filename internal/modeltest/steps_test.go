@@ -3,10 +3,10 @@ package modeltest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"quantix/internal/models"
-	"quantix/internal/payments"
 	"quantix/internal/queue/inprocess"
 	"quantix/internal/services"
 )
@@ -18,9 +18,9 @@ func (l *life) step() {
 		weight int
 		do     func()
 	}{
-		{18, l.book}, {4, l.cancel}, {12, l.wait}, {10, l.relay}, {14, l.worker}, {3, l.reclaimer}, {14, l.retrier},
-		{5, l.refunder}, {5, l.sweeper}, {3, l.canceller}, {3, l.reconciler}, {2, l.flush}, {3, l.kill}, {5, l.callback},
-		{4, l.edit}, {1, l.cancelEvent}, {1, l.deleteEvent}, {3, l.letter},
+		{18, l.book}, {5, l.cancel}, {12, l.wait}, {6, l.relay}, {10, l.worker}, {14, l.pay}, {3, l.reclaimer}, {14, l.retrier},
+		{8, l.refunder}, {5, l.sweeper}, {3, l.canceller}, {3, l.reconciler}, {2, l.flush}, {3, l.kill}, {5, l.callback},
+		{4, l.edit}, {1, l.cancelEvent}, {1, l.deleteEvent}, {1, l.leave}, {3, l.letter},
 	}
 	sum := 0
 	for _, s := range steps {
@@ -43,11 +43,13 @@ func (l *life) chance(n int) bool { return l.random.IntN(n) == 0 }
 func (l *life) trouble(deaths ...death) {
 	var p plan
 	for range 2 {
-		switch l.random.IntN(8) {
+		switch l.random.IntN(12) {
 		case 0, 1:
 			p.calls = append(p.calls, refused)
 		case 2:
 			p.calls = append(p.calls, answerLost)
+		case 3:
+			p.calls = append(p.calls, []fault{throttled, away, locked}[l.random.IntN(3)])
 		default:
 			p.calls = append(p.calls, fine)
 		}
@@ -73,12 +75,20 @@ func (l *life) lostCommit() fault {
 func (l *life) run(loop string) {
 	i := l.random.IntN(len(l.processes))
 	_ = l.round(l.processes[i].loops[loop])
-	if l.plan.dies != lives {
+	if l.plan.dies != lives || l.stalled() { // after a stall its calls would wait, by the real clock
 		l.processes[i] = l.newProcess()
 	}
 }
 
-var methods = append([]models.PaymentMethod{models.SimOK, models.SimOK, models.SimOK, models.SimOK}, models.PaymentMethods[:6]...)
+func (l *life) stalled() bool {
+	return slices.ContainsFunc(l.calls, func(c call) bool { return c.stall != "" })
+}
+
+// methods are what buyers pay by; sim_ok most of all.
+var methods = slices.Concat(
+	[]models.PaymentMethod{models.SimOK, models.SimOK, models.SimOK, models.SimOK}, models.PaymentMethods[:6],
+	[]models.PaymentMethod{models.SimShort, models.SimTwice},
+)
 
 func (l *life) book() {
 	request := services.BookingRequest{
@@ -93,7 +103,7 @@ func (l *life) book() {
 	}
 	l.plan.desk = l.lostCommit()
 	made, _, err := l.one().bookings.Create(context.Background(), request)
-	l.same(fmt.Sprintf("book %d by %s, key %q", request.Quantity, request.Method, request.Key), err, l.model.book(made.ID, request.Quantity, request.Method))
+	l.same(fmt.Sprintf("book %d by %s, key %q", request.Quantity, request.Method, request.Key), err, l.model.book(made.ID, l.user, request.Quantity, request.Method))
 	if err != nil {
 		return
 	}
@@ -130,12 +140,18 @@ func (l *life) cancel() {
 	}
 }
 
-// wait moves the clock: by more than any backoff, or by almost nothing, or to the very deadline of a booking.
+// wait moves the clock: by more than any backoff, or by almost nothing, or to the very deadline of a booking, the event's
+// begin or the end of its refunds.
 func (l *life) wait() {
 	pauses := []time.Duration{20 * time.Second, 20 * time.Second, 35 * time.Second, 61 * time.Second, 5 * time.Minute, 16 * time.Minute, time.Microsecond}
 	pause := pauses[l.random.IntN(len(pauses))]
-	if _, b, found := l.any(); found && l.chance(3) {
-		if left := b.deadline.Sub(l.model.now) - time.Duration(l.random.IntN(2))*time.Microsecond; left > mostBackoff {
+	moments := []time.Time{l.model.date, l.model.date.Add(refundWindow)}
+	if _, b, found := l.any(); found {
+		moments = append(moments, b.deadline, b.deadline, b.deadline, b.deadline)
+	}
+	if l.chance(3) {
+		moment := moments[l.random.IntN(len(moments))]
+		if left := moment.Sub(l.model.now) - time.Duration(l.random.IntN(2))*time.Microsecond; left > mostBackoff {
 			pause = left
 		}
 	}
@@ -178,6 +194,13 @@ func (l *life) worker() {
 	l.work("worker")
 }
 
+// pay gives a worker something to do, and has it done.
+func (l *life) pay() {
+	l.note("relay")
+	l.run("relay")
+	l.worker()
+}
+
 func (l *life) reclaimer() {
 	l.trouble(afterReceive, afterStart, afterGateway, beforeAck)
 	l.work("reclaimer")
@@ -200,7 +223,7 @@ func (l *life) work(loop string) {
 		}
 		l.calledAsWanted("charge")
 		if l.plan.dies != afterGateway {
-			l.model.settle(b, l.calls[0].told, l.model.pause(b.charge))
+			l.model.settleCall(b, l.calls[0])
 		}
 	}
 }
@@ -215,8 +238,8 @@ func (l *life) calledAsWanted(ops ...string) {
 		if c.op != ops[i] {
 			l.fail("the gateway was asked %+v, the model wants %q", l.calls, ops)
 		}
-		l.note("  %s %s: %s, told %s", c.op, l.name(c.booking), c.said, c.told)
-		if c.fault == refused {
+		l.note("  %s %s: %s, told %s %s", c.op, l.name(c.booking), c.said, c.told, c.stall)
+		if c.nothing() {
 			continue
 		}
 		if want := l.account(c); c.said != want {
@@ -235,7 +258,7 @@ func (l *life) account(c call) models.Outcome {
 	case "void":
 		return l.ledger.void(c.booking, l.model.now)
 	}
-	return l.ledger.refund(c.booking, l.model.now)
+	return l.ledger.refund(c.booking, c.n, l.model.now)
 }
 
 func (l *life) retrier() {
@@ -246,9 +269,9 @@ func (l *life) retrier() {
 // retry lets a retrier take one due charge.
 func (l *life) retry() {
 	l.t.Helper()
-	due := l.due(l.model.dueCharge)
+	due := l.dueCharges()
 	l.run("retrier")
-	b := l.taken("retrier", due)
+	b, _ := l.taken("retrier", due)
 	if b == nil {
 		return
 	}
@@ -262,7 +285,7 @@ func (l *life) retry() {
 	}
 	ops := []string{"find"}
 	found := l.calls[0].told
-	ended := b.status == "CANCELLED" && b.reason != "expired"
+	ended := b.status == "CANCELLED" && (b.reason != "expired" || l.model.now.Sub(b.deadline) >= mostLate)
 	if found == models.Absent && !chargeable || found == models.StillOpen && ended {
 		ops = append(ops, "void")
 	} else if found == models.Absent && b.charge.status != "unknown" {
@@ -277,35 +300,48 @@ func (l *life) retry() {
 	if last.told == models.Unavailable && last.op != "charge" {
 		last.told = models.Unknown
 	}
-	l.model.settle(b, last.told, l.model.pause(b.charge))
+	l.model.settleCall(b, last)
 }
 
-// due counts the bookings that something is due for.
-func (l *life) due(is func(*booking) bool) map[models.BookingID]bool {
-	due := map[models.BookingID]bool{}
+// dueCharges and dueRefunds are what may be taken up now.
+func (l *life) dueCharges() map[models.ChargeKey]bool {
+	due := map[models.ChargeKey]bool{}
 	for id, b := range l.model.bookings {
-		if is(b) {
-			due[id] = true
+		if l.model.dueCharge(b) {
+			due[models.FirstCharge(l.ref(id))] = true
 		}
 	}
 	return due
 }
 
-// taken checks that what a loop took up was due, and gives its booking; nil when nothing was and nothing was taken.
-func (l *life) taken(loop string, due map[models.BookingID]bool) *booking {
+func (l *life) dueRefunds() map[models.ChargeKey]bool {
+	due := map[models.ChargeKey]bool{}
+	for id, b := range l.model.bookings {
+		for n := 1; n <= 2; n++ {
+			if l.model.dueRefund(b.refundOf(n)) {
+				due[models.ChargeKey{BookingRef: l.ref(id), N: n}] = true
+			}
+		}
+	}
+	return due
+}
+
+// taken checks that what a loop took up was due, and gives its booking, and which of its charges; nil when nothing was and
+// nothing was taken.
+func (l *life) taken(loop string, due map[models.ChargeKey]bool) (*booking, int) {
 	l.t.Helper()
 	if len(l.took) == 0 {
 		if len(due) > 0 {
 			l.fail("the %s took nothing, though %d are due", loop, len(due))
 		}
-		return nil
+		return nil, 0
 	}
-	id := l.took[0].Booking
-	l.note("%s: takes %s", loop, l.name(id))
-	if !due[id] {
-		l.fail("the %s took %s, which is not due", loop, l.name(id))
+	key := l.took[0]
+	l.note("%s: takes charge %d of %s", loop, key.N, l.name(key.Booking))
+	if !due[key] {
+		l.fail("the %s took charge %d of %s, which is not due", loop, key.N, l.name(key.Booking))
 	}
-	return l.model.bookings[id]
+	return l.model.bookings[key.Booking], key.N
 }
 
 func (l *life) refunder() {
@@ -315,21 +351,22 @@ func (l *life) refunder() {
 
 func (l *life) giveBack() {
 	l.t.Helper()
-	due := l.due(l.model.dueRefund)
+	due := l.dueRefunds()
 	l.run("refunder")
-	b := l.taken("refunder", due)
+	b, n := l.taken("refunder", due)
 	if b == nil {
 		return
 	}
-	b.refund.attempts++
-	b.refund.due = l.model.now.Add(lease)
+	r := b.refundOf(n)
+	r.attempts++
+	r.due = l.model.now.Add(lease)
 	if l.plan.dies == afterStart {
 		l.calledAsWanted()
 		return
 	}
 	l.calledAsWanted("refund")
 	if l.plan.dies != afterGateway {
-		l.model.settleRefund(b, l.calls[0].told)
+		l.model.settleRefund(r, l.calls[0])
 	}
 }
 
@@ -343,118 +380,4 @@ func (l *life) canceller() {
 	l.note("canceller")
 	l.run("canceller")
 	l.model.cancelBookings()
-}
-
-// callback lets the gateway report what it did, once or several times, late or early; of a slow payment also, out of order,
-// that it was undecided once.
-func (l *life) callback() {
-	id, b, found := l.any()
-	if !found {
-		return
-	}
-	a := l.ledger.of(id, l.model.now)
-	if a == nil || a.state == "failed" {
-		return
-	}
-	outcome := a.says()
-	reference := models.FirstCharge(l.ref(id)).Reference()
-	if said := l.inner.Find(context.Background(), payments.ChargeRequest{Reference: reference}); said.Outcome != outcome {
-		l.fail("the gateway says %s of %s, the model's %s", said.Outcome, l.name(id), outcome)
-	}
-	if b.method == models.SimSlow && a.state != "voided" && l.chance(3) {
-		outcome = models.StillOpen
-	}
-	for range 1 + l.random.IntN(3) {
-		l.plan.desk = l.lostCommit()
-		l.note("callback for %s: %s", l.name(id), outcome)
-		body := reference + " " + string(outcome)
-		l.must(l.one().calls.Receive(context.Background(), "simulated", nil, []byte(body)))
-		l.model.settle(b, outcome, 30*time.Second)
-	}
-}
-
-func (l *life) edit() {
-	var patch models.EventPatch
-	total, price, date := int64(0), int64(-1), time.Time{}
-	switch l.random.IntN(3) {
-	case 0:
-		total = 1 + l.random.Int64N(12)
-		patch.TotalTickets = &total
-	case 1:
-		price = []int64{0, 100, 7550}[l.random.IntN(3)]
-		text := models.Money{Minor: price, Currency: "USD"}.String()
-		patch.Price = &text
-	case 2:
-		date = l.model.now.Add([]time.Duration{-time.Minute, time.Minute, 30 * time.Minute, 3 * time.Hour}[l.random.IntN(4)])
-		patch.DateTime = &date
-	}
-	var version *int64
-	if l.chance(3) {
-		n := l.model.version - l.random.Int64N(2)
-		version = &n
-	}
-	l.plan.desk = l.lostCommit()
-	_, err := l.one().events.Update(context.Background(), l.event, patch, version)
-	l.same(fmt.Sprintf("edit: tickets %d, price %d, date %s", total, price, date), err, l.model.edit(total, price, date, version))
-}
-
-func (l *life) cancelEvent() {
-	l.plan.desk = l.lostCommit()
-	_, err := l.one().events.Cancel(context.Background(), l.event)
-	l.same("cancel the event", err, l.model.cancelEvent())
-}
-
-func (l *life) deleteEvent() {
-	l.plan.desk = l.lostCommit()
-	err := l.one().events.Delete(context.Background(), l.event, nil)
-	l.same("delete the event", err, l.model.deleteEvent())
-}
-
-// letter is a person's look at a dead letter.
-func (l *life) letter() {
-	id, b, found := l.any()
-	if !found {
-		return
-	}
-	kind := models.LetterCharge
-	if b.refund != nil && l.chance(2) {
-		kind = models.LetterRefund
-	}
-	letterID, ctx := models.FirstCharge(l.ref(id)).LetterID(kind), context.Background()
-	if l.chance(2) {
-		if l.chance(4) {
-			l.plan.desk = commitUnknown
-		}
-		l.same(fmt.Sprintf("retry the %s letter of %s", kind, l.name(id)), l.one().letters.Retry(ctx, letterID), l.retriesLetter(b, kind))
-	} else {
-		l.same(fmt.Sprintf("discard the %s letter of %s", kind, l.name(id)), l.one().letters.Discard(ctx, letterID), l.discardsLetter(b, kind))
-	}
-}
-
-func (l *life) retriesLetter(b *booking, kind models.LetterKind) string {
-	switch {
-	case !b.hasLetter(kind):
-		return "dead_letter_not_found"
-	case kind == models.LetterCharge:
-		return l.model.retryLetter(b)
-	}
-	b.refund.attempts, b.refund.due, b.refund.letter = 0, l.model.now, false
-	return ""
-}
-
-func (l *life) discardsLetter(b *booking, kind models.LetterKind) string {
-	switch {
-	case !b.hasLetter(kind):
-		return "dead_letter_not_found"
-	case kind == models.LetterCharge:
-		return l.model.discardLetter(b)
-	}
-	return "refund_owed"
-}
-
-func (b *booking) hasLetter(kind models.LetterKind) bool {
-	if kind == models.LetterCharge {
-		return b.charge != nil && b.charge.letter
-	}
-	return b.refund != nil && b.refund.letter
 }

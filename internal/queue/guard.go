@@ -10,123 +10,249 @@ import (
 	"quantix/internal/models"
 )
 
-// ErrForeign says that the queue belongs to another database of the same name: one of the two is a copy of the other.
-var ErrForeign = errors.New("another database with this installation's id is at work on this queue")
-
-// ErrRenamed says that the database has a new name since the queue was opened by the old one.
-var ErrRenamed = errors.New("the installation has got a new id; start this program again")
-
-// Claim is what a queue answers a database that wants to work on it.
-type Claim int
-
-// The answers.
-const (
-	Ours   Claim = iota // the database is registered there, for a while
-	Theirs              // another one is
-	Nobody              // nobody is, and nothing was changed
+// What a guard answers in place of the queue.
+var (
+	// ErrForeign says that the queue belongs to another database of the same name: this one is a copy of the other.
+	ErrForeign = errors.New("another database with this installation's id is at work on this queue")
+	// ErrUnsettled says that a process has just begun, and must see for some seconds whose the queue is.
+	ErrUnsettled = errors.New("whose this queue is shows in some seconds")
+	// ErrRenamed says that the database has a new name since the queue was opened by the old one.
+	ErrRenamed = errors.New("the installation has got a new id; start this program again")
+	errBusy    = errors.New("others register on this queue all the time")
 )
 
 // Shared is a queue that several databases may reach.
 type Shared interface {
 	Queue
-	// Register claims the queue for a database whose workers have turned its token from a previous one (which may be empty):
-	// it is Ours if one of them is registered, or nobody and take is set, and then stays so for ttl.
-	Register(ctx context.Context, token, previous string, take bool, ttl time.Duration) (Claim, error)
-	// Registered gives the token that is registered; empty when none is.
-	Registered(ctx context.Context) (string, error)
+	// Registration gives who works on it, and the time by its clock.
+	Registration(ctx context.Context) (Registration, time.Time, error)
+	// Register puts one registration in the place of another, and reports whether that one was still there.
+	Register(ctx context.Context, old, now Registration) (bool, error)
+}
+
+// Owners is what a guard asks its database.
+type Owners interface {
+	Owner(ctx context.Context) (models.Owner, error)
+	TurnOwner(ctx context.Context, every time.Duration) (models.Owner, error)
 }
 
 const (
-	// checkEvery is how often a guard looks who the queue belongs to; turnEvery how often a database changes its token.
-	checkEvery, turnEvery = 3 * time.Second, 5 * time.Second
-	// heldFor is how long a registration outlives its database's workers. Who was refused waits for as long until the
-	// queue is free, and until then says nothing: after a failover that lost a second, it has refused itself.
-	heldFor = 15 * time.Second
+	// tellEvery is how often a guard says that it holds back a copy.
+	tellEvery = time.Minute
+	// staleAfter is how old a verdict may be: an older one is of a process that was stopped for a while.
+	staleAfter = 2 * quietFor
 )
 
-// Guard keeps a copy of a database from another's messages. What it answers, beyond the queue: ErrForeign, ErrRenamed.
+// Guard keeps a copy of a database from its original's messages: see watch for how. While it holds back a process it
+// answers ErrForeign, ErrUnsettled or ErrRenamed.
 type Guard struct {
 	Shared
 	Installation string // the name that the queue was opened by
-	// Turn gives the database's token, a new one when the present one is older than that.
-	Turn   func(ctx context.Context, every time.Duration) (models.Owner, error)
-	Logger *slog.Logger
+	Owners       Owners
+	Logger       *slog.Logger
 
-	mu      sync.Mutex
-	checked time.Time
-	refused time.Time // since when; zero: the queue is ours
-	free    time.Time // since when nobody is registered, as far as one who was refused knows
-	told    bool
+	once   sync.Once
+	closed sync.Once
+	end    chan struct{}
+	ended  sync.WaitGroup
+
+	looking sync.Mutex // for watch and told
+	watch   watch
+	told    time.Time // when it was logged last that others have the queue
+
+	mu      sync.Mutex // for what follows
+	tried   time.Time  // when we looked last
 	verdict error
 }
 
-// check looks who the queue belongs to, now and then.
+// check tells whether the queue is ours. The first call begins to give signs, until Close.
 func (g *Guard) check(ctx context.Context) error {
+	g.once.Do(func() {
+		g.end = make(chan struct{})
+		g.ended.Go(g.giveSigns)
+	})
+	if verdict, stale := g.known(); !stale {
+		return verdict
+	}
+	g.looking.Lock()
+	defer g.looking.Unlock()
+	if verdict, stale := g.known(); !stale {
+		return verdict
+	}
+	return g.look(ctx)
+}
+
+func (g *Guard) known() (verdict error, stale bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.checked.IsZero() && time.Since(g.checked) < checkEvery {
-		return g.verdict
-	}
-	claim, err := g.claim(ctx)
-	switch {
-	case errors.Is(err, ErrRenamed):
-		g.verdict = err
-	case err != nil && g.checked.IsZero():
-		return err // nobody knows yet
-	case err != nil:
-		return g.verdict // whoever it belonged to, it does still
-	case claim == Ours:
-		g.ours()
-	default:
-		g.theirs(claim)
-	}
-	g.checked = time.Now()
-	return g.verdict
+	return g.verdict, time.Since(g.tried) > staleAfter
 }
 
-// claim registers the database. Another of its processes may have turned the token in between, hence more than one look.
-func (g *Guard) claim(ctx context.Context) (claim Claim, err error) {
+// giveSigns looks again and again: that is what gives the signs, however long a call of the queue takes.
+func (g *Guard) giveSigns() {
+	ticker := time.NewTicker(signEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-g.end:
+			return
+		case <-ticker.C:
+			ctx, cancel := context.WithTimeout(context.Background(), quietFor)
+			g.looking.Lock()
+			_ = g.look(ctx)
+			g.looking.Unlock()
+			cancel()
+		}
+	}
+}
+
+// look finds out whose the queue is. When it cannot, it stays whoever's it was; before that, nobody knows.
+func (g *Guard) look(ctx context.Context) error {
+	verdict, err := g.settle(ctx)
+	g.tell(verdict)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err != nil {
+		if g.tried.IsZero() {
+			return err
+		}
+		verdict = g.verdict
+	}
+	g.tried, g.verdict = time.Now(), verdict
+	return verdict
+}
+
+// tell says why nothing is taken, now and then.
+func (g *Guard) tell(verdict error) {
+	w := &g.watch
+	waits := errors.Is(verdict, ErrUnsettled) && time.Since(w.sign) >= quietFor
+	if !errors.Is(verdict, ErrForeign) && !waits || time.Since(g.told) < tellEvery {
+		return
+	}
+	g.told = time.Now()
+	if waits {
+		g.Logger.Info("another database with this installation's id was at work on this Redis: this one begins when that has "+
+			"given no sign for a minute", "installation", g.Installation, "last_sign", w.last.Seen)
+		return
+	}
+	g.Logger.Error("another database with this installation's id is at work on this Redis: this one is a copy, and takes no "+
+		"messages. Stop its programs and give it an id of its own: quantix installation new --yes", "installation", g.Installation)
+}
+
+// settle looks until nobody registers in between.
+func (g *Guard) settle(ctx context.Context) (verdict, err error) {
 	for range 3 {
-		owner, err := g.Turn(ctx, turnEvery)
+		seen, there, err := g.Shared.Registration(ctx)
 		if err != nil {
-			return Theirs, err
+			return nil, err
 		}
-		if owner.Installation != g.Installation {
-			return Theirs, ErrRenamed
-		}
-		take := g.refused.IsZero() || !g.free.IsZero() && time.Since(g.free) > heldFor
-		claim, err = g.Register(ctx, owner.Token, owner.Previous, take, heldFor)
-		if err != nil || claim != Theirs {
-			return claim, err
+		g.watch.observe(seen, there, time.Now())
+		settled, verdict, err := g.step(ctx, there)
+		if settled || err != nil {
+			return verdict, err
 		}
 	}
-	return claim, nil
+	return nil, errBusy
 }
 
-func (g *Guard) ours() {
-	if g.told {
-		g.Logger.Info("the queue belongs to this database again")
-	}
-	g.refused, g.free, g.told, g.verdict = time.Time{}, time.Time{}, false, nil
-}
-
-func (g *Guard) theirs(claim Claim) {
-	now := time.Now()
-	if g.refused.IsZero() {
-		g.refused = now
-	}
+// step acts on what was observed. It is not settled when somebody else has registered meanwhile.
+func (g *Guard) step(ctx context.Context, there time.Time) (settled bool, verdict, err error) {
+	w := &g.watch
+	holds := w.holds()
+	owner, err := g.owner(ctx, holds)
 	switch {
-	case claim == Theirs:
-		g.free = time.Time{}
-	case g.free.IsZero():
-		g.free = now
+	case err == nil && owner.Installation != g.Installation:
+		return true, ErrRenamed, nil
+	case err != nil && holds: // signs do not depend on the database
+		owner.Token = w.mine.Token
+		if w.last.Since.Equal(w.mine.Since) {
+			owner.Token = w.last.Token
+		}
+	case err != nil:
+		return false, nil, err
 	}
-	g.verdict = ErrForeign
-	if !g.told && now.Sub(g.refused) > heldFor {
-		g.told = true
-		g.Logger.Error("another database with this installation's id is at work on this Redis: this one takes no messages. "+
-			"If it is a copy, stop it and give it an id of its own with quantix installation new", "installation", g.Installation)
+	if holds {
+		return g.goOn(ctx, owner, there)
 	}
+	w.begin(owner)
+	if w.joins(owner) {
+		return g.register(ctx, Registration{Token: owner.Token, Since: w.last.Since, Seen: there})
+	}
+	takes, same := w.takes(owner, time.Now())
+	if !takes {
+		return true, w.refuse(owner, time.Now()), nil
+	}
+	if owner, err = g.Owners.TurnOwner(ctx, turnEvery); err != nil {
+		return false, nil, err
+	}
+	taken := w.last
+	settled, verdict, err = g.register(ctx, Registration{Token: owner.Token, Since: there, Seen: there})
+	if settled && !same && err == nil {
+		g.Logger.Warn("another database with this installation's id has given no sign for a minute: this one takes its queue",
+			"installation", g.Installation, "last_sign", taken.Seen)
+	}
+	return settled, verdict, err
+}
+
+// owner asks the database; who holds the queue turns its token.
+func (g *Guard) owner(ctx context.Context, holds bool) (models.Owner, error) {
+	if !holds {
+		return g.Owners.Owner(ctx)
+	}
+	ctx, cancel := context.WithTimeout(ctx, signEvery)
+	defer cancel()
+	return g.Owners.TurnOwner(ctx, turnEvery)
+}
+
+// goOn gives a sign of one that holds the queue, unless another process has just given one.
+func (g *Guard) goOn(ctx context.Context, owner models.Owner, there time.Time) (settled bool, verdict, err error) {
+	w := &g.watch
+	ours := w.last.Since.Equal(w.mine.Since)
+	if ours && w.last.Token == owner.Token && there.Sub(w.last.Seen) < signEvery/2 {
+		w.hold(w.last)
+		return true, nil, nil
+	}
+	other := w.last
+	settled, verdict, err = g.register(ctx, Registration{Token: owner.Token, Since: w.mine.Since, Seen: there})
+	if settled && err == nil && !ours && !other.Since.IsZero() && !knows(owner, other.Token) {
+		g.Logger.Warn("another database with this installation's id had begun to work on this Redis; this one was there first, and "+
+			"goes on. Give the other an id of its own: quantix installation new --yes", "installation", g.Installation)
+	}
+	return settled, verdict, err
+}
+
+// register puts ours in the place of what was seen.
+func (g *Guard) register(ctx context.Context, ours Registration) (settled bool, verdict, err error) {
+	done, err := g.Shared.Register(ctx, g.watch.last, ours)
+	if err != nil || !done {
+		return false, nil, err
+	}
+	if g.watch.foreign {
+		g.Logger.Info("the queue belongs to this database again", "installation", g.Installation)
+	}
+	g.watch.hold(ours)
+	return true, nil, nil
+}
+
+// Close lets go of the queue. A program of the same database that starts now need not wait for this one's signs to end;
+// one that is at work gives the next.
+func (g *Guard) Close() error {
+	g.closed.Do(func() {
+		g.once.Do(func() {}) // no signs from now on
+		if g.end == nil {
+			return
+		}
+		close(g.end)
+		g.ended.Wait()
+		ctx, cancel := context.WithTimeout(context.Background(), signEvery)
+		defer cancel()
+		if mine := g.watch.mine; g.watch.holds() {
+			left := mine
+			left.Seen = mine.Seen.Add(-quietFor)
+			_, _ = g.Shared.Register(ctx, mine, left) // whoever comes later waits for quietFor if this fails
+		}
+	})
+	return g.Shared.Close()
 }
 
 // Publish adds messages, if the queue is this database's.
@@ -151,6 +277,14 @@ func (g *Guard) Reclaim(ctx context.Context, consumer string, minIdle time.Durat
 		return nil, err
 	}
 	return g.Shared.Reclaim(ctx, consumer, minIdle, limit)
+}
+
+// Ack removes messages, if the queue is this database's: what a copy took lies there until the original reclaims it.
+func (g *Guard) Ack(ctx context.Context, messages []Message) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.Shared.Ack(ctx, messages)
 }
 
 // Mark gives how far the queue has got, if it is this database's.

@@ -80,6 +80,6 @@ func (l *Letters) Close(ctx context.Context, id models.LetterID, reason string) 
 	case letter.Kind == models.LetterStray:
 		return repository.Explain(l.store.CloseStray(ctx, id))
 	}
-	_, err = l.office.Tell(ctx, letter.Event, &models.CloseLetter{Kind: letter.Kind, Charge: letter.ChargeKey, Reason: reason})
+	_, err = l.office.Ask(ctx, letter.Event, &models.CloseLetter{Kind: letter.Kind, Charge: letter.ChargeKey, Reason: reason})
 	return err
 }

@@ -58,10 +58,10 @@ func (p *Payments) giveBack(ctx context.Context, r *models.Refund) (result model
 		if result.Outcome != models.Moved {
 			return result, false
 		}
-		owed, open, err := p.lookAgain(ctx, r)
+		owed, open, stall, err := p.lookAgain(ctx, r)
 		switch {
 		case err != nil:
-			return models.Result{Outcome: models.Unknown, Reason: result.Reason}, false
+			return models.Result{Outcome: models.Unknown, Reason: result.Reason, Stall: stall}, false
 		case owed != nil && open:
 			return models.Result{Outcome: models.StillOpen, Reason: "a refund that was made at the gateway is not finished"}, false
 		case owed == nil:
@@ -74,19 +74,19 @@ func (p *Payments) giveBack(ctx context.Context, r *models.Refund) (result model
 }
 
 // lookAgain gives what is still owed of a charge, now that it is known what has moved, and whether something that somebody
-// else gave back is open: it may be the rest, or fail.
-func (p *Payments) lookAgain(ctx context.Context, r *models.Refund) (owed *models.Refund, open bool, err error) {
+// else gave back is open: it may be the rest, or fail. An error comes with the stall of a gateway that does not tell now.
+func (p *Payments) lookAgain(ctx context.Context, r *models.Refund) (owed *models.Refund, open bool, stall models.Stall, err error) {
 	teller, is := p.gateway.(payments.Teller)
 	if !is {
-		return r, false, nil
+		return r, false, "", nil
 	}
 	var statement payments.Statement
-	p.ask(ctx, r.Reference(), func(ctx context.Context) models.Result {
+	answer := p.ask(ctx, r.Reference(), func(ctx context.Context) models.Result {
 		statement = teller.Look(ctx, payments.ChargeRequest{Reference: r.Reference(), ProviderReference: r.ChargeReference})
 		return statement.Result
 	})
-	if statement.Result.Outcome != models.Succeeded {
-		return nil, false, models.ErrUnavailable
+	if answer.Outcome != models.Succeeded {
+		return nil, false, answer.Stall, models.ErrUnavailable
 	}
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
@@ -95,10 +95,10 @@ func (p *Payments) lookAgain(ctx context.Context, r *models.Refund) (owed *model
 	verdict, err := p.office.Tell(ctx, r.Event, command)
 	if err != nil {
 		p.options.Logger.Warn("what has moved is not settled yet", "reference", r.Reference(), "error", err)
-		return nil, false, repository.Explain(err)
+		return nil, false, "", repository.Explain(err)
 	}
 	open = slices.ContainsFunc(statement.Movements, func(m models.Movement) bool {
 		return m.Reason == models.RefundMoved && m.State == models.MovementOpen
 	})
-	return verdict.Refund, open, nil
+	return verdict.Refund, open, "", nil
 }

@@ -1,11 +1,13 @@
 package services_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
 
 	"quantix/internal/models"
+	"quantix/internal/payments"
 	"quantix/internal/payments/simulator"
 	"quantix/internal/services"
 	"quantix/internal/testkit/shop"
@@ -203,6 +205,9 @@ func TestSuccess_of_something_else(t *testing.T) {
 	if err := m.send(body, callbackSecret, m.Clock.Now()); err != nil {
 		t.Fatal(err)
 	}
+	if letters := m.Letters(); len(letters) != 0 {
+		t.Errorf("said again after a person had closed it: the letters are %+v", letters)
+	}
 }
 
 func TestAction_that_nobody_takes_is_voided(t *testing.T) {
@@ -215,6 +220,34 @@ func TestAction_that_nobody_takes_is_voided(t *testing.T) {
 	m.wantCharge(ref, models.ChargePending, 1)
 	m.retry(31 * time.Minute)
 	m.wantCharge(ref, models.ChargeVoided, 1)
+}
+
+// movedAndAway is a gateway that refuses a refund for what has moved, and then is not there to tell what.
+type movedAndAway struct{ *simulator.Gateway }
+
+func (movedAndAway) Refund(context.Context, payments.RefundRequest) models.Result {
+	return models.Result{Outcome: models.Moved}
+}
+
+func (movedAndAway) Look(context.Context, payments.ChargeRequest) payments.Statement {
+	return payments.Statement{Result: models.Result{Outcome: models.Unknown, Stall: models.Away}}
+}
+
+// A refund of which the gateway cannot tell just now what has moved was not tried: however often, nobody has to look at it.
+func TestRefund_counts_no_try_while_nobody_tells_what_moved(t *testing.T) {
+	t.Parallel()
+	s := shop.New(t)
+	x := newTillOn(t, s, s.Store, movedAndAway{simulator.New(s.Store, simulator.Options{})})
+	ref := x.Book(x.Event(10).ID, 1, models.SimOK)
+	x.charge(ref)
+	x.Cancel(ref)
+	for range models.MaxAttempts + 1 {
+		x.Clock.Advance(time.Minute)
+		x.refund()
+	}
+	if r := x.Refund(ref); r.Attempts != 0 || r.Status != models.RefundPending || len(x.Letters()) != 0 {
+		t.Errorf("the refund is %+v, the letters %+v", r, x.Letters())
+	}
 }
 
 // renamed is a gateway under another name, as after a change of the setting.

@@ -60,7 +60,7 @@ type Payments struct {
 	busy   work
 	pace   pace.Pacer
 	freed  atomic.Int64 // when free bookings were looked for last, Unix seconds
-	names  *names
+	names  names
 
 	lag atomic.Int64 // of the bookings that were started last, nanoseconds
 }
@@ -82,7 +82,7 @@ func NewPayments(store PaymentStore, office *boxoffice.Office, gateway payments.
 	return &Payments{
 		store: store, office: office, gateway: gateway, options: o,
 		inHand: newSlots(2 * o.Concurrency), asking: newSlots(o.Concurrency), pace: pace.Pacer{Logger: o.Logger},
-		names: newNames(store.AnyEvent),
+		names: names{events: store},
 	}
 }
 
@@ -274,7 +274,7 @@ func (p *Payments) tellSettle(ctx context.Context, c *models.Charge, result mode
 	p.options.Observer.Payment("charge", outcomeOf(result))
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	verdict, err := p.office.Tell(ctx, c.Event, &models.Settle{Charge: c.ChargeKey, Result: result, Backoff: backoff})
+	verdict, err := p.office.Tell(ctx, c.Event, &models.Settle{Charge: c.ChargeKey, Try: c.Attempts, Result: result, Backoff: backoff})
 	if err != nil {
 		p.options.Logger.Warn("a charge is not settled yet", "reference", c.Reference(), "outcome", result.Outcome, "error", err)
 	}

@@ -116,7 +116,7 @@ func (p *Payments) settleRefund(ctx context.Context, r *models.Refund, result mo
 	p.options.Observer.Payment("refund", outcomeOf(result))
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	command := &models.SettleRefund{Charge: r.ChargeKey, Part: r.Part, Result: result, Backoff: p.refundPause(r, result)}
+	command := &models.SettleRefund{Charge: r.ChargeKey, Part: r.Part, Try: r.Attempts, Result: result, Backoff: p.refundPause(r, result)}
 	if _, err := p.office.Tell(ctx, r.Event, command); err != nil {
 		p.options.Logger.Warn("a refund is not settled yet", "reference", r.Reference(), "outcome", result.Outcome, "error", err)
 		return

@@ -7,6 +7,7 @@ const (
 	sqlite    = "./internal/repository/sqlite/"
 	services  = "./internal/services/"
 	jobs      = "./internal/jobs/"
+	queues    = "./internal/queue/"
 )
 
 // core are the rules of the domain, of the engine and of the stores.
@@ -24,6 +25,14 @@ var core = []mutant{
 		old: "AND status NOT IN ('succeeded', 'declined', 'failed', 'voided') AND next_attempt_at <= coalesce($1::timestamptz, now())\n			FOR NO KEY UPDATE SKIP LOCKED",
 		new: "AND status NOT IN ('succeeded', 'declined', 'failed', 'voided') AND next_attempt_at <= coalesce($1::timestamptz, now())\n			FOR NO KEY UPDATE",
 		pkg: postgres, tests: "TestClaims_pass_over",
+	}, {
+		name: "a copy joins its original by a token that was there before", file: "internal/queue/registration.go",
+		old: "owner.Token == w.last.Token && owner.Token != w.found", new: "owner.Token == w.last.Token",
+		pkg: queues, tests: "TestGuard_tells_copies",
+	}, {
+		name: "who was at work first gives way", file: "internal/queue/registration.go",
+		old: "!w.last.Since.Before(w.mine.Since))", new: "w.last.Since.Equal(w.mine.Since))",
+		pkg: queues, tests: "TestGuard_tells_copies",
 	}, {
 		name: "what waits in another process's queue is lost", file: "internal/repository/sqlite/lost.go",
 		old: "	if err == nil && noted != nil && !noted.IsZero() && noted.Before(oldest) {", new: "	if false {",

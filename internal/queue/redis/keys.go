@@ -26,5 +26,5 @@ const (
 	bookingField = "booking_id"
 )
 
-// ownerKey holds the token of the database whose messages the stream has, as long as its workers live.
+// ownerKey holds who works on the stream. It never expires, and its loss does no harm.
 func ownerKey(name string) string { return "{" + name + "}:owner" }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -11,48 +13,62 @@ import (
 	"quantix/internal/queue"
 )
 
-// registerScript claims a stream for a database. KEYS[1] the owner's key; ARGV[1] the database's token, ARGV[2] the one
-// before it (may be empty), ARGV[3] "1": take what nobody has, ARGV[4] for how long, in ms. It gives 1 when the stream is
-// the database's, 0 when it is another's, 2 when it is nobody's.
+// registerScript puts a registration in the place of another. KEYS[1] the owner's key; ARGV[1] what must be there (empty:
+// nothing), ARGV[2] what is to be. It gives 1, or 0 when something else is there.
 var registerScript = goredis.NewScript(`
-local owner = redis.call('GET', KEYS[1])
-if not owner and ARGV[3] ~= '1' then return 2 end
-if owner and owner ~= ARGV[1] and (ARGV[2] == '' or owner ~= ARGV[2]) then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[4])
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2])
 return 1
 `)
 
-// Register claims the stream for a database.
-func (q *Queue) Register(ctx context.Context, token, previous string, take bool, ttl time.Duration) (queue.Claim, error) {
+// Registration gives who works on the stream, and what time it is there.
+func (q *Queue) Registration(ctx context.Context) (queue.Registration, time.Time, error) {
 	ctx, cancel := q.within(ctx, 0)
 	defer cancel()
-	free := "0"
-	if take {
-		free = "1"
+	pipe := q.client.Pipeline()
+	text, now := pipe.Get(ctx, ownerKey(q.options.Stream)), pipe.Time(ctx)
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, goredis.Nil) {
+		return queue.Registration{}, time.Time{}, fmt.Errorf("read whose the queue is: %w", explained(err))
 	}
-	answer, err := registerScript.Run(ctx, q.client, []string{ownerKey(q.options.Stream)}, token, previous, free, ttl.Milliseconds()).Int()
-	if err != nil {
-		return queue.Theirs, fmt.Errorf("claim the queue: %w", err)
+	if now.Err() != nil {
+		return queue.Registration{}, time.Time{}, fmt.Errorf("read the queue's clock: %w", explained(now.Err()))
 	}
-	switch answer {
-	case 1:
-		return queue.Ours, nil
-	case 2:
-		return queue.Nobody, nil
-	}
-	return queue.Theirs, nil
+	r, err := decodeRegistration(text.Val())
+	return r, now.Val(), err
 }
 
-// Registered gives the token of the database that has the stream; empty when none has.
-func (q *Queue) Registered(ctx context.Context) (string, error) {
+// Register puts one registration in the place of another.
+func (q *Queue) Register(ctx context.Context, old, now queue.Registration) (bool, error) {
 	ctx, cancel := q.within(ctx, 0)
 	defer cancel()
-	token, err := q.client.Get(ctx, ownerKey(q.options.Stream)).Result()
-	if errors.Is(err, goredis.Nil) {
-		return "", nil
-	}
+	keys := []string{ownerKey(q.options.Stream)}
+	done, err := registerScript.Run(ctx, q.client, keys, encodeRegistration(old), encodeRegistration(now)).Int()
 	if err != nil {
-		return "", fmt.Errorf("read whose the queue is: %w", err)
+		return false, fmt.Errorf("claim the queue: %w", explained(err))
 	}
-	return token, nil
+	return done == 1, nil
+}
+
+// A registration is its token and its two times, in µs, with spaces between; nothing is the zero one.
+func encodeRegistration(r queue.Registration) string {
+	if r.Since.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("%s %d %d", r.Token, r.Since.UnixMicro(), r.Seen.UnixMicro())
+}
+
+func decodeRegistration(text string) (queue.Registration, error) {
+	if text == "" {
+		return queue.Registration{}, nil
+	}
+	parts := strings.Split(text, " ")
+	if len(parts) != 3 {
+		return queue.Registration{}, fmt.Errorf("read whose the queue is: %d parts in place of 3", len(parts))
+	}
+	since, err := strconv.ParseInt(parts[1], 10, 64)
+	seen, err2 := strconv.ParseInt(parts[2], 10, 64)
+	if err := errors.Join(err, err2); err != nil {
+		return queue.Registration{}, fmt.Errorf("read whose the queue is: %w", err)
+	}
+	return queue.Registration{Token: parts[0], Since: time.UnixMicro(since), Seen: time.UnixMicro(seen)}, nil
 }

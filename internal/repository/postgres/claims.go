@@ -18,8 +18,9 @@ type claims struct {
 	had  func() int                                                     // how many were taken
 }
 
-// mostSkipped is how many times a claim looks further because what it had found was somebody else's.
-const mostSkipped = 8
+// mostSkipped is how many times a claim looks further because what it had found was somebody else's. While a gateway has little
+// room, claims are of one row each.
+const mostSkipped = 32
 
 // claim takes up to limit rows in two round trips; in one, when there are none.
 func (s *Store) claim(ctx context.Context, what string, limit int, c claims) error {

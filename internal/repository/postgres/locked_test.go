@@ -75,9 +75,11 @@ func TestClaims_look_behind_what_is_locked(t *testing.T) {
 		b.must(t, event.ID, reserve(user.ID, 1))
 	}
 	b.lockRows(t, "SELECT FROM outbox WHERE id IN (SELECT id FROM outbox ORDER BY id LIMIT 17) FOR UPDATE")
-	rows, err := b.ClaimOutbox(t.Context(), 4, time.Minute)
-	if err != nil || len(rows) != 3 {
-		t.Errorf("claimed %d of the 3 rows that are free: %v", len(rows), err)
+	for limit, want := range map[int]int{1: 1, 4: 3} {
+		rows, err := b.ClaimOutbox(t.Context(), limit, -time.Minute) // the next may have them as well
+		if err != nil || len(rows) != want {
+			t.Errorf("claimed %d of the 3 rows that are free, asked for %d: %v", len(rows), limit, err)
+		}
 	}
 }
 

@@ -223,7 +223,7 @@ const (
 	selectLetter  = `SELECT ` + letterColumns + ` FROM ` + allLetters + ` WHERE id = $1`
 	countLetters  = `SELECT (SELECT count(*) FROM dead_letters) + (SELECT count(*) FROM strays WHERE failed_at IS NOT NULL)`
 	// The filter's event is null, and its kind empty, where all are asked for.
-	selectLettersOf = `SELECT ` + letterColumns + ` FROM dead_letters WHERE (failed_at, id) > ($1, $2) AND kind <> 'message'
+	selectLettersOf = `SELECT ` + letterColumns + ` FROM dead_letters WHERE (failed_at, id) > ($1, $2) AND kind IN ('charge', 'refund')
 		AND ($4::uuid IS NULL OR event_id = $4) AND ($5 = '' OR kind = $5) ORDER BY failed_at, id LIMIT $3`
 )
 

@@ -209,7 +209,8 @@ func givenUp(t *testing.T, s *shop) {
 	}
 }
 
-// listLettersOf: a filter lets pass the letters of one event, of one kind, of both, or all but those of messages.
+// listLettersOf: a filter lets pass the letters of one event, of one kind, of both, or all of charges and refunds. There is
+// nothing to retry of others.
 func listLettersOf(t *testing.T, s *shop) {
 	user := s.user()
 	given := func() (models.EventID, models.LetterID) {
@@ -221,6 +222,8 @@ func listLettersOf(t *testing.T, s *shop) {
 	first, firstLetter := given()
 	second, secondLetter := given()
 	s.ok("keeping a message", s.AddMessageLetter(s.ctx(), models.DeadLetter{ID: models.NewID[models.LetterID](), Kind: models.LetterMessage, Attempts: 1}))
+	s.moved(s.paid(s.event(), user, 1), "by_hand", models.RefundMoved, 1, models.MovementDone)
+	s.moved(s.paid(s.event(), user, 1), "by_a_bank", models.RefundDisputed, 1, models.MovementOpen)
 	for _, test := range []struct {
 		filter models.LetterFilter
 		want   []models.LetterID

@@ -32,7 +32,7 @@ func (s *Store) DeadLetters(ctx context.Context, page models.Page) ([]models.Dea
 }
 
 // The filter's event is an empty blob, and its kind an empty text, where all are asked for.
-const selectLettersOf = `SELECT ` + letterColumns + ` FROM dead_letters WHERE (failed_at, id) > (?, ?) AND kind <> 'message'
+const selectLettersOf = `SELECT ` + letterColumns + ` FROM dead_letters WHERE (failed_at, id) > (?, ?) AND kind IN ('charge', 'refund')
 	AND (?4 = x'' OR event_id = ?4) AND (?5 = '' OR kind = ?5) ORDER BY failed_at, id LIMIT ?3`
 
 // DeadLettersOf lists the letters of charges and refunds that a filter lets pass, oldest first.
