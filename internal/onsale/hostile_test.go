@@ -58,6 +58,7 @@ func TestHostiles(t *testing.T) {
 			s := &siege{seen: map[string]int{}, open: make(chan struct{})}
 			server := httptest.NewServer(s)
 			defer server.Close()
+			defer close(s.open) // a body that is not read hides that its sender has left
 			ctx, end := context.WithCancel(t.Context())
 			defer end()
 			var d Disturbance
