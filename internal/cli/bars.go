@@ -43,6 +43,9 @@ func measures() []measure {
 		{"flat", "one event beside 2,000,000 bookings", true, (*bars).flat},
 		{"cold", "a cold event beside a hot one", true, (*bars).cold},
 		{"rebuy", "tickets booked again after a cancellation, at the same and at another replica", true, (*bars).rebuy},
+		{"hostile", "500 buyers a second beside each client that stopped everybody once", true, (*bars).hostile},
+		{"audit", "the audit of one event, over HTTP and by the command", true, (*bars).audit},
+		{"search", "search among 1,000 and 300,000 events, in both stores", true, (*bars).search},
 		{"snapshot", "ten minutes beside a reader with an old snapshot", true, (*bars).snapshot},
 	}
 }
@@ -58,6 +61,7 @@ type bars struct {
 	small   int // divides what does not count in seconds; 1 unless --quick
 	sheet   *onsale.Sheet
 	serial  int // numbers the scratch databases
+	clients []onsale.Hostile
 }
 
 // runBars measures baselines and figures in one go and shows each bar. Status 1 when a promise was broken: a figure is
@@ -69,6 +73,7 @@ func runBars(ctx context.Context, p Program, args []string) error {
 	fs.DurationVar(&b.load, "duration", 10*time.Second, "how long each load lasts")
 	only := fs.String("only", "", "measure these alone, separated by commas: "+measureNames(false)+
 		"; off unless named, because they take long: "+measureNames(true)+"; or all: every one of them")
+	clients := fs.String("clients", "", "of the measure hostile, take these alone, separated by commas: "+hostileNames())
 	quick := fs.Bool("quick", false, "a second and a hundredth of the rows each: shows that it works, not how fast")
 	asJSON := fs.Bool("json", false, "print the table as JSON")
 	markdown := fs.Bool("markdown", false, "print the table as Markdown")
@@ -84,6 +89,9 @@ func runBars(ctx context.Context, p Program, args []string) error {
 		b.load, b.warmup, b.small = time.Second, 0, 100
 	}
 	if err := b.check(*only); err != nil {
+		return err
+	}
+	if b.clients, err = chooseHostile(*clients); err != nil {
 		return err
 	}
 	if err := b.all(ctx); err != nil {

@@ -34,6 +34,9 @@ func TestBenchBars_extra(t *testing.T) {
 		"cold":     {"cold_alone", "cold"},
 		"rebuy":    {"rebuy_refused", "rebuy_p99", "rebuy_stale"},
 		"snapshot": {"snapshot_start", "snapshot"},
+		"hostile":  {"hostile_served", "hostile_p99", "hostile_ready", "hostile_memory", "hostile_deletes_goes", "hostile_audits_goes"},
+		"audit":    {"audit_p50", "audit_command"},
+		"search":   {"search_few", "search_many", "search_few_embedded", "search_many_embedded"},
 	} {
 		t.Run(only, func(t *testing.T) {
 			t.Parallel()
@@ -76,7 +79,7 @@ func TestBenchBars_help(t *testing.T) {
 	if status != 0 || !found {
 		t.Fatalf("status %d: %s%s", status, stdout, stderr)
 	}
-	for _, name := range []string{"overload", "replicas", "flat", "cold", "rebuy", "snapshot", "all"} {
+	for _, name := range []string{"overload", "replicas", "flat", "cold", "rebuy", "snapshot", "hostile", "audit", "search", "all"} {
 		if !strings.Contains(extra, name) {
 			t.Errorf("%q is missing among what is off unless named: %s", name, extra)
 		}
@@ -96,6 +99,7 @@ func TestBenchBars_refuses(t *testing.T) {
 		"all and others":    {servers, []string{"--only", "one,all"}, `no measure "all"`},
 		"no runs":           {servers, []string{"--runs", "0"}, "--runs"},
 		"too short":         {servers, []string{"--duration", "1ms"}, "--duration"},
+		"unknown client":    {servers, []string{"--clients", "puts,nobody"}, `no client "nobody"`},
 		"an argument":       {servers, []string{"one"}, `"one"`},
 		"bars after a flag": {servers, []string{"--quick", "bars"}, `"bars"`},
 	} {
@@ -103,6 +107,24 @@ func TestBenchBars_refuses(t *testing.T) {
 			t.Parallel()
 			_, stderr, status := quantix(t, t.TempDir(), test.env, slices.Concat([]string{"bench", "bars"}, test.args)...)
 			if status != 2 || !strings.Contains(stderr, test.says) {
+				t.Errorf("status %d: %s", status, stderr)
+			}
+		})
+	}
+}
+
+func TestBenchDisturb_refuses(t *testing.T) {
+	t.Parallel()
+	for name, args := range map[string][]string{
+		"no client":      {},
+		"unknown client": {"--client", "nobody"},
+		"two clients":    {"--client", "puts,deletes"},
+		"an argument":    {"--client", "puts", "now"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, stderr, status := quantix(t, t.TempDir(), nil, append([]string{"bench", "disturb"}, args...)...)
+			if status != 2 {
 				t.Errorf("status %d: %s", status, stderr)
 			}
 		})

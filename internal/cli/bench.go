@@ -41,6 +41,9 @@ func runBench(ctx context.Context, p Program, args []string) error {
 	if len(args) > 0 && args[0] == "bars" {
 		return runBars(ctx, p, args[1:])
 	}
+	if len(args) > 0 && args[0] == "disturb" {
+		return runDisturb(ctx, p, args[1:])
+	}
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	var s onsale.Scenario
 	benchFlags(fs, &s)

@@ -51,6 +51,17 @@ const (
 	RebuyStale    Key = "rebuy_stale"    // refusals by that other server later than a latch may last
 	SnapshotStart Key = "snapshot_start" // bookings/s before a reader takes a snapshot
 	Snapshot      Key = "snapshot"       // bookings/s at the end of a long run in which it is still held
+
+	HostileServed Key = "hostile_served" // %, of the buyers beside the hostile client that disturbed most
+	HostileP99    Key = "hostile_p99"    // of the same, as a part of what is allowed
+	HostileReady  Key = "hostile_ready"  // looks at /readyz, beside all of them, that failed
+	HostileMemory Key = "hostile_memory" // MB beside the one that cost most
+	AuditP50      Key = "audit_p50"      // ms, over HTTP, of an event of 1,000 bookings
+	AuditCommand  Key = "audit_command"  // ms for each such event, of quantix audit
+	SearchFew     Key = "search_few"     // ms, p50 of a search among 1,000 events
+	SearchMany    Key = "search_many"    // ms, the same among 300,000
+	SearchFewEmb  Key = "search_few_embedded"
+	SearchManyEmb Key = "search_many_embedded"
 )
 
 // Of returns the key of a part of a figure, such as what a booking costs one of the processes. It has no bar.
@@ -111,6 +122,14 @@ var Bars = []Bar{
 	{"cancelled at one replica, sold by another: p99", RebuyP99, "", Less, "ms", 250, 0},
 	{"the same: refusals sent later than 100 ms", RebuyStale, "", Less, "", 0, 0},
 	{"10 minutes beside an old snapshot: last minute", Snapshot, SnapshotStart, More, "/s", 0.7, 0},
+	{"beside each hostile client: buyers served", HostileServed, "", More, "%", 98, 0},
+	{"the same: p99 against the greater of 3 × undisturbed and 250 ms", HostileP99, "", Less, "", 1, 0},
+	{"the same: looks at /readyz that failed", HostileReady, "", Less, "", 0, 0},
+	{"the same: memory", HostileMemory, "", Less, "MB", 300, 0},
+	{"audit of an event over HTTP, warm: p50", AuditP50, "", Less, "ms", 10, 0},
+	{"quantix audit, warm, an event", AuditCommand, "", Less, "ms", 10, 0},
+	{"search over 300,000 events against 1,000", SearchMany, SearchFew, Less, "ms", 1.5, 0},
+	{"the same in embedded mode", SearchManyEmb, SearchFewEmb, Less, "ms", 1.5, 0},
 }
 
 // Verdict of a bar.

@@ -139,14 +139,8 @@ FROM generate_series(1, $3::bigint) AS n`
 // Fill makes an event with that many CONFIRMED bookings, free of charge so that no payment is missing, and returns its
 // id. It is for one use in a scratch database.
 func Fill(ctx context.Context, address string, bookings int) (event string, err error) {
-	db, err := pgx.Connect(ctx, address)
-	if err != nil {
-		return "", fmt.Errorf("fill: %w", err)
-	}
-	defer db.Close(context.WithoutCancel(ctx))
 	id, user := uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7()) // random numbers do not fail
-	// All at once: the server's own audit must not see an event whose bookings are still on their way.
-	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
+	err = fillAll(ctx, address, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, sqlFillEvent, [16]byte(id), bookings)
 		if err == nil {
 			_, err = tx.Exec(ctx, sqlFillUser, [16]byte(user))
@@ -156,15 +150,7 @@ func Fill(ctx context.Context, address string, bookings int) (event string, err 
 		}
 		return err
 	})
-	for _, statement := range []string{`VACUUM ANALYZE events, users, bookings`, `CHECKPOINT`} {
-		if err == nil {
-			_, err = db.Exec(ctx, statement)
-		}
-	}
-	if err != nil {
-		return "", fmt.Errorf("fill: %w", err)
-	}
-	return id.String(), nil
+	return id.String(), err
 }
 
 // AuditEvent asks the server for an event's audit; the error says what differs.
