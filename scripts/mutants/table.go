@@ -226,11 +226,11 @@ var core = []mutant{
 		pkg: models, tests: "TestCancelEvent",
 	}, {
 		name: "a date jumps into the past", file: "internal/models/over.go",
-		old: "return intoThePast || beyondRefunds", new: "return beyondRefunds",
+		old: "return intoThePast || beyondRefunds", new: "return intoThePast && false || beyondRefunds",
 		pkg: models, tests: "TestEditEvent",
 	}, {
 		name: "an edit ends the refund window", file: "internal/models/over.go",
-		old: "return intoThePast || beyondRefunds", new: "return intoThePast",
+		old: "return intoThePast || beyondRefunds", new: "return intoThePast || beyondRefunds && false",
 		pkg: models, tests: "TestEditEvent",
 	}, {
 		name: "an event with refundable tickets is deleted", file: "internal/models/over.go",
