@@ -15,7 +15,7 @@ type faultyDisk struct {
 	mu    sync.Mutex
 	fails func(diskWork) bool // asked before each piece of work; nil: nothing fails
 	open  func(tls *libc.TLS, vfs, name, file uintptr, flags int32, out uintptr) int32
-	known map[uintptr]*faultyMethods // by the methods in whose place they are
+	known map[uintptr]*faultyMethods // by the methods in whose place they are, and by their own place
 }
 
 // diskWork is a kind of work of a disk.
@@ -27,12 +27,13 @@ const (
 	diskSync  diskWork = "sync"
 )
 
-// faultyMethods take the place of a file's methods. SQLite knows them by the address of the first field.
+// faultyMethods take the place of a file's methods. SQLite knows them by the address of its own table of them, which is in
+// its own memory: in Go's, the race detector's checks of pointers would stop it.
 type faultyMethods struct {
-	methods sqlite3.Tsqlite3_io_methods
-	read    func(tls *libc.TLS, file, buffer uintptr, n int32, offset int64) int32
-	write   func(tls *libc.TLS, file, buffer uintptr, n int32, offset int64) int32
-	sync    func(tls *libc.TLS, file uintptr, flags int32) int32
+	table uintptr
+	read  func(tls *libc.TLS, file, buffer uintptr, n int32, offset int64) int32
+	write func(tls *libc.TLS, file, buffer uintptr, n int32, offset int64) int32
+	sync  func(tls *libc.TLS, file uintptr, flags int32) int32
 }
 
 // at gives what is at an address of SQLite's own memory.
@@ -52,28 +53,34 @@ func init() {
 func openFaulty(tls *libc.TLS, vfs, name, file uintptr, flags int32, out uintptr) int32 {
 	rc := disk.open(tls, vfs, name, file, flags, out)
 	if f := at[sqlite3.Tsqlite3_file](file); rc == sqlite3.SQLITE_OK && f.FpMethods != 0 {
-		f.FpMethods = uintptr(unsafe.Pointer(disk.methods(f.FpMethods)))
+		f.FpMethods = disk.methods(tls, f.FpMethods).table
 	}
 	return rc
 }
 
-func (d *faultyDisk) methods(original uintptr) *faultyMethods {
+func (d *faultyDisk) methods(tls *libc.TLS, original uintptr) *faultyMethods {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if m := d.known[original]; m != nil {
 		return m
 	}
-	m := &faultyMethods{methods: *at[sqlite3.Tsqlite3_io_methods](original)}
-	m.read = callable[func(*libc.TLS, uintptr, uintptr, int32, int64) int32](m.methods.FxRead)
-	m.write = callable[func(*libc.TLS, uintptr, uintptr, int32, int64) int32](m.methods.FxWrite)
-	m.sync = callable[func(*libc.TLS, uintptr, int32) int32](m.methods.FxSync)
-	m.methods.FxRead, m.methods.FxWrite, m.methods.FxSync = function(readFaulty), function(writeFaulty), function(syncFaulty)
-	d.known[original] = m
+	methods := *at[sqlite3.Tsqlite3_io_methods](original)
+	m := &faultyMethods{
+		table: libc.Xmalloc(tls, libc.Tsize_t(unsafe.Sizeof(methods))),
+		read:  callable[func(*libc.TLS, uintptr, uintptr, int32, int64) int32](methods.FxRead),
+		write: callable[func(*libc.TLS, uintptr, uintptr, int32, int64) int32](methods.FxWrite),
+		sync:  callable[func(*libc.TLS, uintptr, int32) int32](methods.FxSync),
+	}
+	methods.FxRead, methods.FxWrite, methods.FxSync = function(readFaulty), function(writeFaulty), function(syncFaulty)
+	*at[sqlite3.Tsqlite3_io_methods](m.table) = methods
+	d.known[original], d.known[m.table] = m, m
 	return m
 }
 
 func methodsOf(file uintptr) *faultyMethods {
-	return at[faultyMethods](at[sqlite3.Tsqlite3_file](file).FpMethods)
+	disk.mu.Lock()
+	defer disk.mu.Unlock()
+	return disk.known[at[sqlite3.Tsqlite3_file](file).FpMethods]
 }
 
 func readFaulty(tls *libc.TLS, file, buffer uintptr, n int32, offset int64) int32 {
