@@ -193,6 +193,22 @@ func TestOneEventsBatchesFallApart(t *testing.T) {
 	}
 }
 
+// TestOneEventsBatchesTakeTurns: two batches of one event never share a transaction. Neither could see what the other has
+// taken, and the database would refuse both.
+func TestOneEventsBatchesTakeTurns(t *testing.T) {
+	t.Parallel()
+	p := setupParty(t)
+	event := p.event(t, 3)
+	first, second := p.buys(event.ID), p.buys(event.ID)
+	p.together(t, first, second)
+	if first.err != nil || second.err != nil || p.held(t, event.ID) != 2 {
+		t.Errorf("%v, %v, and %d tickets are held, want 2", first.err, second.err, p.held(t, event.ID))
+	}
+	if postgres.Shuns(p.Store, event.ID) {
+		t.Error("they were tried together, and refused")
+	}
+}
+
 // TestAnUnknownEventIsToldSo: it is told so, and the others are served.
 func TestAnUnknownEventIsToldSo(t *testing.T) {
 	t.Parallel()
