@@ -15,6 +15,7 @@ import (
 	"quantix/internal/payments"
 	"quantix/internal/queue"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 	"quantix/internal/services"
 )
 
@@ -54,7 +55,7 @@ func open(ctx context.Context, p Program, c config.Config, access access) (*app,
 	if a.gateway, err = openGateway(c, a.store, a.logger); err != nil {
 		return nil, errors.Join(err, a.store.Close())
 	}
-	rules := models.Rules{PaymentDeadline: c.PaymentDeadline, RefundWindow: c.RefundWindow}
+	rules := sale.Rules{PaymentDeadline: c.PaymentDeadline, RefundWindow: c.RefundWindow}
 	a.office = boxoffice.New(a.store, boxoffice.Options{
 		Rules: rules, MaxInbox: c.MaxInbox, MaxWait: c.MaxWait, Logger: a.logger, Published: a.wakeRelay,
 		Observer: observer{a.metrics, a.monitor},
