@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 
+	"quantix/internal/app"
 	"quantix/internal/models"
 	"quantix/internal/repository"
 	"quantix/internal/sale"
@@ -23,7 +24,7 @@ func runAudit(ctx context.Context, p Program, args []string) error {
 	if fs.NArg() > 0 {
 		return usageError("audit takes no argument %q; --event names an event", fs.Arg(0))
 	}
-	store, err := openStore(ctx, p, c, reading)
+	store, err := app.OpenStore(ctx, c, app.NewLogger(p.Stderr, c), app.Reading)
 	if err != nil {
 		return err
 	}

@@ -13,9 +13,12 @@ import (
 	"quantix/internal/sale"
 	"quantix/internal/services"
 	"quantix/internal/testkit"
+	"quantix/internal/testkit/shop"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
+
+func TestMain(m *testing.M) { testkit.Main(m) }
 
 // realQuantix serves Quantix's own handlers, box office and PostgreSQL store, without the payment workers.
 func realQuantix(tb testing.TB, url string) string {
@@ -53,7 +56,7 @@ func pool(tb testing.TB, url string, short bool) *pgxpool.Pool {
 // and the audit says so.
 func TestOnTheRealServer(t *testing.T) {
 	t.Parallel()
-	s := quick(realQuantix(t, testkit.Database(t, migrate)))
+	s := quick(realQuantix(t, shop.Postgres(t)))
 	s.Model, s.Burst, s.Duration, s.Connections = Open, 3_000, 500*time.Millisecond, 100
 	s.Events, s.TicketsPerEvent, s.Quantity, s.Split = 5, 200, Quantity{1, 7}, SplitZipf
 	s.IdempotencyKeys, s.PaymentMethod = true, "sim_ok"
