@@ -177,12 +177,12 @@ var core = []mutant{
 		old: "WHERE id = k.id FOR NO KEY UPDATE SKIP LOCKED) e`", new: "WHERE id = k.id) e`",
 		pkg: postgres, tests: "TestALockedEvent",
 	}, {
-		name: "a party waits for the charges of an event that is somebody else's", file: "internal/repository/postgres/desk_read.go",
+		name: "a shared transaction waits for the charges of an event that is locked elsewhere", file: "internal/repository/postgres/desk_read.go",
 		old: "		charges, refunds := lockFreeCharges, lockFreeRefunds\n", new: "		charges, refunds := lockCharges, lockRefunds\n",
 		pkg: postgres, tests: "TestALockedEventsCharge",
 	}, {
-		name: "a party waits in its lane for an event that is somebody else's", file: "internal/repository/postgres/sharing.go",
-		old: "			go s.alone(g)\n", new: "			s.alone(g)\n",
+		name: "a shared transaction waits for an event that is locked elsewhere", file: "internal/repository/postgres/sharing.go",
+		old: "			go s.runSolo(w)\n", new: "			s.runSolo(w)\n",
 		pkg: postgres, tests: "TestALockedEventLeavesItsLane",
 	}, {
 		name: "a change that found its row gone is taken for made", file: "internal/repository/postgres/desk_write.go",
