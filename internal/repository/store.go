@@ -130,6 +130,8 @@ type Bookings interface {
 	// UnpaidBookings lists PENDING bookings before their deadline that no charge was started for, by deadline and id:
 	// what a queue that lost its messages must be given again. after is the last one's deadline and id.
 	UnpaidBookings(ctx context.Context, after *models.Position, limit int) ([]models.Booking, error)
+	// FreeBookings lists those of them that cost nothing, likewise.
+	FreeBookings(ctx context.Context, after *models.Position, limit int) ([]models.Booking, error)
 }
 
 // Start is a booking that a worker may charge now: with the charge it has just written, or none for a free booking. Or it

@@ -18,7 +18,7 @@ type PaymentStore interface {
 	StartCharges(ctx context.Context, gateway string, bookings []models.BookingRef, lease time.Duration) ([]repository.Start, error)
 	DueCharges(ctx context.Context, limit int, lease time.Duration) ([]repository.Due, error)
 	DueRefunds(ctx context.Context, limit int, lease time.Duration) ([]repository.DueRefund, error)
-	UnpaidBookings(ctx context.Context, after *models.Position, limit int) ([]models.Booking, error)
+	FreeBookings(ctx context.Context, after *models.Position, limit int) ([]models.Booking, error)
 	AnyEvent(ctx context.Context, id models.EventID) (models.Event, error)
 	StrayStore
 }

@@ -21,6 +21,14 @@ var core = []mutant{
 		old: "		c.Attempts = max(c.Attempts-1, 0)\n", new: "",
 		pkg: services, tests: "TestCharge_waits_for_a_gateway",
 	}, {
+		name: "what costs something stands before a free booking (PostgreSQL)", file: "internal/repository/postgres/bookings.go",
+		old: " AND b.total_amount = 0", new: "",
+		pkg: postgres, tests: "TestStore/Bookings",
+	}, {
+		name: "what costs something stands before a free booking (SQLite)", file: "internal/repository/sqlite/bookings.go",
+		old: " AND b.total_amount = 0", new: "",
+		pkg: sqlite, tests: "TestStore/Bookings",
+	}, {
 		name: "claims wait for a locked charge", file: "internal/repository/postgres/due.go",
 		old: "AND status NOT IN ('succeeded', 'declined', 'failed', 'voided') AND next_attempt_at <= coalesce($1::timestamptz, now())\n			FOR NO KEY UPDATE SKIP LOCKED",
 		new: "AND status NOT IN ('succeeded', 'declined', 'failed', 'voided') AND next_attempt_at <= coalesce($1::timestamptz, now())\n			FOR NO KEY UPDATE",

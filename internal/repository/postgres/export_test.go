@@ -71,6 +71,7 @@ var HotStatements = []Statement{
 	{"selectLiveBookings", selectLiveBookings, []string{"bookings_event_id_id_key"}, false},
 	{"selectExpiredBookings", selectExpiredBookings, []string{"bookings_pending_idx"}, false},
 	{"selectUnpaidBookings", selectUnpaidBookings, []string{"bookings_pending_idx", "payments_pkey"}, false},
+	{"selectFreeBookings", selectFreeBookings, []string{"bookings_pending_idx", "payments_pkey"}, false},
 	{"selectCharges", selectCharges, []string{"payments_pkey"}, false},
 	{"selectRefunds", selectRefunds, []string{"refunds_pkey"}, false},
 	{"auditBookings", auditBookings, []string{"bookings_event_id_id_key"}, false},
