@@ -58,6 +58,7 @@ var HotStatements = []Statement{
 	{"dueOutbox", dueOutbox, []string{outboxFromMark}, true},
 	{"claimOutbox", claimOutbox, []string{byPlace}, true},
 	{"firstOutbox", firstOutbox, []string{outboxFromMark}, true},
+	{"claimStrays", claimStrays, []string{"free", "strays_due_idx", byPlace}, true},
 	{"dueRefunds", dueRefunds, []string{"refunds_pending_idx"}, true},
 	{"claimRefunds", claimRefunds, []string{byPlace, bookingByKey}, true},
 	{"selectEvent", selectEvent, []string{eventByKey}, false},
