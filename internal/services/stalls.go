@@ -6,6 +6,7 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
 // stallBase is the least pause of a payment whose gateway limits its rate or is away: the pacer decides when calls go, and
@@ -66,5 +67,5 @@ func (p *Payments) confirmFree(ctx context.Context, bookings []models.Booking) (
 	for i := range bookings {
 		refs[i] = bookings[i].Ref()
 	}
-	return tellEach(ctx, p.office, refs, func(b models.BookingID) models.Command { return &models.ConfirmFree{Booking: b} })
+	return tellEach(ctx, p.office, refs, func(b models.BookingID) sale.Command { return &sale.ConfirmFree{Booking: b} })
 }
