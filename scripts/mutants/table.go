@@ -44,15 +44,15 @@ var core = []mutant{
 	}, {
 		name: "money in another currency is counted as the charge's", file: "internal/sale/moved.go",
 		old: "	case r == nil && abroad(charge, m):\n", new: "	case r == nil && abroad(charge, m) && false:\n",
-		pkg: sale, tests: "TestMoved",
+		pkg: rules, tests: "TestMoved",
 	}, {
 		name: "money in another currency gives what is owed", file: "internal/sale/moved.go",
 		old: "r.Status == models.RefundPending && !abroad(charge, m):", new: "r.Status == models.RefundPending:",
-		pkg: sale, tests: "TestMoved",
+		pkg: rules, tests: "TestMoved",
 	}, {
 		name: "money taken in another currency is told again and again", file: "internal/sale/settle.go",
 		old: "	case charge.Status == models.ChargeSucceeded, wasTakenAbroad(charge, b):\n", new: "	case charge.Status == models.ChargeSucceeded:\n",
-		pkg: sale, tests: "TestSuccess_in_another|TestSettle_of_something",
+		pkg: rules, tests: "TestSuccess_in_another|TestSettle_of_something",
 	}, {
 		name: "the audit adds up money of all currencies", file: "internal/repository/sqlite/audit.go",
 		old: "AND currency = (SELECT currency FROM events WHERE id = ?1)", new: "",
