@@ -69,16 +69,17 @@ var places = map[string]place{
 	})},
 	"internal/onsale": {},
 	"internal/bench": {imports: []string{
-		"internal/app", "internal/onsale", "internal/config", "internal/models", "internal/repository", "internal/boxoffice",
+		"internal/app", "internal/onsale", "internal/config", "internal/models", "internal/sale", "internal/repository",
+		"internal/boxoffice",
 		"internal/database",
 	}},
 	"internal/cli": {imports: []string{
-		"internal/app", "internal/bench", "internal/onsale", "internal/config", "internal/models", "internal/repository",
+		"internal/app", "internal/bench", "internal/onsale", "internal/config", "internal/models", "internal/sale", "internal/repository",
 		"internal/queue", "internal/health", "internal/database",
 	}},
 	"internal/testkit": {tests: true},
 	"internal/testkit/shop": {tests: true, imports: []string{
-		"internal/testkit", "internal/models", "internal/repository", "internal/repository/postgres", "internal/repository/sqlite",
+		"internal/testkit", "internal/models", "internal/sale", "internal/repository", "internal/repository/postgres", "internal/repository/sqlite",
 		"internal/database", "internal/boxoffice", "internal/services",
 	}},
 

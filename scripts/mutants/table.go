@@ -148,11 +148,11 @@ var core = []mutant{
 		pkg: boxoffice, tests: "TestDesk_finds_out",
 	}, {
 		name: "all commands of a batch get the first one's verdict", file: "internal/boxoffice/batch.go",
-		old: "o.answer(verdicts[i], nil)", new: "o.answer(verdicts[0*i], nil)",
+		old: "r.answer(verdicts[i], nil)", new: "r.answer(verdicts[0*i], nil)",
 		pkg: boxoffice, tests: "TestReserve|TestDesk",
 	}, {
 		name: "a poisoned command takes its batch along", file: "internal/boxoffice/batch.go",
-		old: "errors.Is(err, repository.ErrRejected) && len(orders) > 1", new: "false",
+		old: "errors.Is(err, repository.ErrRejected) && len(requests) > 1", new: "false",
 		pkg: boxoffice, tests: "TestDesk_lets",
 	}, {
 		name: "the latch outlives a release at its desk", file: "internal/boxoffice/desk.go",
@@ -160,14 +160,14 @@ var core = []mutant{
 		pkg: boxoffice, tests: "TestLatch",
 	}, {
 		name: "all who come after the latch look at once", file: "internal/boxoffice/desk.go",
-		old: "hopeless && !fresh && len(batch) > 0", new: "false",
+		old: "known.beyond(r) && !fresh && len(batch) > 0", new: "false",
 		pkg: boxoffice, tests: "TestLatch",
 	}, {
 		name: "what was seen counts from the end of the commit", file: "internal/boxoffice/desk.go",
 		old: "until: seen.Add(", new: "until: d.office.options.Now().Add(",
 		pkg: boxoffice, tests: "TestLatch",
 	}, {
-		name: "a buyer's patience has no end", file: "internal/boxoffice/patience.go",
+		name: "a buyer's patience has no end", file: "internal/boxoffice/timeout.go",
 		old: "close(over)", new: "_ = over",
 		pkg: boxoffice, tests: "TestReserve",
 	}, {
@@ -274,11 +274,11 @@ var core = []mutant{
 		old: "return e.Stock.SoldAmount > 0 && now", new: "return e.Stock.SoldAmount > 1<<60 && now",
 		pkg: models, tests: "TestDeleteEvent",
 	}, {
-		name: "who hung up while the row was locked is booked", file: "internal/boxoffice/order.go",
+		name: "who hung up while the row was locked is booked", file: "internal/boxoffice/request.go",
 		old: "return state == decided || recheck && state == left", new: "return true",
 		pkg: boxoffice, tests: "TestReserve_of_a_caller",
 	}, {
-		name: "who was answered busy is booked by a second look", file: "internal/boxoffice/order.go",
+		name: "who was answered busy is booked by a second look", file: "internal/boxoffice/request.go",
 		old: "return state == decided || recheck && state == left", new: "return state == decided || recheck",
 		pkg: boxoffice, tests: "TestReserve_of_a_caller",
 	}, {

@@ -178,8 +178,8 @@ var around = []mutant{
 		old: " || !event.CancelledAt.IsZero() {", new: " {",
 		pkg: boxoffice, tests: "TestLatch_is_none",
 	}, {
-		name: "an order is done though its caller has gone", file: "internal/boxoffice/desk.go",
-		old: "			case !o.take():\n", new: "			case !o.take() && false:\n",
+		name: "a request is done though its caller has gone", file: "internal/boxoffice/desk.go",
+		old: "			if !r.take() {\n", new: "			if !r.take() && false {\n",
 		pkg: boxoffice, tests: "TestReserve_of_a_caller",
 	},
 	// The stores.
@@ -247,8 +247,8 @@ var around = []mutant{
 		old: "	organisers\n	cancellations\n	buyers\n", new: "	buyers\n	organisers\n	cancellations\n",
 		pkg: boxoffice, tests: "TestDesk_takes_organisers",
 	}, {
-		name: "whose turn has not come waits on", file: "internal/boxoffice/order.go",
-		old: "	if o.state.CompareAndSwap(waiting, abandoned) {\n		return sale.Verdict{}, errNoTurn\n	}\n", new: "",
+		name: "whose turn has not come waits on", file: "internal/boxoffice/request.go",
+		old: "	if r.state.CompareAndSwap(waiting, abandoned) {\n		return sale.Verdict{}, errNoTurn\n	}\n", new: "",
 		pkg: boxoffice, tests: "TestReserve_with_a_key|TestDesk_turns_away",
 	}, {
 		name: "a query outlives all who asked for it", file: "internal/services/shared.go",
