@@ -81,8 +81,8 @@ type Events interface {
 	// AnyEvent is Event for deleted ones, too.
 	AnyEvent(ctx context.Context, id models.EventID) (models.Event, error)
 	// Events lists by date_time and id. page.After holds the date_time and id of the last event seen. It ends with the event
-	// whose text reaches models.MostText in sum.
-	Events(ctx context.Context, filter models.EventFilter, page models.Page) ([]models.Event, error)
+	// whose text reaches models.MostText in sum, and a search without trigrams after models.SearchShort events.
+	Events(ctx context.Context, filter models.EventFilter, page models.Page) (models.EventPage, error)
 	// CancelledEvents lists events, deleted or not, that are cancelled and still have live bookings.
 	CancelledEvents(ctx context.Context, limit int) ([]models.EventID, error)
 	// EventIDs lists every event there ever was, by id, after the given one; for the audit.
