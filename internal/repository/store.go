@@ -36,6 +36,16 @@ var (
 // ClocksDiffer is by how much the clocks of two processes may differ that make ids.
 const ClocksDiffer = 10 * time.Minute
 
+// FirstUnseen gives an id that no booking is less than which a look at all of a user's bookings did not see, because it was
+// made meanwhile: by when it looked, by the store's clock, and by the newest that it saw, whichever is the earlier. (The newest
+// may have been made by a clock that was ahead.) Only a booking of a clock that is behind both by ClocksDiffer would be less.
+func FirstUnseen(newest models.BookingID, at time.Time) models.BookingID {
+	if looked := models.MadeAt[models.BookingID](at); newest.Compare(looked) > 0 {
+		newest = looked
+	}
+	return models.MadeBefore(newest, ClocksDiffer)
+}
+
 // Store is everything.
 type Store interface {
 	Desk
