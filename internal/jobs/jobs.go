@@ -167,20 +167,6 @@ func (p *polling) rest(ctx context.Context) {
 	}
 }
 
-// GiveWay tells for how long payments' loops should pause before their next piece of work, because buyers need the
-// database and the processors more; nil, and zero: not at all.
-type GiveWay func() time.Duration
-
-// pause lets buyers go first, and tells whether there was need to.
-func (g GiveWay) pause(ctx context.Context) bool {
-	if g == nil {
-		return false
-	}
-	need := g()
-	repository.Pause(ctx, need)
-	return need > 0
-}
-
 // lasting gives a context that ends grace after ctx, so that what is in hand can be finished.
 func lasting(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
