@@ -277,7 +277,7 @@ func TestDeletionMistrustsClocks(t *testing.T) {
 	ahead := reserve(user.ID, 1)
 	ahead.Booking = models.MadeAt[models.BookingID](time.Now().Add(time.Hour))
 	b.must(t, event.ID, ahead)
-	b.must(t, event.ID, &models.Cancel{Booking: ahead.Booking})
+	b.must(t, event.ID, &sale.Cancel{Booking: ahead.Booking})
 	b.deletesWhileBooking(t, event, user)
 }
 

@@ -125,9 +125,9 @@ func TestDeletionLooksAgainBehindTheWriter(t *testing.T) {
 	for _, ahead := range []time.Duration{0, time.Hour} {
 		store, _ := newStore(t, Options{})
 		event, user := newEvent(t, store, 10), newUser(t, store)
-		over := &models.Reserve{Booking: models.MadeAt[models.BookingID](time.Now().Add(ahead)), User: user.ID, Quantity: 1, Method: models.SimOK}
+		over := &sale.Reserve{Booking: models.MadeAt[models.BookingID](time.Now().Add(ahead)), User: user.ID, Quantity: 1, Method: models.SimOK}
 		decide(t, store, event.ID, over)
-		if v := decide(t, store, event.ID, &models.Cancel{Booking: over.Booking}); v[0].Err != nil {
+		if v := decide(t, store, event.ID, &sale.Cancel{Booking: over.Booking}); v[0].Err != nil {
 			t.Fatal(v[0].Err)
 		}
 		release := hold(store)
