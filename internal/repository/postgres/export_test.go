@@ -75,13 +75,13 @@ var HotStatements = []Statement{
 	{"selectFreeBookings", selectFreeBookings, []string{"bookings_pending_idx", "payments_pkey"}, false},
 	{"selectCharges", selectCharges, []string{"payments_pkey"}, false},
 	{"selectRefunds", selectRefunds, []string{"refunds_pkey"}, false},
-	{"auditBookings", auditBookings, []string{"bookings_event_id_id_key"}, false},
+	{"auditEvent", auditEvent, []string{"bookings_event_id_id_key", "payments_pkey", "refunds_pkey"}, false},
 }
 
 // What the audit's plan is tested with.
 const (
-	PlanForMany = planForMany
-	AuditMoney  = auditMoney
+	BeginAudit = beginAudit
+	AuditEvent = auditEvent
 )
 
 // Wrap and WrapWrite translate pgx's errors.
