@@ -24,64 +24,80 @@ type place struct {
 }
 
 // places is the architecture: cli → bench → app → handlers, jobs → services →
-// boxoffice → ports → models. Adapters import ports; only app names adapters,
-// and bench where it measures one. A new package needs a line here.
+// boxoffice → ports → sale → models. Adapters import ports; only app names
+// adapters, and bench where it measures one. A new package needs a line here.
 var places = map[string]place{
-	".":                            {imports: []string{"internal/cli"}},
-	"migrations":                   {},
-	"scripts/testsum":              {},
-	"scripts/mutants":              {},
-	"internal/archtest":            {tests: true},
-	"internal/config":              {},
-	"internal/logging":             {},
-	"internal/models":              {},
-	"internal/metrics":             {},
-	"internal/database":            {imports: []string{"migrations"}},
-	"internal/repository":          {imports: []string{"internal/models"}},
-	"internal/repository/postgres": {imports: []string{"internal/models", "internal/repository"}},
-	// Its one writer and its readers are connections that it opens itself.
-	"internal/repository/sqlite":   {imports: []string{"internal/models", "internal/repository", "internal/database"}},
-	"internal/repository/repotest": {imports: []string{"internal/models", "internal/repository"}, tests: true},
-	"internal/queue":               {imports: []string{"internal/models"}},
-	"internal/queue/redis":         {imports: []string{"internal/models", "internal/queue"}},
-	"internal/queue/inprocess":     {imports: []string{"internal/models", "internal/queue"}},
-	"internal/queue/queuetest":     {imports: []string{"internal/models", "internal/queue"}, tests: true},
-	"internal/payments":            {imports: []string{"internal/models"}},
-	"internal/payments/simulator":  {imports: []string{"internal/models", "internal/payments", "internal/repository"}},
-	"internal/payments/pace":       {imports: []string{"internal/models"}},
-	"internal/payments/stripe":     {imports: []string{"internal/models", "internal/payments"}},
-	"internal/boxoffice":           {imports: []string{"internal/models", "internal/repository", "internal/logging"}},
-	"internal/services": {imports: []string{
-		"internal/models", "internal/repository", "internal/payments", "internal/payments/pace", "internal/boxoffice",
+	".":                 {imports: []string{"internal/cli"}},
+	"migrations":        {},
+	"scripts/testsum":   {},
+	"scripts/mutants":   {},
+	"internal/archtest": {tests: true},
+
+	"internal/config":     {},
+	"internal/logging":    {},
+	"internal/metrics":    {},
+	"internal/models":     {},
+	"internal/sale":       {imports: []string{"internal/models"}},
+	"internal/database":   {imports: []string{"migrations"}},
+	"internal/repository": {imports: []string{"internal/models", "internal/sale"}},
+	"internal/queue":      {imports: []string{"internal/models"}},
+	"internal/payments":   {imports: []string{"internal/models"}},
+
+	"internal/repository/postgres": {imports: []string{"internal/models", "internal/sale", "internal/repository"}},
+	"internal/repository/sqlite": {imports: []string{
+		"internal/models", "internal/sale", "internal/repository",
+		"internal/database", // its one writer and its readers are connections that it opens itself
 	}},
-	"internal/jobs":     {imports: []string{"internal/models", "internal/repository", "internal/queue", "internal/services"}},
+	"internal/repository/repotest": {
+		imports: []string{"internal/models", "internal/sale", "internal/repository"}, tests: true,
+	},
+	"internal/queue/redis":           {imports: []string{"internal/models", "internal/queue"}},
+	"internal/queue/inprocess":       {imports: []string{"internal/models", "internal/queue"}},
+	"internal/queue/queuetest":       {imports: []string{"internal/models", "internal/queue"}, tests: true},
+	"internal/payments/simulator":    {imports: []string{"internal/models", "internal/payments", "internal/repository"}},
+	"internal/payments/pace":         {imports: []string{"internal/models"}},
+	"internal/payments/stripe":       {imports: []string{"internal/models", "internal/payments"}},
+	"internal/payments/paymentstest": {imports: []string{"internal/models", "internal/payments"}, tests: true},
+
+	"internal/boxoffice": {imports: []string{
+		"internal/models", "internal/sale", "internal/repository", "internal/logging",
+	}},
+	"internal/services": {imports: []string{
+		"internal/models", "internal/sale", "internal/repository", "internal/payments", "internal/payments/pace",
+		"internal/boxoffice",
+	}},
+	"internal/jobs": {imports: []string{
+		"internal/models", "internal/sale", "internal/repository", "internal/queue", "internal/services",
+	}},
 	"internal/handlers": {imports: []string{"internal/models", "internal/services", "internal/logging"}},
 	"internal/health":   {imports: []string{"internal/models", "internal/repository", "internal/queue"}},
+
 	"internal/app": {imports: []string{
-		"internal/models", "internal/repository", "internal/queue", "internal/payments", "migrations", "internal/config", "internal/database", "internal/boxoffice", "internal/services", "internal/handlers",
-		"internal/jobs", "internal/health", "internal/metrics", "internal/repository/postgres", "internal/repository/sqlite",
-		"internal/queue/redis", "internal/queue/inprocess", "internal/payments/simulator", "internal/payments/stripe",
+		"migrations", "internal/config", "internal/database", "internal/models", "internal/sale", "internal/boxoffice",
+		"internal/services", "internal/handlers", "internal/jobs", "internal/health", "internal/metrics",
+		"internal/repository", "internal/repository/postgres", "internal/repository/sqlite",
+		"internal/queue", "internal/queue/redis", "internal/queue/inprocess",
+		"internal/payments", "internal/payments/simulator", "internal/payments/stripe",
 	}},
 	"internal/onsale": {},
 	"internal/bench": {imports: []string{
-		"internal/app", "internal/onsale", "internal/config", "internal/models", "internal/repository", "internal/boxoffice",
-		"internal/database",
+		"internal/app", "internal/onsale", "internal/config", "internal/models", "internal/sale", "internal/repository",
+		"internal/boxoffice", "internal/database",
 	}},
 	"internal/cli": {imports: []string{
-		"internal/app", "internal/bench", "internal/onsale", "internal/config", "internal/models", "internal/repository",
-		"internal/queue", "internal/health", "internal/database",
+		"internal/app", "internal/bench", "internal/onsale", "internal/config", "internal/models", "internal/sale",
+		"internal/repository", "internal/queue", "internal/health", "internal/database",
 	}},
+
 	"internal/testkit": {tests: true},
 	"internal/testkit/shop": {tests: true, imports: []string{
-		"internal/testkit", "internal/models", "internal/repository", "internal/repository/postgres", "internal/repository/sqlite",
-		"internal/database", "internal/boxoffice", "internal/services",
+		"internal/testkit", "internal/models", "internal/sale", "internal/repository", "internal/repository/postgres",
+		"internal/repository/sqlite", "internal/database", "internal/boxoffice", "internal/services",
 	}},
 
 	// Tests of the whole: they have no code that ships.
 	"internal/modeltest": {tests: true},
 	"internal/torture":   {tests: true},
-
-	"internal/payments/paymentstest": {imports: []string{"internal/models", "internal/payments"}, tests: true},
 }
 
 // home says where a third-party library may be imported.
@@ -172,7 +188,7 @@ func checkStandard(u use) string {
 	if u.path == "testing" || strings.HasPrefix(u.path, "testing/") || u.path == "net/http/httptest" {
 		return "it is for tests alone"
 	}
-	core := []string{"internal/models", "internal/repository", "internal/boxoffice", "internal/services", "internal/queue", "internal/payments"}
+	core := []string{"internal/models", "internal/sale", "internal/repository", "internal/boxoffice", "internal/services", "internal/queue", "internal/payments"}
 	if (u.path == "net/http" || u.path == "database/sql") && slices.Contains(core, u.from) {
 		return "the core knows neither HTTP nor SQL"
 	}

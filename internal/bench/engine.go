@@ -14,6 +14,7 @@ import (
 	"quantix/internal/database"
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
 // baselines measures what PostgreSQL does without us, on the schema that we have.
@@ -112,7 +113,7 @@ func (r *engineRun) drive(ctx context.Context, length time.Duration) error {
 	for _, user := range r.users {
 		buyers.Go(func() {
 			for time.Now().Before(end) && ctx.Err() == nil {
-				_, err := r.office.Reserve(ctx, r.event, &models.Reserve{
+				_, err := r.office.Reserve(ctx, r.event, &sale.Reserve{
 					Booking: models.NewID[models.BookingID](), User: user, Quantity: 1, Method: models.SimOK,
 				})
 				if err != nil {
@@ -132,7 +133,7 @@ func (r *engineRun) audit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if report := models.Audit(facts); !report.OK {
+	if report := sale.Audit(facts); !report.OK {
 		return fmt.Errorf("the audit found differences: %v", report.Differences)
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
 // A lane is who waits; those of the first go first. The system's commands give tickets back and settle money: they are
@@ -136,7 +137,7 @@ func (d *desk) collect(served bool) (batch []*order, more bool) {
 // turnAway refuses an order that was taken as the latch would have, had it been set when the order came.
 func (d *desk) turnAway(o *order, refusal *models.Error) {
 	d.office.options.Observer.Refused(refusal.Code)
-	o.answer(models.Verdict{}, refusal)
+	o.answer(sale.Verdict{}, refusal)
 }
 
 // rest drops the first n orders and lets their memory go when nothing else is left.
@@ -169,7 +170,7 @@ func (l *latch) refusal() *models.Error {
 	if made := l.refused.Load(); made != nil {
 		return made
 	}
-	made := models.OutOfStock(l.available+1, l.available)
+	made := sale.OutOfStock(l.available+1, l.available)
 	l.refused.Store(made)
 	return made
 }

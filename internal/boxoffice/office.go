@@ -1,6 +1,6 @@
 // Package boxoffice is the booking engine: one desk per busy event, many commands in one transaction.
 //
-// Every change of an event's stock or of its bookings' states is a models.Command for that event's desk. The desk takes
+// Every change of an event's stock or of its bookings' states is a sale.Command for that event's desk. The desk takes
 // whatever waits, decides it in arrival order under the event's row lock, and commits it at once: an idle event books
 // as fast as a plain transaction, a busy one batches by itself. docs/locking.md explains why nothing oversells.
 package boxoffice
@@ -16,6 +16,7 @@ import (
 	"quantix/internal/logging"
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
 // Store is what the box office needs of the database.
@@ -34,7 +35,7 @@ type Observer interface {
 
 // Options are an office's settings. The zero value of each but Store is a sensible default.
 type Options struct {
-	Rules    models.Rules
+	Rules    sale.Rules
 	MaxBatch int           // commands of each lane in one transaction; default 512
 	MaxInbox int           // buyers' commands that may wait for one event; default 10,000
 	MaxWait  time.Duration // how long buyers' commands may wait for their batch; default 2 s
@@ -119,7 +120,7 @@ func (noObserver) Refused(string)                  {}
 // Reserve asks an event's desk for tickets, and waits no longer than Options.Patience. A keyed request that was answered
 // before gets that answer, whatever would refuse it now. Errors: those of the rules, models.ErrBusy when too many wait, or for too long,
 // models.ErrUnavailable, models.ErrOutcomeUnknown.
-func (o *Office) Reserve(ctx context.Context, event models.EventID, c *models.Reserve) (models.Verdict, error) {
+func (o *Office) Reserve(ctx context.Context, event models.EventID, c *sale.Reserve) (sale.Verdict, error) {
 	d := o.desk(event)
 	if refusal := d.latched(c.Quantity); refusal != nil {
 		return o.refuse(ctx, event, c, refusal)
@@ -136,7 +137,7 @@ func (o *Office) Reserve(ctx context.Context, event models.EventID, c *models.Re
 }
 
 // await waits for a buyer's outcome.
-func (o *Office) await(ctx context.Context, one *order) (models.Verdict, error) {
+func (o *Office) await(ctx context.Context, one *order) (sale.Verdict, error) {
 	o.waiting.Add(1)
 	defer o.waiting.Add(-1)
 	return one.wait(ctx, o.turn.over(), o.patience.over())
@@ -147,34 +148,34 @@ func (o *Office) Waiting() int { return int(o.waiting.Load()) }
 
 // Ask puts an organiser's command, or a cancellation, before an event's desk and waits for its outcome. It goes before the
 // buyers' and is refused only when too many like it wait. Errors: as for Reserve.
-func (o *Office) Ask(ctx context.Context, event models.EventID, c models.Command) (models.Verdict, error) {
-	if _, is := c.(*models.Cancel); is {
+func (o *Office) Ask(ctx context.Context, event models.EventID, c sale.Command) (sale.Verdict, error) {
+	if _, is := c.(*sale.Cancel); is {
 		return o.one(ctx, event, c, cancellations)
 	}
 	return o.one(ctx, event, c, organisers)
 }
 
 // Tell puts one of the system's commands before an event's desk: it is never refused for load.
-func (o *Office) Tell(ctx context.Context, event models.EventID, c models.Command) (models.Verdict, error) {
+func (o *Office) Tell(ctx context.Context, event models.EventID, c sale.Command) (sale.Verdict, error) {
 	return o.one(ctx, event, c, system)
 }
 
-func (o *Office) one(ctx context.Context, event models.EventID, c models.Command, l lane) (models.Verdict, error) {
+func (o *Office) one(ctx context.Context, event models.EventID, c sale.Command, l lane) (sale.Verdict, error) {
 	one := o.newOrder(c)
 	if err := o.desk(event).submit([]*order{one}, l); err != nil {
-		return models.Verdict{}, err
+		return sale.Verdict{}, err
 	}
 	return one.wait(ctx, nil, nil)
 }
 
 // Outcome is what became of one command of TellAll.
 type Outcome struct {
-	Verdict models.Verdict
+	Verdict sale.Verdict
 	Err     error
 }
 
 // TellAll puts many of the system's commands before an event's desk, in order, and waits for all outcomes.
-func (o *Office) TellAll(ctx context.Context, event models.EventID, commands []models.Command) []Outcome {
+func (o *Office) TellAll(ctx context.Context, event models.EventID, commands []sale.Command) []Outcome {
 	orders := make([]*order, len(commands))
 	for i, c := range commands {
 		orders[i] = o.newOrder(c)

@@ -8,16 +8,17 @@ import (
 	"time"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
 // An order is a command that waits for its outcome.
 type order struct {
-	command models.Command
-	reserve models.Reserve // what command points to, when it is one: bookings are many, and need no memory of their own
-	since   time.Time      // it waits at a desk
+	command sale.Command
+	reserve sale.Reserve // what command points to, when it is one: bookings are many, and need no memory of their own
+	since   time.Time    // it waits at a desk
 	state   atomic.Int32
 	done    chan struct{} // holds one token after verdict and err were set
-	verdict models.Verdict
+	verdict sale.Verdict
 	err     error
 	pool    *sync.Pool // where it goes after its outcome was fetched
 }
@@ -33,7 +34,7 @@ const (
 
 // newOrder makes an order, or uses one again. They are kept by office, not by the process, so that their channels stay
 // in the test bubble that made them.
-func (o *Office) newOrder(c models.Command) *order {
+func (o *Office) newOrder(c sale.Command) *order {
 	one, used := o.orders.Get().(*order)
 	if !used {
 		one = &order{done: make(chan struct{}, 1), pool: &o.orders}
@@ -43,7 +44,7 @@ func (o *Office) newOrder(c models.Command) *order {
 }
 
 // newReservation is newOrder for a command that is copied, so that its caller may have it on the stack.
-func (o *Office) newReservation(c *models.Reserve) *order {
+func (o *Office) newReservation(c *sale.Reserve) *order {
 	one := o.newOrder(nil)
 	one.reserve = *c
 	one.command = &one.reserve
@@ -52,8 +53,8 @@ func (o *Office) newReservation(c *models.Reserve) *order {
 
 // refusable gives the command of an order that may be refused without a transaction: a buyer's who sent no key. Whoever
 // sent one may have bought before, and is looked up.
-func (o *order) refusable() (c *models.Reserve, is bool) {
-	c, is = o.command.(*models.Reserve)
+func (o *order) refusable() (c *sale.Reserve, is bool) {
+	c, is = o.command.(*sale.Reserve)
 	return c, is && c.Key == ""
 }
 
@@ -76,7 +77,7 @@ func (o *order) abandon() bool {
 }
 
 // answer gives the outcome to whoever waits. The order is theirs from then on.
-func (o *order) answer(v models.Verdict, err error) {
+func (o *order) answer(v sale.Verdict, err error) {
 	o.verdict, o.err = v, err
 	o.done <- struct{}{}
 }
@@ -86,7 +87,7 @@ var errNoTurn = errors.New("the order's turn did not come in time")
 
 // wait gives the outcome, or errNoTurn when turn comes before the order was taken. When the caller goes away or its patience
 // is over first, the answer says whether anything may have been done.
-func (o *order) wait(ctx context.Context, turn, over <-chan struct{}) (models.Verdict, error) {
+func (o *order) wait(ctx context.Context, turn, over <-chan struct{}) (sale.Verdict, error) {
 	select {
 	case <-o.done:
 		return o.outcome()
@@ -95,7 +96,7 @@ func (o *order) wait(ctx context.Context, turn, over <-chan struct{}) (models.Ve
 	case <-turn:
 	}
 	if o.state.CompareAndSwap(waiting, abandoned) {
-		return models.Verdict{}, errNoTurn
+		return sale.Verdict{}, errNoTurn
 	}
 	select {
 	case <-o.done:
@@ -108,29 +109,29 @@ func (o *order) wait(ctx context.Context, turn, over <-chan struct{}) (models.Ve
 }
 
 // leave gives an order up, unless it is done.
-func (o *order) leave(why error) (models.Verdict, error) {
+func (o *order) leave(why error) (sale.Verdict, error) {
 	if o.abandon() {
-		return models.Verdict{}, models.ErrBusy.With(why)
+		return sale.Verdict{}, models.ErrBusy.With(why)
 	}
 	o.state.CompareAndSwap(decided, left)
 	select {
 	case <-o.done:
 		return o.outcome()
 	default:
-		return models.Verdict{}, models.ErrOutcomeUnknown.With(why)
+		return sale.Verdict{}, models.ErrOutcomeUnknown.With(why)
 	}
 }
 
 // outcome fetches the answer. Only then is the order used again: one that was abandoned may still stand in an inbox.
-func (o *order) outcome() (models.Verdict, error) {
+func (o *order) outcome() (sale.Verdict, error) {
 	v, err := o.verdict, o.err
 	*o = order{done: o.done, pool: o.pool}
 	o.pool.Put(o)
 	if err != nil {
-		return models.Verdict{}, err
+		return sale.Verdict{}, err
 	}
 	if v.Err != nil {
-		return models.Verdict{}, v.Err
+		return sale.Verdict{}, v.Err
 	}
 	return v, nil
 }

@@ -9,6 +9,7 @@ import (
 	"quantix/internal/app"
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
 // runAudit recomputes every event, or one, beside a running server. Status 1 and a line for each difference when
@@ -68,7 +69,7 @@ func auditEvent(ctx context.Context, p Program, store repository.Store, id model
 	case err != nil:
 		return false, fmt.Errorf("audit event %s: %w", id, err)
 	}
-	report := models.Audit(facts)
+	report := sale.Audit(facts)
 	for _, d := range report.Differences {
 		fmt.Fprintf(p.Stdout, "event %s: %s is %d; bookings, charges and refunds say %d\n", id, d.What, d.Have, d.Want)
 	}

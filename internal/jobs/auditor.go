@@ -9,6 +9,7 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
 // AuditorStore is what the auditor reads.
@@ -90,7 +91,7 @@ func (a *Auditor) step(ctx context.Context) (audited int, err error) {
 			a.missed = true
 			return audited, fmt.Errorf("audit event %s: %w", id, err)
 		}
-		a.report(models.Audit(facts))
+		a.report(sale.Audit(facts))
 		audited++
 	}
 	if len(ids) < a.Events {

@@ -81,7 +81,7 @@ func ParseID[I ~[16]byte, T string | []byte](s T) (I, error) {
 		}
 	}
 	var zero I
-	return zero, fmt.Errorf("%q is not a UUID", clip(string(s), 64))
+	return zero, fmt.Errorf("%q is not a UUID", Clip(string(s), 64))
 }
 
 // String is the canonical lower-case form.
@@ -134,8 +134,8 @@ func derive[I ~[16]byte](booking BookingID, kind string, n int) I {
 	return id
 }
 
-// clip shortens text from outside before it is repeated in a message.
-func clip(s string, most int) string {
+// Clip shortens text from outside before it is repeated in a message.
+func Clip(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}

@@ -74,14 +74,14 @@ func ParseReference(reference string) (ChargeKey, error) {
 	var k ChargeKey
 	parts := strings.Split(reference, "_")
 	if len(parts) != 4 || parts[0] != "qx" || len(parts[1]) != 32 || len(parts[2]) != 32 {
-		return k, fmt.Errorf("%q is not a charge's reference", clip(reference, 100))
+		return k, fmt.Errorf("%q is not a charge's reference", Clip(reference, 100))
 	}
 	_, errEvent := hex.Decode(k.Event[:], []byte(parts[1]))
 	_, errBooking := hex.Decode(k.Booking[:], []byte(parts[2]))
 	n, errN := strconv.ParseUint(parts[3], 10, 15)
 	k.N = int(n)
 	if errEvent != nil || errBooking != nil || errN != nil || k.N < 1 || k.Reference() != reference {
-		return ChargeKey{}, fmt.Errorf("%q is not a charge's reference", clip(reference, 100))
+		return ChargeKey{}, fmt.Errorf("%q is not a charge's reference", Clip(reference, 100))
 	}
 	return k, nil
 }

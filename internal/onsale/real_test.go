@@ -9,8 +9,8 @@ import (
 	"quantix/internal/boxoffice"
 	"quantix/internal/database"
 	"quantix/internal/handlers"
-	"quantix/internal/models"
 	"quantix/internal/repository/postgres"
+	"quantix/internal/sale"
 	"quantix/internal/services"
 	"quantix/internal/testkit"
 	"quantix/internal/testkit/shop"
@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 func realQuantix(tb testing.TB, url string) string {
 	tb.Helper()
 	store := postgres.New(postgres.Pools{Desk: pool(tb, url, true), Read: pool(tb, url, false)}, postgres.Options{})
-	office := boxoffice.New(store, boxoffice.Options{Rules: models.Rules{PaymentDeadline: 15 * time.Minute}})
+	office := boxoffice.New(store, boxoffice.Options{Rules: sale.Rules{PaymentDeadline: 15 * time.Minute}})
 	tb.Cleanup(func() {
 		if err := office.Close(context.Background()); err != nil {
 			tb.Error(err)

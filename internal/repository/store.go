@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
 // What a store says when it could not do its work. They come wrapped, with the driver's error as the cause.
@@ -69,7 +70,7 @@ type Desk interface {
 	// state.Event is nil when there is no such event; decide is called all the same. It is called at most once, and
 	// must do no I/O. state.Rules and state.Recheck are decide's to set. The answers that decide noted are valid only
 	// when AtDesk gives nil. Errors: ErrConflict, ErrUnavailable, ErrRejected, ErrCommitUnknown.
-	AtDesk(ctx context.Context, event models.EventID, batch models.BatchID, need models.Need, decide func(*models.EventState)) error
+	AtDesk(ctx context.Context, event models.EventID, batch models.BatchID, need sale.Reads, decide func(*sale.State)) error
 }
 
 // Events is the reading of events, and their creation. Deleted events are not found.

@@ -6,6 +6,7 @@ import (
 	"quantix/internal/boxoffice"
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
 // LetterStore is what the use cases of dead letters need of the store.
@@ -48,7 +49,7 @@ func (l *Letters) Retry(ctx context.Context, id models.LetterID) error {
 	case letter.Kind == models.LetterStray:
 		return errStrayNotRetryable
 	}
-	_, err = l.office.Ask(ctx, letter.Event, &models.RetryLetter{Kind: letter.Kind, Charge: letter.ChargeKey})
+	_, err = l.office.Ask(ctx, letter.Event, &sale.RetryLetter{Kind: letter.Kind, Charge: letter.ChargeKey})
 	return err
 }
 
@@ -64,7 +65,7 @@ func (l *Letters) Discard(ctx context.Context, id models.LetterID) error {
 	case letter.Kind == models.LetterStray: // the money is given back at the gateway, or its booking was made again
 		return repository.Explain(l.store.CloseStray(ctx, id))
 	}
-	_, err = l.office.Ask(ctx, letter.Event, &models.DiscardLetter{Kind: letter.Kind, Charge: letter.ChargeKey})
+	_, err = l.office.Ask(ctx, letter.Event, &sale.DiscardLetter{Kind: letter.Kind, Charge: letter.ChargeKey})
 	return err
 }
 
@@ -80,6 +81,6 @@ func (l *Letters) Close(ctx context.Context, id models.LetterID, reason string) 
 	case letter.Kind == models.LetterStray:
 		return repository.Explain(l.store.CloseStray(ctx, id))
 	}
-	_, err = l.office.Ask(ctx, letter.Event, &models.CloseLetter{Kind: letter.Kind, Charge: letter.ChargeKey, Reason: reason})
+	_, err = l.office.Ask(ctx, letter.Event, &sale.CloseLetter{Kind: letter.Kind, Charge: letter.ChargeKey, Reason: reason})
 	return err
 }

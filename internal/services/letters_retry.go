@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
 // mostRetried bounds the letters that one call of RetryAll retries.
@@ -42,10 +43,10 @@ func (l *Letters) RetryAll(ctx context.Context, filter models.LetterFilter) (Ret
 
 // retryPage tells the desks of the letters' events, several at once.
 func (l *Letters) retryPage(ctx context.Context, letters []models.DeadLetter, done *Retried) (err error) {
-	byEvent := make(map[models.EventID][]models.Command)
+	byEvent := make(map[models.EventID][]sale.Command)
 	for i := range letters {
 		letter := &letters[i]
-		byEvent[letter.Event] = append(byEvent[letter.Event], &models.RetryLetter{Kind: letter.Kind, Charge: letter.ChargeKey})
+		byEvent[letter.Event] = append(byEvent[letter.Event], &sale.RetryLetter{Kind: letter.Kind, Charge: letter.ChargeKey})
 	}
 	var mu sync.Mutex
 	var group sync.WaitGroup

@@ -9,6 +9,7 @@ import (
 	"quantix/internal/models"
 	"quantix/internal/payments"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
 // look asks the gateway what has moved of the charge that a callback names, and tells the desk. A charge that is not ours is
@@ -32,17 +33,17 @@ func (c *Callbacks) look(ctx context.Context, gateway string, notice payments.No
 
 // settleStatement puts what a gateway knows of a charge before the event's desk: that it succeeded, should that not be known
 // yet, and what went back of it since.
-func settleStatement(ctx context.Context, office *boxoffice.Office, s payments.Statement) (models.Verdict, error) {
+func settleStatement(ctx context.Context, office *boxoffice.Office, s payments.Statement) (sale.Verdict, error) {
 	if s.Result.Outcome == models.Unknown || s.Result.Outcome == models.Unavailable {
-		return models.Verdict{}, models.ErrUnavailable.Say("The gateway does not tell now; send it again.")
+		return sale.Verdict{}, models.ErrUnavailable.Say("The gateway does not tell now; send it again.")
 	}
 	key, err := models.ParseReference(s.Reference)
 	if err != nil || s.Result.Outcome != models.Succeeded {
-		return models.Verdict{}, nil // not ours, or nothing was taken that could go back
+		return sale.Verdict{}, nil // not ours, or nothing was taken that could go back
 	}
-	outcomes := office.TellAll(ctx, key.Event, []models.Command{
-		&models.Settle{Charge: key, Result: s.Result, Backoff: callbackPoll},
-		&models.SettleMoved{Charge: key, ProviderReference: s.Result.ProviderReference, Movements: s.Movements},
+	outcomes := office.TellAll(ctx, key.Event, []sale.Command{
+		&sale.Settle{Charge: key, Result: s.Result, Backoff: callbackPoll},
+		&sale.SettleMoved{Charge: key, ProviderReference: s.Result.ProviderReference, Movements: s.Movements},
 	})
 	return outcomes[1].Verdict, firstOf(outcomes[0].Err, outcomes[1].Err)
 }
@@ -91,7 +92,7 @@ func (p *Payments) lookAgain(ctx context.Context, r *models.Refund) (owed *model
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
 	// By the charge's own key: the reference at the gateway may be that of the booking's first charge.
-	command := &models.SettleMoved{Charge: r.ChargeKey, Movements: statement.Movements}
+	command := &sale.SettleMoved{Charge: r.ChargeKey, Movements: statement.Movements}
 	verdict, err := p.office.Tell(ctx, r.Event, command)
 	if err != nil {
 		p.options.Logger.Warn("what has moved is not settled yet", "reference", r.Reference(), "error", err)

@@ -11,6 +11,7 @@ import (
 	"quantix/internal/payments"
 	"quantix/internal/payments/pace"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
 // PaymentStore is what the use cases of payments need of the store.
@@ -171,7 +172,7 @@ func (p *Payments) start(ctx context.Context, bookings []models.BookingRef) erro
 	if err := keepStrays(ctx, p.store, strays); err != nil {
 		return err
 	}
-	_, err = tellEach(ctx, p.office, free, func(b models.BookingID) models.Command { return &models.ConfirmFree{Booking: b} })
+	_, err = tellEach(ctx, p.office, free, func(b models.BookingID) sale.Command { return &sale.ConfirmFree{Booking: b} })
 	return err
 }
 
@@ -270,11 +271,11 @@ func (p *Payments) settle(ctx context.Context, c *models.Charge, result models.R
 	}
 }
 
-func (p *Payments) tellSettle(ctx context.Context, c *models.Charge, result models.Result, backoff time.Duration) (models.Verdict, error) {
+func (p *Payments) tellSettle(ctx context.Context, c *models.Charge, result models.Result, backoff time.Duration) (sale.Verdict, error) {
 	p.options.Observer.Payment("charge", outcomeOf(result))
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	verdict, err := p.office.Tell(ctx, c.Event, &models.Settle{Charge: c.ChargeKey, Try: c.Attempts, Result: result, Backoff: backoff})
+	verdict, err := p.office.Tell(ctx, c.Event, &sale.Settle{Charge: c.ChargeKey, Try: c.Attempts, Result: result, Backoff: backoff})
 	if err != nil {
 		p.options.Logger.Warn("a charge is not settled yet", "reference", c.Reference(), "outcome", result.Outcome, "error", err)
 	}

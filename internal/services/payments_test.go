@@ -12,6 +12,7 @@ import (
 	"quantix/internal/payments"
 	"quantix/internal/payments/simulator"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 	"quantix/internal/services"
 	"quantix/internal/testkit/shop"
 )
@@ -629,7 +630,7 @@ func TestRefund_leaves_another_gateways_refund_alone(t *testing.T) {
 	if _, err := x.Store.StartCharges(t.Context(), "another", []models.BookingRef{ref}, shop.Lease); err != nil {
 		t.Fatal(err)
 	}
-	paid := &models.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.Succeeded, ProviderReference: "theirs"}}
+	paid := &sale.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.Succeeded, ProviderReference: "theirs"}}
 	if _, err := x.Office.Tell(t.Context(), event, paid); err != nil {
 		t.Fatal(err)
 	}
@@ -733,7 +734,7 @@ type brokenDesk struct {
 	before, after atomic.Pointer[error]
 }
 
-func (s *brokenDesk) AtDesk(ctx context.Context, event models.EventID, batch models.BatchID, need models.Need, decide func(*models.EventState)) error {
+func (s *brokenDesk) AtDesk(ctx context.Context, event models.EventID, batch models.BatchID, need sale.Reads, decide func(*sale.State)) error {
 	if err := s.before.Load(); err != nil {
 		return *err
 	}
@@ -815,12 +816,12 @@ func TestSettle_again_and_out_of_order(t *testing.T) {
 	for _, outcome := range []models.Outcome{
 		models.Succeeded, models.Declined, models.Unknown, models.Unavailable, models.Voided, models.StillOpen, models.Succeeded,
 	} {
-		if _, err := x.Office.Tell(t.Context(), event, &models.Settle{Charge: models.FirstCharge(paid), Result: models.Result{Outcome: outcome}}); err != nil {
+		if _, err := x.Office.Tell(t.Context(), event, &sale.Settle{Charge: models.FirstCharge(paid), Result: models.Result{Outcome: outcome}}); err != nil {
 			t.Fatalf("settle %s: %v", outcome, err)
 		}
 	}
 	for range 3 {
-		if _, err := x.Office.Tell(t.Context(), event, &models.Settle{Charge: models.FirstCharge(refused), Result: models.Result{Outcome: models.Declined}}); err != nil {
+		if _, err := x.Office.Tell(t.Context(), event, &sale.Settle{Charge: models.FirstCharge(refused), Result: models.Result{Outcome: models.Declined}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -886,7 +887,7 @@ func TestCharge_takes_no_money_for_a_booking_that_ended_as_its_charge_was_writte
 	s := shop.New(t)
 	ref := s.Book(s.Event(10).ID, 1, models.SimOK)
 	store := &cancellingStore{Store: s.Store, cancel: func(ref models.BookingRef) models.Booking {
-		verdict, err := s.Office.Ask(context.Background(), ref.Event, &models.Cancel{Booking: ref.Booking})
+		verdict, err := s.Office.Ask(context.Background(), ref.Event, &sale.Cancel{Booking: ref.Booking})
 		if err != nil {
 			t.Error(err)
 		}

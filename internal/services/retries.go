@@ -8,6 +8,7 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
 // mostDue bounds how many due charges or refunds are taken up at once.
@@ -116,7 +117,7 @@ func (p *Payments) settleRefund(ctx context.Context, r *models.Refund, result mo
 	p.options.Observer.Payment("refund", outcomeOf(result))
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	command := &models.SettleRefund{Charge: r.ChargeKey, Part: r.Part, Try: r.Attempts, Result: result, Backoff: p.refundPause(r, result)}
+	command := &sale.SettleRefund{Charge: r.ChargeKey, Part: r.Part, Try: r.Attempts, Result: result, Backoff: p.refundPause(r, result)}
 	if _, err := p.office.Tell(ctx, r.Event, command); err != nil {
 		p.options.Logger.Warn("a refund is not settled yet", "reference", r.Reference(), "outcome", result.Outcome, "error", err)
 		return

@@ -6,6 +6,7 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
 // stallBase is the least pause of a payment whose gateway limits its rate or is away: the pacer decides when calls go, and
@@ -64,5 +65,5 @@ func (p *Payments) ConfirmFree(ctx context.Context) (int, error) {
 		end := page[len(page)-1]
 		after = &models.Position{Time: end.PaymentDeadline, ID: end.ID}
 	}
-	return tellEach(ctx, p.office, free, func(b models.BookingID) models.Command { return &models.ConfirmFree{Booking: b} })
+	return tellEach(ctx, p.office, free, func(b models.BookingID) sale.Command { return &sale.ConfirmFree{Booking: b} })
 }

@@ -8,6 +8,7 @@ import (
 	"quantix/internal/models"
 	"quantix/internal/payments"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
 // StrayKeeper is where money that was taken for an unknown booking leaves its trace.
@@ -65,7 +66,7 @@ func (p *Payments) resolveStray(ctx context.Context, d *repository.DueStray) err
 // bringHome tells whether the booking is known by now. If so, its money is settled, or the message's work is done.
 func (p *Payments) bringHome(ctx context.Context, s *models.Stray) (found bool, err error) {
 	if s.Reported() {
-		_, err = p.office.Tell(ctx, s.Event, &models.Settle{Charge: s.ChargeKey, Result: s.Result, Backoff: callbackPoll})
+		_, err = p.office.Tell(ctx, s.Event, &sale.Settle{Charge: s.ChargeKey, Result: s.Result, Backoff: callbackPoll})
 	} else if _, err = p.store.Booking(ctx, s.Booking); err == nil {
 		err = p.Charge(ctx, []models.BookingRef{s.BookingRef})
 	}

@@ -9,6 +9,7 @@ import (
 	"quantix/internal/models"
 	"quantix/internal/payments"
 	"quantix/internal/payments/simulator"
+	"quantix/internal/sale"
 	"quantix/internal/services"
 	"quantix/internal/testkit/shop"
 )
@@ -130,7 +131,7 @@ func TestStray_success_is_settled_when_its_booking_appears(t *testing.T) {
 // appear makes the booking, as a replica that catches up does.
 func (x *till) appear(ref models.BookingRef) {
 	x.t.Helper()
-	c := &models.Reserve{Booking: ref.Booking, User: x.User().ID, Quantity: 1, Method: models.SimOK}
+	c := &sale.Reserve{Booking: ref.Booking, User: x.User().ID, Quantity: 1, Method: models.SimOK}
 	if _, err := x.Office.Tell(x.t.Context(), ref.Event, c); err != nil {
 		x.t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"quantix/internal/boxoffice"
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
 // UpkeepStore is what the upkeep of bookings reads.
@@ -74,9 +75,9 @@ func (u *Upkeep) Expire(ctx context.Context, limit int) (int, error) {
 func (u *Upkeep) expire(ctx context.Context, event models.EventID, ids []models.BookingID, answers chan<- boxoffice.Outcome) {
 	ctx, cancel := context.WithTimeout(ctx, expireTimeout)
 	defer cancel()
-	commands := make([]models.Command, len(ids))
+	commands := make([]sale.Command, len(ids))
 	for i, id := range ids {
-		commands[i] = &models.Expire{Booking: id}
+		commands[i] = &sale.Expire{Booking: id}
 	}
 	outcomes := u.office.TellAll(ctx, event, commands)
 	u.setSlow(event, false)
@@ -127,8 +128,8 @@ func (u *Upkeep) cancelBookingsOf(ctx context.Context, event models.EventID, lim
 			return ended, firstOf(err, readErr)
 		}
 		after = ids[len(ids)-1]
-		n, tellErr := tell(ctx, u.office, event, ids, func(b models.BookingID) models.Command {
-			return &models.CancelForEvent{Booking: b}
+		n, tellErr := tell(ctx, u.office, event, ids, func(b models.BookingID) sale.Command {
+			return &sale.CancelForEvent{Booking: b}
 		})
 		ended, err = ended+n, firstOf(err, tellErr)
 	}
@@ -146,7 +147,7 @@ const desksAtOnce = 16
 
 // tellEach puts a command for each booking before its event's desk and waits for all. It gives how many came to pass;
 // when some did not, also the first error.
-func tellEach(ctx context.Context, office *boxoffice.Office, refs []models.BookingRef, command func(models.BookingID) models.Command) (done int, err error) {
+func tellEach(ctx context.Context, office *boxoffice.Office, refs []models.BookingRef, command func(models.BookingID) sale.Command) (done int, err error) {
 	byEvent := groupByEvent(refs)
 	var mu sync.Mutex
 	var group sync.WaitGroup
@@ -179,8 +180,8 @@ func groupByEvent(refs []models.BookingRef) map[models.EventID][]models.BookingI
 }
 
 // tell is tellEach for one event.
-func tell(ctx context.Context, office *boxoffice.Office, event models.EventID, ids []models.BookingID, command func(models.BookingID) models.Command) (done int, err error) {
-	commands := make([]models.Command, len(ids))
+func tell(ctx context.Context, office *boxoffice.Office, event models.EventID, ids []models.BookingID, command func(models.BookingID) sale.Command) (done int, err error) {
+	commands := make([]sale.Command, len(ids))
 	for i, id := range ids {
 		commands[i] = command(id)
 	}

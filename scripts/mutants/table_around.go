@@ -58,9 +58,9 @@ var around = []mutant{
 		old: "	s.keys[key] = &shareable[V]{}\n", new: "	s.keys[key] = &shareable[V]{next: one}\n",
 		pkg: services, tests: "TestSharedReads",
 	}, {
-		name: "a letter is retried after its booking's deadline", file: "internal/models/letters.go",
-		old: "(b.Status != Pending || !s.Now.Before(b.PaymentDeadline))", new: "b.Status != Pending",
-		pkg: models, tests: "TestTransitions|TestLetters|TestSettle",
+		name: "a letter is retried after its booking's deadline", file: "internal/sale/letters.go",
+		old: "(b.Status != models.Pending || !s.Now.Before(b.PaymentDeadline))", new: "b.Status != models.Pending",
+		pkg: rules, tests: "TestTransitions|TestLetters|TestSettle",
 	}, {
 		name: "a signature does not cover its time", file: "internal/payments/signature.go",
 		old: `	h.Write([]byte(at + "."))` + "\n", new: "",
@@ -224,7 +224,7 @@ var around = []mutant{
 		pkg: boxoffice, tests: "TestDesk_takes_organisers",
 	}, {
 		name: "whose turn has not come waits on", file: "internal/boxoffice/order.go",
-		old: "	if o.state.CompareAndSwap(waiting, abandoned) {\n		return models.Verdict{}, errNoTurn\n	}\n", new: "",
+		old: "	if o.state.CompareAndSwap(waiting, abandoned) {\n		return sale.Verdict{}, errNoTurn\n	}\n", new: "",
 		pkg: boxoffice, tests: "TestReserve_with_a_key|TestDesk_turns_away",
 	}, {
 		name: "a query outlives all who asked for it", file: "internal/services/shared.go",

@@ -15,6 +15,7 @@ import (
 	"quantix/internal/models"
 	"quantix/internal/repository"
 	"quantix/internal/repository/postgres"
+	"quantix/internal/sale"
 	"quantix/internal/testkit"
 )
 
@@ -65,7 +66,7 @@ var transactions = map[string]func(*testing.T, *cutBundle) cuttable{
 	},
 	"settle": func(t *testing.T, c *cutBundle) cuttable {
 		ref := c.nextStarted(t)
-		command := &models.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.Succeeded}}
+		command := &sale.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.Succeeded}}
 		return c.atDesk(command, func(ctx context.Context) (bool, error) {
 			b, err := c.beside.Booking(ctx, ref.Booking)
 			return b.Status == models.Confirmed, err
@@ -131,7 +132,7 @@ func found(err error, absent *models.Error) (bool, error) {
 	return err == nil, err
 }
 
-func (c *cutBundle) atDesk(command models.Command, looks func(context.Context) (bool, error)) cuttable {
+func (c *cutBundle) atDesk(command sale.Command, looks func(context.Context) (bool, error)) cuttable {
 	return cuttable{func(ctx context.Context) error {
 		verdicts, err := c.decide(ctx, c.eventID, command)
 		if err == nil && verdicts[0].Err != nil {
@@ -159,7 +160,7 @@ func (c *cutBundle) charges(ref models.BookingRef, want int) func(context.Contex
 func (c *cutBundle) next(t *testing.T) (ref models.BookingRef) {
 	t.Helper()
 	if len(c.booked) == 0 {
-		var commands []models.Command
+		var commands []sale.Command
 		for range 200 {
 			command := reserve(c.user.ID, 1)
 			commands = append(commands, command)

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -11,18 +12,18 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
 // A visit is one call of AtDesk: what a desk asks about its event, and what it decides.
 type visit struct {
 	event  models.EventID
 	batch  models.BatchID
-	need   models.Need
-	decide func(*models.EventState)
+	need   sale.Reads
+	decide func(*sale.State)
 
 	held  bool // the event's row is locked: the rest of the state counts
-	state *models.EventState
-	fault any // what a rule panicked with, where that must not reach the other visits
+	state *sale.State
 	// Where the rows to change were seen. They stay there: only the holder of the event's row changes bookings and its
 	// stock, and charges and refunds are locked as they are read.
 	stock    pgtype.TID
@@ -31,10 +32,10 @@ type visit struct {
 	refunds  map[models.RefundKey]pgtype.TID
 }
 
-func newVisit(event models.EventID, batch models.BatchID, need models.Need, decide func(*models.EventState)) *visit {
+func newVisit(event models.EventID, batch models.BatchID, need sale.Reads, decide func(*sale.State)) *visit {
 	return &visit{
 		event: event, batch: batch, need: need, decide: decide,
-		state: &models.EventState{
+		state: &sale.State{
 			Keys:     map[models.ReplayKey]*models.Booking{},
 			Bookings: make(map[models.BookingID]*models.Booking, len(need.Bookings)),
 			Charges:  make(map[models.ChargeKey]*models.Charge, len(need.Money)), Refunds: map[models.RefundKey]*models.Refund{},
@@ -49,18 +50,10 @@ func (v *visit) size() int {
 	return len(v.need.Users) + len(v.need.Keys) + len(v.need.Bookings) + len(v.need.Money)
 }
 
-// changes are what was decided. A rule that panicked has decided nothing, however far it came.
-func (v *visit) changes() *models.Changes {
-	if v.fault != nil {
-		return &models.Changes{}
-	}
-	return v.state.Changes()
-}
-
 // AtDesk decides a batch on one event in one transaction of two round trips. Small batches of several events share one
 // (see sharing). Locks are taken in one order everywhere: events, users by id, charges and refunds by event, booking and
 // number. Bookings and stock need none of their own: only the holder of the event's row changes them.
-func (s *Store) AtDesk(ctx context.Context, event models.EventID, batch models.BatchID, need models.Need, decide func(*models.EventState)) error {
+func (s *Store) AtDesk(ctx context.Context, event models.EventID, batch models.BatchID, need sale.Reads, decide func(*sale.State)) error {
 	v := newVisit(event, batch, need, decide)
 	switch {
 	case v.size() > sharedSize:
@@ -97,9 +90,15 @@ func (p party) sort() {
 	slices.SortFunc(p.visits, func(a, b *visit) int { return a.event.Compare(b.event) })
 }
 
-// transact decides the visits of a party whose events it could lock.
-func (s *Store) transact(ctx context.Context, p party) error {
+// transact decides the visits of a party whose events it could lock. A fault of this package must not end the process: it
+// becomes an error, whichever goroutine it is on.
+func (s *Store) transact(ctx context.Context, p party) (err error) {
 	const what = "a batch at an event's desk"
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("%s: %w: the store panicked: %v\n%s", what, repository.ErrRejected, fault, debug.Stack())
+		}
+	}()
 	conn, err := s.acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
@@ -113,7 +112,7 @@ func (s *Store) transact(ctx context.Context, p party) error {
 	for _, v := range p.visits {
 		if v.held {
 			v.decide(v.state)
-			changed = changed || !v.changes().Empty()
+			changed = changed || !v.state.Writes().Empty()
 		}
 	}
 	if changed {
@@ -130,7 +129,7 @@ func (s *Store) writeChanges(ctx context.Context, conn *pgxpool.Conn, p party) e
 		return fmt.Errorf("%s: %w: %w", what, repository.ErrUnavailable, err) // nobody waits any more; nothing is written yet
 	}
 	for _, v := range p.visits {
-		if v.state.Event == nil && !v.changes().Empty() {
+		if v.state.Event == nil && !v.state.Writes().Empty() {
 			return fmt.Errorf("%s: %w: there are changes but no event", what, repository.ErrRejected)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
 // Each its own statement, so that each sees what the former holders of the events' locks have committed. A list of keys
@@ -124,10 +125,10 @@ func (r *deskReader) queueNeeds(batch *pgx.Batch) {
 	if events, users, keys := r.keys(); len(keys) > 0 {
 		batch.Queue(selectKeys, events, users, keys).Query(r.readKeys)
 	}
-	if events, ids := r.refs(func(n *models.Need) []models.BookingID { return n.Bookings }); len(ids) > 0 {
+	if events, ids := r.refs(func(n *sale.Reads) []models.BookingID { return n.Bookings }); len(ids) > 0 {
 		batch.Queue(selectStates, events, ids).Query(r.readBookings)
 	}
-	if events, ids := r.refs(func(n *models.Need) []models.BookingID { return n.Money }); len(ids) > 0 {
+	if events, ids := r.refs(func(n *sale.Reads) []models.BookingID { return n.Money }); len(ids) > 0 {
 		charges, refunds := lockFreeCharges, lockFreeRefunds
 		if r.waits {
 			charges, refunds = lockCharges, lockRefunds
@@ -141,7 +142,7 @@ func (r *deskReader) queueNeeds(batch *pgx.Batch) {
 }
 
 // refs gives the visits' bookings of one kind in the order in which what hangs on them is to be locked, each once.
-func (r *deskReader) refs(pick func(*models.Need) []models.BookingID) (events, bookings column[pgtype.UUID]) {
+func (r *deskReader) refs(pick func(*sale.Reads) []models.BookingID) (events, bookings column[pgtype.UUID]) {
 	for _, v := range r.visits { // they are in order themselves
 		for _, id := range ordered(pick(&v.need)) {
 			events, bookings = append(events, uuid(v.event)), append(bookings, uuid(id))

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype/zeronull"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
 // deskWriter queues what the visits of a party have changed, of those events whose amounts are in one currency.
@@ -23,7 +24,7 @@ func writers(batch *pgx.Batch, p party) []*deskWriter {
 	var list []*deskWriter
 	byCurrency := map[models.Currency]*deskWriter{}
 	for _, v := range p.visits {
-		if !v.held || v.changes().Empty() {
+		if !v.held || v.state.Writes().Empty() {
 			continue
 		}
 		currency := v.state.Event.TicketPrice.Currency
@@ -56,13 +57,13 @@ func (w *deskWriter) queue() {
 }
 
 // gather joins what one kind of change is made of, over all visits.
-func gather[T any](w *deskWriter, pick func(*models.Changes) []T) []T {
+func gather[T any](w *deskWriter, pick func(*sale.Writes) []T) []T {
 	if len(w.visits) == 1 {
-		return pick(w.visits[0].changes())
+		return pick(w.visits[0].state.Writes())
 	}
 	var list []T
 	for _, v := range w.visits {
-		list = append(list, pick(v.changes())...)
+		list = append(list, pick(v.state.Writes())...)
 	}
 	return list
 }
@@ -77,7 +78,7 @@ const insertBookings = `
 
 // insertBookings writes bookings as they were made.
 func (w *deskWriter) insertBookings() {
-	list := gather(w, func(c *models.Changes) []*models.Booking { return c.NewBookings })
+	list := gather(w, func(c *sale.Writes) []*models.Booking { return c.NewBookings })
 	if len(list) == 0 {
 		return
 	}
@@ -141,13 +142,13 @@ func bookingColumnsOf(now time.Time, list []*models.Booking) []any {
 }
 
 func (w *deskWriter) updateBookings() {
-	list := gather(w, func(c *models.Changes) []*models.Booking { return c.Bookings })
+	list := gather(w, func(c *sale.Writes) []*models.Booking { return c.Bookings })
 	if len(list) == 0 {
 		return
 	}
 	var places column[pgtype.TID]
 	for _, v := range w.visits {
-		for _, b := range v.changes().Bookings {
+		for _, b := range v.state.Writes().Bookings {
 			places = append(places, v.bookings[b.ID])
 		}
 	}
@@ -156,7 +157,7 @@ func (w *deskWriter) updateBookings() {
 
 // updateNewBookings writes what became of bookings in the batch that made them.
 func (w *deskWriter) updateNewBookings() {
-	list := gather(w, func(c *models.Changes) (changed []*models.Booking) {
+	list := gather(w, func(c *sale.Writes) (changed []*models.Booking) {
 		for _, b := range c.NewBookings {
 			if b.Status != models.Pending {
 				changed = append(changed, b)
@@ -216,7 +217,7 @@ func (w *deskWriter) updateCharges() {
 	var a attempts
 	var places column[pgtype.TID]
 	for _, v := range w.visits {
-		for _, c := range v.changes().Charges {
+		for _, c := range v.state.Writes().Charges {
 			a.addCharge(c)
 			places = append(places, v.charges[c.ChargeKey])
 		}
@@ -228,7 +229,7 @@ func (w *deskWriter) updateRefunds() {
 	var a attempts
 	var places column[pgtype.TID]
 	for _, v := range w.visits {
-		for _, r := range v.changes().Refunds {
+		for _, r := range v.state.Writes().Refunds {
 			a.addRefund(r)
 			places = append(places, v.refunds[r.Key()])
 		}
@@ -255,10 +256,10 @@ const (
 )
 
 func (w *deskWriter) writeLetters() {
-	if list := lastOfEach(gather(w, func(c *models.Changes) []models.DeadLetter { return c.Letters })); len(list) > 0 {
+	if list := lastOfEach(gather(w, func(c *sale.Writes) []models.DeadLetter { return c.Letters })); len(list) > 0 {
 		w.upsertLetters(list)
 	}
-	if list := gather(w, func(c *models.Changes) []models.LetterID { return c.ClosedLetters }); len(list) > 0 {
+	if list := gather(w, func(c *sale.Writes) []models.LetterID { return c.ClosedLetters }); len(list) > 0 {
 		w.batch.Queue(deleteLetters, uuids(list))
 	}
 }
@@ -300,7 +301,7 @@ func (w *deskWriter) insertOutbox() {
 	var bookings, ids, events column[pgtype.UUID]
 	var firsts, lasts []int32
 	for _, v := range w.visits {
-		list := v.changes().Publish
+		list := v.state.Writes().Publish
 		if len(list) == 0 {
 			continue
 		}
@@ -321,7 +322,7 @@ const updateEvent = `
 
 func (w *deskWriter) updateEvents() {
 	for _, v := range w.visits {
-		if e := v.changes().Event; e != nil && v.changes().EventEdited {
+		if e := v.state.Writes().Event; e != nil && v.state.Writes().EventEdited {
 			w.batch.Queue(updateEvent, uuid(e.ID), e.Name, e.Description, e.DateTime, nullTime(e.SalesEnd), e.TicketPrice.Minor,
 				factor(w.currency), string(w.currency), e.Stock.Total, e.Version, nullTime(e.CancelledAt), nullTime(e.DeletedAt), e.UpdatedAt,
 				zeronull.Text(e.TimeZone))
@@ -343,7 +344,7 @@ func (w *deskWriter) updateStock() {
 	var places column[pgtype.TID]
 	var totals, available, held, sold, heldAmounts, soldAmounts, pending, confirmed, cancelled []int64
 	for _, v := range w.visits {
-		e := v.changes().Event
+		e := v.state.Writes().Event
 		if e == nil {
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype/zeronull"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
 const insertRefunds = `
@@ -15,7 +16,7 @@ const insertRefunds = `
 		AS v (` + attemptNames + `, part, reason, gateway, charge_reference, amount)`
 
 func (w *deskWriter) insertRefunds() {
-	list := gather(w, func(c *models.Changes) []*models.Refund { return c.NewRefunds })
+	list := gather(w, func(c *sale.Writes) []*models.Refund { return c.NewRefunds })
 	if len(list) == 0 {
 		return
 	}
@@ -40,7 +41,7 @@ const insertSecondCharges = `
 
 // insertCharges writes charges that nobody asked for.
 func (w *deskWriter) insertCharges() {
-	list := gather(w, func(c *models.Changes) []*models.Charge { return c.NewCharges })
+	list := gather(w, func(c *sale.Writes) []*models.Charge { return c.NewCharges })
 	if len(list) == 0 {
 		return
 	}
@@ -72,7 +73,7 @@ const (
 )
 
 func (w *deskWriter) updateChargeSums() {
-	list := gather(w, func(c *models.Changes) []*models.Charge { return c.ChargeSums })
+	list := gather(w, func(c *sale.Writes) []*models.Charge { return c.ChargeSums })
 	if len(list) == 0 {
 		return
 	}
@@ -85,7 +86,7 @@ func (w *deskWriter) updateChargeSums() {
 }
 
 func (w *deskWriter) updateRefundSums() {
-	list := gather(w, func(c *models.Changes) []*models.Refund { return c.RefundSums })
+	list := gather(w, func(c *sale.Writes) []*models.Refund { return c.RefundSums })
 	if len(list) == 0 {
 		return
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -94,12 +93,6 @@ func (s *sharing) shun(p party) {
 // join has a visit decided with others, and gives what became of it.
 func (s *sharing) join(ctx context.Context, v *visit) error {
 	g := &guest{visit: v, ctx: ctx, done: make(chan struct{})}
-	decide := v.decide
-	v.decide = func(state *models.EventState) {
-		// The others must not fall with a rule that panics, and whoever asked for it must learn of it.
-		defer func() { v.fault = recover() }()
-		decide(state)
-	}
 	s.mu.Lock()
 	s.waiting = append(s.waiting, g)
 	if s.running < s.lanes {
@@ -108,9 +101,6 @@ func (s *sharing) join(ctx context.Context, v *visit) error {
 	}
 	s.mu.Unlock()
 	<-g.done
-	if v.fault != nil {
-		panic(v.fault)
-	}
 	return g.err
 }
 
@@ -158,7 +148,7 @@ func (s *sharing) serve(guests []*guest) {
 	p.sort()
 	ctx, cancel := context.WithTimeout(guests[0].patience(len(guests) == 1), partyTimeout)
 	defer cancel()
-	err := guarded(func() error { return s.store.transact(ctx, p) })
+	err := s.store.transact(ctx, p)
 	if len(guests) > 1 && blames(err) {
 		s.shun(p)
 		err = fmt.Errorf("%w: with the batches of %d other events: %s", repository.ErrConflict, len(guests)-1, err.Error())
@@ -183,20 +173,10 @@ func (s *sharing) alone(g *guest) {
 	select {
 	case s.lone <- struct{}{}:
 		defer func() { <-s.lone }()
-		g.end(guarded(func() error { return s.store.alone(g.ctx, g.visit) }))
+		g.end(s.store.alone(g.ctx, g.visit))
 	case <-g.ctx.Done():
 		g.leave()
 	}
-}
-
-// guarded turns a panic into a refusal: these goroutines are nobody's who could take it.
-func guarded(transact func() error) (err error) {
-	defer func() {
-		if fault := recover(); fault != nil {
-			err = fmt.Errorf("%w: the store panicked: %v\n%s", repository.ErrRejected, fault, debug.Stack())
-		}
-	}()
-	return transact()
 }
 
 // patience gives the context of a transaction: the guest's own, or when it has company, one that no guest can end.

@@ -14,6 +14,7 @@ import (
 	"quantix/internal/models"
 	"quantix/internal/repository"
 	"quantix/internal/repository/postgres"
+	"quantix/internal/sale"
 )
 
 // partyBundle is a store with one lane, which a batch holds until the visits behind it wait together.
@@ -38,11 +39,10 @@ func setupParty(t *testing.T, change ...func(*pgxpool.Config, *postgres.Options)
 // visit is what one of a party asks for, and what it got.
 type visit struct {
 	event    models.EventID
-	commands []models.Command
-	meddle   func() // by its rules, if set
+	commands []sale.Command
+	meddle   func(*sale.State) // by its rules, if set
 	err      error
-	panicked any
-	verdicts []models.Verdict
+	verdicts []sale.Verdict
 }
 
 // together has all visits share one transaction, and gives the round trips that they cost.
@@ -54,7 +54,7 @@ func (p *partyBundle) together(t *testing.T, visits ...*visit) (trips int64) {
 	defer leave() // also when the test ends here: the store waits for its batches
 	var all sync.WaitGroup
 	all.Go(func() {
-		err := p.AtDesk(t.Context(), ahead.ID, models.NewID[models.BatchID](), models.Need{}, func(*models.EventState) {
+		err := p.AtDesk(t.Context(), ahead.ID, models.NewID[models.BatchID](), sale.Reads{}, func(*sale.State) {
 			close(entered)
 			<-stay
 		})
@@ -77,21 +77,20 @@ func (p *partyBundle) together(t *testing.T, visits ...*visit) (trips int64) {
 }
 
 func (p *partyBundle) pay(ctx context.Context, v *visit) {
-	defer func() { v.panicked = recover() }()
-	v.err = p.AtDesk(ctx, v.event, models.NewID[models.BatchID](), models.Needs(v.commands, false), func(s *models.EventState) {
+	v.err = p.AtDesk(ctx, v.event, models.NewID[models.BatchID](), sale.ReadsOf(v.commands, false), func(s *sale.State) {
 		s.Rules = rules
 		for _, c := range v.commands {
 			v.verdicts = append(v.verdicts, s.Decide(c))
 		}
 		if v.meddle != nil {
-			v.meddle()
+			v.meddle(s)
 		}
 	})
 }
 
 // buys is a visit of one booking.
 func (p *partyBundle) buys(event models.EventID) *visit {
-	return &visit{event: event, commands: []models.Command{reserve(p.user.ID, 1)}}
+	return &visit{event: event, commands: []sale.Command{reserve(p.user.ID, 1)}}
 }
 
 func (p *partyBundle) held(t *testing.T, event models.EventID) int64 {
@@ -140,7 +139,7 @@ func TestBatchesOfSeveralEventsShareATransaction(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		visits = append(visits, &visit{event: event.ID, commands: []models.Command{reserve(p.user.ID, 1), reserve(p.user.ID, 1), reserve(models.NewID[models.UserID](), 1)}})
+		visits = append(visits, &visit{event: event.ID, commands: []sale.Command{reserve(p.user.ID, 1), reserve(p.user.ID, 1), reserve(models.NewID[models.UserID](), 1)}})
 	}
 	if trips := p.together(t, visits...); trips > 4 { // two, and what the batch ahead had left to do
 		t.Errorf("%d round trips for %d events, want no more than one transaction's", trips, len(visits))
@@ -185,7 +184,7 @@ func TestOneEventsBatchesFallApart(t *testing.T) {
 	p := setupParty(t)
 	event := p.event(t, 3)
 	p.exec(t, fmt.Sprintf(failing, "IF NEW.quantity = 2 THEN RAISE EXCEPTION 'on purpose' USING ERRCODE = '22003'; END IF", "IMMEDIATE"))
-	poison := &visit{event: event.ID, commands: []models.Command{reserve(p.user.ID, 2)}}
+	poison := &visit{event: event.ID, commands: []sale.Command{reserve(p.user.ID, 2)}}
 	good := p.buys(event.ID)
 	p.together(t, poison, good)
 	if !errors.Is(poison.err, repository.ErrRejected) || good.err != nil || p.held(t, event.ID) != 1 {
@@ -259,7 +258,7 @@ func TestALockedEventsChargeHoldsUpNobodyElse(t *testing.T) {
 	}
 	release := p.lock(t, locked.ID, "SELECT FROM payments WHERE event_id = $1 FOR NO KEY UPDATE")
 	settles := func() *visit {
-		return &visit{event: locked.ID, commands: []models.Command{&models.Settle{
+		return &visit{event: locked.ID, commands: []sale.Command{&sale.Settle{
 			Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.Succeeded},
 		}}}
 	}
@@ -297,19 +296,19 @@ func TestALockedEventLeavesItsLane(t *testing.T) {
 	}
 }
 
-// TestARuleThatPanicsFallsAlone: its caller gets the panic, and the others their tickets.
-func TestARuleThatPanicsFallsAlone(t *testing.T) {
+// TestARuleThatPanickedFallsAlone: its state is aborted, and the others get their tickets.
+func TestARuleThatPanickedFallsAlone(t *testing.T) {
 	t.Parallel()
 	p := setupParty(t)
 	bad, good := p.event(t, 3), p.event(t, 3)
 	panics, passes := p.buys(bad.ID), p.buys(good.ID)
-	panics.meddle = func() { panic("on purpose") }
+	panics.meddle = (*sale.State).Abort
 	p.together(t, panics, passes)
-	if fmt.Sprint(panics.panicked) != "on purpose" || p.held(t, bad.ID) != 0 {
-		t.Errorf("the rule's panic came out as %v, %v", panics.panicked, panics.err)
+	if panics.err != nil || p.held(t, bad.ID) != 0 {
+		t.Errorf("the event whose rule panicked: %v, %d held", panics.err, p.held(t, bad.ID))
 	}
-	if passes.err != nil || passes.panicked != nil || p.held(t, good.ID) != 1 {
-		t.Errorf("the other event: %v, %v", passes.err, passes.panicked)
+	if passes.err != nil || p.held(t, good.ID) != 1 {
+		t.Errorf("the other event: %v", passes.err)
 	}
 }
 
@@ -320,7 +319,7 @@ func TestPoisonIsFound(t *testing.T) {
 	p := setupParty(t)
 	bad, good := p.event(t, 3), p.event(t, 3)
 	p.exec(t, fmt.Sprintf(failing, "IF NEW.quantity = 2 THEN RAISE EXCEPTION 'on purpose' USING ERRCODE = '22003'; END IF", "IMMEDIATE"))
-	poison := func() *visit { return &visit{event: bad.ID, commands: []models.Command{reserve(p.user.ID, 2)}} }
+	poison := func() *visit { return &visit{event: bad.ID, commands: []sale.Command{reserve(p.user.ID, 2)}} }
 	first, passes := poison(), p.buys(good.ID)
 	p.together(t, first, passes)
 	for name, v := range map[string]*visit{"the poison": first, "the other": passes} {
@@ -372,8 +371,8 @@ func TestARowThatMovedFailsTheBatch(t *testing.T) {
 		"UPDATE bookings SET updated_at = updated_at",
 		"UPDATE event_stock SET held = held",
 	} {
-		cancel := []models.Command{&models.Cancel{Booking: booked.ID}}
-		err := b.AtDesk(t.Context(), event.ID, models.NewID[models.BatchID](), models.Needs(cancel, false), func(s *models.EventState) {
+		cancel := []sale.Command{&sale.Cancel{Booking: booked.ID}}
+		err := b.AtDesk(t.Context(), event.ID, models.NewID[models.BatchID](), sale.ReadsOf(cancel, false), func(s *sale.State) {
 			if v := s.Decide(cancel[0]); v.Err != nil {
 				t.Errorf("cancel: %v", v.Err)
 			}
@@ -386,7 +385,7 @@ func TestARowThatMovedFailsTheBatch(t *testing.T) {
 		}
 		b.audit(t, event.ID)
 	}
-	if v := b.must(t, event.ID, &models.Cancel{Booking: booked.ID})[0]; v.Booking.Status != models.Cancelled {
+	if v := b.must(t, event.ID, &sale.Cancel{Booking: booked.ID})[0]; v.Booking.Status != models.Cancelled {
 		t.Errorf("the booking is %s", v.Booking.Status)
 	}
 }

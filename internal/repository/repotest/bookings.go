@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
 // bookingRules are the promises of Bookings.
@@ -24,7 +25,7 @@ var bookingRules = rules{
 		got, err := s.BookingByKey(s.ctx(), models.EventID{}, models.ReplayKey{User: john.ID, Key: "k"})
 		s.ok("reading by key", err)
 		same(t, "the booking", got, b)
-		s.done(event.ID, &models.Cancel{Booking: b.ID})
+		s.done(event.ID, &sale.Cancel{Booking: b.ID})
 		got, err = s.BookingByKey(s.ctx(), models.EventID{}, models.ReplayKey{User: john.ID, Key: "k"})
 		s.ok("reading by key", err)
 		same(t, "the booking once cancelled", got, s.booking(b.ID))
@@ -42,7 +43,7 @@ var bookingRules = rules{
 			want = append(want, s.book([]models.Event{a, b}[i%2], john, 1))
 			s.book(a, jane, 1)
 			if i == 2 { // room for what follows
-				s.done(a.ID, &models.EditEvent{Patch: models.EventPatch{TotalTickets: new(int64(100))}})
+				s.done(a.ID, &sale.EditEvent{Patch: models.EventPatch{TotalTickets: new(int64(100))}})
 			}
 		}
 		slices.SortFunc(want, func(x, y models.Booking) int { return y.ID.Compare(x.ID) })
@@ -65,7 +66,7 @@ var bookingRules = rules{
 		byStatus := map[models.Status][]models.Booking{}
 		for range 3 {
 			ended := s.book(event, user, 1)
-			s.done(event.ID, &models.Cancel{Booking: ended.ID})
+			s.done(event.ID, &sale.Cancel{Booking: ended.ID})
 			for _, b := range []models.Booking{s.book(event, user, 1), s.paid(event, user, 1), s.booking(ended.ID)} {
 				byStatus[b.Status] = append([]models.Booking{b}, byStatus[b.Status]...)
 			}
@@ -86,7 +87,7 @@ var bookingRules = rules{
 		for range 3 {
 			want = append(want, s.book(event, user, 1).ID, s.paid(event, user, 1).ID)
 			ended := s.book(event, user, 1)
-			s.done(event.ID, &models.Cancel{Booking: ended.ID})
+			s.done(event.ID, &sale.Cancel{Booking: ended.ID})
 			s.book(other, user, 1)
 		}
 		want = sorted(want...)
@@ -127,7 +128,7 @@ var bookingRules = rules{
 		s.clock.Pass(time.Hour)
 		s.expiredAre(10, want...)
 		s.expiredAre(3, want[:3]...)
-		s.done(want[0].Event, &models.Expire{Booking: want[0].Booking})
+		s.done(want[0].Event, &sale.Expire{Booking: want[0].Booking})
 		s.expiredAre(10, want[1:]...)
 	},
 
@@ -146,7 +147,7 @@ var bookingRules = rules{
 		charged, ended, gratis := s.book(event, user, 1), s.book(event, user, 1), s.book(free, user, 1)
 		s.paid(event, user, 1)
 		s.charge(charged)
-		s.done(event.ID, &models.Cancel{Booking: ended.ID})
+		s.done(event.ID, &sale.Cancel{Booking: ended.ID})
 		s.clock.Pass(time.Second)
 		last := s.book(event, user, 1)
 		same(t, "the unpaid", s.unpaid(nil, 10), []models.Booking{first, gratis, last})

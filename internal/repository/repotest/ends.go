@@ -6,6 +6,7 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
 // endRules are the promises on what ends otherwise than usual: cancelled events, deleted and erased ones, and money whose
@@ -16,8 +17,8 @@ var endRules = rules{
 		queued, started := s.book(event, user, 1), s.book(event, user, 1)
 		costless, other := s.book(free, user, 1), s.book(s.event(), user, 1)
 		s.charge(started)
-		s.done(event.ID, &models.CancelEvent{})
-		s.done(free.ID, &models.CancelEvent{})
+		s.done(event.ID, &sale.CancelEvent{})
+		s.done(free.ID, &sale.CancelEvent{})
 		got := s.start(queued, costless, other)
 		if len(got) != 1 || got[0].Booking.ID != other.ID {
 			t.Errorf("started were %+v; want that of the event that takes place", got)
@@ -79,12 +80,12 @@ var endRules = rules{
 	"an_events_time_zone_is_kept_changed_and_taken_away": func(t *testing.T, s *shop) {
 		event := s.event(func(d *models.EventDraft) { d.TimeZone = "Europe/Berlin" })
 		same(t, "the event as read", s.read(event.ID).TimeZone, "Europe/Berlin")
-		s.done(event.ID, &models.EditEvent{Patch: models.EventPatch{TimeZone: new("Asia/Tokyo")}})
+		s.done(event.ID, &sale.EditEvent{Patch: models.EventPatch{TimeZone: new("Asia/Tokyo")}})
 		s.book(event, s.user(), 1)
 		same(t, "the event after a change and a booking", s.read(event.ID).TimeZone, "Asia/Tokyo")
-		s.done(event.ID, &models.EditEvent{Patch: models.EventPatch{TimeZone: new("")}})
+		s.done(event.ID, &sale.EditEvent{Patch: models.EventPatch{TimeZone: new("")}})
 		same(t, "the event in the end", s.read(event.ID).TimeZone, "")
-		s.refused(event.ID, &models.EditEvent{Patch: models.EventPatch{TimeZone: new("Europe/Atlantis")}}, models.ErrInvalid)
+		s.refused(event.ID, &sale.EditEvent{Patch: models.EventPatch{TimeZone: new("Europe/Atlantis")}}, models.ErrInvalid)
 	},
 
 	"events_are_listed_by_the_state_of_their_sale": func(t *testing.T, s *shop) {
@@ -92,7 +93,7 @@ var endRules = rules{
 		past := s.event(begins(noon.Add(-time.Hour)))
 		early := s.event(begins(noon.Add(26*time.Hour)), func(d *models.EventDraft) { d.SalesEnd = noon })
 		late := s.event(begins(noon.Add(-2*time.Hour)), func(d *models.EventDraft) { d.SalesEnd = noon.Add(time.Microsecond) })
-		s.done(cancelled.ID, &models.CancelEvent{})
+		s.done(cancelled.ID, &sale.CancelEvent{})
 		for state, want := range map[models.SaleState][]models.EventID{
 			models.OnSale: {late.ID, open.ID}, models.SaleClosed: {past.ID, early.ID}, models.CalledOff: {cancelled.ID},
 			"": {late.ID, past.ID, open.ID, cancelled.ID, early.ID},
@@ -122,8 +123,8 @@ var endRules = rules{
 	"what_is_deleted_can_be_asked_about": func(t *testing.T, s *shop) {
 		event, user := s.event(), s.user()
 		b := s.book(event, user, 2)
-		s.done(event.ID, &models.Cancel{Booking: b.ID})
-		s.done(event.ID, &models.DeleteEvent{})
+		s.done(event.ID, &sale.Cancel{Booking: b.ID})
+		s.done(event.ID, &sale.DeleteEvent{})
 		s.ok("deleting the user", s.DeleteUser(s.ctx(), user.ID, nil, 0))
 		got, err := s.AnyEvent(s.ctx(), event.ID)
 		s.ok("reading the deleted event", err)
@@ -145,7 +146,7 @@ var endRules = rules{
 		event, buyer, guest := s.event(), s.user(), s.user()
 		s.paid(event, buyer, 1)
 		free := s.book(s.event(price(0, "USD")), guest, 1)
-		s.done(free.EventID, &models.ConfirmFree{Booking: free.ID})
+		s.done(free.EventID, &sale.ConfirmFree{Booking: free.ID})
 		s.clock.set(event.DateTime.Add(window - time.Microsecond))
 		s.leavesNothing(func() {
 			isError(t, "DeleteUser", s.DeleteUser(s.ctx(), buyer.ID, nil, window), models.ErrUserHasBookings)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
 // movedRules are the promises on money that moves without being asked for, as both stores write and read it.
@@ -23,12 +24,12 @@ var movedRules = rules{
 		if charges[0].Refunded != 2000 || len(refunds) != 1 || refunds[0].Reason != models.RefundMoved || refunds[0].Part != 1 {
 			t.Fatalf("the charges are %+v, the refunds %+v", charges, refunds)
 		}
-		s.done(event.ID, &models.Cancel{Booking: b.ID})
+		s.done(event.ID, &sale.Cancel{Booking: b.ID})
 		due, err := s.DueRefunds(s.ctx(), all, time.Second)
 		if err != nil || len(due) != 1 || due[0].Refund.Part != 2 || due[0].Refund.Amount.Minor != 3000 {
 			t.Fatalf("due are %+v, %v", due, err)
 		}
-		s.done(event.ID, &models.SettleRefund{Charge: due[0].Refund.ChargeKey, Part: 2, Result: models.Result{Outcome: models.Succeeded}})
+		s.done(event.ID, &sale.SettleRefund{Charge: due[0].Refund.ChargeKey, Part: 2, Result: models.Result{Outcome: models.Succeeded}})
 		same(t, "the letters after the rest was given", len(s.letters()), 0)
 		charges, _ = s.money(b)
 		same(t, "the refunded sum", charges[0].Refunded, 5000)
@@ -49,8 +50,8 @@ var movedRules = rules{
 		if len(refunds) != 3 || refunds[0].Status != models.RefundFailed || refunds[2].Status != models.RefundPending {
 			t.Fatalf("after the bank gave it back the refunds are %+v", refunds)
 		}
-		s.done(event.ID, &models.RetryLetter{Kind: models.LetterRefund, Charge: key})
-		s.done(event.ID, &models.CloseLetter{Kind: models.LetterRefund, Charge: key, Reason: "in cash"})
+		s.done(event.ID, &sale.RetryLetter{Kind: models.LetterRefund, Charge: key})
+		s.done(event.ID, &sale.CloseLetter{Kind: models.LetterRefund, Charge: key, Reason: "in cash"})
 		_, refunds = s.money(b)
 		if refunds[2].Status != models.RefundSucceeded || refunds[2].LastError != "closed: in cash" {
 			t.Errorf("the refund that a person made is %+v", refunds[2])
@@ -96,7 +97,7 @@ var movedRules = rules{
 // moved tells the desk of a movement of a booking's first charge, twice.
 func (s *shop) moved(b models.Booking, id string, reason models.RefundReason, minor int64, state models.MovementState) {
 	s.t.Helper()
-	command := &models.SettleMoved{Charge: models.FirstCharge(b.Ref()), Movements: []models.Movement{
+	command := &sale.SettleMoved{Charge: models.FirstCharge(b.Ref()), Movements: []models.Movement{
 		{ID: id, Reason: reason, Amount: models.Money{Minor: minor, Currency: b.TotalAmount.Currency}, State: state},
 	}}
 	s.done(b.EventID, command)

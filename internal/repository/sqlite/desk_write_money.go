@@ -3,7 +3,7 @@ package sqlite
 import (
 	"fmt"
 
-	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
 const (
@@ -19,7 +19,7 @@ const (
 )
 
 // insertCharges writes charges that nobody asked for.
-func insertCharges(c *conn, changes *models.Changes) error {
+func insertCharges(c *conn, changes *sale.Writes) error {
 	for _, p := range changes.NewCharges {
 		err := c.one(insertSecondCharge, p.Event[:], p.Booking[:], int64(p.N), p.Gateway, p.Amount.Minor, p.Refunded,
 			string(p.Amount.Currency), string(p.Status), int64(p.Attempts), clean(p.LastError), clean(p.ProviderReference),
@@ -31,7 +31,7 @@ func insertCharges(c *conn, changes *models.Changes) error {
 	return nil
 }
 
-func writeSums(c *conn, changes *models.Changes) error {
+func writeSums(c *conn, changes *sale.Writes) error {
 	for _, p := range changes.ChargeSums {
 		err := c.one(updateChargeSum, p.Amount.Minor, p.Refunded, p.Event[:], p.Booking[:], int64(p.N))
 		if err != nil {
@@ -43,7 +43,7 @@ func writeSums(c *conn, changes *models.Changes) error {
 
 // writeRefunds writes every changed refund's amount, too, so that there is nothing besides for those whose amount has
 // changed: they are among the changed ones.
-func writeRefunds(c *conn, changes *models.Changes) error {
+func writeRefunds(c *conn, changes *sale.Writes) error {
 	for _, r := range changes.NewRefunds {
 		err := c.one(insertRefund, r.Event[:], r.Booking[:], int64(r.N), int64(r.Part), r.Gateway, clean(r.ChargeReference),
 			nullText(r.Reason), r.Amount.Minor, string(r.Amount.Currency), string(r.Status), int64(r.Attempts), clean(r.LastError),

@@ -1,8 +1,10 @@
-package models
+package sale
 
 import (
 	"testing"
 	"time"
+
+	"quantix/internal/models"
 )
 
 // BenchmarkDecide decides full batches: what the desk's one goroutine does between its two round trips.
@@ -12,7 +14,7 @@ func BenchmarkDecide(b *testing.B) {
 	state.Event.Stock.Total, state.Event.Stock.Available = 1<<40, 1<<40
 	commands := make([]Command, batch)
 	for i := range commands {
-		commands[i] = &Reserve{Booking: NewID[BookingID](), User: user, Quantity: 1, Method: SimOK}
+		commands[i] = &Reserve{Booking: models.NewID[models.BookingID](), User: user, Quantity: 1, Method: models.SimOK}
 	}
 	b.ReportAllocs()
 	begun := time.Now()
@@ -22,7 +24,7 @@ func BenchmarkDecide(b *testing.B) {
 				b.Fatal(v.Err)
 			}
 		}
-		state.changes = Changes{}
+		state.writes = Writes{}
 		clear(state.Bookings)
 	}
 	b.ReportMetric(float64(time.Since(begun).Nanoseconds())/float64(b.N*batch), "ns/booking")

@@ -1,18 +1,22 @@
-package models
+package sale
 
 import (
 	"fmt"
 	"strings"
+
+	"quantix/internal/models"
 )
 
-// pays tells whether a success is of the sum that was asked for, as far as the gateway says.
-func (c *Charge) pays(r Result) bool { return r.Amount.Currency == "" || r.Amount == c.Amount }
+// pays reports whether a success is of the sum that was asked for, as far as the gateway says.
+func pays(c *models.Charge, r models.Result) bool {
+	return r.Amount.Currency == "" || r.Amount == c.Amount
+}
 
 // wrongSum deals with a success of another sum than was asked for: it buys nothing. In the event's currency it is given
 // back as it was taken; another one cannot even be written down, and a person has to.
-func (s *EventState) wrongSum(charge *Charge, b *Booking, result Result) {
+func (s *State) wrongSum(charge *models.Charge, b *models.Booking, result models.Result) {
 	problem := fmt.Sprintf("the gateway took %s %s instead of %s %s", result.Amount, result.Amount.Currency, charge.Amount, charge.Amount.Currency)
-	if charge.Status == ChargeFailed && strings.HasPrefix(charge.LastError, problem) {
+	if charge.Status == models.ChargeFailed && strings.HasPrefix(charge.LastError, problem) {
 		return // said again; a person may have closed its letter meanwhile
 	}
 	if result.Amount.Currency == charge.Amount.Currency {
@@ -20,44 +24,44 @@ func (s *EventState) wrongSum(charge *Charge, b *Booking, result Result) {
 		s.touchSum(charge)
 		s.take(charge, result)
 		charge.LastError = problem
-		s.refund(charge)
+		s.owe(charge)
 	} else {
 		s.takenAbroad(charge, result, problem)
 	}
-	if b.Status == Pending {
-		s.cancel(b, ReasonDeclined)
+	if b.Status == models.Pending {
+		s.cancel(b, models.ReasonDeclined)
 	}
 }
 
 // takenAbroad leaves money in another currency than the event's to a person.
-func (s *EventState) takenAbroad(charge *Charge, result Result, problem string) {
-	charge.Status, charge.LastError = ChargeFailed, problem
+func (s *State) takenAbroad(charge *models.Charge, result models.Result, problem string) {
+	charge.Status, charge.LastError = models.ChargeFailed, problem
 	if result.ProviderReference != "" {
 		charge.ProviderReference = result.ProviderReference
 	}
 	s.touchCharge(charge)
-	s.addLetter(DeadLetter{
-		ID: charge.LetterID(LetterCharge), Kind: LetterCharge, ChargeKey: charge.ChargeKey, Amount: charge.Amount,
-		Attempts: charge.Attempts, LastError: fmt.Sprintf("%s, as %s; give it back there", problem, clip(charge.ProviderReference, 255)),
+	s.addLetter(models.DeadLetter{
+		ID: charge.LetterID(models.LetterCharge), Kind: models.LetterCharge, ChargeKey: charge.ChargeKey, Amount: charge.Amount,
+		Attempts: charge.Attempts, LastError: fmt.Sprintf("%s, as %s; give it back there", problem, models.Clip(charge.ProviderReference, 255)),
 	})
 }
 
 // secondSuccess deals with money that was taken for a charge under another of the gateway's references than the charge's
 // own: it is a charge of its own, and is given back. Nothing was asked for under that reference, and what was may still
 // succeed.
-func (s *EventState) secondSuccess(first *Charge, b *Booking, result Result) {
+func (s *State) secondSuccess(first *models.Charge, b *models.Booking, result models.Result) {
 	charges := s.chargesOf(b)
 	for _, c := range charges {
 		if c.ProviderReference == result.ProviderReference {
 			return // said again
 		}
 	}
-	second := &Charge{
-		ChargeKey: ChargeKey{b.Ref(), len(charges) + 1}, Gateway: first.Gateway, Amount: first.Amount, Attempts: 1,
+	second := &models.Charge{
+		ChargeKey: models.ChargeKey{BookingRef: b.Ref(), N: len(charges) + 1}, Gateway: first.Gateway, Amount: first.Amount, Attempts: 1,
 		ProviderReference: result.ProviderReference, CreatedAt: s.Now, UpdatedAt: s.Now,
 	}
 	s.Charges[second.ChargeKey] = second
-	s.changes.NewCharges = append(s.changes.NewCharges, second)
+	s.writes.NewCharges = append(s.writes.NewCharges, second)
 	if result.Amount.Currency != "" && result.Amount.Currency != first.Amount.Currency {
 		s.takenAbroad(second, result, fmt.Sprintf("the gateway took %s %s besides", result.Amount, result.Amount.Currency))
 		return
@@ -65,17 +69,17 @@ func (s *EventState) secondSuccess(first *Charge, b *Booking, result Result) {
 	if result.Amount.Minor > 0 {
 		second.Amount = result.Amount
 	}
-	second.Status = ChargeSucceeded
-	s.refund(second)
+	second.Status = models.ChargeSucceeded
+	s.owe(second)
 }
 
 // touchSum writes a charge's amount and refunded sum.
-func (s *EventState) touchSum(c *Charge) {
+func (s *State) touchSum(c *models.Charge) {
 	s.touchCharge(c)
-	for _, fresh := range s.changes.NewCharges {
+	for _, fresh := range s.writes.NewCharges {
 		if fresh == c {
 			return
 		}
 	}
-	s.changes.ChargeSums = addOnce(s.changes.ChargeSums, c)
+	s.writes.ChargeSums = addOnce(s.writes.ChargeSums, c)
 }

@@ -1,16 +1,20 @@
-package models
+package sale
 
-import "time"
+import (
+	"time"
+
+	"quantix/internal/models"
+)
 
 // decide gives a first answer again before it looks for any reason to refuse: a buyer who lost the answer must get the
 // ticket that was sold, not "sold out".
-func (c *Reserve) decide(s *EventState) Verdict {
+func (c *Reserve) decide(s *State) Verdict {
 	if made := s.Bookings[c.Booking]; s.Recheck && made != nil {
 		first := made.AsFirstAnswered()
 		return Verdict{Booking: &first}
 	}
 	if c.Key != "" {
-		if earlier := s.Keys[ReplayKey{c.User, c.Key}]; earlier != nil {
+		if earlier := s.Keys[models.ReplayKey{User: c.User, Key: c.Key}]; earlier != nil {
 			return replay(earlier, c.Hash)
 		}
 	}
@@ -25,17 +29,17 @@ func (c *Reserve) decide(s *EventState) Verdict {
 }
 
 // replay answers a known key: with the first answer, or, when it is another request, with a refusal.
-func replay(earlier *Booking, hash RequestHash) Verdict {
+func replay(earlier *models.Booking, hash models.RequestHash) Verdict {
 	if earlier.RequestHash != hash {
-		return refuse(ErrKeyReused)
+		return refuse(models.ErrKeyReused)
 	}
 	first := earlier.AsFirstAnswered()
 	return Verdict{Booking: &first, Replayed: true}
 }
 
-func (c *Reserve) refusal(s *EventState, event *Event) *Error {
+func (c *Reserve) refusal(s *State, event *models.Event) *models.Error {
 	if !s.Users[c.User] {
-		return ErrUserNotFound
+		return models.ErrUserNotFound
 	}
 	if closed := event.SalesClosed(s.Now); closed != nil {
 		return closed
@@ -47,43 +51,39 @@ func (c *Reserve) refusal(s *EventState, event *Event) *Error {
 }
 
 // errMethodRequired is for gateways without a default method: only a free booking needs none.
-var errMethodRequired = func() *Error {
-	e := *ErrInvalid
-	e.Fields = []FieldError{{Location: "body.payment_method", Message: "is required for tickets that are not free"}}
+var errMethodRequired = func() *models.Error {
+	e := *models.ErrInvalid
+	e.Fields = []models.FieldError{{Location: "body.payment_method", Message: "is required for tickets that are not free"}}
 	return &e
 }()
 
 // OutOfStock gives the refusal of a quantity that is not available, or nil.
-func OutOfStock(quantity, available int64) *Error {
+func OutOfStock(quantity, available int64) *models.Error {
 	switch {
 	case quantity <= available:
 		return nil
 	case available <= 0:
-		return ErrSoldOut.Attr("available", int64(0))
+		return models.ErrSoldOut.Attr("available", int64(0))
 	}
-	return ErrInsufficientTickets.Attr("available", available)
+	return models.ErrInsufficientTickets.Attr("available", available)
 }
 
 // reserve moves tickets from available to held.
-func (s *EventState) reserve(c *Reserve, event *Event) *Booking {
+func (s *State) reserve(c *Reserve, event *models.Event) *models.Booking {
 	// The product fits: price × total_tickets was checked when either was set, and the quantity is available.
 	total, _ := event.TicketPrice.Times(c.Quantity)
-	b := &Booking{
-		ID: c.Booking, UserID: c.User, EventID: event.ID, Quantity: c.Quantity, Status: Pending,
+	b := &models.Booking{
+		ID: c.Booking, UserID: c.User, EventID: event.ID, Quantity: c.Quantity, Status: models.Pending,
 		UnitPrice: event.TicketPrice, TotalAmount: total, PaymentMethod: c.Method,
 		PaymentDeadline: s.Now.Add(s.Rules.PaymentDeadline).Truncate(time.Microsecond),
 		IdempotencyKey:  c.Key, RequestHash: c.Hash, CreatedAt: s.Now, UpdatedAt: s.Now,
 	}
-	stock := &event.Stock
-	stock.Available -= b.Quantity
-	stock.Held += b.Quantity
-	stock.HeldAmount += total.Minor
-	stock.Pending++
+	event.Stock.Hold(b.Quantity, total.Minor)
 	s.touchEvent()
-	s.changes.NewBookings = append(s.changes.NewBookings, b)
-	s.changes.Publish = append(s.changes.Publish, b.ID)
+	s.writes.NewBookings = append(s.writes.NewBookings, b)
+	s.writes.Publish = append(s.writes.Publish, b.ID)
 	if c.Key != "" {
-		s.Keys[ReplayKey{c.User, c.Key}] = b
+		s.Keys[models.ReplayKey{User: c.User, Key: c.Key}] = b
 	}
 	answer := *b
 	return &answer
