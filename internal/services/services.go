@@ -31,3 +31,10 @@ func page(p models.Page) models.Page {
 	p.Limit = min(p.Limit, models.MaxLimit)
 	return p
 }
+
+func firstOf(err, next error) error {
+	if err != nil {
+		return err
+	}
+	return next
+}

@@ -179,11 +179,11 @@ var core = []mutant{
 		old: " && !isForOtherReference(charge, c.Result)", new: "",
 		pkg: services, tests: "TestSettle_drops",
 	}, {
-		name: "two processes charge under a reference each", file: "internal/services/payments.go",
+		name: "two processes charge under a reference each", file: "internal/services/charging.go",
 		old: "err != nil || !stillMine(verdict.Charge, prepared)", new: "err != nil",
 		pkg: services, tests: "TestPrepare_twice",
 	}, {
-		name: "a booking that ended while prepared is charged", file: "internal/services/payments.go",
+		name: "a booking that ended while prepared is charged", file: "internal/services/charging.go",
 		old: "verdict.Booking.Status != models.Pending", new: "false",
 		pkg: services, tests: "TestPrepare_of_a_booking",
 	}, {

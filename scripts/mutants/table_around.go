@@ -34,11 +34,11 @@ var around = []mutant{
 		old: "		if d.Age < models.StrayMost {\n", new: "		if true {\n",
 		pkg: services, tests: "TestStray_message",
 	}, {
-		name: "another gateway's charge takes a place of this one's", file: "internal/services/retries.go",
+		name: "another gateway's charge takes a place of this one's", file: "internal/services/payments.go",
 		old: "		if gateway(&due[i]) != p.gateway.Name() {\n", new: "		if gateway(&due[i]) == \"\" {\n",
 		pkg: services, tests: "TestRetry_of_another",
 	}, {
-		name: "a charge that has ended is still in hand", file: "internal/services/payments.go",
+		name: "a charge that has ended is still in hand", file: "internal/services/charging.go",
 		old: "return c.Status.Open() && c.ProviderReference", new: "return c.ProviderReference",
 		pkg: services, tests: "TestPrepare_of_a_charge",
 	}, {
@@ -54,7 +54,7 @@ var around = []mutant{
 		old: " - interval '2 seconds'`", new: "`",
 		pkg: postgres, tests: "TestStore/Payments",
 	}, {
-		name: "an unavailable Find counts as surely not taken", file: "internal/services/retries.go",
+		name: "an unavailable Find counts as surely not taken", file: "internal/services/charging.go",
 		old: "	return unsure(found), true\n", new: "	return found, true\n",
 		pkg: services, tests: "TestRetry",
 	}, {
@@ -62,20 +62,20 @@ var around = []mutant{
 		old: "callsOfATry*(mostTurn+o.Timeout)+settleTimeout", new: "o.Timeout+settleTimeout",
 		pkg: services, tests: "TestRetry",
 	}, {
-		name: "another gateway's charge is asked about at this one", file: "internal/services/retries.go",
+		name: "another gateway's charge is asked about at this one", file: "internal/services/charging.go",
 		old: "	if d.Charge.Gateway != p.gateway.Name() {\n", new: "	if false {\n",
 		pkg: services, tests: "TestRetry",
 	}, {
-		name: "another gateway's refund is asked for at this one", file: "internal/services/retries.go",
+		name: "another gateway's refund is asked for at this one", file: "internal/services/refunding.go",
 		old: "	if r.Gateway == p.gateway.Name() {\n", new: "	if true {\n",
 		pkg: services, tests: "TestRefund",
 	}, {
-		name: "a slot that no charge needs is not given back", file: "internal/services/payments.go",
+		name: "a slot that no charge needs is not given back", file: "internal/services/charging.go",
 		old: "	p.inHand.release(unused)\n", new: "	p.inHand.release(unused / 2)\n",
 		pkg: services, tests: "TestCharge",
 	}, {
 		name: "an event that was slow to expire once is passed over for ever", file: "internal/services/upkeep.go",
-		old: "	u.setSlow(event, false)\n", new: "",
+		old: "	u.setBusy(event, false)\n", new: "",
 		pkg: services, tests: "TestExpire|TestUpkeep",
 	}, {
 		name: "who asks while a query is under way gets its answer", file: "internal/services/shared.go",
