@@ -8,6 +8,7 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/retry"
 	"quantix/internal/sale"
 )
 
@@ -139,7 +140,7 @@ func (p *Payments) refundPause(r *models.Refund, result models.Result) time.Dura
 	if result.Outcome == models.StillOpen {
 		return min(max(p.options.RetryBase, r.UpdatedAt.Sub(r.CreatedAt)/4), mostRefundPause)
 	}
-	return repository.Backoff(p.options.RetryBase, r.Attempts, p.options.RetryMost)
+	return retry.Backoff(p.options.RetryBase, r.Attempts, p.options.RetryMost)
 }
 
 // ask makes one call to the gateway, with a bound on its time and on how many there are at once. A gateway that panics

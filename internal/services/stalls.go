@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"quantix/internal/models"
-	"quantix/internal/repository"
+	"quantix/internal/retry"
 	"quantix/internal/sale"
 )
 
@@ -30,7 +30,7 @@ func (p *Payments) turn(ctx context.Context) bool {
 
 // stallPause is how long a payment is left alone whose gateway would have no call.
 func (p *Payments) stallPause() time.Duration {
-	return repository.Backoff(max(p.options.RetryBase, stallBase), 1, p.options.RetryMost)
+	return retry.Backoff(max(p.options.RetryBase, stallBase), 1, p.options.RetryMost)
 }
 
 // Free bookings need no gateway, but wait in the same queue as the others. So while that rests they are looked for in the
