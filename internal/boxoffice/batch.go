@@ -19,18 +19,18 @@ import (
 // that the outcome is unknown: in all about six seconds.
 const recheckTries = 6
 
-// serve answers every order of a batch.
-func (d *desk) serve(orders []*order) { d.commitBatch(orders, false) }
+// serve answers every request of a batch.
+func (d *desk) serve(requests []*request) { d.commitBatch(requests, false) }
 
-// commitBatch runs the orders as one transaction and answers them. With recheck they were sent before and may be in force:
+// commitBatch runs the requests as one transaction and answers them. With recheck they were sent before and may be in force:
 // then the rules find what is there by ids that were made beforehand, and nothing but what they decide is an answer. That
 // a look was refused says nothing of what it was to look for.
-func (d *desk) commitBatch(orders []*order, recheck bool) {
+func (d *desk) commitBatch(requests []*request, recheck bool) {
 	var verdicts []sale.Verdict
 	var err error
 	for try := 1; try <= recheckTries; try++ {
 		err = retry.Do(context.Background(), repository.IsConflict, func() error {
-			verdicts, err = d.transact(orders, recheck)
+			verdicts, err = d.transact(requests, recheck)
 			return err
 		})
 		unknown := errors.Is(err, repository.ErrCommitUnknown)
@@ -41,33 +41,33 @@ func (d *desk) commitBatch(orders []*order, recheck bool) {
 		retry.Pause(context.Background(), retry.Backoff(100*time.Millisecond, try, 2*time.Second))
 	}
 	if err != nil {
-		// Forget the latch: otherwise each waiting order would probe the failing store, one after another.
+		// Forget the latch: otherwise each waiting request would probe the failing store, one after another.
 		d.latch.Store(nil)
 	}
 	broken, panicked := errors.AsType[*brokenRule](err)
 	switch {
 	case err == nil:
-		answerAll(orders, verdicts, nil)
-	case panicked && len(orders) > 1:
-		others := slices.Delete(slices.Clone(orders), broken.order, broken.order+1)
-		d.fail(orders[broken.order:broken.order+1], recheck, err)
+		answerAll(requests, verdicts, nil)
+	case panicked && len(requests) > 1:
+		others := slices.Delete(slices.Clone(requests), broken.request, broken.request+1)
+		d.fail(requests[broken.request:broken.request+1], recheck, err)
 		d.commitBatch(others, recheck)
-	case errors.Is(err, repository.ErrRejected) && len(orders) > 1:
-		d.tell(len(orders), err)
-		d.split(orders, recheck)
+	case errors.Is(err, repository.ErrRejected) && len(requests) > 1:
+		d.tell(len(requests), err)
+		d.split(requests, recheck)
 	default:
-		d.fail(orders, recheck, err)
+		d.fail(requests, recheck, err)
 	}
 }
 
-// fail answers orders whose transaction came to nothing, as far as that is known.
-func (d *desk) fail(orders []*order, recheck bool, err error) {
-	d.tell(len(orders), err)
+// fail answers requests whose transaction came to nothing, as far as that is known.
+func (d *desk) fail(requests []*request, recheck bool, err error) {
+	d.tell(len(requests), err)
 	if recheck {
-		answerAll(orders, nil, models.ErrOutcomeUnknown.With(err))
+		answerAll(requests, nil, models.ErrOutcomeUnknown.With(err))
 		return
 	}
-	answerAll(orders, nil, repository.Explain(err))
+	answerAll(requests, nil, repository.Explain(err))
 }
 
 // tell logs why a batch failed, unless the store is just away, which is told elsewhere.
@@ -83,27 +83,27 @@ func (d *desk) tell(commands int, err error) {
 }
 
 // split halves a batch that the database refused, until the culprit is alone and only it fails.
-func (d *desk) split(orders []*order, recheck bool) {
-	half := len(orders) / 2
-	d.commitBatch(orders[:half], recheck)
-	d.commitBatch(orders[half:], recheck)
+func (d *desk) split(requests []*request, recheck bool) {
+	half := len(requests) / 2
+	d.commitBatch(requests[:half], recheck)
+	d.commitBatch(requests[half:], recheck)
 }
 
-// hasCulprit reports whether one of a batch's orders is to blame for its failure, so that the others may still pass.
+// hasCulprit reports whether one of a batch's requests is to blame for its failure, so that the others may still pass.
 func hasCulprit(err error) bool {
 	_, panicked := errors.AsType[*brokenRule](err)
 	return panicked || errors.Is(err, repository.ErrRejected)
 }
 
-// transact decides the orders' commands in one transaction. The verdicts hold only when it returns no error.
-func (d *desk) transact(orders []*order, recheck bool) ([]sale.Verdict, error) {
+// transact decides the requests' commands in one transaction. The verdicts hold only when it returns no error.
+func (d *desk) transact(requests []*request, recheck bool) ([]sale.Verdict, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), d.office.options.Timeout)
 	defer cancel()
-	commands := make([]sale.Command, len(orders))
-	for i, o := range orders {
-		commands[i] = o.command
+	commands := make([]sale.Command, len(requests))
+	for i, r := range requests {
+		commands[i] = r.command
 	}
-	verdicts := make([]sale.Verdict, len(orders))
+	verdicts := make([]sale.Verdict, len(requests))
 	var event *models.Event
 	var broken *brokenRule
 	var seen time.Time
@@ -111,7 +111,7 @@ func (d *desk) transact(orders []*order, recheck bool) ([]sale.Verdict, error) {
 	decide := func(s *sale.State) {
 		seen = d.office.options.Now()
 		s.Rules, s.Recheck = d.office.options.Rules, recheck
-		if broken = decideAll(s, orders, verdicts, recheck); broken == nil {
+		if broken = decideAll(s, requests, verdicts, recheck); broken == nil {
 			event, published = s.Event, len(s.Writes().Publish) > 0
 		}
 	}
@@ -120,7 +120,7 @@ func (d *desk) transact(orders []*order, recheck bool) ([]sale.Verdict, error) {
 	if broken != nil {
 		err = broken
 	}
-	d.office.options.Observer.Batch(len(orders), d.office.options.Now().Sub(begun), err)
+	d.office.options.Observer.Batch(len(requests), d.office.options.Now().Sub(begun), err)
 	if err == nil {
 		d.setLatch(event, begun, seen)
 	}
@@ -130,39 +130,39 @@ func (d *desk) transact(orders []*order, recheck bool) ([]sale.Verdict, error) {
 	return verdicts, err
 }
 
-// brokenRule says which order's command made a rule panic. Nothing of its batch was written.
+// brokenRule says which request's command made a rule panic. Nothing of its batch was written.
 type brokenRule struct {
-	order int
-	fault any
-	stack string
+	request int
+	fault   any
+	stack   string
 }
 
 func (b *brokenRule) Error() string { return fmt.Sprintf("a rule panicked: %v", b.fault) }
 
-// decideAll decides the orders that are still wanted, and stops at one that makes a rule panic: this is the one place where
+// decideAll decides the requests that are still wanted, and stops at one that makes a rule panic: this is the one place where
 // that is caught.
-func decideAll(s *sale.State, orders []*order, verdicts []sale.Verdict, recheck bool) (broken *brokenRule) {
+func decideAll(s *sale.State, requests []*request, verdicts []sale.Verdict, recheck bool) (broken *brokenRule) {
 	at := 0
 	defer func() {
 		if fault := recover(); fault != nil {
 			s.Abort()
-			broken = &brokenRule{order: at, fault: fault, stack: string(debug.Stack())}
+			broken = &brokenRule{request: at, fault: fault, stack: string(debug.Stack())}
 		}
 	}()
-	for ; at < len(orders); at++ {
-		if orders[at].admit(recheck) {
-			verdicts[at] = s.Decide(orders[at].command)
+	for ; at < len(requests); at++ {
+		if requests[at].admit(recheck) {
+			verdicts[at] = s.Decide(requests[at].command)
 		}
 	}
 	return nil
 }
 
-func answerAll(orders []*order, verdicts []sale.Verdict, err error) {
-	for i, o := range orders {
+func answerAll(requests []*request, verdicts []sale.Verdict, err error) {
+	for i, r := range requests {
 		if err != nil {
-			o.answer(sale.Verdict{}, err)
+			r.answer(sale.Verdict{}, err)
 		} else {
-			o.answer(verdicts[i], nil)
+			r.answer(verdicts[i], nil)
 		}
 	}
 }

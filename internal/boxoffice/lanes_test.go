@@ -97,12 +97,12 @@ func TestDesk_bounds_organisers_and_cancellations(t *testing.T) {
 			ask(&sale.Cancel{Booking: models.NewID[models.BookingID]()})
 		}
 		synctest.Wait()
-		if got := refused.Load(); got != 1000-mostWaiting {
+		if got := refused.Load(); got != 1000-maxWaiting {
 			t.Errorf("%d cancellations were refused", got)
 		}
 		ask(&sale.EditEvent{})
 		synctest.Wait()
-		if got := refused.Load(); got != 1000-mostWaiting {
+		if got := refused.Load(); got != 1000-maxWaiting {
 			t.Error("cancellations filled the organisers' lane")
 		}
 		close(store.gate)

@@ -28,9 +28,9 @@ type Store interface {
 
 // Observer is told what desks do, for metrics. Its methods are called on the hot path: they must not block.
 type Observer interface {
-	// Batch: a transaction of so many commands took so long, and ended so.
+	// Batch reports one transaction: its number of commands, its duration and its error.
 	Batch(commands int, took time.Duration, err error)
-	// Refused: a command was refused without a transaction ("sold_out", "busy", …).
+	// Refused reports a command that was refused without a transaction, by its error's code.
 	Refused(code string)
 }
 
@@ -63,10 +63,10 @@ type Office struct {
 	busy   sync.WaitGroup // desks at work
 
 	waiting  atomic.Int64 // buyers in Reserve who wait for a transaction or in one
-	orders   sync.Pool    // of *order
+	requests sync.Pool    // of *request
 	faults   *logging.Spells
-	turn     patience // until a buyer's turn has to come
-	patience patience
+	turn     sharedTimeout // until a buyer's turn has to come
+	patience sharedTimeout
 	lookups  *lookups
 
 	mu    sync.Mutex // guards desks; taken before a desk's lock, never after
@@ -101,7 +101,7 @@ func New(store Store, options Options) *Office {
 	}
 	return &Office{
 		store: store, options: options, desks: make(map[models.EventID]*desk), faults: logging.NewSpells(options.Logger),
-		turn: patience{long: min(options.MaxWait, options.Patience)}, patience: patience{long: options.Patience},
+		turn: sharedTimeout{limit: min(options.MaxWait, options.Patience)}, patience: sharedTimeout{limit: options.Patience},
 		lookups: newLookups(options.MaxInbox),
 	}
 }
@@ -119,11 +119,11 @@ func (o *Office) Reserve(ctx context.Context, event models.EventID, c *sale.Rese
 	if refusal := d.latched(c.Quantity); refusal != nil {
 		return o.refuse(ctx, event, c, refusal)
 	}
-	one := o.newReservation(c)
-	if err := d.submit([]*order{one}, buyers); err != nil {
+	r := o.newReservation(c)
+	if err := d.submit([]*request{r}, buyers); err != nil {
 		return o.refuse(ctx, event, c, err)
 	}
-	verdict, err := o.await(ctx, one)
+	verdict, err := o.await(ctx, r)
 	if errors.Is(err, errNoTurn) {
 		return o.refuse(ctx, event, c, models.ErrBusy)
 	}
@@ -131,35 +131,35 @@ func (o *Office) Reserve(ctx context.Context, event models.EventID, c *sale.Rese
 }
 
 // await waits for a buyer's outcome.
-func (o *Office) await(ctx context.Context, one *order) (sale.Verdict, error) {
+func (o *Office) await(ctx context.Context, r *request) (sale.Verdict, error) {
 	o.waiting.Add(1)
 	defer o.waiting.Add(-1)
-	return one.wait(ctx, o.turn.over(), o.patience.over())
+	return r.wait(ctx, o.turn.expired(), o.patience.expired())
 }
 
-// Waiting tells how many buyers wait for their booking in this process now.
+// Waiting returns how many buyers wait for their booking in this process now.
 func (o *Office) Waiting() int { return int(o.waiting.Load()) }
 
 // Ask puts an organiser's command, or a cancellation, before an event's desk and waits for its outcome. It goes before the
 // buyers' and is refused only when too many like it wait. Errors: as for Reserve.
 func (o *Office) Ask(ctx context.Context, event models.EventID, c sale.Command) (sale.Verdict, error) {
 	if _, is := c.(*sale.Cancel); is {
-		return o.one(ctx, event, c, cancellations)
+		return o.ask(ctx, event, c, cancellations)
 	}
-	return o.one(ctx, event, c, organisers)
+	return o.ask(ctx, event, c, organisers)
 }
 
 // Tell puts one of the system's commands before an event's desk: it is never refused for load.
 func (o *Office) Tell(ctx context.Context, event models.EventID, c sale.Command) (sale.Verdict, error) {
-	return o.one(ctx, event, c, system)
+	return o.ask(ctx, event, c, system)
 }
 
-func (o *Office) one(ctx context.Context, event models.EventID, c sale.Command, l lane) (sale.Verdict, error) {
-	one := o.newOrder(c)
-	if err := o.desk(event).submit([]*order{one}, l); err != nil {
+func (o *Office) ask(ctx context.Context, event models.EventID, c sale.Command, l lane) (sale.Verdict, error) {
+	r := o.newRequest(c)
+	if err := o.desk(event).submit([]*request{r}, l); err != nil {
 		return sale.Verdict{}, err
 	}
-	return one.wait(ctx, nil, nil)
+	return r.wait(ctx, nil, nil)
 }
 
 // Outcome is what became of one command of TellAll.
@@ -170,19 +170,19 @@ type Outcome struct {
 
 // TellAll puts many of the system's commands before an event's desk, in order, and waits for all outcomes.
 func (o *Office) TellAll(ctx context.Context, event models.EventID, commands []sale.Command) []Outcome {
-	orders := make([]*order, len(commands))
+	requests := make([]*request, len(commands))
 	for i, c := range commands {
-		orders[i] = o.newOrder(c)
+		requests[i] = o.newRequest(c)
 	}
 	outcomes := make([]Outcome, len(commands))
-	if err := o.desk(event).submit(orders, system); err != nil {
+	if err := o.desk(event).submit(requests, system); err != nil {
 		for i := range outcomes {
 			outcomes[i].Err = err
 		}
 		return outcomes
 	}
-	for i, one := range orders {
-		outcomes[i].Verdict, outcomes[i].Err = one.wait(ctx, nil, nil)
+	for i, r := range requests {
+		outcomes[i].Verdict, outcomes[i].Err = r.wait(ctx, nil, nil)
 	}
 	return outcomes
 }
@@ -205,7 +205,7 @@ func (o *Office) Close(ctx context.Context) error {
 	}
 }
 
-// desk gives the event's desk. Forgetting an idle one is harmless: the row lock, not the desk, keeps the order.
+// desk returns the event's desk. Forgetting an idle one is harmless: the row lock, not the desk, keeps the order.
 func (o *Office) desk(event models.EventID) *desk {
 	o.mu.Lock()
 	defer o.mu.Unlock()

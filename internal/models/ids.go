@@ -146,6 +146,12 @@ func ownLayout[I ~[16]byte](id I) I {
 	return id
 }
 
+// MadeAt gives an id that is not greater than any that is made then or later.
+func MadeAt[I ~[16]byte](at time.Time) (id I) {
+	binary.BigEndian.PutUint64(id[:8], uint64(max(at.UnixMilli(), 0))<<16)
+	return id
+}
+
 // MadeBefore gives an id that is less than every one that was made less than so long before a given one. Processes whose
 // clocks differ by less than that agree on what comes after it.
 func MadeBefore[I ~[16]byte](id I, long time.Duration) I {

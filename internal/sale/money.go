@@ -97,10 +97,15 @@ func (s *State) owedRefund(c *models.Charge) *models.Refund {
 	return nil
 }
 
+// counts reports whether a refund takes away from its charge: it did not come back, and is of the charge's currency.
+func counts(c *models.Charge, r *models.Refund) bool {
+	return r.Status != models.RefundFailed && r.Amount.Currency == c.Amount.Currency
+}
+
 // back is how much of a charge went back, or is to.
 func (s *State) back(c *models.Charge) (sum int64) {
 	for _, r := range s.refundsOf(c) {
-		if r.Status != models.RefundFailed {
+		if counts(c, r) {
 			sum += r.Amount.Minor
 		}
 	}

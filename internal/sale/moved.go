@@ -79,9 +79,11 @@ func (s *State) move(charge *models.Charge, m models.Movement) bool {
 	switch {
 	case r == nil && (m.Amount.Minor <= 0 || m.State == models.MovementUndone || m.State == models.MovementOpen && m.Reason != models.RefundDisputed):
 		return false
+	case r == nil && abroad(charge, m):
+		s.addAbroad(charge, m)
 	case r == nil:
 		s.addMove(charge, m)
-	case m.State == models.MovementDone && r.Status == models.RefundPending:
+	case m.State == models.MovementDone && r.Status == models.RefundPending && !abroad(charge, m):
 		s.touchRefund(r)
 		s.give(charge, r, m.ID)
 	case m.State == models.MovementUndone && r.Status == models.RefundSucceeded:
@@ -104,11 +106,39 @@ func (s *State) refundOf(charge *models.Charge, m models.Movement) *models.Refun
 		}
 	}
 	for _, r := range refunds {
-		if m.Reason == models.RefundOwed && r.Reason == models.RefundOwed && r.Part == m.Part && r.Status == models.RefundPending {
+		if m.Reason == models.RefundOwed && r.Reason == models.RefundOwed && r.Part == m.Part && r.Status == models.RefundPending &&
+			!abroad(charge, m) {
 			return r
 		}
 	}
 	return nil
+}
+
+// abroad reports whether money has moved in another currency than the charge's.
+func abroad(charge *models.Charge, m models.Movement) bool {
+	return m.Amount.Currency != charge.Amount.Currency
+}
+
+// addAbroad writes down what moved in another currency as it is. What that is in the charge's nobody here knows: it comes off
+// nothing, adds up to nothing, and a person is told.
+func (s *State) addAbroad(charge *models.Charge, m models.Movement) {
+	r := s.addRefund(charge, 0, byOthers(m.Reason), models.RefundSucceeded, m.ID)
+	r.Amount = m.Amount
+	noteLost(r, m)
+}
+
+// byOthers is why money moved that nobody here knows of: asked for here once, it was forgotten since, by a restored backup say.
+func byOthers(reason models.RefundReason) models.RefundReason {
+	if reason == models.RefundOwed {
+		return models.RefundMoved
+	}
+	return reason
+}
+
+func noteLost(r *models.Refund, m models.Movement) {
+	if r.Reason == models.RefundDisputed && m.State == models.MovementDone {
+		r.LastError = disputeLost
+	}
 }
 
 // addMove writes down money that moved without being asked for here. It comes off what is owed, if anything is: what that
@@ -127,15 +157,9 @@ func (s *State) addMove(charge *models.Charge, m models.Movement) {
 			s.writes.RefundSums = addOnce(s.writes.RefundSums, owed)
 		}
 	}
-	reason := m.Reason
-	if reason == models.RefundOwed { // asked for here once, and forgotten since, by a restored backup say
-		reason = models.RefundMoved
-	}
 	// A bank may take more than is left.
-	r := s.addRefund(charge, min(m.Amount.Minor, charge.Amount.Minor-s.back(charge)), reason, models.RefundSucceeded, m.ID)
-	if reason == models.RefundDisputed && m.State == models.MovementDone {
-		r.LastError = disputeLost
-	}
+	r := s.addRefund(charge, min(m.Amount.Minor, charge.Amount.Minor-s.back(charge)), byOthers(m.Reason), models.RefundSucceeded, m.ID)
+	noteLost(r, m)
 }
 
 // undo records that money that had gone back is here again. If it was owed, it still is.
@@ -155,7 +179,10 @@ func (s *State) tellOfMoves(charge *models.Charge, b *models.Booking, movements 
 		moved := false
 		for _, r := range s.refundsOf(charge) {
 			if string(r.Reason) == string(kind) && r.Status != models.RefundFailed {
-				sum, moved = sum+r.Amount.Minor, true
+				moved = true
+				if counts(charge, r) {
+					sum += r.Amount.Minor
+				}
 			}
 		}
 		switch {

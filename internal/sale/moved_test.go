@@ -204,3 +204,68 @@ func TestMoved_of_a_second_success_that_came_back_is_owed_again(t *testing.T) {
 		t.Errorf("owed %d, booking %s", owedOf(s, second), b.Status)
 	}
 }
+
+// What moved in another currency than the charge's adds up to nothing, however many of it there are: a person is told, once.
+func TestMoved_in_another_currency_is_no_number_of_the_charges(t *testing.T) {
+	t.Parallel()
+	for _, reason := range []models.RefundReason{models.RefundMoved, models.RefundDisputed, models.RefundOwed} {
+		s, b, c := sold()
+		yen := move("r1", reason, 4000, models.MovementDone)
+		yen.Amount.Currency = "JPY"
+		s.Decide(&SettleMoved{Charge: c.ChargeKey, Movements: []models.Movement{yen}})
+		letters := s.Writes().Letters
+		if len(letters) != 1 || letters[0].Amount.Minor != 0 || c.Refunded != 0 || s.Event.Stock.SoldAmount != 5000 || b.Status != models.Confirmed {
+			t.Fatalf("%q: letters %+v, refunded %d, sold %d", reason, letters, c.Refunded, s.Event.Stock.SoldAmount)
+		}
+		s.writes = Writes{}
+		s.Decide(&SettleMoved{Charge: c.ChargeKey, Movements: []models.Movement{yen}})
+		if !s.Writes().Empty() {
+			t.Errorf("%q, said again: %+v", reason, s.Writes())
+		}
+		s.Decide(&Cancel{b.ID})
+		if owedOf(s, c) != 5000 {
+			t.Errorf("%q: owed %d", reason, owedOf(s, c))
+		}
+		balanced(t, s)
+		yen.State = models.MovementUndone
+		s.Decide(&SettleMoved{Charge: c.ChargeKey, Movements: []models.Movement{yen}})
+		if owedOf(s, c) != 5000 || len(s.Writes().ClosedLetters) == 0 {
+			t.Errorf("%q, undone: owed %d, %+v", reason, owedOf(s, c), s.Writes())
+		}
+	}
+}
+
+// What is owed is not given by what moved in another currency, whatever name that has.
+func TestMoved_in_another_currency_gives_nothing_that_is_owed(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"r1", "r2"} {
+		s, b, c := sold()
+		s.Decide(&Cancel{b.ID})
+		s.Decide(&SettleRefund{Charge: c.ChargeKey, Part: 1, Result: models.Result{Outcome: models.StillOpen, ProviderReference: "r1"}})
+		yen := move(id, models.RefundOwed, 9000, models.MovementDone)
+		yen.Amount.Currency = "JPY"
+		s.Decide(&SettleMoved{Charge: c.ChargeKey, Movements: []models.Movement{yen}})
+		if owedOf(s, c) != 5000 {
+			t.Errorf("%s: owed %d", id, owedOf(s, c))
+		}
+	}
+}
+
+// A success in another currency is told from a charge that surely was not made by what was taken, whatever is noted of it.
+func TestSuccess_in_another_currency_is_told_once_whatever_is_noted(t *testing.T) {
+	t.Parallel()
+	s, user := newState()
+	b := given(s, user, models.Pending, "")
+	c := givenCharge(s, b, models.ChargePending, 1)
+	euro := &Settle{Charge: c.ChargeKey, Result: models.Result{Outcome: models.Succeeded, ProviderReference: "p1", Amount: models.Money{Minor: 5000, Currency: "EUR"}}}
+	s.Decide(euro)
+	if c.Status != models.ChargeFailed || c.Amount != euro.Result.Amount || len(s.Writes().Letters) != 1 || s.Writes().Letters[0].Amount.Currency != "USD" {
+		t.Fatalf("charge %+v, letters %+v", c, s.Writes().Letters)
+	}
+	c.LastError = "anything"
+	s.writes = Writes{}
+	s.Decide(euro)
+	if !s.Writes().Empty() {
+		t.Errorf("said again: %+v", s.Writes())
+	}
+}

@@ -2,7 +2,6 @@ package sale
 
 import (
 	"fmt"
-	"strings"
 
 	"quantix/internal/models"
 )
@@ -12,13 +11,15 @@ func pays(c *models.Charge, r models.Result) bool {
 	return r.Amount.Currency == "" || r.Amount == c.Amount
 }
 
+// wasTakenAbroad reports whether money was taken for a charge in another currency than its booking's.
+func wasTakenAbroad(c *models.Charge, b *models.Booking) bool {
+	return c.Amount.Currency != b.TotalAmount.Currency
+}
+
 // wrongSum deals with a success of another sum than was asked for: it buys nothing. In the event's currency it is given
 // back as it was taken; another one cannot even be written down, and a person has to.
 func (s *State) wrongSum(charge *models.Charge, b *models.Booking, result models.Result) {
 	problem := fmt.Sprintf("the gateway took %s %s instead of %s %s", result.Amount, result.Amount.Currency, charge.Amount, charge.Amount.Currency)
-	if charge.Status == models.ChargeFailed && strings.HasPrefix(charge.LastError, problem) {
-		return // said again; a person may have closed its letter meanwhile
-	}
 	if result.Amount.Currency == charge.Amount.Currency {
 		charge.Amount = result.Amount
 		s.touchSum(charge)
@@ -33,15 +34,17 @@ func (s *State) wrongSum(charge *models.Charge, b *models.Booking, result models
 	}
 }
 
-// takenAbroad leaves money in another currency than the event's to a person.
+// takenAbroad leaves money in another currency than the event's to a person. The charge keeps what was taken: by that it is
+// told from one that surely was not made.
 func (s *State) takenAbroad(charge *models.Charge, result models.Result, problem string) {
-	charge.Status, charge.LastError = models.ChargeFailed, problem
+	asked := charge.Amount
+	charge.Status, charge.LastError, charge.Amount = models.ChargeFailed, problem, result.Amount
 	if result.ProviderReference != "" {
 		charge.ProviderReference = result.ProviderReference
 	}
-	s.touchCharge(charge)
+	s.touchSum(charge)
 	s.addLetter(models.DeadLetter{
-		ID: charge.LetterID(models.LetterCharge), Kind: models.LetterCharge, ChargeKey: charge.ChargeKey, Amount: charge.Amount,
+		ID: charge.LetterID(models.LetterCharge), Kind: models.LetterCharge, ChargeKey: charge.ChargeKey, Amount: asked,
 		Attempts: charge.Attempts, LastError: fmt.Sprintf("%s, as %s; give it back there", problem, models.Clip(charge.ProviderReference, 255)),
 	})
 }
@@ -57,12 +60,12 @@ func (s *State) secondSuccess(first *models.Charge, b *models.Booking, result mo
 		}
 	}
 	second := &models.Charge{
-		ChargeKey: models.ChargeKey{BookingRef: b.Ref(), N: len(charges) + 1}, Gateway: first.Gateway, Amount: first.Amount, Attempts: 1,
+		ChargeKey: models.ChargeKey{BookingRef: b.Ref(), N: len(charges) + 1}, Gateway: first.Gateway, Amount: b.TotalAmount, Attempts: 1,
 		ProviderReference: result.ProviderReference, CreatedAt: s.Now, UpdatedAt: s.Now,
 	}
 	s.Charges[second.ChargeKey] = second
 	s.writes.NewCharges = append(s.writes.NewCharges, second)
-	if result.Amount.Currency != "" && result.Amount.Currency != first.Amount.Currency {
+	if result.Amount.Currency != "" && result.Amount.Currency != b.TotalAmount.Currency {
 		s.takenAbroad(second, result, fmt.Sprintf("the gateway took %s %s besides", result.Amount, result.Amount.Currency))
 		return
 	}

@@ -33,8 +33,8 @@ func (s *State) chargeSucceeded(charge *models.Charge, b *models.Booking, result
 	case isForOtherReference(charge, result):
 		s.secondSuccess(charge, b, result)
 		return
-	case charge.Status == models.ChargeSucceeded:
-		return
+	case charge.Status == models.ChargeSucceeded, wasTakenAbroad(charge, b):
+		return // said again; a person may have closed its letter meanwhile
 	case !pays(charge, result):
 		s.wrongSum(charge, b, result)
 		return

@@ -2,6 +2,7 @@ package services
 
 import (
 	"context"
+	"sync"
 
 	"quantix/internal/boxoffice"
 	"quantix/internal/models"
@@ -20,8 +21,9 @@ type LetterStore interface {
 
 // Letters is the manual review of payments that the machine gave up.
 type Letters struct {
-	store  LetterStore
-	office *boxoffice.Office
+	store    LetterStore
+	office   *boxoffice.Office
+	retrying sync.Mutex // held by RetryAll
 }
 
 // NewLetters works on a store and a box office.

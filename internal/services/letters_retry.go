@@ -9,22 +9,33 @@ import (
 	"quantix/internal/sale"
 )
 
-// mostRetried bounds the letters that one call of RetryAll retries.
-const mostRetried = 10_000
+// A call of RetryAll looks at so many letters, and puts so many before the desks at once. That is little beside what
+// settles payments in the same lane; in the organisers' own lane it would keep them out.
+const (
+	mostRetried = 10_000
+	retryPiece  = 128
+)
 
 // Retried is what became of letters that were retried together.
 type Retried struct {
 	Retried int
-	Refused int  // their bookings no longer wait, or somebody else was faster: they stay as they are
-	More    bool // the call had done enough: there may be more of them
+	Refused int              // their bookings no longer wait, or somebody else was faster: they stay as they are
+	Next    *models.Position // where to go on, when the call had done enough; nil: there are no more
 }
 
-// RetryAll gives the payments of all letters that a filter lets pass a new round of attempts, in pieces. Error: what
-// ended it before its end; what was retried until then is.
-func (l *Letters) RetryAll(ctx context.Context, filter models.LetterFilter) (Retried, error) {
+var errRetrying = models.ErrBusy.Say("Dead letters are being retried already; ask again when that has ended. Nothing was changed.")
+
+// RetryAll gives the payments of the letters that a filter lets pass a new round of attempts, after a position, in
+// pieces. Error: what ended it before its end, what was retried until then is; models.ErrBusy while another call does the
+// same in this process.
+func (l *Letters) RetryAll(ctx context.Context, filter models.LetterFilter, after *models.Position) (Retried, error) {
 	var done Retried
-	page := models.Page{Limit: models.MaxLimit}
-	for {
+	if !l.retrying.TryLock() {
+		return done, errRetrying
+	}
+	defer l.retrying.Unlock()
+	page := models.Page{Limit: retryPiece, After: after}
+	for looked := 0; looked < mostRetried; looked += retryPiece {
 		letters, err := read(l.store.DeadLettersOf(ctx, filter, page))
 		if err != nil {
 			return done, err
@@ -32,13 +43,11 @@ func (l *Letters) RetryAll(ctx context.Context, filter models.LetterFilter) (Ret
 		if err := l.retryPage(ctx, letters, &done); err != nil || len(letters) < page.Limit {
 			return done, err
 		}
-		if done.Retried >= mostRetried {
-			done.More = true
-			return done, nil
-		}
 		last := letters[len(letters)-1]
 		page.After = &models.Position{Time: last.FailedAt, ID: last.ID}
 	}
+	done.Next = page.After
+	return done, nil
 }
 
 // retryPage tells the desks of the letters' events, several at once.

@@ -21,7 +21,7 @@ type PaymentStore interface {
 	StartCharges(ctx context.Context, gateway string, bookings []models.BookingRef, lease time.Duration) ([]repository.Start, error)
 	DueCharges(ctx context.Context, limit int, lease time.Duration) ([]repository.Due, error)
 	DueRefunds(ctx context.Context, limit int, lease time.Duration) ([]repository.DueRefund, error)
-	UnpaidBookings(ctx context.Context, after *models.Position, limit int) ([]models.Booking, error)
+	FreeBookings(ctx context.Context, after *models.Position, limit int) ([]models.Booking, error)
 	AnyEvent(ctx context.Context, id models.EventID) (models.Event, error)
 	StrayStore
 }
@@ -58,12 +58,13 @@ type Payments struct {
 	options PaymentOptions
 
 	// In hand are twice as many charges as may be at the gateway, so that it is kept busy while others are settled.
-	inHand *slots
-	asking *slots
-	busy   work
-	pace   pace.Pacer
-	freed  atomic.Int64 // when free bookings were looked for last, Unix seconds
-	names  names
+	inHand    *slots
+	asking    *slots
+	elsewhere *slots // what is in hand of gateways that are not set up any more
+	busy      work
+	pace      pace.Pacer
+	freed     atomic.Int64 // when free bookings were looked for last, Unix seconds
+	names     names
 
 	lag atomic.Int64 // of the bookings that were started last, nanoseconds
 }
@@ -84,7 +85,8 @@ func NewPayments(store PaymentStore, office *boxoffice.Office, gateway payments.
 	}
 	return &Payments{
 		store: store, office: office, gateway: gateway, options: o,
-		inHand: newSlots(2 * o.Concurrency), asking: newSlots(o.Concurrency), pace: pace.Pacer{Logger: o.Logger},
+		inHand: newSlots(2 * o.Concurrency), asking: newSlots(o.Concurrency),
+		elsewhere: newSlots(mostDue), pace: pace.Pacer{Logger: o.Logger},
 		names: names{events: store},
 	}
 }
@@ -158,7 +160,7 @@ func (p *Payments) start(ctx context.Context, bookings []models.BookingRef) erro
 			continue
 		}
 		unused--
-		p.inBackground(ctx, func(ctx context.Context) { p.first(ctx, &starts[i]) })
+		p.inBackground(ctx, p.inHand, func(ctx context.Context) { p.first(ctx, &starts[i]) })
 	}
 	p.inHand.release(unused)
 	if err != nil {
@@ -171,14 +173,14 @@ func (p *Payments) start(ctx context.Context, bookings []models.BookingRef) erro
 	return err
 }
 
-// inBackground does one thing that a slot was taken for. It outlives the caller, whose context may end with the
+// inBackground does one thing that one of the slots was taken for. It outlives the caller, whose context may end with the
 // message; the gateway's and the desk's timeouts bound it.
-func (p *Payments) inBackground(ctx context.Context, do func(context.Context)) {
+func (p *Payments) inBackground(ctx context.Context, taken *slots, do func(context.Context)) {
 	ctx = context.WithoutCancel(ctx)
 	p.busy.begin()
 	go func() {
 		defer p.busy.end()
-		defer p.inHand.release(1)
+		defer taken.release(1)
 		do(ctx)
 	}()
 }

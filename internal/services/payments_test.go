@@ -3,6 +3,7 @@ package services_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"quantix/internal/repository"
 	"quantix/internal/sale"
 	"quantix/internal/services"
+	"quantix/internal/testkit"
 	"quantix/internal/testkit/shop"
 )
 
@@ -543,6 +545,60 @@ func newScriptedTill(t *testing.T) (*till, *scripted) {
 	s := shop.New(t)
 	gateway := &scripted{Gateway: simulator.New(s.Store, simulator.Options{})}
 	return newTillOn(t, s, s.Store, gateway), gateway
+}
+
+// Payments of a gateway that is not set up any more wait for nothing but their desk, and meanwhile take no place of those
+// that have a gateway.
+func TestRetry_of_another_gateways_charges_takes_no_place_at_this_one(t *testing.T) {
+	t.Parallel()
+	s := shop.New(t)
+	held := s.Event(10).ID
+	store := &heldDesk{Store: s.Store, event: held, free: make(chan struct{})}
+	gateway := simulator.New(s.Store, simulator.Options{})
+	p := services.NewPayments(store, shop.OpenOffice(t, store), gateway, services.PaymentOptions{Concurrency: 1})
+	start := func(gateway string, event models.EventID, n int) []models.BookingRef {
+		refs := s.BookMany(event, n, models.SimOK)
+		if _, err := s.Store.StartCharges(t.Context(), gateway, refs, shop.Lease); err != nil {
+			t.Fatal(err)
+		}
+		return refs
+	}
+	start("before", held, 4)
+	s.Clock.Advance(time.Second)
+	present := start(gateway.Name(), s.Event(10).ID, 1)[0]
+	s.Clock.Advance(2 * shop.Lease)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	testkit.Eventually(t, time.Minute, func() error {
+		if _, err := p.Retry(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if state := s.State(present); state != "CONFIRMED" {
+			return fmt.Errorf("the booking is %s", state)
+		}
+		return nil
+	})
+	close(store.free)
+	if err := p.Drain(ctx); err != nil {
+		t.Error(err)
+	}
+	if letters := s.Letters(); len(letters) != 4 {
+		t.Errorf("letters %+v", letters)
+	}
+}
+
+// heldDesk is a store in which one event's row is held by somebody else.
+type heldDesk struct {
+	repository.Store
+	event models.EventID
+	free  chan struct{}
+}
+
+func (s *heldDesk) AtDesk(ctx context.Context, event models.EventID, batch models.BatchID, need sale.Reads, decide func(*sale.State)) error {
+	if event == s.event {
+		<-s.free
+	}
+	return s.Store.AtDesk(ctx, event, batch, need, decide)
 }
 
 // A gateway that cannot be asked leaves a charge unknown, however surely the charge itself might have failed: its letter

@@ -20,18 +20,21 @@ const mostDue = 256
 func (p *Payments) Retry(ctx context.Context) (int, error) {
 	return takeUp(ctx, p, func(n int) ([]repository.Due, error) {
 		return p.store.DueCharges(ctx, n, p.options.Lease)
-	}, p.retry)
+	}, p.retry, func(d *repository.Due) string { return d.Charge.Gateway })
 }
 
 // Refund gives back charges that are owed back, in the background (see Drain). It gives how many it took up.
 func (p *Payments) Refund(ctx context.Context) (int, error) {
 	return takeUp(ctx, p, func(n int) ([]repository.DueRefund, error) {
 		return p.store.DueRefunds(ctx, n, p.options.Lease)
-	}, p.refund)
+	}, p.refund, func(d *repository.DueRefund) string { return d.Refund.Gateway })
 }
 
-// takeUp takes only what there are slots for, so that a lease never runs out while its charge waits for a slot.
-func takeUp[T any](ctx context.Context, p *Payments, take func(int) ([]T, error), do func(context.Context, *T)) (int, error) {
+// takeUp takes only what there are slots for, so that a lease never runs out while its charge waits for a slot. What is
+// another gateway's needs no place at this one, and takes none.
+func takeUp[T any](
+	ctx context.Context, p *Payments, take func(int) ([]T, error), do func(context.Context, *T), gateway func(*T) string,
+) (int, error) {
 	room := p.Room(mostDue)
 	if room == 0 {
 		return 0, nil
@@ -41,10 +44,19 @@ func takeUp[T any](ctx context.Context, p *Payments, take func(int) ([]T, error)
 		return 0, repository.Explain(err)
 	}
 	due, err := write(ctx, func() ([]T, error) { return take(n) })
+	var others []*T
 	for i := range due {
-		p.inBackground(ctx, func(ctx context.Context) { do(ctx, &due[i]) })
+		if gateway(&due[i]) != p.gateway.Name() {
+			others = append(others, &due[i])
+			continue
+		}
+		p.inBackground(ctx, p.inHand, func(ctx context.Context) { do(ctx, &due[i]) })
 	}
-	p.inHand.release(n - len(due))
+	p.inHand.release(n - len(due) + len(others))
+	free, _ := p.elsewhere.acquire(ctx, 0, len(others)) // what there is no room for is taken up again when its lease runs out
+	for _, other := range others[:free] {
+		p.inBackground(ctx, p.elsewhere, func(ctx context.Context) { do(ctx, other) })
+	}
 	return len(due), err
 }
 

@@ -41,29 +41,31 @@ const (
 	freePages = 100
 )
 
-// ConfirmFree confirms free bookings that wait behind those that the gateway has no room for. It gives how many.
-func (p *Payments) ConfirmFree(ctx context.Context) (int, error) {
+// ConfirmFree confirms free bookings that wait behind those that the gateway has no room for. It gives how many; when some
+// could not be confirmed, also the first error.
+func (p *Payments) ConfirmFree(ctx context.Context) (confirmed int, err error) {
 	now, last := time.Now().Unix(), p.freed.Load()
 	if now-last < freeEvery || !p.freed.CompareAndSwap(last, now) {
 		return 0, nil
 	}
-	var free []models.BookingRef
 	var after *models.Position
 	for range freePages {
-		page, err := read(p.store.UnpaidBookings(ctx, after, freePage))
-		if err != nil {
-			return 0, err
+		page, readErr := read(p.store.FreeBookings(ctx, after, freePage))
+		if readErr != nil || len(page) == 0 {
+			return confirmed, firstOf(err, readErr)
 		}
-		for i := range page {
-			if page[i].TotalAmount.Minor == 0 {
-				free = append(free, page[i].Ref())
-			}
-		}
-		if len(page) < freePage {
-			break
-		}
-		end := page[len(page)-1]
-		after = &models.Position{Time: end.PaymentDeadline, ID: end.ID}
+		n, tellErr := p.confirmFree(ctx, page)
+		confirmed, err = confirmed+n, firstOf(err, tellErr)
+		last := page[len(page)-1]
+		after = &models.Position{Time: last.PaymentDeadline, ID: last.ID}
 	}
-	return tellEach(ctx, p.office, free, func(b models.BookingID) sale.Command { return &sale.ConfirmFree{Booking: b} })
+	return confirmed, err
+}
+
+func (p *Payments) confirmFree(ctx context.Context, bookings []models.Booking) (int, error) {
+	refs := make([]models.BookingRef, len(bookings))
+	for i := range bookings {
+		refs[i] = bookings[i].Ref()
+	}
+	return tellEach(ctx, p.office, refs, func(b models.BookingID) sale.Command { return &sale.ConfirmFree{Booking: b} })
 }

@@ -34,6 +34,30 @@ var core = []mutant{
 		old: "		c.Attempts = max(c.Attempts-1, 0)\n", new: "",
 		pkg: services, tests: "TestCharge_waits_for_a_gateway",
 	}, {
+		name: "what costs something stands before a free booking (PostgreSQL)", file: "internal/repository/postgres/bookings.go",
+		old: " AND b.total_amount = 0", new: "",
+		pkg: postgres, tests: "TestStore/Bookings",
+	}, {
+		name: "what costs something stands before a free booking (SQLite)", file: "internal/repository/sqlite/bookings.go",
+		old: " AND b.total_amount = 0", new: "",
+		pkg: sqlite, tests: "TestStore/Bookings",
+	}, {
+		name: "money in another currency is counted as the charge's", file: "internal/sale/moved.go",
+		old: "	case r == nil && abroad(charge, m):\n", new: "	case r == nil && abroad(charge, m) && false:\n",
+		pkg: rules, tests: "TestMoved",
+	}, {
+		name: "money in another currency gives what is owed", file: "internal/sale/moved.go",
+		old: "r.Status == models.RefundPending && !abroad(charge, m):", new: "r.Status == models.RefundPending:",
+		pkg: rules, tests: "TestMoved",
+	}, {
+		name: "money taken in another currency is told again and again", file: "internal/sale/settle.go",
+		old: "	case charge.Status == models.ChargeSucceeded, wasTakenAbroad(charge, b):\n", new: "	case charge.Status == models.ChargeSucceeded:\n",
+		pkg: rules, tests: "TestSuccess_in_another|TestSettle_of_something",
+	}, {
+		name: "the audit adds up money of all currencies", file: "internal/repository/sqlite/audit.go",
+		old: "AND currency = (SELECT currency FROM events WHERE id = ?1)", new: "",
+		pkg: sqlite, tests: "TestStore/Moved",
+	}, {
 		name: "claims wait for a locked charge", file: "internal/repository/postgres/due.go",
 		old: "AND status NOT IN ('succeeded', 'declined', 'failed', 'voided') AND next_attempt_at <= coalesce($1::timestamptz, now())\n			FOR NO KEY UPDATE SKIP LOCKED",
 		new: "AND status NOT IN ('succeeded', 'declined', 'failed', 'voided') AND next_attempt_at <= coalesce($1::timestamptz, now())\n			FOR NO KEY UPDATE",
@@ -124,11 +148,11 @@ var core = []mutant{
 		pkg: boxoffice, tests: "TestDesk_finds_out",
 	}, {
 		name: "all commands of a batch get the first one's verdict", file: "internal/boxoffice/batch.go",
-		old: "o.answer(verdicts[i], nil)", new: "o.answer(verdicts[0*i], nil)",
+		old: "r.answer(verdicts[i], nil)", new: "r.answer(verdicts[0*i], nil)",
 		pkg: boxoffice, tests: "TestReserve|TestDesk",
 	}, {
 		name: "a poisoned command takes its batch along", file: "internal/boxoffice/batch.go",
-		old: "errors.Is(err, repository.ErrRejected) && len(orders) > 1", new: "false",
+		old: "errors.Is(err, repository.ErrRejected) && len(requests) > 1", new: "false",
 		pkg: boxoffice, tests: "TestDesk_lets",
 	}, {
 		name: "the latch outlives a release at its desk", file: "internal/boxoffice/desk.go",
@@ -136,14 +160,14 @@ var core = []mutant{
 		pkg: boxoffice, tests: "TestLatch",
 	}, {
 		name: "all who come after the latch look at once", file: "internal/boxoffice/desk.go",
-		old: "hopeless && !fresh && len(batch) > 0", new: "false",
+		old: "known.beyond(r) && !fresh && len(batch) > 0", new: "false",
 		pkg: boxoffice, tests: "TestLatch",
 	}, {
 		name: "what was seen counts from the end of the commit", file: "internal/boxoffice/desk.go",
 		old: "until: seen.Add(", new: "until: d.office.options.Now().Add(",
 		pkg: boxoffice, tests: "TestLatch",
 	}, {
-		name: "a buyer's patience has no end", file: "internal/boxoffice/patience.go",
+		name: "a buyer's patience has no end", file: "internal/boxoffice/timeout.go",
 		old: "close(over)", new: "_ = over",
 		pkg: boxoffice, tests: "TestReserve",
 	}, {
@@ -177,12 +201,12 @@ var core = []mutant{
 		old: "WHERE id = k.id FOR NO KEY UPDATE SKIP LOCKED) e`", new: "WHERE id = k.id) e`",
 		pkg: postgres, tests: "TestALockedEvent",
 	}, {
-		name: "a party waits for the charges of an event that is somebody else's", file: "internal/repository/postgres/desk_read.go",
+		name: "a shared transaction waits for the charges of an event that is locked elsewhere", file: "internal/repository/postgres/desk_read.go",
 		old: "		charges, refunds := lockFreeCharges, lockFreeRefunds\n", new: "		charges, refunds := lockCharges, lockRefunds\n",
 		pkg: postgres, tests: "TestALockedEventsCharge",
 	}, {
-		name: "a party waits in its lane for an event that is somebody else's", file: "internal/repository/postgres/sharing.go",
-		old: "			go s.alone(g)\n", new: "			s.alone(g)\n",
+		name: "a shared transaction waits for an event that is locked elsewhere", file: "internal/repository/postgres/sharing.go",
+		old: "			go s.runSolo(w)\n", new: "			s.runSolo(w)\n",
 		pkg: postgres, tests: "TestALockedEventLeavesItsLane",
 	}, {
 		name: "a change that found its row gone is taken for made", file: "internal/repository/postgres/desk_write.go",
@@ -250,11 +274,11 @@ var core = []mutant{
 		old: "return e.Stock.SoldAmount > 0 && now", new: "return e.Stock.SoldAmount > 1<<60 && now",
 		pkg: models, tests: "TestDeleteEvent",
 	}, {
-		name: "who hung up while the row was locked is booked", file: "internal/boxoffice/order.go",
+		name: "who hung up while the row was locked is booked", file: "internal/boxoffice/request.go",
 		old: "return state == decided || recheck && state == left", new: "return true",
 		pkg: boxoffice, tests: "TestReserve_of_a_caller",
 	}, {
-		name: "who was answered busy is booked by a second look", file: "internal/boxoffice/order.go",
+		name: "who was answered busy is booked by a second look", file: "internal/boxoffice/request.go",
 		old: "return state == decided || recheck && state == left", new: "return state == decided || recheck",
 		pkg: boxoffice, tests: "TestReserve_of_a_caller",
 	}, {

@@ -157,6 +157,23 @@ var bookingRules = rules{
 		same(t, "the unpaid at the first deadline", bookingIDs(s.unpaid(nil, 10)), bookingIDs([]models.Booking{gratis, last}))
 	},
 
+	"free_ones_are_listed_without_those_before_them_that_cost_something": func(t *testing.T, s *shop) {
+		event, free, user := s.event(tickets(100)), s.event(price(0, "USD")), s.user()
+		var want []models.Booking
+		for range 3 {
+			s.book(event, user, 1)
+			want = append(want, s.book(free, user, 2))
+			s.clock.Pass(time.Second)
+		}
+		ended, confirmed := s.book(free, user, 1), s.book(free, user, 1)
+		s.done(free.ID, &sale.Cancel{Booking: ended.ID})
+		s.done(free.ID, &sale.ConfirmFree{Booking: confirmed.ID})
+		same(t, "the first", s.free(nil, 1), want[:1])
+		same(t, "those after it", s.free(&models.Position{Time: want[0].PaymentDeadline, ID: want[0].ID}, all), want[1:])
+		s.clock.set(want[0].PaymentDeadline)
+		same(t, "the free at the first deadline", s.free(nil, all), want[1:])
+	},
+
 	"unpaid_ones_are_listed_by_deadline_and_id": func(t *testing.T, s *shop) {
 		event, user := s.event(tickets(100)), s.user()
 		var want []models.BookingID
@@ -198,6 +215,13 @@ func (s *shop) expiredAre(limit int, want ...models.BookingRef) {
 	got, err := s.ExpiredBookings(s.ctx(), limit, nil)
 	s.ok("listing expired bookings", err)
 	same(s.t, "the expired bookings", append([]models.BookingRef{}, got...), append([]models.BookingRef{}, want...))
+}
+
+func (s *shop) free(after *models.Position, limit int) []models.Booking {
+	s.t.Helper()
+	list, err := s.FreeBookings(s.ctx(), after, limit)
+	s.ok("listing free bookings", err)
+	return list
 }
 
 func (s *shop) unpaid(after *models.Position, limit int) []models.Booking {

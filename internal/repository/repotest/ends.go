@@ -1,6 +1,7 @@
 package repotest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -61,8 +62,48 @@ var endRules = rules{
 		s.keep(message)
 		s.clock.Pass(time.Minute)
 		due := s.dueStrays()
-		if len(due) != 1 || !due[0].Stray.Reported() || due[0].Overdue || due[0].Stray.Result.ProviderReference != "pi_1" {
+		if len(due) != 1 || !due[0].Stray.Reported() || due[0].Age != time.Minute || due[0].Stray.Result.ProviderReference != "pi_1" {
 			t.Errorf("due are %+v", due)
+		}
+	},
+
+	"a_report_of_what_was_a_letter_without_one_makes_it_a_stray_again": func(t *testing.T, s *shop) {
+		report := stray("pi_1")
+		message := models.Stray{ChargeKey: report.ChargeKey, Gateway: "sim", Result: models.Result{Outcome: models.StillOpen}}
+		s.keep(message)
+		s.ok("making a letter", s.StrayLetter(s.ctx(), message))
+		same(t, "the letters", len(s.letters()), 1)
+		s.keep(message)
+		same(t, "the letters after the message came again", len(s.letters()), 1)
+		s.keep(report)
+		s.clock.Pass(time.Minute)
+		if due := s.dueStrays(); len(due) != 1 || !due[0].Stray.Reported() || len(s.letters()) != 0 {
+			t.Errorf("due are %+v, letters %+v", due, s.letters())
+		}
+		s.ok("making a letter of the report", s.StrayLetter(s.ctx(), report))
+		if letters := s.letters(); len(letters) != 1 || letters[0].Payload != "pi_1" || letters[0].Amount != report.Result.Amount {
+			t.Errorf("letters %+v", letters)
+		}
+	},
+
+	"strays_are_taken_up_to_the_limit_oldest_first": func(t *testing.T, s *shop) {
+		var want []models.ChargeKey
+		for range 5 {
+			one := stray("pi_1")
+			want = append(want, one.ChargeKey)
+			s.keep(one)
+			s.clock.Pass(time.Second)
+		}
+		s.clock.Pass(time.Minute)
+		for _, piece := range [][]models.ChargeKey{want[:2], want[2:4], want[4:], nil} {
+			due, err := s.DueStrays(s.ctx(), 2, time.Minute)
+			s.ok("taking up strays", err)
+			var got []models.ChargeKey
+			for _, d := range due {
+				got = append(got, d.Stray.ChargeKey)
+			}
+			slices.SortFunc(got, func(a, b models.ChargeKey) int { return slices.Index(want, a) - slices.Index(want, b) })
+			same(t, "those taken up", got, piece)
 		}
 	},
 
@@ -98,9 +139,7 @@ var endRules = rules{
 			models.OnSale: {late.ID, open.ID}, models.SaleClosed: {past.ID, early.ID}, models.CalledOff: {cancelled.ID},
 			"": {late.ID, past.ID, open.ID, cancelled.ID, early.ID},
 		} {
-			list, err := s.Events(s.ctx(), models.EventFilter{State: state}, models.Page{Limit: all})
-			s.ok("listing", err)
-			same(t, "the events "+string(state), eventIDs(list), want)
+			same(t, "the events "+string(state), eventIDs(s.list(models.EventFilter{State: state})), want)
 		}
 	},
 
@@ -172,7 +211,7 @@ func (s *shop) keep(strays ...models.Stray) {
 
 func (s *shop) dueStrays() []repository.DueStray {
 	s.t.Helper()
-	due, err := s.DueStrays(s.ctx(), all, time.Minute, models.StrayFor)
+	due, err := s.DueStrays(s.ctx(), all, time.Minute)
 	s.ok("taking up strays", err)
 	return due
 }
@@ -187,10 +226,10 @@ func strayLives(t *testing.T, s *shop) {
 	s.clock.Pass(time.Microsecond)
 	want := one
 	want.KeptAt = noon
-	same(t, "those due", s.dueStrays(), []repository.DueStray{{Stray: want}})
+	same(t, "those due", s.dueStrays(), []repository.DueStray{{Stray: want, Age: time.Minute}})
 	same(t, "those due at once again", len(s.dueStrays()), 0)
 	s.clock.set(noon.Add(models.StrayFor))
-	same(t, "those due after an hour", s.dueStrays(), []repository.DueStray{{Stray: want, Overdue: true}})
+	same(t, "those due after an hour", s.dueStrays(), []repository.DueStray{{Stray: want, Age: models.StrayFor}})
 	same(t, "the letters before", len(s.letters()), 0)
 	for range 2 {
 		s.ok("making a letter", s.StrayLetter(s.ctx(), one))

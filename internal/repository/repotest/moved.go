@@ -84,6 +84,49 @@ var movedRules = rules{
 		}
 	},
 
+	"what_moved_in_another_currency_is_kept_as_it_is_and_adds_up_to_nothing": func(t *testing.T, s *shop) {
+		event := s.event()
+		b := s.paid(event, s.user(), 2)
+		yen := models.Money{Minor: 700, Currency: "JPY"}
+		command := &sale.SettleMoved{Charge: models.FirstCharge(b.Ref()), Movements: []models.Movement{
+			{ID: "yen", Reason: models.RefundDisputed, Amount: yen, State: models.MovementOpen},
+			{ID: "dollar", Reason: models.RefundMoved, Amount: models.Money{Minor: 1000, Currency: "USD"}, State: models.MovementDone},
+		}}
+		s.done(b.EventID, command)
+		s.stays(b.EventID, command)
+		charges, refunds := s.money(b)
+		if charges[0].Refunded != 1000 || len(refunds) != 2 || refunds[0].Amount != yen || refunds[1].Amount.Minor != 1000 {
+			t.Errorf("the charges are %+v, the refunds %+v", charges, refunds)
+		}
+		same(t, "the revenue", s.stock(event.ID).SoldAmount, b.TotalAmount.Minor-1000)
+		same(t, "the letters", len(s.letters()), 2)
+		s.done(event.ID, &sale.Cancel{Booking: b.ID})
+		_, refunds = s.money(b)
+		if len(refunds) != 3 || refunds[2].Amount.Minor != b.TotalAmount.Minor-1000 {
+			t.Errorf("after the cancellation the refunds are %+v", refunds)
+		}
+	},
+
+	"what_was_taken_in_another_currency_is_kept_as_it_was_and_told_once": func(t *testing.T, s *shop) {
+		event, user := s.event(), s.user()
+		b := s.book(event, user, 2)
+		yen := models.Money{Minor: 7000, Currency: "JPY"}
+		first := settlement(s.charge(b).ChargeKey, models.Succeeded)
+		first.Result.Amount, first.Result.ProviderReference = yen, "p1"
+		s.done(event.ID, first)
+		s.stays(event.ID, first)
+		second := settlement(first.Charge, models.Succeeded)
+		second.Result.Amount, second.Result.ProviderReference = yen, "p2"
+		s.done(event.ID, second)
+		s.stays(event.ID, second)
+		charges, refunds := s.money(b)
+		if len(charges) != 2 || charges[0].Amount != yen || charges[1].Amount != yen || len(refunds) != 0 {
+			t.Errorf("the charges are %+v, the refunds %+v", charges, refunds)
+		}
+		same(t, "the letters", len(s.letters()), 2)
+		same(t, "the booking", s.booking(b.ID).CancelReason, models.ReasonDeclined)
+	},
+
 	"what_waits_is_counted_by_gateway": func(t *testing.T, s *shop) {
 		s.owed()
 		s.charge(s.book(s.event(), s.user(), 1))

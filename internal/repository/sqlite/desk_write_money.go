@@ -10,7 +10,7 @@ const (
 	insertSecondCharge = `INSERT INTO payments (event_id, booking_id, n, gateway, amount, refunded, currency, status, attempts,
 		last_error, provider_reference, next_attempt_at, created_at, updated_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	updateChargeSum = `UPDATE payments SET amount = ?, refunded = ? WHERE event_id = ? AND booking_id = ? AND n = ?`
+	updateChargeSum = `UPDATE payments SET amount = ?, refunded = ?, currency = ? WHERE event_id = ? AND booking_id = ? AND n = ?`
 	updateRefund    = `UPDATE refunds SET amount = ?, status = ?, attempts = ?, last_error = ?, provider_reference = ?,
 		next_attempt_at = ?, updated_at = ? WHERE event_id = ? AND booking_id = ? AND n = ? AND part = ?`
 	insertRefund = `INSERT INTO refunds (event_id, booking_id, n, part, gateway, charge_reference, reason, amount, currency,
@@ -33,7 +33,7 @@ func insertCharges(c *conn, changes *sale.Writes) error {
 
 func writeSums(c *conn, changes *sale.Writes) error {
 	for _, p := range changes.ChargeSums {
-		err := c.one(updateChargeSum, p.Amount.Minor, p.Refunded, p.Event[:], p.Booking[:], int64(p.N))
+		err := c.one(updateChargeSum, p.Amount.Minor, p.Refunded, string(p.Amount.Currency), p.Event[:], p.Booking[:], int64(p.N))
 		if err != nil {
 			return fmt.Errorf("change the sums of charge %d of booking %s: %w", p.N, p.Booking, err)
 		}
