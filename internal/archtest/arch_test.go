@@ -37,6 +37,8 @@ var places = map[string]place{
 	"internal/logging":    {},
 	"internal/metrics":    {},
 	"internal/models":     {},
+	"internal/retry":      {},
+	"internal/strictjson": {imports: []string{"internal/models"}},
 	"internal/sale":       {imports: []string{"internal/models"}},
 	"internal/database":   {imports: []string{"migrations"}},
 	"internal/repository": {imports: []string{"internal/models", "internal/sale"}},
@@ -49,28 +51,30 @@ var places = map[string]place{
 		"internal/database", // its one writer and its readers are connections that it opens itself
 	}},
 	"internal/repository/repotest": {
-		imports: []string{"internal/models", "internal/sale", "internal/repository"}, tests: true,
+		imports: []string{"internal/models", "internal/sale", "internal/repository", "internal/retry"}, tests: true,
 	},
-	"internal/queue/redis":           {imports: []string{"internal/models", "internal/queue"}},
-	"internal/queue/inprocess":       {imports: []string{"internal/models", "internal/queue"}},
-	"internal/queue/queuetest":       {imports: []string{"internal/models", "internal/queue"}, tests: true},
-	"internal/payments/simulator":    {imports: []string{"internal/models", "internal/payments", "internal/repository"}},
+	"internal/queue/redis":     {imports: []string{"internal/models", "internal/queue"}},
+	"internal/queue/inprocess": {imports: []string{"internal/models", "internal/queue"}},
+	"internal/queue/queuetest": {imports: []string{"internal/models", "internal/queue"}, tests: true},
+	"internal/payments/simulator": {imports: []string{
+		"internal/models", "internal/payments", "internal/repository", "internal/retry",
+	}},
 	"internal/payments/pace":         {imports: []string{"internal/models"}},
 	"internal/payments/stripe":       {imports: []string{"internal/models", "internal/payments"}},
 	"internal/payments/paymentstest": {imports: []string{"internal/models", "internal/payments"}, tests: true},
 
 	"internal/boxoffice": {imports: []string{
-		"internal/models", "internal/sale", "internal/repository", "internal/logging",
+		"internal/models", "internal/sale", "internal/repository", "internal/retry", "internal/logging",
 	}},
 	"internal/services": {imports: []string{
 		"internal/models", "internal/sale", "internal/repository", "internal/payments", "internal/payments/pace",
-		"internal/boxoffice",
+		"internal/boxoffice", "internal/retry",
 	}},
 	"internal/jobs": {imports: []string{
-		"internal/models", "internal/sale", "internal/repository", "internal/queue", "internal/services",
+		"internal/models", "internal/sale", "internal/repository", "internal/queue", "internal/services", "internal/retry",
 	}},
-	"internal/handlers": {imports: []string{"internal/models", "internal/services", "internal/logging"}},
-	"internal/health":   {imports: []string{"internal/models", "internal/repository", "internal/queue"}},
+	"internal/handlers": {imports: []string{"internal/models", "internal/services", "internal/logging", "internal/strictjson"}},
+	"internal/health":   {imports: []string{"internal/models", "internal/repository", "internal/queue", "internal/retry"}},
 
 	"internal/app": {imports: []string{
 		"migrations", "internal/config", "internal/database", "internal/models", "internal/sale", "internal/boxoffice",
@@ -79,10 +83,10 @@ var places = map[string]place{
 		"internal/queue", "internal/queue/redis", "internal/queue/inprocess",
 		"internal/payments", "internal/payments/simulator", "internal/payments/stripe",
 	}},
-	"internal/onsale": {},
+	"internal/onsale": {imports: []string{"internal/retry"}},
 	"internal/bench": {imports: []string{
 		"internal/app", "internal/onsale", "internal/config", "internal/models", "internal/sale", "internal/repository",
-		"internal/boxoffice", "internal/database",
+		"internal/boxoffice", "internal/database", "internal/retry",
 	}},
 	"internal/cli": {imports: []string{
 		"internal/app", "internal/bench", "internal/onsale", "internal/config", "internal/models", "internal/sale",

@@ -1,6 +1,7 @@
 package services
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync/atomic"
@@ -65,12 +66,12 @@ type Payments struct {
 
 // NewPayments works on a store, a box office and a gateway.
 func NewPayments(store PaymentStore, office *boxoffice.Office, gateway payments.Gateway, o PaymentOptions) *Payments {
-	setDefault(&o.Concurrency, 1024)
-	setDefault(&o.Timeout, 5*time.Second)
-	setDefault(&o.Lease, 40*time.Second)
+	o.Concurrency = cmp.Or(o.Concurrency, 1024)
+	o.Timeout = cmp.Or(o.Timeout, 5*time.Second)
+	o.Lease = cmp.Or(o.Lease, 40*time.Second)
 	o.Lease = max(o.Lease, callsOfATry*(mostTurn+o.Timeout)+settleTimeout)
-	setDefault(&o.RetryBase, time.Second)
-	setDefault(&o.RetryMost, 30*time.Second)
+	o.RetryBase = cmp.Or(o.RetryBase, time.Second)
+	o.RetryMost = cmp.Or(o.RetryMost, 30*time.Second)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -88,13 +89,6 @@ func NewPayments(store PaymentStore, office *boxoffice.Office, gateway payments.
 type noPaymentObserver struct{}
 
 func (noPaymentObserver) Payment(string, string) {}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
-}
 
 // Charge takes the money of bookings that wait for it. It returns as soon as every one of them is confirmed (free ones)
 // or its charge is on disk, where Retry finds it if this process dies: from then on the queue's message is not needed.

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"quantix/internal/models"
-	"quantix/internal/repository"
+	"quantix/internal/retry"
 	"quantix/internal/sale"
 )
 
@@ -68,7 +68,7 @@ func (p *Payments) pause(c *models.Charge, result models.Result) time.Duration {
 	if result.Stall != "" {
 		return p.stallPause()
 	}
-	return repository.Backoff(p.options.RetryBase, c.Attempts, p.options.RetryMost)
+	return retry.Backoff(p.options.RetryBase, c.Attempts, p.options.RetryMost)
 }
 
 // stallBase is the least pause of a payment whose gateway limits its rate or is away: the pacer decides when calls go, and
@@ -77,7 +77,7 @@ const stallBase = time.Second
 
 // stallPause is how long a payment is left alone whose gateway would have no call.
 func (p *Payments) stallPause() time.Duration {
-	return repository.Backoff(max(p.options.RetryBase, stallBase), 1, p.options.RetryMost)
+	return retry.Backoff(max(p.options.RetryBase, stallBase), 1, p.options.RetryMost)
 }
 
 // mostRefundPause is the longest pause between two questions about a refund that the gateway has in hand. Banks take days.
@@ -91,5 +91,5 @@ func (p *Payments) refundPause(r *models.Refund, result models.Result) time.Dura
 	if result.Outcome == models.StillOpen {
 		return min(max(p.options.RetryBase, r.UpdatedAt.Sub(r.CreatedAt)/4), mostRefundPause)
 	}
-	return repository.Backoff(p.options.RetryBase, r.Attempts, p.options.RetryMost)
+	return retry.Backoff(p.options.RetryBase, r.Attempts, p.options.RetryMost)
 }
