@@ -26,9 +26,13 @@ const (
 	SimTwice       PaymentMethod = "sim_twice"        // takes the money twice, and reports both
 	SimMovesPart   PaymentMethod = "sim_moves_part"   // succeeds, and somebody gives half of it back there
 	SimMovesAll    PaymentMethod = "sim_moves_all"    // succeeds, and somebody gives all of it back there
+	SimMovesBack   PaymentMethod = "sim_moves_back"   // the same, and it comes back
+	SimMovesSlow   PaymentMethod = "sim_moves_slow"   // the same, and it is not finished for a while
 	SimDisputed    PaymentMethod = "sim_dispute"      // succeeds, and the buyer's bank takes the money
 	SimDisputeLost PaymentMethod = "sim_dispute_lost" // the same, and the bank decides for the buyer
 	SimDisputeWon  PaymentMethod = "sim_dispute_won"  // the same, and the bank gives it back
+	SimDisputeLate PaymentMethod = "sim_dispute_late" // succeeds; once it was given back, the bank takes it again
+	SimInquiry     PaymentMethod = "sim_inquiry"      // succeeds, and the bank asks about it, but takes nothing
 	SimRefundFails PaymentMethod = "sim_refund_fails" // succeeds; a refund of it succeeds, comes back, and succeeds again
 	SimRefundSlow  PaymentMethod = "sim_refund_slow"  // succeeds; a refund of it is not finished for a while
 )
@@ -39,7 +43,8 @@ var PaymentMethods = slices.Concat(plainMethods, movingMethods)
 var (
 	plainMethods  = []PaymentMethod{SimOK, SimDecline, SimFlaky, SimError, SimSlow, SimLost, SimAction}
 	movingMethods = []PaymentMethod{
-		SimShort, SimTwice, SimMovesPart, SimMovesAll, SimDisputed, SimDisputeLost, SimDisputeWon, SimRefundFails, SimRefundSlow,
+		SimShort, SimTwice, SimMovesPart, SimMovesAll, SimMovesBack, SimMovesSlow, SimDisputed, SimDisputeLost, SimDisputeWon,
+		SimDisputeLate, SimInquiry, SimRefundFails, SimRefundSlow,
 	}
 )
 
