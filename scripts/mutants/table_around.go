@@ -207,6 +207,10 @@ var around = []mutant{
 	},
 	// The wire.
 	{
+		name: "a method that an address does not know is asked for another media type", file: "internal/handlers/middleware.go",
+		old: `if route == "" || route == callbackRoute {`, new: `if route == callbackRoute {`,
+		pkg: handlers, tests: "TestAddresses",
+	}, {
 		name: "a weak tag matches like a strong one", file: "internal/handlers/etag.go",
 		old: "err == nil && !weak && etag(version)", new: "err == nil && (weak || !weak) && etag(version)",
 		pkg: handlers, tests: "TestEvents_if_match",
