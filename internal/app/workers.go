@@ -44,6 +44,7 @@ func (a *App) workers() *workers {
 			&jobs.Retrier{Settings: settings, Payments: a.payments},
 			&jobs.Refunder{Settings: settings, Payments: a.payments},
 			&jobs.Strays{Settings: settings, Payments: a.payments},
+			&jobs.Chronicler{Settings: settings, Payments: a.payments},
 			&jobs.Sweeper{Settings: settings, Upkeep: upkeep},
 			&jobs.Canceller{Settings: settings, Upkeep: upkeep},
 			auditor,

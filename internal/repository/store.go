@@ -55,6 +55,7 @@ type Store interface {
 	Bookings
 	Payments
 	Strays
+	Chronicles
 	Outbox
 	Audit
 	SimLedger
@@ -223,6 +224,15 @@ type Strays interface {
 	// CloseStray discards a letter of kind stray, for good: what is reported again later makes no other. Error:
 	// models.ErrLetterNotFound.
 	CloseStray(ctx context.Context, id models.LetterID) error
+}
+
+// Chronicles is how far gateways' lists of what happened were read.
+type Chronicles interface {
+	// ClaimChronicle gives the place that was kept last for a gateway's list, empty when none was, to one caller within a time:
+	// the others are not due.
+	ClaimChronicle(ctx context.Context, gateway string, every time.Duration) (place string, due bool, err error)
+	// KeepPlace remembers how far a list was read that was claimed.
+	KeepPlace(ctx context.Context, gateway, place string) error
 }
 
 // DueStray is a stray to look for again, and for how long, by the store's clock, it was kept.

@@ -22,6 +22,8 @@ type PaymentStore interface {
 	FreeBookings(ctx context.Context, after *models.Position, limit int) ([]models.Booking, error)
 	AnyEvent(ctx context.Context, id models.EventID) (models.Event, error)
 	StrayStore
+	ClaimChronicle(ctx context.Context, gateway string, every time.Duration) (place string, due bool, err error)
+	KeepPlace(ctx context.Context, gateway, place string) error
 }
 
 // PaymentObserver is told of every answer that is recorded, for metrics: kind is "charge" or "refund", outcome one of

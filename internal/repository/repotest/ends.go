@@ -53,6 +53,29 @@ var endRules = rules{
 
 	"a_stray_is_kept_once_and_becomes_one_letter": strayLives,
 
+	"a_gateways_list_is_read_by_one_at_a_time_from_where_it_was_left": func(t *testing.T, s *shop) {
+		claim := func(gateway, place string, due bool) {
+			t.Helper()
+			got, claimed, err := s.ClaimChronicle(s.ctx(), gateway, time.Minute)
+			s.ok("claiming a list", err)
+			if got != place || claimed != due {
+				t.Errorf("claimed %q, %t; want %q, %t", got, claimed, place, due)
+			}
+		}
+		claim("stripe", "", true)
+		claim("stripe", "", false)
+		claim("another", "", true)
+		s.ok("keeping the place", s.KeepPlace(s.ctx(), "stripe", "evt_1"))
+		s.clock.Pass(time.Minute - time.Microsecond)
+		claim("stripe", "", false)
+		s.clock.Pass(time.Microsecond)
+		claim("stripe", "evt_1", true)
+		claim("stripe", "", false)
+		s.clock.Pass(time.Minute)
+		claim("stripe", "evt_1", true)
+		claim("another", "", true)
+	},
+
 	"a_report_counts_more_than_a_message": func(t *testing.T, s *shop) {
 		report := stray("pi_1")
 		message := models.Stray{ChargeKey: report.ChargeKey, Gateway: "sim"}
