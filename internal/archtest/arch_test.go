@@ -35,6 +35,7 @@ var (
 var places = map[string]place{
 	".":                            {imports: []string{"internal/cli"}},
 	"migrations":                   {},
+	"scripts/stfindings":           {},
 	"scripts/testsum":              {},
 	"scripts/mutants":              {},
 	"internal/archtest":            {tests: true},
