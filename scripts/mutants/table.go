@@ -62,7 +62,7 @@ var core = []mutant{
 		old: "case b.Status == models.Confirmed || kind == models.LetterDispute:", new: "case b.Status == models.Confirmed:",
 		pkg: services, tests: "TestMoved",
 	}, {
-		name: "a refund of our own is made beside an unfinished one by hand", file: "internal/services/moved.go",
+		name: "a refund of our own is made beside an unfinished one by hand", file: "internal/services/refunding.go",
 		old: "		case owed != nil && open:\n", new: "		case owed != nil && open && false:\n",
 		pkg: services, tests: "TestMoved",
 	}, {
