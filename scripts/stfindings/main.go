@@ -21,7 +21,7 @@ type entry struct {
 	Check     string `json:"check"`
 	Operation string `json:"operation,omitempty"` // such as "POST /api/v1/bookings"
 	Place     string `json:"place,omitempty"`     // as the problem names it: errors[].location, or its code where there are none
-	Why       string `json:"reason"`
+	Reason    string `json:"reason"`
 }
 
 // A finding is a check that failed on one exchange.
