@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"quantix/internal/onsale"
+	"quantix/internal/retry"
 )
 
 // crowd is the number of connections of the bars that name none.
@@ -191,13 +192,12 @@ func fetch(ctx context.Context, address string) (io.ReadCloser, error) {
 	return response.Body, nil
 }
 
+// pause waits for d, or returns ctx's error.
 func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
+	if !retry.Pause(ctx, d) {
 		return ctx.Err()
 	}
+	return nil
 }
 
 // confirmed measures the whole pipeline, until the last booking is paid.

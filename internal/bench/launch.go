@@ -148,10 +148,8 @@ func awaitServer(ctx context.Context, address string) error {
 		if line, err = dialer.DialContext(ctx, "tcp", address); err == nil {
 			return line.Close()
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(time.Millisecond):
+		if err := pause(ctx, time.Millisecond); err != nil {
+			return err
 		}
 	}
 	return fmt.Errorf("the private server did not start: %w", err)

@@ -11,6 +11,7 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/retry"
 	"quantix/internal/sale"
 )
 
@@ -28,7 +29,7 @@ func (d *desk) commitBatch(requests []*request, recheck bool) {
 	var verdicts []sale.Verdict
 	var err error
 	for try := 1; try <= recheckTries; try++ {
-		err = repository.Retry(context.Background(), func() error {
+		err = retry.Do(context.Background(), repository.IsConflict, func() error {
 			verdicts, err = d.transact(requests, recheck)
 			return err
 		})
@@ -37,7 +38,7 @@ func (d *desk) commitBatch(requests []*request, recheck bool) {
 			break
 		}
 		recheck = true
-		repository.Pause(context.Background(), repository.Backoff(100*time.Millisecond, try, 2*time.Second))
+		retry.Pause(context.Background(), retry.Backoff(100*time.Millisecond, try, 2*time.Second))
 	}
 	if err != nil {
 		// Forget the latch: otherwise each waiting request would probe the failing store, one after another.

@@ -62,13 +62,14 @@ func (o *Office) lookUp(ctx context.Context, event models.EventID, c *sale.Reser
 	defer done()
 	earlier, err := o.store.BookingByKey(ctx, event, models.ReplayKey{User: c.User, Key: c.Key})
 	switch {
-	case err == nil && earlier.RequestHash != c.Hash:
-		return sale.Verdict{}, models.ErrKeyReused
-	case err == nil:
-		first := earlier.AsFirstAnswered()
-		return sale.Verdict{Booking: &first, Replayed: true}, nil
 	case models.ErrBookingNotFound.Is(err):
 		return sale.Verdict{}, nil
+	case err != nil:
+		return sale.Verdict{}, repository.Explain(err)
 	}
-	return sale.Verdict{}, repository.Explain(err)
+	v := sale.Replay(&earlier, c.Hash)
+	if v.Err != nil {
+		return sale.Verdict{}, v.Err
+	}
+	return v, nil
 }

@@ -6,6 +6,7 @@
 package boxoffice
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -77,15 +78,15 @@ const manyDesks = 10_000
 
 // New opens an office on a store.
 func New(store Store, options Options) *Office {
-	setDefault(&options.MaxBatch, 512)
-	setDefault(&options.MaxInbox, 10_000)
-	setDefault(&options.MaxWait, 2*time.Second)
-	setDefault(&options.LatchFor, 100*time.Millisecond)
-	setDefault(&options.Timeout, 10*time.Second)
-	setDefault(&options.Patience, 15*time.Second)
-	setDefault(&options.Rules.PaymentDeadline, 15*time.Minute)
-	setDefault(&options.Rules.RetryLease, 30*time.Second)
-	setDefault(&options.Rules.RefundWindow, models.DefaultRefundWindow)
+	options.MaxBatch = cmp.Or(options.MaxBatch, 512)
+	options.MaxInbox = cmp.Or(options.MaxInbox, 10_000)
+	options.MaxWait = cmp.Or(options.MaxWait, 2*time.Second)
+	options.LatchFor = cmp.Or(options.LatchFor, 100*time.Millisecond)
+	options.Timeout = cmp.Or(options.Timeout, 10*time.Second)
+	options.Patience = cmp.Or(options.Patience, 15*time.Second)
+	options.Rules.PaymentDeadline = cmp.Or(options.Rules.PaymentDeadline, 15*time.Minute)
+	options.Rules.RetryLease = cmp.Or(options.Rules.RetryLease, 30*time.Second)
+	options.Rules.RefundWindow = cmp.Or(options.Rules.RefundWindow, models.DefaultRefundWindow)
 	if options.Now == nil {
 		options.Now = time.Now
 	}
@@ -102,13 +103,6 @@ func New(store Store, options Options) *Office {
 		store: store, options: options, desks: make(map[models.EventID]*desk), faults: logging.NewSpells(options.Logger),
 		turn: sharedTimeout{limit: min(options.MaxWait, options.Patience)}, patience: sharedTimeout{limit: options.Patience},
 		lookups: newLookups(options.MaxInbox),
-	}
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
 	}
 }
 

@@ -92,6 +92,9 @@ func TestAddresses(t *testing.T) {
 			t.Errorf("%s: OPTIONS: Allow: %s", path, o.header.Get("Allow"))
 		}
 	}
+	// What there is none of has no media type to ask for.
+	b.do("PUT", eventsPath, "x", "Content-Type", "text/plain").refused(http.StatusMethodNotAllowed, "method_not_allowed")
+	b.do("POST", "/api/v1", "x", "Content-Type", "text/plain").refused(http.StatusNotFound, "route_not_found")
 	for _, path := range []string{"/api", "/api/v1", "/api/v2/events", eventsPath + "/", "/docs/x", "/metrics", "/..%2f..%2fetc/passwd"} {
 		b.do("GET", path, "").refused(http.StatusNotFound, "route_not_found")
 	}

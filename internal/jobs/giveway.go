@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"quantix/internal/repository"
+	"quantix/internal/retry"
 )
 
 const (
@@ -26,7 +26,7 @@ func (g GiveWay) pause(ctx context.Context) bool {
 		return false
 	}
 	need := g()
-	repository.Pause(ctx, need)
+	retry.Pause(ctx, need)
 	return need > 0
 }
 

@@ -37,6 +37,16 @@ var (
 // ClocksDiffer is by how much the clocks of two processes may differ that make ids.
 const ClocksDiffer = 10 * time.Minute
 
+// FirstUnseen gives an id that no booking is less than which a look at all of a user's bookings did not see, because it was
+// made meanwhile: by when it looked, by the store's clock, and by the newest that it saw, whichever is the earlier. (The newest
+// may have been made by a clock that was ahead.) Only a booking of a clock that is behind both by ClocksDiffer would be less.
+func FirstUnseen(newest models.BookingID, at time.Time) models.BookingID {
+	if looked := models.MadeAt[models.BookingID](at); newest.Compare(looked) > 0 {
+		newest = looked
+	}
+	return models.MadeBefore(newest, ClocksDiffer)
+}
+
 // Store is everything.
 type Store interface {
 	Desk
@@ -83,8 +93,8 @@ type Events interface {
 	// AnyEvent is Event for deleted ones, too.
 	AnyEvent(ctx context.Context, id models.EventID) (models.Event, error)
 	// Events lists by date_time and id. page.After holds the date_time and id of the last event seen. It ends with the event
-	// whose text reaches models.MostText in sum.
-	Events(ctx context.Context, filter models.EventFilter, page models.Page) ([]models.Event, error)
+	// whose text reaches models.MostText in sum, and a search without trigrams after models.SearchShort events.
+	Events(ctx context.Context, filter models.EventFilter, page models.Page) (models.EventPage, error)
 	// CancelledEvents lists events, deleted or not, that are cancelled and still have live bookings.
 	CancelledEvents(ctx context.Context, limit int) ([]models.EventID, error)
 	// EventIDs lists every event there ever was, by id, after the given one; for the audit.

@@ -15,7 +15,7 @@ func (c *Reserve) decide(s *State) Verdict {
 	}
 	if c.Key != "" {
 		if earlier := s.Keys[models.ReplayKey{User: c.User, Key: c.Key}]; earlier != nil {
-			return replay(earlier, c.Hash)
+			return Replay(earlier, c.Hash)
 		}
 	}
 	event, err := s.liveEvent()
@@ -28,8 +28,8 @@ func (c *Reserve) decide(s *State) Verdict {
 	return Verdict{Booking: s.reserve(c, event)}
 }
 
-// replay answers a known key: with the first answer, or, when it is another request, with a refusal.
-func replay(earlier *models.Booking, hash models.RequestHash) Verdict {
+// Replay answers a known key: with the first answer, or, when it is another request, with a refusal.
+func Replay(earlier *models.Booking, hash models.RequestHash) Verdict {
 	if earlier.RequestHash != hash {
 		return refuse(models.ErrKeyReused)
 	}

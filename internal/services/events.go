@@ -23,7 +23,7 @@ type Events struct {
 
 	single  *sharedReads[models.EventID, models.Event]
 	figures *sharedReads[models.EventID, models.Event] // of deleted ones, too
-	lists   *sharedReads[eventList, []models.Event]
+	lists   *sharedReads[eventList, models.EventPage]
 	audits  *sharedReads[models.EventID, models.AuditFacts]
 
 	chargeable func(models.Money) error // see ChargedBy
@@ -65,8 +65,8 @@ func (e *Events) ChargedBy(chargeable func(models.Money) error) *Events {
 }
 
 // listEvents reads a page from a store.
-func listEvents(store EventStore) func(context.Context, eventList) ([]models.Event, error) {
-	return func(ctx context.Context, l eventList) ([]models.Event, error) {
+func listEvents(store EventStore) func(context.Context, eventList) (models.EventPage, error) {
+	return func(ctx context.Context, l eventList) (models.EventPage, error) {
 		page := models.Page{Limit: l.limit}
 		if l.later {
 			page.After = &l.after
@@ -99,7 +99,7 @@ func (e *Events) Figures(ctx context.Context, id models.EventID) (models.Event, 
 }
 
 // List gives events by date_time; the list is shared with all who ask for the same at the same time, and not to be changed.
-func (e *Events) List(ctx context.Context, filter models.EventFilter, p models.Page) ([]models.Event, error) {
+func (e *Events) List(ctx context.Context, filter models.EventFilter, p models.Page) (models.EventPage, error) {
 	p = page(p)
 	key := eventList{filter: filter, limit: p.Limit, later: p.After != nil}
 	if p.After != nil {

@@ -3,8 +3,8 @@ package services
 import (
 	"context"
 	"errors"
-	"sync"
 
+	"quantix/internal/boxoffice"
 	"quantix/internal/models"
 	"quantix/internal/sale"
 )
@@ -57,26 +57,10 @@ func (l *Letters) retryPage(ctx context.Context, letters []models.DeadLetter, do
 		letter := &letters[i]
 		byEvent[letter.Event] = append(byEvent[letter.Event], &sale.RetryLetter{Kind: letter.Kind, Charge: letter.ChargeKey})
 	}
-	var mu sync.Mutex
-	var group sync.WaitGroup
-	turns := newSlots(desksAtOnce)
-	for event, commands := range byEvent {
-		if _, turnErr := turns.acquire(ctx, 1, 1); turnErr != nil {
-			err = turnErr
-			break
-		}
-		group.Go(func() {
-			defer turns.release(1)
-			outcomes := l.office.TellAll(ctx, event, commands)
-			mu.Lock()
-			defer mu.Unlock()
-			for _, outcome := range outcomes {
-				err = firstOf(err, done.count(outcome.Err))
-			}
-		})
-	}
-	group.Wait()
-	return err
+	told := l.office.TellMany(ctx, byEvent, func(outcome boxoffice.Outcome) {
+		err = firstOf(err, done.count(outcome.Err))
+	})
+	return firstOf(err, told)
 }
 
 // count notes what became of a letter, and gives what no letter is to blame for.

@@ -62,7 +62,7 @@ var core = []mutant{
 		old: "case b.Status == models.Confirmed || kind == models.LetterDispute:", new: "case b.Status == models.Confirmed:",
 		pkg: services, tests: "TestMoved",
 	}, {
-		name: "a refund of our own is made beside an unfinished one by hand", file: "internal/services/moved.go",
+		name: "a refund of our own is made beside an unfinished one by hand", file: "internal/services/refunding.go",
 		old: "		case owed != nil && open:\n", new: "		case owed != nil && open && false:\n",
 		pkg: services, tests: "TestMoved",
 	}, {
@@ -187,11 +187,11 @@ var core = []mutant{
 		old: " && !isForOtherReference(charge, c.Result)", new: "",
 		pkg: services, tests: "TestSettle_drops",
 	}, {
-		name: "two processes charge under a reference each", file: "internal/services/payments.go",
+		name: "two processes charge under a reference each", file: "internal/services/charging.go",
 		old: "err != nil || !stillMine(verdict.Charge, prepared)", new: "err != nil",
 		pkg: services, tests: "TestPrepare_twice",
 	}, {
-		name: "a booking that ended while prepared is charged", file: "internal/services/payments.go",
+		name: "a booking that ended while prepared is charged", file: "internal/services/charging.go",
 		old: "verdict.Booking.Status != models.Pending", new: "false",
 		pkg: services, tests: "TestPrepare_of_a_booking",
 	}, {
@@ -209,12 +209,12 @@ var core = []mutant{
 		old: "WHERE id = k.id FOR NO KEY UPDATE SKIP LOCKED) e`", new: "WHERE id = k.id) e`",
 		pkg: postgres, tests: "TestALockedEvent",
 	}, {
-		name: "a party waits for the charges of an event that is somebody else's", file: "internal/repository/postgres/desk_read.go",
+		name: "a shared transaction waits for the charges of an event that is locked elsewhere", file: "internal/repository/postgres/desk_read.go",
 		old: "		charges, refunds := lockFreeCharges, lockFreeRefunds\n", new: "		charges, refunds := lockCharges, lockRefunds\n",
 		pkg: postgres, tests: "TestALockedEventsCharge",
 	}, {
-		name: "a party waits in its lane for an event that is somebody else's", file: "internal/repository/postgres/sharing.go",
-		old: "			go s.alone(g)\n", new: "			s.alone(g)\n",
+		name: "a shared transaction waits for an event that is locked elsewhere", file: "internal/repository/postgres/sharing.go",
+		old: "			go s.runSolo(w)\n", new: "			s.runSolo(w)\n",
 		pkg: postgres, tests: "TestALockedEventLeavesItsLane",
 	}, {
 		name: "a change that found its row gone is taken for made", file: "internal/repository/postgres/desk_write.go",

@@ -4,6 +4,8 @@ const (
 	inprocessQueue = "./internal/queue/inprocess/"
 	redisQueue     = "./internal/queue/redis/"
 	handlers       = "./internal/handlers/"
+	strictjson     = "./internal/strictjson/"
+	retries        = "./internal/retry/"
 	stripe         = "./internal/payments/stripe/"
 	simulator      = "./internal/payments/simulator/"
 	config         = "./internal/config/"
@@ -50,11 +52,11 @@ var around = []mutant{
 		old: "		if d.Age < models.StrayMost {\n", new: "		if true {\n",
 		pkg: services, tests: "TestStray_message",
 	}, {
-		name: "another gateway's charge takes a place of this one's", file: "internal/services/retries.go",
+		name: "another gateway's charge takes a place of this one's", file: "internal/services/payments.go",
 		old: "		if gateway(&due[i]) != p.gateway.Name() {\n", new: "		if gateway(&due[i]) == \"\" {\n",
 		pkg: services, tests: "TestRetry_of_another",
 	}, {
-		name: "a charge that has ended is still in hand", file: "internal/services/payments.go",
+		name: "a charge that has ended is still in hand", file: "internal/services/charging.go",
 		old: "return c.Status.Open() && c.ProviderReference", new: "return c.ProviderReference",
 		pkg: services, tests: "TestPrepare_of_a_charge",
 	}, {
@@ -70,7 +72,7 @@ var around = []mutant{
 		old: " - interval '2 seconds'`", new: "`",
 		pkg: postgres, tests: "TestStore/Payments",
 	}, {
-		name: "an unavailable Find counts as surely not taken", file: "internal/services/retries.go",
+		name: "an unavailable Find counts as surely not taken", file: "internal/services/charging.go",
 		old: "	return unsure(found), true\n", new: "	return found, true\n",
 		pkg: services, tests: "TestRetry",
 	}, {
@@ -78,20 +80,20 @@ var around = []mutant{
 		old: "callsOfATry*(mostTurn+o.Timeout)+settleTimeout", new: "o.Timeout+settleTimeout",
 		pkg: services, tests: "TestRetry",
 	}, {
-		name: "another gateway's charge is asked about at this one", file: "internal/services/retries.go",
+		name: "another gateway's charge is asked about at this one", file: "internal/services/charging.go",
 		old: "	if d.Charge.Gateway != p.gateway.Name() {\n", new: "	if false {\n",
 		pkg: services, tests: "TestRetry",
 	}, {
-		name: "another gateway's refund is asked for at this one", file: "internal/services/retries.go",
+		name: "another gateway's refund is asked for at this one", file: "internal/services/refunding.go",
 		old: "	if r.Gateway == p.gateway.Name() {\n", new: "	if true {\n",
 		pkg: services, tests: "TestRefund",
 	}, {
-		name: "a slot that no charge needs is not given back", file: "internal/services/payments.go",
+		name: "a slot that no charge needs is not given back", file: "internal/services/charging.go",
 		old: "	p.inHand.release(unused)\n", new: "	p.inHand.release(unused / 2)\n",
 		pkg: services, tests: "TestCharge",
 	}, {
 		name: "an event that was slow to expire once is passed over for ever", file: "internal/services/upkeep.go",
-		old: "	u.setSlow(event, false)\n", new: "",
+		old: "	u.setBusy(event, false)\n", new: "",
 		pkg: services, tests: "TestExpire|TestUpkeep",
 	}, {
 		name: "who asks while a query is under way gets its answer", file: "internal/services/shared.go",
@@ -221,6 +223,10 @@ var around = []mutant{
 	},
 	// The wire.
 	{
+		name: "a method that an address does not know is asked for another media type", file: "internal/handlers/middleware.go",
+		old: `if route == "" || route == callbackRoute {`, new: `if route == callbackRoute {`,
+		pkg: handlers, tests: "TestAddresses",
+	}, {
 		name: "a weak tag matches like a strong one", file: "internal/handlers/etag.go",
 		old: "err == nil && !weak && etag(version)", new: "err == nil && (weak || !weak) && etag(version)",
 		pkg: handlers, tests: "TestEvents_if_match",
@@ -229,15 +235,27 @@ var around = []mutant{
 		old: `l.path+"?"+l.filters.Encode()+"#"`, new: `l.path+"#"`,
 		pkg: handlers, tests: "TestCursor",
 	}, {
-		name: "of many names one may come twice", file: "internal/handlers/decode.go",
+		name: "of many names one may come twice", file: "internal/strictjson/strictjson.go",
 		old: "	n.known[string(name)] = struct{}{}\n", new: "",
-		pkg: handlers, tests: "TestReadObject",
+		pkg: strictjson, tests: "TestReadObject",
 	}, {
-		name: "arrays may lie inside one another without end", file: "internal/handlers/decode.go",
+		name: "arrays may lie inside one another without end", file: "internal/strictjson/strictjson.go",
 		old: "		return s.array(depth + 1)\n", new: "		return s.array(depth)\n",
-		pkg: handlers, tests: "TestReadObject",
+		pkg: strictjson, tests: "TestReadObject",
 	}, {
-		name: "of two keys the first counts", file: "internal/handlers/book.go",
+		name: "what can never succeed is tried again", file: "internal/retry/retry.go",
+		old: "try == tries || !again(err) ||", new: "try == tries ||",
+		pkg: retries, tests: "TestDo",
+	}, {
+		name: "a wait between tries does not grow", file: "internal/retry/retry.go",
+		old: "base << min(max(failures-1, 0), 20)", new: "base",
+		pkg: retries, tests: "TestBackoff",
+	}, {
+		name: "a text that is cut ends in half a character", file: "internal/models/clip.go",
+		old: "!utf8.RuneStart(text[end])", new: "!utf8.RuneStart(text[end]) && false",
+		pkg: models, tests: "TestClip",
+	}, {
+		name: "of two keys the first counts", file: "internal/handlers/bookings_create.go",
 		old: "	if len(keys) > 1 {\n", new: "	if len(keys) > 2 {\n",
 		pkg: handlers, tests: "TestBookings",
 	},

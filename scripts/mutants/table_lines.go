@@ -7,9 +7,9 @@ var faults = []mutant{
 		old: "errors.Unwrap(err) != nil && !ofTheLine(err)", new: "errors.Unwrap(err) != nil",
 		pkg: postgres, tests: "TestCuts/book",
 	}, {
-		name: "a line cut while pgx prepares keeps a party's events apart", file: "internal/repository/postgres/errors.go",
+		name: "a line cut while pgx prepares isolates a shared transaction's events", file: "internal/repository/postgres/errors.go",
 		old: "errors.Unwrap(err) != nil && !ofTheLine(err)", new: "errors.Unwrap(err) != nil",
-		pkg: postgres, tests: "TestACutLineShunsNobody",
+		pkg: postgres, tests: "TestACutLineIsolatesNobody",
 	}, {
 		name: "a value that cannot be sent is a store that does not answer", file: "internal/repository/postgres/errors.go",
 		old: "errors.Unwrap(err) != nil && !ofTheLine(err)", new: "false && !ofTheLine(err)",

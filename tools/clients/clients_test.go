@@ -25,6 +25,10 @@ import (
 // pythonGenerator cannot be pinned by a file that Go or npm reads.
 const pythonGenerator = "openapi-python-client 0.29.0"
 
+// notForClients is what Python's generator says of the one operation that it leaves out: the body is in any media type,
+// and gateways alone send it. It exits with 0 whatever it leaves out.
+const notForClients = "WARNING parsing POST /api/v1/payments/callbacks/{gateway} within payments. Endpoint will not be generated."
+
 // row is an amount that goes through a client: written as the server writes it.
 type row struct {
 	Amount   string `json:"amount"`
@@ -70,14 +74,21 @@ func TestPython(t *testing.T) {
 		t.Fatalf("this needs %s: pip install %s (%v %s)", pythonGenerator, strings.ReplaceAll(pythonGenerator, " ", "=="), err, version)
 	}
 	s := serve(t)
-	run(t, nil, "openapi-python-client", "generate", "--path", s.document, "--meta", "none",
-		"--output-path", "python/quantix_client", "--overwrite")
+	said, err := exec.Command("openapi-python-client", "generate", "--path", s.document, "--meta", "none",
+		"--output-path", "python/quantix_client", "--overwrite").CombinedOutput()
+	if err != nil {
+		t.Fatalf("openapi-python-client generate: %v\n%s", err, said)
+	}
+	if got := regexp.MustCompile(`(?m)^WARNING .*`).FindAllString(string(said), -1); !slices.Equal(got, []string{notForClients}) {
+		t.Errorf("the generator warned:\n%s\nwant this alone:\n%s", said, notForClients)
+	}
 	var source strings.Builder
 	files, _ := filepath.Glob("python/quantix_client/models/*.py")
 	for _, file := range files {
 		source.WriteString(read(t, file))
 	}
-	oneEach(t, source.String(), `(?m)^class (\w*(?:Status|Reason|Kind|Code))\(str, Enum\)`, slices.Concat(enums, inPlace))
+	oneEach(t, source.String(), `(?m)^class (\w+)\((?:str|int), Enum\)`,
+		slices.Concat(enums, inPlace, []string{"EventClearable", "SaleState"}))
 	s.sell(t, "python3", "python/sale.py", s.url)
 }
 

@@ -236,24 +236,24 @@ func TestCuts_twice(t *testing.T) {
 	c.beside.audit(t, c.eventID)
 }
 
-// TestACutLineShunsNobody cuts the line of a party of two events while its statements are prepared: neither has anything to
+// TestACutLineIsolatesNobody cuts the line of a transaction of two events while its statements are prepared: neither has anything to
 // do with it, so neither is kept apart, and each is told that nothing was done.
-func TestACutLineShunsNobody(t *testing.T) {
+func TestACutLineIsolatesNobody(t *testing.T) {
 	t.Parallel()
 	c := setupCuts(t)
-	p := &partyBundle{bundle: c.bundle, user: c.user}
+	p := &sharedBundle{bundle: c.bundle, user: c.user}
 	one, other := c.beside.event(t, 10), c.beside.event(t, 10)
 	for n := range c.measure(t, transactions["book"], true)[testkit.Client] {
 		c.pool.Reset()
-		visits := []*visit{p.buys(one.ID), p.buys(other.ID)}
+		calls := []*deskCall{p.buys(one.ID), p.buys(other.ID)}
 		p.ready = func() { c.proxy.CutAt(testkit.Client, n) }
-		p.together(t, visits...)
+		p.together(t, calls...)
 		c.proxy.Settle()
-		for _, v := range visits {
+		for _, v := range calls {
 			if v.err != nil && !errors.Is(v.err, repository.ErrUnavailable) && !errors.Is(v.err, repository.ErrCommitUnknown) {
 				t.Errorf("message %d: %v, want ErrUnavailable or ErrCommitUnknown", n, v.err)
 			}
-			if postgres.Shuns(c.Store, v.event) {
+			if postgres.Isolates(c.Store, v.event) {
 				t.Fatalf("message %d: an event is kept apart because a line was cut: %v", n, v.err)
 			}
 		}

@@ -265,7 +265,25 @@ func TestUserDeletedWhileBooking(t *testing.T) {
 func TestDeletionWaitsForBooking(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
+	b.deletesWhileBooking(t, b.event(t, 10), b.user(t))
+}
+
+// TestDeletionMistrustsClocks is the same after a booking that was made by a clock an hour ahead, and is over: what comes
+// after the look has a lower id.
+func TestDeletionMistrustsClocks(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
 	event, user := b.event(t, 10), b.user(t)
+	ahead := reserve(user.ID, 1)
+	ahead.Booking = models.MadeAt[models.BookingID](time.Now().Add(time.Hour))
+	b.must(t, event.ID, ahead)
+	b.must(t, event.ID, &sale.Cancel{Booking: ahead.Booking})
+	b.deletesWhileBooking(t, event, user)
+}
+
+// deletesWhileBooking begins to delete a user while a booking of the same is decided and not committed.
+func (b *bundle) deletesWhileBooking(t *testing.T, event models.Event, user models.User) {
+	t.Helper()
 	entered, stay, booked, deleted := make(chan struct{}), make(chan struct{}), make(chan error, 1), make(chan error, 1)
 	book := reserve(user.ID, 1)
 	go func() {

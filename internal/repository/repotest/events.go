@@ -106,7 +106,7 @@ var eventRules = rules{
 		for _, limit := range []int{1, 5, 12, 13} {
 			got, err := s.Events(s.ctx(), models.EventFilter{}, models.Page{Limit: limit})
 			s.ok("listing", err)
-			same(t, fmt.Sprintf("the first %d", limit), eventIDs(got), eventIDs(want[:min(limit, 12)]))
+			same(t, fmt.Sprintf("the first %d", limit), eventIDs(got.Events), eventIDs(want[:min(limit, 12)]))
 		}
 	},
 
@@ -224,14 +224,17 @@ var eventRules = rules{
 }
 
 func (s *shop) lister(filter models.EventFilter) func(models.Page) ([]models.Event, error) {
-	return func(page models.Page) ([]models.Event, error) { return s.Events(s.ctx(), filter, page) }
+	return func(page models.Page) ([]models.Event, error) {
+		found, err := s.Events(s.ctx(), filter, page)
+		return found.Events, err
+	}
 }
 
 func (s *shop) list(filter models.EventFilter) []models.Event {
 	s.t.Helper()
-	list, err := s.Events(s.ctx(), filter, models.Page{Limit: all})
+	found, err := s.Events(s.ctx(), filter, models.Page{Limit: all})
 	s.ok("listing events", err)
-	return list
+	return found.Events
 }
 
 func (s *shop) cancelledAre(limit int, want ...models.EventID) {
@@ -342,7 +345,7 @@ func pickByText(t *testing.T, s *shop) {
 // searchFar looks for what the first events of a list do not mention, which an index has to find.
 func searchFar(t *testing.T, s *shop) {
 	crowd(8, func(int) {
-		for range models.SearchNear/8 + 5 {
+		for range models.SearchShort/8 + 5 {
 			s.event(func(d *models.EventDraft) { d.Name, d.Description = "Opera", "again and again" })
 		}
 	})
@@ -354,15 +357,40 @@ func searchFar(t *testing.T, s *shop) {
 	s.done(gone, &sale.DeleteEvent{})
 	for query, want := range map[string][]models.EventID{
 		"zanzib": {zanzibar}, "ZANZIBAR": {zanzibar}, "jazz in": {zanzibar}, "0% off_": {zanzibar}, `"quo`: {zanzibar},
-		"timbuktu": {edited}, "rock": {}, "in ÉVORA": {edited}, "nobody": {}, "z i": {zanzibar}, "zz": {zanzibar},
+		"timbuktu": {edited}, "rock": {}, "in ÉVORA": {edited}, "nobody": {}, "z i": {zanzibar},
 		"zanzibar 50": {}, "barzan": {},
 	} {
 		same(t, fmt.Sprintf("the events with %q", query), sorted(eventIDs(s.list(models.EventFilter{Query: query}))...), append([]models.EventID{}, sorted(want...)...))
 	}
 	first, err := s.Events(s.ctx(), models.EventFilter{Query: "gain and a"}, models.Page{Limit: 2})
 	s.ok("listing", err)
-	last := first[1]
-	next, err := s.Events(s.ctx(), models.EventFilter{Query: "zanzibar"}, models.Page{Limit: 2, After: &models.Position{Time: last.DateTime, ID: last.ID}})
+	last := models.PositionOf(&first.Events[1])
+	next, err := s.Events(s.ctx(), models.EventFilter{Query: "zanzibar"}, models.Page{Limit: 2, After: &last})
 	s.ok("listing", err)
-	same(t, "the next page", eventIDs(next), []models.EventID{zanzibar})
+	same(t, "the next page", eventIDs(next.Events), []models.EventID{zanzibar})
+	searchShort(t, s, zanzibar)
+}
+
+// searchShort looks for one and two characters, which no index finds: each page ends after some events, and says where.
+func searchShort(t *testing.T, s *shop, zanzibar models.EventID) {
+	for _, query := range []string{"zz", "J"} {
+		filter := models.EventFilter{Query: query}
+		first, err := s.Events(s.ctx(), filter, models.Page{Limit: 2})
+		s.ok("listing", err)
+		if len(first.Events) != 0 || first.Next == nil {
+			t.Fatalf("%d events have %q among the first, and the next page is at %v", len(first.Events), query, first.Next)
+		}
+		next, err := s.Events(s.ctx(), filter, models.Page{Limit: 2, After: first.Next})
+		s.ok("listing", err)
+		same(t, "the events of the next page", eventIDs(next.Events), []models.EventID{zanzibar})
+		if next.Next != nil {
+			t.Errorf("the last page goes on at %v", next.Next)
+		}
+	}
+	// A page that is full ends with its last event.
+	full, err := s.Events(s.ctx(), models.EventFilter{Query: "op"}, models.Page{Limit: 2})
+	s.ok("listing", err)
+	if len(full.Events) != 2 || full.Next != nil {
+		t.Errorf("a full page of %d events, and the next at %v", len(full.Events), full.Next)
+	}
 }

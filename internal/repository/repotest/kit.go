@@ -13,6 +13,7 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/retry"
 	"quantix/internal/sale"
 )
 
@@ -168,7 +169,7 @@ func (s *shop) try(ctx context.Context, event models.EventID, commands ...sale.C
 // tryWith lets a test meddle with the state before the commands are decided.
 func (s *shop) tryWith(ctx context.Context, event models.EventID, meddle func(*sale.State), commands ...sale.Command) ([]sale.Verdict, error) {
 	var verdicts []sale.Verdict
-	err := repository.Retry(ctx, func() error {
+	err := retry.Do(ctx, repository.IsConflict, func() error {
 		verdicts = nil
 		return s.AtDesk(ctx, event, models.NewID[models.BatchID](), sale.ReadsOf(commands, false), func(state *sale.State) {
 			state.Rules = theRules

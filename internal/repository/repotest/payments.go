@@ -9,6 +9,7 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/retry"
 	"quantix/internal/sale"
 )
 
@@ -292,7 +293,7 @@ var paymentRules = rules{
 			crowd(2, func(i int) {
 				var err error
 				if i == 0 {
-					err = repository.Retry(s.ctx(), func() error { _, err := s.DueCharges(s.ctx(), all, lease); return err })
+					err = retry.Do(s.ctx(), repository.IsConflict, func() error { _, err := s.DueCharges(s.ctx(), all, lease); return err })
 				} else {
 					_, err = s.try(s.ctx(), event.ID, settlement(charge.ChargeKey, models.Succeeded))
 				}
@@ -341,7 +342,7 @@ func (s *shop) contend(take func(caller int) ([]string, error)) map[string]int {
 	crowd(8, func(caller int) {
 		for empty := 0; empty < 2; {
 			var things []string
-			err := repository.Retry(s.ctx(), func() (err error) {
+			err := retry.Do(s.ctx(), repository.IsConflict, func() (err error) {
 				things, err = take(caller)
 				return err
 			})

@@ -9,6 +9,7 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/retry"
 	"quantix/internal/sale"
 )
 
@@ -179,7 +180,7 @@ var userRules = rules{
 		user := s.user()
 		var won atomic.Int32
 		crowd(8, func(i int) {
-			err := repository.Retry(s.ctx(), func() error {
+			err := retry.Do(s.ctx(), repository.IsConflict, func() error {
 				_, err := s.UpdateUser(s.ctx(), user.ID, models.UserPatch{Name: new("Jane " + string(rune('a'+i)))}, new(int64(1)))
 				return err
 			})
@@ -248,7 +249,7 @@ var userRules = rules{
 			var deleted error
 			crowd(2, func(i int) {
 				if i == 0 {
-					deleted = repository.Retry(s.ctx(), func() error { return s.DeleteUser(s.ctx(), user.ID, nil, 0) })
+					deleted = retry.Do(s.ctx(), repository.IsConflict, func() error { return s.DeleteUser(s.ctx(), user.ID, nil, 0) })
 					return
 				}
 				verdicts, err := s.try(s.ctx(), event.ID, reserve(user, 1))

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
@@ -114,6 +115,35 @@ func TestACallerMayGiveUpWaiting(t *testing.T) {
 	newUser(t, store) // comes after what was given up
 	if decided {
 		t.Error("work was done that its caller had given up")
+	}
+}
+
+// TestDeletionLooksAgainBehindTheWriter: a booking is made between a deletion's look at all of its user's bookings and its turn
+// to write, also where the newest that it saw was made by a clock an hour ahead.
+func TestDeletionLooksAgainBehindTheWriter(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []time.Duration{0, time.Hour} {
+		store, _ := newStore(t, Options{})
+		event, user := newEvent(t, store, 10), newUser(t, store)
+		over := &sale.Reserve{Booking: models.MadeAt[models.BookingID](time.Now().Add(ahead)), User: user.ID, Quantity: 1, Method: models.SimOK}
+		decide(t, store, event.ID, over)
+		if v := decide(t, store, event.ID, &sale.Cancel{Booking: over.Booking}); v[0].Err != nil {
+			t.Fatal(v[0].Err)
+		}
+		release := hold(store)
+		booked, deleted := make(chan error, 1), make(chan error, 1)
+		go func() { booked <- reserveOrFail(store, event.ID, []models.UserID{user.ID}, 1) }()
+		until(t, store, 1)
+		go func() { deleted <- store.DeleteUser(t.Context(), user.ID, nil, 0) }()
+		until(t, store, 2)
+		release()
+		if err := <-booked; err != nil {
+			t.Errorf("the booking: %v", err)
+		}
+		if err := <-deleted; !errors.Is(err, models.ErrUserHasBookings) {
+			t.Errorf("the deletion: %v, want user_has_bookings", err)
+		}
+		audit(t, store, event.ID)
 	}
 }
 

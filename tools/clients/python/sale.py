@@ -22,6 +22,12 @@ def new_event(client, row):
         name="Concert", date_time=begins, total_tickets=3, ticket_price=float(row["amount"]), currency=row["currency"]))
 
 
+def written(amount, decimals):
+    text = f"{amount:.{decimals}f}"
+    assert float(text) == amount, f"{amount!r} has more decimals than its currency"
+    return text
+
+
 def sell(client, user, row):
     event = new_event(client, row)
     again = update_event.sync(event.id, client=client, body=EventUpdate(ticket_price=event.ticket_price))
@@ -30,8 +36,8 @@ def sell(client, user, row):
     for _ in range(600):
         now = get_booking.sync(booking.id, client=client)
         if now.status == BookingStatus.CONFIRMED and now.payment.status == PaymentStatus.SUCCEEDED:
-            text = lambda amount: f"{amount:.{row['decimals']}f}"
-            return {"price": text(event.ticket_price), "unit": text(now.unit_price), "total": text(now.total_amount)}
+            amounts = {"price": event.ticket_price, "unit": now.unit_price, "total": now.total_amount}
+            return {name: written(amount, row["decimals"]) for name, amount in amounts.items()}
         time.sleep(0.05)
     raise AssertionError("the booking was not confirmed")
 

@@ -4,7 +4,7 @@ import "testing"
 
 func TestWork_is_idle_between_its_spells(t *testing.T) {
 	t.Parallel()
-	var w work
+	var w inFlight
 	isIdle := func(idle <-chan struct{}) bool {
 		select {
 		case <-idle:

@@ -9,7 +9,7 @@ import (
 
 func TestSlots_give_what_is_free(t *testing.T) {
 	t.Parallel()
-	s := newSlots(5)
+	s := newSemaphore(5)
 	for _, step := range []struct{ least, most, want int }{{1, 3, 3}, {1, 9, 2}} {
 		if got, err := s.acquire(t.Context(), step.least, step.most); got != step.want || err != nil {
 			t.Fatalf("%+v: got %d, error %v", step, got, err)
@@ -33,7 +33,7 @@ func TestSlots_give_what_is_free(t *testing.T) {
 func TestSlots_never_deadlock(t *testing.T) {
 	t.Parallel()
 	const size = 10
-	s := newSlots(size)
+	s := newSemaphore(size)
 	var held atomic.Int64
 	var group sync.WaitGroup
 	for range 8 {

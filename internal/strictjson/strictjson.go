@@ -1,29 +1,30 @@
-package handlers
+// Package strictjson reads a JSON object more strictly than encoding/json does.
+package strictjson
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"unicode/utf8"
+
+	"quantix/internal/models"
 )
 
-// Limits of what a body may be.
-const (
-	maxBody  = 64 << 10 // bytes
-	maxDepth = 32       // objects and arrays inside one another
-)
+// MaxDepth is how many objects and arrays may lie inside one another.
+const MaxDepth = 32
 
-// A member is one name of a JSON object with its value as it was sent.
-type member struct {
-	name []byte // without quotes and escapes
-	raw  []byte // a valid JSON value without space around it
-	used bool   // somebody has read it
+// A Member is one name of a JSON object with its value as it was sent.
+type Member struct {
+	Name []byte // without quotes and escapes
+	Raw  []byte // a valid JSON value without space around it
+	Used bool   // for its reader: false
 }
 
-// readObject reads a JSON object more strictly than encoding/json does: a name may not come twice (at any depth), nothing
+// ReadObject reads a JSON object more strictly than encoding/json does: a name may not come twice (at any depth), nothing
 // may follow, text must be valid UTF-8, and names keep their case. Two readers of the same bytes must not see two
 // different requests. It appends to members, which may be nil.
-func readObject(data []byte, members []member) ([]member, error) {
+func ReadObject(data []byte, members []Member) ([]Member, error) {
 	if !utf8.Valid(data) {
 		return nil, errors.New("the body is not valid UTF-8")
 	}
@@ -103,9 +104,9 @@ func (s *scanner) value(depth int) error {
 	return s.fault("a JSON value was expected")
 }
 
-func (s *scanner) object(depth int, members []member) ([]member, error) {
-	if depth > maxDepth {
-		return nil, s.fault("deeper than %d levels", maxDepth)
+func (s *scanner) object(depth int, members []Member) ([]Member, error) {
+	if depth > MaxDepth {
+		return nil, s.fault("deeper than %d levels", MaxDepth)
 	}
 	s.pos++ // the brace
 	if s.accept('}') {
@@ -117,8 +118,8 @@ func (s *scanner) object(depth int, members []member) ([]member, error) {
 		if err != nil {
 			return nil, err
 		}
-		if names.seen(members, m.name) {
-			return nil, s.fault("the name %q comes twice", clip(string(m.name)))
+		if names.seen(members, m.Name) {
+			return nil, s.fault("the name %q comes twice", models.Clip(string(m.Name), 64))
 		}
 		members = append(members, m)
 		if s.accept('}') {
@@ -130,7 +131,7 @@ func (s *scanner) object(depth int, members []member) ([]member, error) {
 	}
 }
 
-func (s *scanner) member(depth int) (m member, err error) {
+func (s *scanner) member(depth int) (m Member, err error) {
 	s.space()
 	if s.peek() != '"' {
 		return m, s.fault("a name in quotes was expected")
@@ -140,9 +141,9 @@ func (s *scanner) member(depth int) (m member, err error) {
 	if err != nil {
 		return m, err
 	}
-	m.name = s.data[start+1 : s.pos-1]
+	m.Name = s.data[start+1 : s.pos-1]
 	if escaped {
-		m.name = []byte(unquote(s.data[start:s.pos]))
+		m.Name = []byte(Unquote(s.data[start:s.pos]))
 	}
 	if !s.accept(':') {
 		return m, s.fault("a colon was expected")
@@ -150,18 +151,25 @@ func (s *scanner) member(depth int) (m member, err error) {
 	s.space()
 	start = s.pos
 	err = s.value(depth)
-	m.raw = s.data[start:s.pos]
+	m.Raw = s.data[start:s.pos]
 	return m, err
+}
+
+// Unquote returns the text of a valid JSON string with escapes.
+func Unquote(raw []byte) string {
+	var text string
+	_ = json.Unmarshal(raw, &text) // the scanner has found it valid
+	return text
 }
 
 // A nameSet tells names that came before; with a map once there are many, so that a body of thousands costs no square.
 type nameSet struct{ known map[string]struct{} }
 
-func (n *nameSet) seen(members []member, name []byte) bool {
+func (n *nameSet) seen(members []Member, name []byte) bool {
 	const few = 24
 	if len(members) < few {
 		for i := range members {
-			if bytes.Equal(members[i].name, name) {
+			if bytes.Equal(members[i].Name, name) {
 				return true
 			}
 		}
@@ -170,7 +178,7 @@ func (n *nameSet) seen(members []member, name []byte) bool {
 	if n.known == nil {
 		n.known = make(map[string]struct{}, 2*few)
 		for i := range members {
-			n.known[string(members[i].name)] = struct{}{}
+			n.known[string(members[i].Name)] = struct{}{}
 		}
 	}
 	_, twice := n.known[string(name)]
@@ -179,8 +187,8 @@ func (n *nameSet) seen(members []member, name []byte) bool {
 }
 
 func (s *scanner) array(depth int) error {
-	if depth > maxDepth {
-		return s.fault("deeper than %d levels", maxDepth)
+	if depth > MaxDepth {
+		return s.fault("deeper than %d levels", MaxDepth)
 	}
 	s.pos++ // the bracket
 	if s.accept(']') {

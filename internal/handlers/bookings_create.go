@@ -185,6 +185,9 @@ func idempotencyKey(header http.Header) (string, error) {
 	return keys[0], nil
 }
 
+// maxBody is how many bytes a body may have.
+const maxBody = 64 << 10
+
 // readBody reads at most maxBody bytes, into memory that grows with what arrives, whatever length was declared; the server's
 // ReadTimeout bounds how long they may take to arrive.
 func (x *exchange) readBody(r *http.Request) error {
