@@ -32,7 +32,7 @@ func enumOf[S ~string](r huma.Registry, name, doc string, values []S) *huma.Sche
 func openEnumOf[S ~string](r huma.Registry, name, doc string, values []S) *huma.Schema {
 	known := enumOf(r, name, doc+" New values may come with any release: take one that you do not know for something else.", values)
 	return &huma.Schema{
-		AnyOf:      []*huma.Schema{known, {Type: huma.TypeString}},
+		AnyOf:      []*huma.Schema{known, {Type: huma.TypeString, MinLength: new(1)}},
 		Extensions: map[string]any{goType: name},
 		Examples:   []any{string(values[0])},
 	}

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -14,7 +15,7 @@ func TestQueries_empty_or_repeated_are_refused(t *testing.T) {
 	b := setup(t)
 	user := b.user("john@example.com")
 	lists := map[string][]string{
-		eventsPath: {"from", "to", "q", "limit", "cursor"}, usersPath: {"limit", "cursor"}, lettersPath: {"limit", "cursor"},
+		eventsPath: {"from", "to", "q", "limit", "cursor"}, usersPath: {"limit", "cursor", "email"}, lettersPath: {"limit", "cursor"},
 		bookingsPath + "/user/" + user.ID: {"status", "limit", "cursor"},
 	}
 	for path, names := range lists {
@@ -29,6 +30,47 @@ func TestQueries_empty_or_repeated_are_refused(t *testing.T) {
 		p.at(t, "query.cursor")
 		b.do("GET", path+"?limit=1;x=2", "").refused(http.StatusBadRequest, "invalid_request")
 		b.do("GET", path+"?limit=%zz", "").refused(http.StatusBadRequest, "invalid_request")
+	}
+}
+
+// Whoever makes requests of the document must learn of it, too.
+func TestDocument_tells_that_no_query_parameter_is_empty(t *testing.T) {
+	t.Parallel()
+	type text struct {
+		Type, Format, Pattern string
+		MinLength             int
+		Enum                  []string
+		AnyOf                 []text
+	}
+	document, _ := document()
+	var d struct {
+		Paths map[string]map[string]struct {
+			Parameters []struct {
+				Name, In string
+				Schema   text
+			}
+		}
+	}
+	if err := json.Unmarshal(document, &d); err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for path, methods := range d.Paths {
+		for method, o := range methods {
+			for _, p := range o.Parameters {
+				for _, s := range append(p.Schema.AnyOf, p.Schema) {
+					if p.In != "query" || s.Type != "string" || s.Format+s.Pattern != "" || s.Enum != nil {
+						continue
+					}
+					if seen++; s.MinLength < 1 {
+						t.Errorf("%s %s: %s may be empty", method, path, p.Name)
+					}
+				}
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("no parameter was looked at")
 	}
 }
 

@@ -63,7 +63,7 @@ type (
 	}
 	usersInput struct {
 		Paging
-		Email string `query:"email" maxLength:"254" doc:"Only the user who has this e-mail address, in any case: a list of one, or an empty one."`
+		Email string `query:"email" minLength:"1" maxLength:"254" doc:"Only the user who has this e-mail address, in any case: a list of one, or an empty one."`
 	}
 	userCreateInput struct {
 		Body body[userCreate, *userCreate]

@@ -227,6 +227,10 @@ var around = []mutant{
 		old: `if route == "" || route == callbackRoute {`, new: `if route == callbackRoute {`,
 		pkg: handlers, tests: "TestAddresses",
 	}, {
+		name: "the document lets a user's e-mail address be looked for by nothing", file: "internal/handlers/users.go",
+		old: `query:"email" minLength:"1" maxLength`, new: `query:"email" maxLength`,
+		pkg: handlers, tests: "TestDocument_tells_that_no_query_parameter_is_empty",
+	}, {
 		name: "a weak tag matches like a strong one", file: "internal/handlers/etag.go",
 		old: "err == nil && !weak && etag(version)", new: "err == nil && (weak || !weak) && etag(version)",
 		pkg: handlers, tests: "TestEvents_if_match",
