@@ -25,7 +25,7 @@ var around = []mutant{
 		pkg: stripe, tests: "TestChronicle",
 	}, {
 		name: "every refund of our own is looked at again", file: "internal/payments/stripe/chronicle.go",
-		old: "	if ours && (", new: "	if false && (",
+		old: "	if ours && (", new: "	if ours && false && (",
 		pkg: stripe, tests: "TestChronicle",
 	}, {
 		name: "a gateway's list is read by all at once (PostgreSQL)", file: "internal/repository/postgres/chronicles.go",
