@@ -6,90 +6,121 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/retry"
+	"quantix/internal/sale"
 )
 
 // A batch that lost its commit's answer is looked for this often, with a growing pause, before its callers are told
 // that the outcome is unknown: in all about six seconds.
 const recheckTries = 6
 
-// serve answers every order of a batch.
-func (d *desk) serve(orders []*order) { d.settle(orders, false) }
+// serve answers every request of a batch.
+func (d *desk) serve(requests []*request) { d.commitBatch(requests, false) }
 
-// settle runs the orders as one transaction and answers them. With recheck they were sent before and may be in force:
+// commitBatch runs the requests as one transaction and answers them. With recheck they were sent before and may be in force:
 // then the rules find what is there by ids that were made beforehand, and nothing but what they decide is an answer. That
 // a look was refused says nothing of what it was to look for.
-func (d *desk) settle(orders []*order, recheck bool) {
-	var verdicts []models.Verdict
+func (d *desk) commitBatch(requests []*request, recheck bool) {
+	var verdicts []sale.Verdict
 	var err error
 	for try := 1; try <= recheckTries; try++ {
-		err = repository.Retry(context.Background(), func() error {
-			verdicts, err = d.transact(orders, recheck)
+		err = retry.Do(context.Background(), repository.IsConflict, func() error {
+			verdicts, err = d.transact(requests, recheck)
 			return err
 		})
 		unknown := errors.Is(err, repository.ErrCommitUnknown)
-		if err == nil || !unknown && (!recheck || errors.Is(err, repository.ErrRejected)) {
+		if err == nil || !unknown && (!recheck || hasCulprit(err)) {
 			break
 		}
 		recheck = true
-		repository.Pause(context.Background(), repository.Backoff(100*time.Millisecond, try, 2*time.Second))
-	}
-	switch {
-	case err == nil:
-		answerAll(orders, verdicts, nil)
-	case errors.Is(err, repository.ErrRejected) && len(orders) > 1:
-		d.split(orders, recheck)
-	case recheck:
-		answerAll(orders, nil, models.ErrOutcomeUnknown.With(err))
-	default:
-		answerAll(orders, nil, repository.Explain(err))
+		retry.Pause(context.Background(), retry.Backoff(100*time.Millisecond, try, 2*time.Second))
 	}
 	if err != nil {
-		d.latch.Store(nil) // or those who wait would be sent to look one by one, each for as long as a store takes to fail
+		// Forget the latch: otherwise each waiting request would probe the failing store, one after another.
+		d.latch.Store(nil)
 	}
-	if err != nil && !errors.Is(err, repository.ErrUnavailable) {
-		d.office.faults.Fault(slog.LevelError, "a batch of "+d.event.String(), "a batch failed",
-			slog.Any("event_id", d.event), slog.Int("commands", len(orders)), slog.Any("error", err))
+	broken, panicked := errors.AsType[*brokenRule](err)
+	switch {
+	case err == nil:
+		answerAll(requests, verdicts, nil)
+	case panicked && len(requests) > 1:
+		others := slices.Delete(slices.Clone(requests), broken.request, broken.request+1)
+		d.fail(requests[broken.request:broken.request+1], recheck, err)
+		d.commitBatch(others, recheck)
+	case errors.Is(err, repository.ErrRejected) && len(requests) > 1:
+		d.tell(len(requests), err)
+		d.split(requests, recheck)
+	default:
+		d.fail(requests, recheck, err)
 	}
+}
+
+// fail answers requests whose transaction came to nothing, as far as that is known.
+func (d *desk) fail(requests []*request, recheck bool, err error) {
+	d.tell(len(requests), err)
+	if recheck {
+		answerAll(requests, nil, models.ErrOutcomeUnknown.With(err))
+		return
+	}
+	answerAll(requests, nil, repository.Explain(err))
+}
+
+// tell logs why a batch failed, unless the store is just away, which is told elsewhere.
+func (d *desk) tell(commands int, err error) {
+	if errors.Is(err, repository.ErrUnavailable) {
+		return
+	}
+	attrs := []slog.Attr{slog.Any("event_id", d.event), slog.Int("commands", commands), slog.Any("error", err)}
+	if broken, is := errors.AsType[*brokenRule](err); is {
+		attrs = append(attrs, slog.String("stack", broken.stack))
+	}
+	d.office.faults.Fault(slog.LevelError, "a batch of "+d.event.String(), "a batch failed", attrs...)
 }
 
 // split halves a batch that the database refused, until the culprit is alone and only it fails.
-func (d *desk) split(orders []*order, recheck bool) {
-	half := len(orders) / 2
-	d.settle(orders[:half], recheck)
-	d.settle(orders[half:], recheck)
+func (d *desk) split(requests []*request, recheck bool) {
+	half := len(requests) / 2
+	d.commitBatch(requests[:half], recheck)
+	d.commitBatch(requests[half:], recheck)
 }
 
-// transact decides the orders' commands in one transaction. The verdicts hold only when it gives no error.
-func (d *desk) transact(orders []*order, recheck bool) ([]models.Verdict, error) {
+// hasCulprit reports whether one of a batch's requests is to blame for its failure, so that the others may still pass.
+func hasCulprit(err error) bool {
+	_, panicked := errors.AsType[*brokenRule](err)
+	return panicked || errors.Is(err, repository.ErrRejected)
+}
+
+// transact decides the requests' commands in one transaction. The verdicts hold only when it returns no error.
+func (d *desk) transact(requests []*request, recheck bool) ([]sale.Verdict, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), d.office.options.Timeout)
 	defer cancel()
-	commands := make([]models.Command, len(orders))
-	for i, o := range orders {
-		commands[i] = o.command
+	commands := make([]sale.Command, len(requests))
+	for i, r := range requests {
+		commands[i] = r.command
 	}
-	verdicts := make([]models.Verdict, len(orders))
+	verdicts := make([]sale.Verdict, len(requests))
 	var event *models.Event
+	var broken *brokenRule
 	var seen time.Time
 	published := false
-	decide := func(s *models.EventState) {
+	decide := func(s *sale.State) {
 		seen = d.office.options.Now()
 		s.Rules, s.Recheck = d.office.options.Rules, recheck
-		for i, c := range commands {
-			if orders[i].admit(recheck) {
-				verdicts[i] = s.Decide(c)
-			}
+		if broken = decideAll(s, requests, verdicts, recheck); broken == nil {
+			event, published = s.Event, len(s.Writes().Publish) > 0
 		}
-		event, published = s.Event, len(s.Changes().Publish) > 0
 	}
 	begun := d.office.options.Now()
-	err := d.attempt(func() error {
-		return d.office.store.AtDesk(ctx, d.event, models.NewID[models.BatchID](), models.Needs(commands, recheck), decide)
-	})
-	d.office.options.Observer.Batch(len(orders), d.office.options.Now().Sub(begun), err)
+	err := d.office.store.AtDesk(ctx, d.event, models.NewID[models.BatchID](), sale.ReadsOf(commands, recheck), decide)
+	if broken != nil {
+		err = broken
+	}
+	d.office.options.Observer.Batch(len(requests), d.office.options.Now().Sub(begun), err)
 	if err == nil {
 		d.setLatch(event, begun, seen)
 	}
@@ -99,25 +130,39 @@ func (d *desk) transact(orders []*order, recheck bool) ([]models.Verdict, error)
 	return verdicts, err
 }
 
-// attempt turns a panic of a rule into a refusal of the batch, whose transaction the store has undone: the culprit is then
-// found like any other poison, and the process lives on.
-func (d *desk) attempt(transact func() error) (err error) {
-	defer func() {
-		if fault := recover(); fault != nil {
-			d.office.faults.Fault(slog.LevelError, "a panic of "+d.event.String(), "a rule panicked",
-				slog.Any("event_id", d.event), slog.Any("panic", fault), slog.String("stack", string(debug.Stack())))
-			err = fmt.Errorf("%w: a rule panicked: %v", repository.ErrRejected, fault)
-		}
-	}()
-	return transact()
+// brokenRule says which request's command made a rule panic. Nothing of its batch was written.
+type brokenRule struct {
+	request int
+	fault   any
+	stack   string
 }
 
-func answerAll(orders []*order, verdicts []models.Verdict, err error) {
-	for i, o := range orders {
+func (b *brokenRule) Error() string { return fmt.Sprintf("a rule panicked: %v", b.fault) }
+
+// decideAll decides the requests that are still wanted, and stops at one that makes a rule panic: this is the one place where
+// that is caught.
+func decideAll(s *sale.State, requests []*request, verdicts []sale.Verdict, recheck bool) (broken *brokenRule) {
+	at := 0
+	defer func() {
+		if fault := recover(); fault != nil {
+			s.Abort()
+			broken = &brokenRule{request: at, fault: fault, stack: string(debug.Stack())}
+		}
+	}()
+	for ; at < len(requests); at++ {
+		if requests[at].admit(recheck) {
+			verdicts[at] = s.Decide(requests[at].command)
+		}
+	}
+	return nil
+}
+
+func answerAll(requests []*request, verdicts []sale.Verdict, err error) {
+	for i, r := range requests {
 		if err != nil {
-			o.answer(models.Verdict{}, err)
+			r.answer(sale.Verdict{}, err)
 		} else {
-			o.answer(verdicts[i], nil)
+			r.answer(verdicts[i], nil)
 		}
 	}
 }

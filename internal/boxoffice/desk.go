@@ -6,11 +6,12 @@ import (
 	"time"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
-// A lane is who waits; those of the first go first. The system's commands give tickets back and settle money: they are
-// never refused. Organisers stop a sale, and those who cancel give tickets back, just when most buyers wait: they have lanes
-// of their own.
+// A lane is a class of requests; those of the first lane go first. The system's commands give tickets back and settle
+// money: they are never refused. Organisers stop a sale, and cancellations give tickets back, just when most buyers wait:
+// they have lanes of their own.
 type lane int
 
 const (
@@ -21,8 +22,8 @@ const (
 	lanes
 )
 
-// mostWaiting bounds the lanes in which no crowd is to be expected: a client that repeats itself must not fill them.
-const mostWaiting = 256
+// maxWaiting bounds the lanes in which no crowd is to be expected: a client that repeats itself must not fill them.
+const maxWaiting = 256
 
 // A desk is where an event's commands wait. It works only while something waits, in one goroutine, so that of two
 // batches of an event one commits while the other collects, and never two fight for the row.
@@ -31,21 +32,21 @@ type desk struct {
 	event  models.EventID
 
 	mu      sync.Mutex
-	inbox   [lanes][]*order
+	inbox   [lanes][]*request
 	working bool
 
 	latch atomic.Pointer[latch] // nil: nothing is known
 }
 
-// submit lets orders wait at the desk, all or none.
-func (d *desk) submit(orders []*order, l lane) *models.Error {
+// submit lets requests wait at the desk, all or none.
+func (d *desk) submit(requests []*request, l lane) *models.Error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.office.closed.Load() {
 		return models.ErrShuttingDown
 	}
 	now := d.office.options.Now()
-	if d.crowded(l, len(orders), now) {
+	if d.crowded(l, len(requests), now) {
 		return models.ErrBusy
 	}
 	if !d.working {
@@ -55,15 +56,15 @@ func (d *desk) submit(orders []*order, l lane) *models.Error {
 		d.working = true
 		go d.work()
 	}
-	for _, o := range orders {
-		o.since = now
+	for _, r := range requests {
+		r.since = now
 	}
-	d.inbox[l] = append(d.inbox[l], orders...)
+	d.inbox[l] = append(d.inbox[l], requests...)
 	return nil
 }
 
-// crowded tells whether a lane takes no more: too many are there, or further buyers would only make all wait for longer,
-// for the first of them has waited for too long.
+// crowded reports whether a lane takes no more: too many are there, or the first buyer has waited for too long, and further
+// ones would only make all wait longer.
 func (d *desk) crowded(l lane, more int, now time.Time) bool {
 	waiting := d.inbox[l]
 	switch l {
@@ -72,17 +73,19 @@ func (d *desk) crowded(l lane, more int, now time.Time) bool {
 	case buyers:
 		return len(waiting)+more > d.office.options.MaxInbox || len(waiting) > 0 && d.late(waiting[0], now)
 	}
-	return len(waiting)+more > mostWaiting
+	return len(waiting)+more > maxWaiting
 }
 
-// late tells whether an order has waited for so long that its buyer may have left. To serve such buyers in turn would
-// serve nobody, once those behind them grow as old.
-func (d *desk) late(o *order, now time.Time) bool { return now.Sub(o.since) > d.office.options.MaxWait }
+// late reports whether a request has waited for so long that its buyer may have left. To serve such buyers in turn would
+// serve nobody, once those behind them are as late.
+func (d *desk) late(r *request, now time.Time) bool {
+	return now.Sub(r.since) > d.office.options.MaxWait
+}
 
-// stale tells of an order that is late and may be refused for it.
-func (d *desk) stale(o *order, now time.Time) bool {
-	_, is := o.refusable()
-	return is && d.late(o, now)
+// stale reports whether a request is late and may be refused for it.
+func (d *desk) stale(r *request, now time.Time) bool {
+	_, is := r.refusable()
+	return is && d.late(r, now)
 }
 
 // work serves batch after batch until nothing waits.
@@ -99,10 +102,10 @@ func (d *desk) work() {
 	}
 }
 
-// collect takes what waits, up to the cap of each lane, without those who can be refused at once and those whose callers
-// have gone. served tells that a transaction has just ended: what it saw under the row's lock was true until then,
+// collect takes what waits, up to the cap of each lane, without requests that can be refused at once and those whose
+// callers have gone. served says that a transaction has just ended: what it saw under the row's lock was true until then,
 // however long that took.
-func (d *desk) collect(served bool) (batch []*order, more bool) {
+func (d *desk) collect(served bool) (batch []*request, more bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	known := d.latch.Load()
@@ -112,19 +115,17 @@ func (d *desk) collect(served bool) (batch []*order, more bool) {
 		more = more || len(d.inbox[l]) > 0
 		n, full := 0, len(batch)+d.office.options.MaxBatch
 		for ; n < len(d.inbox[l]) && len(batch) < full; n++ {
-			o := d.inbox[l][n]
-			hopeless := known.beyond(o)
-			if hopeless && !fresh && len(batch) > 0 {
-				break // one look is enough: who waits behind it is refused by what it sees, at no price
+			r := d.inbox[l][n]
+			if known.beyond(r) && !fresh && len(batch) > 0 {
+				break // one probe per batch is enough: requests behind it are refused from its result, without a query
 			}
-			switch {
-			case !o.take():
-			case hopeless && fresh:
-				d.turnAway(o, known.refusal())
-			case lane(l) == buyers && d.stale(o, now):
-				d.turnAway(o, models.ErrBusy)
-			default:
-				batch = append(batch, o)
+			if !r.take() {
+				continue
+			}
+			if refusal := d.refusal(r, lane(l), known, fresh, now); refusal != nil {
+				d.turnAway(r, refusal)
+			} else {
+				batch = append(batch, r)
 			}
 		}
 		d.inbox[l] = rest(d.inbox[l], n)
@@ -133,14 +134,25 @@ func (d *desk) collect(served bool) (batch []*order, more bool) {
 	return batch, more
 }
 
-// turnAway refuses an order that was taken as the latch would have, had it been set when the order came.
-func (d *desk) turnAway(o *order, refusal *models.Error) {
-	d.office.options.Observer.Refused(refusal.Code)
-	o.answer(models.Verdict{}, refusal)
+// refusal returns what a request can be refused with at once, or nil. Only buyers' requests are.
+func (d *desk) refusal(r *request, l lane, known *latch, fresh bool, now time.Time) *models.Error {
+	switch {
+	case fresh && known.beyond(r):
+		return known.refusal()
+	case l == buyers && d.stale(r, now):
+		return models.ErrBusy
+	}
+	return nil
 }
 
-// rest drops the first n orders and lets their memory go when nothing else is left.
-func rest(inbox []*order, n int) []*order {
+// turnAway refuses a request that was taken as the latch would have, had it been set when the request came.
+func (d *desk) turnAway(r *request, refusal *models.Error) {
+	d.office.options.Observer.Refused(refusal.Code)
+	r.answer(sale.Verdict{}, refusal)
+}
+
+// rest drops the first n requests and lets their memory go when nothing else is left.
+func rest(inbox []*request, n int) []*request {
 	clear(inbox[:n])
 	if n == len(inbox) {
 		return inbox[:0]
@@ -169,23 +181,23 @@ func (l *latch) refusal() *models.Error {
 	if made := l.refused.Load(); made != nil {
 		return made
 	}
-	made := models.OutOfStock(l.available+1, l.available)
+	made := sale.OutOfStock(l.available+1, l.available)
 	l.refused.Store(made)
 	return made
 }
 
-// beyond tells whether an order asks for more than the latch remembers.
-func (l *latch) beyond(o *order) bool {
+// beyond reports whether a request asks for more than the latch remembers.
+func (l *latch) beyond(r *request) bool {
 	if l == nil {
 		return false
 	}
-	c, is := o.refusable()
+	c, is := r.refusable()
 	return is && c.Quantity > l.available
 }
 
 // latched refuses a quantity that was not there a moment ago, without asking the database. A release at this desk
-// resets the latch at once; one on another replica shows when the latch runs out. Before that one buyer looks again, and
-// who comes when that one is late waits for what it sees, see collect.
+// resets the latch at once; one on another replica shows when the latch runs out. Before that one buyer is sent to look, as
+// a probe, and requests that arrive when the probe is late wait for its result, see collect.
 func (d *desk) latched(quantity int64) *models.Error {
 	l := d.latch.Load()
 	if l == nil || quantity <= l.available {
@@ -199,8 +211,8 @@ func (d *desk) latched(quantity int64) *models.Error {
 }
 
 // setLatch notes the stock as a transaction has just left it. Its time counts from when the transaction saw it, under the
-// row's lock, so that nothing is refused on older knowledge. The next look may go a latch's time after this one went:
-// there are never more, and when both take equally long, nobody waits.
+// row's lock, so that nothing is refused on older knowledge. The next probe may start LatchFor after this one started: so
+// there is at most one per LatchFor, and where a transaction takes as long, nobody waits for it.
 func (d *desk) setLatch(event *models.Event, begun, seen time.Time) {
 	if event == nil || !event.DeletedAt.IsZero() || !event.CancelledAt.IsZero() {
 		d.latch.Store(nil)

@@ -11,6 +11,7 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
 // decisions is the order of what was decided, by what need names.
@@ -19,7 +20,7 @@ type decisions struct {
 	all []string
 }
 
-func (d *decisions) note(_ int, need models.Need) error {
+func (d *decisions) note(_ int, need sale.Reads) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
@@ -55,13 +56,13 @@ func TestDesk_takes_organisers_and_cancellations_before_a_crowd_of_buyers(t *tes
 			t.Fatalf("the inbox is not full: %v", err)
 		}
 		group.Go(func() {
-			_, err := office.Ask(t.Context(), store.id, &models.Cancel{Booking: models.NewID[models.BookingID]()})
+			_, err := office.Ask(t.Context(), store.id, &sale.Cancel{Booking: models.NewID[models.BookingID]()})
 			if !errors.Is(err, models.ErrBookingNotFound) {
 				t.Errorf("the cancellation: %v", err)
 			}
 		})
 		group.Go(func() {
-			if _, err := office.Ask(t.Context(), store.id, &models.CancelEvent{}); err != nil {
+			if _, err := office.Ask(t.Context(), store.id, &sale.CancelEvent{}); err != nil {
 				t.Errorf("the organiser: %v", err)
 			}
 		})
@@ -83,25 +84,25 @@ func TestDesk_bounds_organisers_and_cancellations(t *testing.T) {
 		office := New(store, Options{})
 		var group sync.WaitGroup
 		var refused atomic.Int64
-		ask := func(c models.Command) {
+		ask := func(c sale.Command) {
 			group.Go(func() {
 				if _, err := office.Ask(t.Context(), store.id, c); errors.Is(err, models.ErrBusy) {
 					refused.Add(1)
 				}
 			})
 		}
-		ask(&models.CancelEvent{})
+		ask(&sale.CancelEvent{})
 		<-store.entered
 		for range 1000 {
-			ask(&models.Cancel{Booking: models.NewID[models.BookingID]()})
+			ask(&sale.Cancel{Booking: models.NewID[models.BookingID]()})
 		}
 		synctest.Wait()
-		if got := refused.Load(); got != 1000-mostWaiting {
+		if got := refused.Load(); got != 1000-maxWaiting {
 			t.Errorf("%d cancellations were refused", got)
 		}
-		ask(&models.EditEvent{})
+		ask(&sale.EditEvent{})
 		synctest.Wait()
-		if got := refused.Load(); got != 1000-mostWaiting {
+		if got := refused.Load(); got != 1000-maxWaiting {
 			t.Error("cancellations filled the organisers' lane")
 		}
 		close(store.gate)

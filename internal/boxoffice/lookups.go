@@ -6,6 +6,7 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
 // lookupsAtOnce is how many keyed requests are looked up in the database at one time: enough to keep it busy, and few
@@ -39,7 +40,7 @@ func (l *lookups) begin(ctx context.Context) (done func(), err error) {
 
 // refuse looks a keyed request up before it is refused without a transaction, for as long as it might have waited for its
 // turn: a store that hangs holds those with a key no longer than those without.
-func (o *Office) refuse(ctx context.Context, event models.EventID, c *models.Reserve, refusal *models.Error) (models.Verdict, error) {
+func (o *Office) refuse(ctx context.Context, event models.EventID, c *sale.Reserve, refusal *models.Error) (sale.Verdict, error) {
 	if c.Key != "" {
 		verdict, err := o.lookUp(ctx, event, c)
 		if err != nil || verdict.Booking != nil {
@@ -47,27 +48,28 @@ func (o *Office) refuse(ctx context.Context, event models.EventID, c *models.Res
 		}
 	}
 	o.options.Observer.Refused(refusal.Code)
-	return models.Verdict{}, refusal
+	return sale.Verdict{}, refusal
 }
 
 // lookUp gives what a keyed request was answered before; nothing when it was not.
-func (o *Office) lookUp(ctx context.Context, event models.EventID, c *models.Reserve) (models.Verdict, error) {
+func (o *Office) lookUp(ctx context.Context, event models.EventID, c *sale.Reserve) (sale.Verdict, error) {
 	ctx, cancel := context.WithTimeout(ctx, min(o.options.MaxWait, o.options.Patience))
 	defer cancel()
 	done, err := o.lookups.begin(ctx)
 	if err != nil {
-		return models.Verdict{}, err
+		return sale.Verdict{}, err
 	}
 	defer done()
 	earlier, err := o.store.BookingByKey(ctx, event, models.ReplayKey{User: c.User, Key: c.Key})
 	switch {
-	case err == nil && earlier.RequestHash != c.Hash:
-		return models.Verdict{}, models.ErrKeyReused
-	case err == nil:
-		first := earlier.AsFirstAnswered()
-		return models.Verdict{Booking: &first, Replayed: true}, nil
 	case models.ErrBookingNotFound.Is(err):
-		return models.Verdict{}, nil
+		return sale.Verdict{}, nil
+	case err != nil:
+		return sale.Verdict{}, repository.Explain(err)
 	}
-	return models.Verdict{}, repository.Explain(err)
+	v := sale.Replay(&earlier, c.Hash)
+	if v.Err != nil {
+		return sale.Verdict{}, v.Err
+	}
+	return v, nil
 }

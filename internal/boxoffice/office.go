@@ -1,11 +1,12 @@
 // Package boxoffice is the booking engine: one desk per busy event, many commands in one transaction.
 //
-// Every change of an event's stock or of its bookings' states is a models.Command for that event's desk. The desk takes
+// Every change of an event's stock or of its bookings' states is a sale.Command for that event's desk. The desk takes
 // whatever waits, decides it in arrival order under the event's row lock, and commits it at once: an idle event books
 // as fast as a plain transaction, a busy one batches by itself. docs/locking.md explains why nothing oversells.
 package boxoffice
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"quantix/internal/logging"
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
 // Store is what the box office needs of the database.
@@ -26,15 +28,15 @@ type Store interface {
 
 // Observer is told what desks do, for metrics. Its methods are called on the hot path: they must not block.
 type Observer interface {
-	// Batch: a transaction of so many commands took so long, and ended so.
+	// Batch reports one transaction: its number of commands, its duration and its error.
 	Batch(commands int, took time.Duration, err error)
-	// Refused: a command was refused without a transaction ("sold_out", "busy", …).
+	// Refused reports a command that was refused without a transaction, by its error's code.
 	Refused(code string)
 }
 
 // Options are an office's settings. The zero value of each but Store is a sensible default.
 type Options struct {
-	Rules    models.Rules
+	Rules    sale.Rules
 	MaxBatch int           // commands of each lane in one transaction; default 512
 	MaxInbox int           // buyers' commands that may wait for one event; default 10,000
 	MaxWait  time.Duration // how long buyers' commands may wait for their batch; default 2 s
@@ -61,10 +63,10 @@ type Office struct {
 	busy   sync.WaitGroup // desks at work
 
 	waiting  atomic.Int64 // buyers in Reserve who wait for a transaction or in one
-	orders   sync.Pool    // of *order
+	requests sync.Pool    // of *request
 	faults   *logging.Spells
-	turn     patience // until a buyer's turn has to come
-	patience patience
+	turn     sharedTimeout // until a buyer's turn has to come
+	patience sharedTimeout
 	lookups  *lookups
 
 	mu    sync.Mutex // guards desks; taken before a desk's lock, never after
@@ -76,15 +78,15 @@ const manyDesks = 10_000
 
 // New opens an office on a store.
 func New(store Store, options Options) *Office {
-	setDefault(&options.MaxBatch, 512)
-	setDefault(&options.MaxInbox, 10_000)
-	setDefault(&options.MaxWait, 2*time.Second)
-	setDefault(&options.LatchFor, 100*time.Millisecond)
-	setDefault(&options.Timeout, 10*time.Second)
-	setDefault(&options.Patience, 15*time.Second)
-	setDefault(&options.Rules.PaymentDeadline, 15*time.Minute)
-	setDefault(&options.Rules.RetryLease, 30*time.Second)
-	setDefault(&options.Rules.RefundWindow, models.DefaultRefundWindow)
+	options.MaxBatch = cmp.Or(options.MaxBatch, 512)
+	options.MaxInbox = cmp.Or(options.MaxInbox, 10_000)
+	options.MaxWait = cmp.Or(options.MaxWait, 2*time.Second)
+	options.LatchFor = cmp.Or(options.LatchFor, 100*time.Millisecond)
+	options.Timeout = cmp.Or(options.Timeout, 10*time.Second)
+	options.Patience = cmp.Or(options.Patience, 15*time.Second)
+	options.Rules.PaymentDeadline = cmp.Or(options.Rules.PaymentDeadline, 15*time.Minute)
+	options.Rules.RetryLease = cmp.Or(options.Rules.RetryLease, 30*time.Second)
+	options.Rules.RefundWindow = cmp.Or(options.Rules.RefundWindow, models.DefaultRefundWindow)
 	if options.Now == nil {
 		options.Now = time.Now
 	}
@@ -99,15 +101,8 @@ func New(store Store, options Options) *Office {
 	}
 	return &Office{
 		store: store, options: options, desks: make(map[models.EventID]*desk), faults: logging.NewSpells(options.Logger),
-		turn: patience{long: min(options.MaxWait, options.Patience)}, patience: patience{long: options.Patience},
+		turn: sharedTimeout{limit: min(options.MaxWait, options.Patience)}, patience: sharedTimeout{limit: options.Patience},
 		lookups: newLookups(options.MaxInbox),
-	}
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
 	}
 }
 
@@ -119,16 +114,16 @@ func (noObserver) Refused(string)                  {}
 // Reserve asks an event's desk for tickets, and waits no longer than Options.Patience. A keyed request that was answered
 // before gets that answer, whatever would refuse it now. Errors: those of the rules, models.ErrBusy when too many wait, or for too long,
 // models.ErrUnavailable, models.ErrOutcomeUnknown.
-func (o *Office) Reserve(ctx context.Context, event models.EventID, c *models.Reserve) (models.Verdict, error) {
+func (o *Office) Reserve(ctx context.Context, event models.EventID, c *sale.Reserve) (sale.Verdict, error) {
 	d := o.desk(event)
 	if refusal := d.latched(c.Quantity); refusal != nil {
 		return o.refuse(ctx, event, c, refusal)
 	}
-	one := o.newReservation(c)
-	if err := d.submit([]*order{one}, buyers); err != nil {
+	r := o.newReservation(c)
+	if err := d.submit([]*request{r}, buyers); err != nil {
 		return o.refuse(ctx, event, c, err)
 	}
-	verdict, err := o.await(ctx, one)
+	verdict, err := o.await(ctx, r)
 	if errors.Is(err, errNoTurn) {
 		return o.refuse(ctx, event, c, models.ErrBusy)
 	}
@@ -136,58 +131,58 @@ func (o *Office) Reserve(ctx context.Context, event models.EventID, c *models.Re
 }
 
 // await waits for a buyer's outcome.
-func (o *Office) await(ctx context.Context, one *order) (models.Verdict, error) {
+func (o *Office) await(ctx context.Context, r *request) (sale.Verdict, error) {
 	o.waiting.Add(1)
 	defer o.waiting.Add(-1)
-	return one.wait(ctx, o.turn.over(), o.patience.over())
+	return r.wait(ctx, o.turn.expired(), o.patience.expired())
 }
 
-// Waiting tells how many buyers wait for their booking in this process now.
+// Waiting returns how many buyers wait for their booking in this process now.
 func (o *Office) Waiting() int { return int(o.waiting.Load()) }
 
 // Ask puts an organiser's command, or a cancellation, before an event's desk and waits for its outcome. It goes before the
 // buyers' and is refused only when too many like it wait. Errors: as for Reserve.
-func (o *Office) Ask(ctx context.Context, event models.EventID, c models.Command) (models.Verdict, error) {
-	if _, is := c.(*models.Cancel); is {
-		return o.one(ctx, event, c, cancellations)
+func (o *Office) Ask(ctx context.Context, event models.EventID, c sale.Command) (sale.Verdict, error) {
+	if _, is := c.(*sale.Cancel); is {
+		return o.ask(ctx, event, c, cancellations)
 	}
-	return o.one(ctx, event, c, organisers)
+	return o.ask(ctx, event, c, organisers)
 }
 
 // Tell puts one of the system's commands before an event's desk: it is never refused for load.
-func (o *Office) Tell(ctx context.Context, event models.EventID, c models.Command) (models.Verdict, error) {
-	return o.one(ctx, event, c, system)
+func (o *Office) Tell(ctx context.Context, event models.EventID, c sale.Command) (sale.Verdict, error) {
+	return o.ask(ctx, event, c, system)
 }
 
-func (o *Office) one(ctx context.Context, event models.EventID, c models.Command, l lane) (models.Verdict, error) {
-	one := o.newOrder(c)
-	if err := o.desk(event).submit([]*order{one}, l); err != nil {
-		return models.Verdict{}, err
+func (o *Office) ask(ctx context.Context, event models.EventID, c sale.Command, l lane) (sale.Verdict, error) {
+	r := o.newRequest(c)
+	if err := o.desk(event).submit([]*request{r}, l); err != nil {
+		return sale.Verdict{}, err
 	}
-	return one.wait(ctx, nil, nil)
+	return r.wait(ctx, nil, nil)
 }
 
 // Outcome is what became of one command of TellAll.
 type Outcome struct {
-	Verdict models.Verdict
+	Verdict sale.Verdict
 	Err     error
 }
 
 // TellAll puts many of the system's commands before an event's desk, in order, and waits for all outcomes.
-func (o *Office) TellAll(ctx context.Context, event models.EventID, commands []models.Command) []Outcome {
-	orders := make([]*order, len(commands))
+func (o *Office) TellAll(ctx context.Context, event models.EventID, commands []sale.Command) []Outcome {
+	requests := make([]*request, len(commands))
 	for i, c := range commands {
-		orders[i] = o.newOrder(c)
+		requests[i] = o.newRequest(c)
 	}
 	outcomes := make([]Outcome, len(commands))
-	if err := o.desk(event).submit(orders, system); err != nil {
+	if err := o.desk(event).submit(requests, system); err != nil {
 		for i := range outcomes {
 			outcomes[i].Err = err
 		}
 		return outcomes
 	}
-	for i, one := range orders {
-		outcomes[i].Verdict, outcomes[i].Err = one.wait(ctx, nil, nil)
+	for i, r := range requests {
+		outcomes[i].Verdict, outcomes[i].Err = r.wait(ctx, nil, nil)
 	}
 	return outcomes
 }
@@ -210,7 +205,7 @@ func (o *Office) Close(ctx context.Context) error {
 	}
 }
 
-// desk gives the event's desk. Forgetting an idle one is harmless: the row lock, not the desk, keeps the order.
+// desk returns the event's desk. Forgetting an idle one is harmless: the row lock, not the desk, keeps the order.
 func (o *Office) desk(event models.EventID) *desk {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -6,8 +6,10 @@ import (
 	"flag"
 	"fmt"
 
+	"quantix/internal/app"
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
 // runAudit recomputes every event, or one, beside a running server. Status 1 and a line for each difference when
@@ -22,7 +24,7 @@ func runAudit(ctx context.Context, p Program, args []string) error {
 	if fs.NArg() > 0 {
 		return usageError("audit takes no argument %q; --event names an event", fs.Arg(0))
 	}
-	store, err := openStore(ctx, p, c, reading)
+	store, err := app.OpenStore(ctx, c, app.NewLogger(p.Stderr, c), app.Reading)
 	if err != nil {
 		return err
 	}
@@ -67,7 +69,7 @@ func auditEvent(ctx context.Context, p Program, store repository.Store, id model
 	case err != nil:
 		return false, fmt.Errorf("audit event %s: %w", id, err)
 	}
-	report := models.Audit(facts)
+	report := sale.Audit(facts)
 	for _, d := range report.Differences {
 		fmt.Fprintf(p.Stdout, "event %s: %s is %d; bookings, charges and refunds say %d\n", id, d.What, d.Have, d.Want)
 	}

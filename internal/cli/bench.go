@@ -2,12 +2,10 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
-	"os"
 
-	"quantix/internal/config"
+	"quantix/internal/bench"
 	"quantix/internal/onsale"
 )
 
@@ -56,7 +54,8 @@ func runBench(ctx context.Context, p Program, args []string) error {
 	if fs.NArg() > 0 {
 		return usageError("bench takes flags, or the word bars before them, not %q", fs.Arg(0))
 	}
-	play := func() error {
+	play := func(url string) error {
+		s.Target = url
 		result, err := onsale.Run(ctx, s, p.Stderr)
 		if err != nil {
 			return err
@@ -64,37 +63,9 @@ func runBench(ctx context.Context, p Program, args []string) error {
 		return showResult(p, result, *asJSON, *save)
 	}
 	if s.Target != "" {
-		return play()
+		return play(s.Target)
 	}
-	return onPrivate(ctx, p, c, func(server *private) error {
-		s.Target = server.url
-		return play()
-	})
-}
-
-// onPrivate starts a private server on a new database and an empty Redis of the servers that the settings name, if they
-// name any, and removes all of it after use: what is in their databases is never touched.
-func onPrivate(ctx context.Context, p Program, c config.Config, use func(*private) error) (err error) {
-	if c.Store() == config.Postgres {
-		if c.DatabaseURL, err = onsale.ScratchURL(c.DatabaseURL, fmt.Sprintf("quantix_bench_%d", os.Getpid())); err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, onsale.DropScratch(context.WithoutCancel(ctx), c.DatabaseURL)) }()
-	}
-	if c.Queue() == config.Redis {
-		redis, err := onsale.TakeScratchRedis(ctx, c.RedisURL)
-		if err != nil {
-			return err
-		}
-		defer redis.Close()
-		c.RedisURL = redis.URL
-	}
-	server, err := startPrivate(ctx, p, c)
-	if err != nil {
-		return err
-	}
-	defer server.stop()
-	return use(server)
+	return bench.OnPrivate(ctx, p.Stderr, c, play)
 }
 
 func showResult(p Program, result onsale.Result, asJSON bool, save string) error {

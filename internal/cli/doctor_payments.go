@@ -4,13 +4,10 @@ import (
 	"context"
 	"fmt"
 
+	"quantix/internal/app"
 	"quantix/internal/config"
-	"quantix/internal/payments/stripe"
 	"quantix/internal/repository"
 )
-
-// simulatedName is what charges of the simulated gateway are stored with.
-const simulatedName = "simulated"
 
 // examinePayments finds what waits for a gateway that is not set up any more.
 func examinePayments(ctx context.Context, p Program, c config.Config, store repository.Store) bool {
@@ -18,10 +15,7 @@ func examinePayments(ctx context.Context, p Program, c config.Config, store repo
 	if err != nil {
 		return finding(p, "open payments", err, "the schema may be damaged")
 	}
-	mine := simulatedName
-	if c.PaymentGateway == config.Stripe {
-		mine = stripe.Name
-	}
+	mine := app.GatewayName(c)
 	sound := true
 	for _, o := range open {
 		if o.Gateway == mine {

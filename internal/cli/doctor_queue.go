@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"quantix/internal/app"
 	"quantix/internal/config"
 	"quantix/internal/health"
 )
@@ -14,7 +15,7 @@ func examineQueue(ctx context.Context, p Program, c config.Config) bool {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	q, err := openQueue(c, "")
+	q, err := app.OpenQueue(c, "")
 	if err != nil {
 		return finding(p, "queue", err, "REDIS_URL is host:port or a redis:// URL")
 	}

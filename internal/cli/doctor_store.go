@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"quantix/internal/app"
 	"quantix/internal/config"
 	"quantix/internal/database"
 	"quantix/internal/health"
@@ -18,13 +19,13 @@ func examineStore(ctx context.Context, p Program, c config.Config) bool {
 	if c.Store() == config.SQLite && !finding(p, "data directory can be written", database.CheckWritable(c.DataDir), "") {
 		return false
 	}
-	store, err := connect(ctx, c, newLogger(p.Stderr, c), reading)
+	store, err := app.Connect(ctx, c, app.NewLogger(p.Stderr, c), app.Reading)
 	if err != nil {
 		return finding(p, "database", err, "") // it says what to do
 	}
 	defer store.Close()
 	sound := answers(ctx, p, "database", store.Ping, "") &&
-		finding(p, "schema", checkSchema(ctx, c, store), "quantix migrate status shows more") && examineBacklog(ctx, p, store) &&
+		finding(p, "schema", app.CheckSchema(ctx, c, store), "quantix migrate status shows more") && examineBacklog(ctx, p, store) &&
 		examinePayments(ctx, p, c, store)
 	if !sound {
 		return false
@@ -46,7 +47,7 @@ func examineWrites(ctx context.Context, p Program, c config.Config, store reposi
 	if c.Store() == config.SQLite {
 		return true
 	}
-	trial := models.Process{ID: models.NewID[models.ProcessID](), Name: "quantix doctor", Payments: paymentsName(c), Version: version}
+	trial := models.Process{ID: models.NewID[models.ProcessID](), Name: "quantix doctor", Payments: app.PaymentsName(c), Version: version}
 	err := store.Beat(ctx, trial, health.TrialRoom)
 	if err == nil {
 		err = store.Leave(ctx, trial.ID)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"quantix/internal/app"
 	"quantix/internal/config"
 	"quantix/internal/health"
 	"quantix/internal/models"
@@ -15,7 +16,7 @@ import (
 // examineWork tells whether those who sell and those who work are there, get on with it, and have the same settings as this
 // command. That nothing runs at all is no fault.
 func examineWork(ctx context.Context, p Program, c config.Config, store repository.Store) bool {
-	seen := health.Installation{Self: models.Process{Sells: true, Payments: paymentsName(c)}}
+	seen := health.Installation{Self: models.Process{Sells: true, Payments: app.PaymentsName(c)}}
 	var err error
 	if seen.Processes, err = store.Processes(ctx, health.HeardOf); err == nil {
 		seen.Backlog, err = store.Backlog(ctx)

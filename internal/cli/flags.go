@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"quantix/internal/app"
 	"quantix/internal/config"
 )
 
@@ -61,4 +62,9 @@ func showFlag(w io.Writer, f *flag.Flag) {
 		usage += " (default " + f.DefValue + ")"
 	}
 	fmt.Fprintf(w, "  %s\n      %s\n", strings.TrimSpace("--"+f.Name+" "+value), usage)
+}
+
+// setup is what the program is put together by, with the settings of a command.
+func (p Program) setup(c config.Config) app.Setup {
+	return app.Setup{Config: c, Logger: app.NewLogger(p.Stderr, c), Version: version}
 }

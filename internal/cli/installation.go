@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 
+	"quantix/internal/app"
 	"quantix/internal/config"
 	"quantix/internal/queue"
 	"quantix/internal/repository"
@@ -26,11 +27,11 @@ func runInstallation(ctx context.Context, p Program, args []string) error {
 	if verb == "new" && !*yes {
 		return errors.New("installation new is for a copy of a database: stop the programs that work on the copy, then say --yes")
 	}
-	mode := reading
+	mode := app.Reading
 	if verb == "new" {
-		mode = writing
+		mode = app.Writing
 	}
-	store, err := openStore(ctx, p, c, mode)
+	store, err := app.OpenStore(ctx, c, app.NewLogger(p.Stderr, c), mode)
 	if err != nil {
 		return err
 	}
@@ -44,22 +45,13 @@ func runInstallation(ctx context.Context, p Program, args []string) error {
 	return errors.Join(err, store.Close())
 }
 
-// guarded keeps a copy of a database from the messages of its original, where both may reach the same queue.
-func guarded(q queue.Queue, a *app, installation string) queue.Queue {
-	shared, is := q.(queue.Shared)
-	if !is {
-		return q
-	}
-	return &queue.Guard{Shared: shared, Installation: installation, Owners: a.store, Logger: a.logger}
-}
-
 // examineOwner tells whether the queue is another database's, of which this one is a copy or which is a copy of it.
 func examineOwner(ctx context.Context, p Program, c config.Config, store repository.Store) bool {
 	owner, err := store.Owner(ctx)
 	if err != nil || c.Queue() == config.InProcess {
 		return finding(p, "installation "+owner.Installation, err, "the schema may be damaged")
 	}
-	q, err := openQueue(c, owner.Installation)
+	q, err := app.OpenQueue(c, owner.Installation)
 	if err != nil {
 		return true // said about the queue itself
 	}

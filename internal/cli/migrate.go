@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"quantix/internal/app"
 	"quantix/internal/database"
 )
 
@@ -37,7 +38,7 @@ func runMigrate(ctx context.Context, p Program, args []string) error {
 	default:
 		return usageError("migrate takes one of up, down [n] [--yes], status, repair")
 	}
-	return withMigrator(ctx, c, verb == "up", newLogger(p.Stderr, c), func(m *database.Migrator) error {
+	return app.WithMigrator(ctx, c, verb == "up", app.NewLogger(p.Stderr, c), func(m *database.Migrator) error {
 		if err := act(m); err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"quantix/internal/app"
 	"quantix/internal/models"
 )
 
@@ -37,44 +38,44 @@ func runSeed(ctx context.Context, p Program, args []string) error {
 	if fs.NArg() > 0 || *events < 0 || *users < 0 || *events > 10_000 || *users > 100_000 {
 		return usageError("seed takes --events (0 to 10000) and --users (0 to 100000)")
 	}
-	a, err := open(ctx, p, c, writing)
+	a, err := app.Open(ctx, p.setup(c), app.Writing)
 	if err != nil {
 		return err
 	}
-	defer a.close()
+	defer a.Close()
 	if err := seedEvents(ctx, p, a, *events); err != nil {
 		return err
 	}
 	return seedUsers(ctx, p, a, *users)
 }
 
-func seedEvents(ctx context.Context, p Program, a *app, n int) error {
+func seedEvents(ctx context.Context, p Program, a *app.App, n int) error {
 	for i := range n {
 		s := samples[i%len(samples)]
-		price, err := models.ParseMoney(s.price, a.currency)
+		price, err := models.ParseMoney(s.price, a.Currency)
 		if err != nil {
 			// A currency without decimals: a whole price serves as well.
-			price = models.Money{Minor: 20, Currency: a.currency}
+			price = models.Money{Minor: 20, Currency: a.Currency}
 		}
-		event, err := a.events.Create(ctx, models.EventDraft{
+		event, err := a.Events.Create(ctx, models.EventDraft{
 			Name: s.name, Description: s.description, DateTime: time.Now().AddDate(0, 0, s.inDays).Truncate(time.Hour),
 			TotalTickets: s.tickets, TicketPrice: price,
 		})
 		if err != nil {
 			return fmt.Errorf("create event %q: %w", s.name, err)
 		}
-		fmt.Fprintf(p.Stdout, "event %s  %s, %d tickets at %s %s\n", event.ID, event.Name, event.Stock.Total, event.TicketPrice, a.currency)
+		fmt.Fprintf(p.Stdout, "event %s  %s, %d tickets at %s %s\n", event.ID, event.Name, event.Stock.Total, event.TicketPrice, a.Currency)
 	}
 	return nil
 }
 
-func seedUsers(ctx context.Context, p Program, a *app, n int) error {
+func seedUsers(ctx context.Context, p Program, a *app.App, n int) error {
 	names := []string{"Ada", "Grace", "Edsger", "Barbara", "Niklaus", "Frances"}
 	for i := range n {
 		// A part of a new id keeps the addresses of several runs apart.
 		id := models.NewID[models.UserID]()
 		name := names[i%len(names)]
-		user, err := a.users.Create(ctx, name, fmt.Sprintf("%s.%x@example.com", name, id[10:]))
+		user, err := a.Users.Create(ctx, name, fmt.Sprintf("%s.%x@example.com", name, id[10:]))
 		if err != nil {
 			return fmt.Errorf("create user %q: %w", name, err)
 		}

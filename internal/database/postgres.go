@@ -1,6 +1,7 @@
 package database
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -68,15 +69,15 @@ func poolConfig(o PostgresOptions) (*pgxpool.Config, error) {
 	if err != nil {
 		return nil, wrongURL(err)
 	}
-	config.MaxConns = int32(or(o.MaxConns, 16))
+	config.MaxConns = int32(cmp.Or(o.MaxConns, 16))
 	config.MaxConnLifetimeJitter = config.MaxConnLifetime / 10
-	config.ConnConfig.ConnectTimeout = or(o.ConnectTimeout, 5*time.Second)
+	config.ConnConfig.ConnectTimeout = cmp.Or(o.ConnectTimeout, 5*time.Second)
 	settings := config.ConnConfig.RuntimeParams
-	settings["application_name"] = or(o.AppName, "quantix")
+	settings["application_name"] = cmp.Or(o.AppName, "quantix")
 	settings["timezone"] = "UTC"
-	settings["lock_timeout"] = milliseconds(or(o.LockTimeout, 2*time.Second))
-	settings["statement_timeout"] = milliseconds(or(o.StatementTimeout, 10*time.Second))
-	settings["idle_in_transaction_session_timeout"] = milliseconds(or(o.IdleInTransactionTimeout, 10*time.Second))
+	settings["lock_timeout"] = milliseconds(cmp.Or(o.LockTimeout, 2*time.Second))
+	settings["statement_timeout"] = milliseconds(cmp.Or(o.StatementTimeout, 10*time.Second))
+	settings["idle_in_transaction_session_timeout"] = milliseconds(cmp.Or(o.IdleInTransactionTimeout, 10*time.Second))
 	settings["jit"] = "off" // no query of ours takes as long as compiling it
 	if o.ShortStatements {
 		planForIndexes(settings)
@@ -120,12 +121,3 @@ func warnOfDurability(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logg
 }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
-
-// or gives the value, or the default when it is zero.
-func or[T comparable](value, otherwise T) T {
-	var zero T
-	if value == zero {
-		return otherwise
-	}
-	return value
-}

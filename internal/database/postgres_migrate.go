@@ -1,6 +1,7 @@
 package database
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -22,7 +23,7 @@ func OpenPostgresMigrator(ctx context.Context, url string, create bool, logger *
 	if err != nil {
 		return nil, wrongURL(err)
 	}
-	config.ConnectTimeout = or(config.ConnectTimeout, 5*time.Second)
+	config.ConnectTimeout = cmp.Or(config.ConnectTimeout, 5*time.Second)
 	config.RuntimeParams["application_name"] = "quantix migrate " + rand.Text() // which session is ours, see interrupt
 	if err := ensurePostgres(ctx, config, create); err != nil {
 		return nil, err

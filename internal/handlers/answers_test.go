@@ -18,8 +18,8 @@ import (
 // Every exchange of every test is held against the document (checkDocument), the code of a problem too. These tests bring
 // about the answers that the others do not.
 
-// sale is a shop with one of everything, so that each operation has something to work on.
-type sale struct {
+// stall is a shop with one of everything, so that each operation has something to work on.
+type stall struct {
 	*bundle
 	event   eventJSON
 	user    userJSON
@@ -27,10 +27,10 @@ type sale struct {
 	letter  string
 }
 
-func newSale(t *testing.T) sale {
+func newStall(t *testing.T) stall {
 	t.Helper()
 	b := setup(t)
-	s := sale{bundle: b, event: b.event(9), user: b.user("john@example.com")}
+	s := stall{bundle: b, event: b.event(9), user: b.user("john@example.com")}
 	failed := b.book(s.event.ID, s.user.ID, 1)
 	b.giveUp(failed, models.Unavailable)
 	s.letter = read[[]struct{ ID string }](b.do("GET", lettersPath, "").want(http.StatusOK))[0].ID
@@ -39,7 +39,7 @@ func newSale(t *testing.T) sale {
 }
 
 // request gives an operation's address and a body that it takes.
-func (s sale) request(o string) (method, path, body string) {
+func (s stall) request(o string) (method, path, body string) {
 	method, path, _ = strings.Cut(o, " ")
 	id := s.event.ID
 	switch {
@@ -63,7 +63,7 @@ func (s sale) request(o string) (method, path, body string) {
 // What check and the query's reader refuse, they refuse on every route.
 func TestDocument_tells_what_every_operation_refuses(t *testing.T) {
 	t.Parallel()
-	s := newSale(t)
+	s := newStall(t)
 	for _, o := range operations() {
 		method, path, body := s.request(o)
 		if !strings.Contains(o, "{gateway}") {
@@ -84,7 +84,7 @@ func TestDocument_tells_what_every_operation_refuses(t *testing.T) {
 // A server that stops refuses what waits at its desks.
 func TestDocument_tells_what_a_stopping_server_answers(t *testing.T) {
 	t.Parallel()
-	s := newSale(t)
+	s := newStall(t)
 	_ = s.office.Close(t.Context())
 	var stopping []string
 	for _, o := range operations() {
@@ -106,7 +106,7 @@ func TestDocument_tells_what_a_stopping_server_answers(t *testing.T) {
 // A store that is gone makes every operation fail that needs it.
 func TestDocument_tells_what_is_answered_without_a_store(t *testing.T) {
 	t.Parallel()
-	s := newSale(t)
+	s := newStall(t)
 	_ = s.store.Close()
 	failed := 0
 	for _, o := range operations() {

@@ -15,17 +15,18 @@ import (
 
 	"quantix/internal/boxoffice"
 	"quantix/internal/models"
+	"quantix/internal/sale"
 	"quantix/internal/services"
 )
 
 // stubDesk books in memory: what is left is the cost of HTTP, the use case and the desk.
 type stubDesk struct {
 	services.BookingStore
-	state *models.EventState
+	state *sale.State
 }
 
-func (s *stubDesk) AtDesk(_ context.Context, _ models.EventID, _ models.BatchID, _ models.Need, decide func(*models.EventState)) error {
-	*s.state.Changes() = models.Changes{}
+func (s *stubDesk) AtDesk(_ context.Context, _ models.EventID, _ models.BatchID, _ sale.Reads, decide func(*sale.State)) error {
+	*s.state.Writes() = sale.Writes{}
 	decide(s.state)
 	return nil
 }
@@ -44,7 +45,7 @@ func stubBookings(tb testing.TB, tickets int64) (*services.Bookings, string) {
 	}
 	event.Stock.Available = tickets
 	user := models.NewID[models.UserID]()
-	desk := &stubDesk{state: &models.EventState{
+	desk := &stubDesk{state: &sale.State{
 		Now: today, Event: &event, Users: map[models.UserID]bool{user: true}, Keys: map[models.ReplayKey]*models.Booking{},
 		Bookings: map[models.BookingID]*models.Booking{}, Charges: map[models.ChargeKey]*models.Charge{}, Refunds: map[models.RefundKey]*models.Refund{},
 	}}

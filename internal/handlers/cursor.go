@@ -67,13 +67,15 @@ func (l list) decode(cursor string) (*models.Position, error) {
 	return p, nil
 }
 
-// next is the Link header of a page that is not the last.
+// next is the Link header of a page that is not the last; no limit is 0.
 func (l list) next(limit int, last models.Position) string {
 	query := url.Values{}
 	for name, values := range l.filters {
 		query[name] = values
 	}
-	query.Set("limit", strconv.Itoa(limit))
+	if limit > 0 {
+		query.Set("limit", strconv.Itoa(limit))
+	}
 	query.Set("cursor", l.encode(last))
 	return "<" + l.path + "?" + query.Encode() + `>; rel="next"`
 }

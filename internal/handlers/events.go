@@ -215,7 +215,7 @@ func (h *events) register(a *api) {
 	notFound, stale := models.ErrEventNotFound, models.ErrVersionMismatch
 	register(a, operation{
 		id: "list-events", method: http.MethodGet, path: eventsPath, tag: "events", summary: "List events",
-		detail: "By date_time. Deleted events are left out. A page ends early, with a Link to the next, when its names and descriptions reach 128 KiB.", errors: []*models.Error{models.ErrInvalidCursor},
+		detail: "By date_time. Deleted events are left out. A page ends early, with a Link to the next, when its names and descriptions reach 128 KiB; that of a search for one or two characters also when it was looked for among 5,000 events, and may then be empty. The last page has no Link.", errors: []*models.Error{models.ErrInvalidCursor},
 	}, h.list)
 	register(a, operation{
 		id: "create-event", method: http.MethodPost, path: eventsPath, tag: "events", summary: "Create an event",
@@ -266,21 +266,11 @@ func (h *events) list(ctx context.Context, in *eventsInput) (*listOutput[EventBo
 	if err != nil {
 		return nil, err
 	}
-	position := func(e models.Event) models.Position { return models.Position{Time: e.DateTime, ID: e.ID} }
-	out := cut(in.Paging, l, found, position, toEvent)
-	if out.Link == "" && reachesMostText(found) {
-		out.Link = l.next(in.Limit, position(found[len(found)-1]))
+	out := cut(in.Paging, l, found.Events, func(e models.Event) models.Position { return models.PositionOf(&e) }, toEvent)
+	if out.Link == "" && found.Next != nil {
+		out.Link = l.next(in.Limit, *found.Next)
 	}
 	return out, nil
-}
-
-// reachesMostText tells that a page ended where it did for its texts, and not for want of events.
-func reachesMostText(found []models.Event) bool {
-	sum := 0
-	for i := range found {
-		sum += models.TextOf(&found[i])
-	}
-	return sum >= models.MostText
 }
 
 // maxQueryBytes keeps the Link header of a page below 2,000 characters, beyond which common parsers give up: each byte may

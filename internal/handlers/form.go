@@ -12,12 +12,13 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"quantix/internal/models"
+	"quantix/internal/strictjson"
 )
 
 // A form is a request's JSON object on its way into a wire type. Reading it collects what is wrong instead of stopping
 // at the first fault, so that a client learns everything at once.
 type form struct {
-	members []member
+	members []strictjson.Member
 	fields  []models.FieldError
 }
 
@@ -33,7 +34,7 @@ const (
 func decode(data []byte, into interface{ read(*form) }) error {
 	f, _ := forms.Get().(*form) // the pool holds nothing else
 	defer f.release()
-	members, err := readObject(data, f.members)
+	members, err := strictjson.ReadObject(data, f.members)
 	if err != nil {
 		return errMalformedJSON.Say("The body is not JSON that can be read: %s.", err)
 	}
@@ -98,8 +99,8 @@ func (f *form) refuse(name, message string, value any) {
 // refuseUnknown names the fields that nobody has read: a typing error must not pass for a default.
 func (f *form) refuseUnknown() {
 	for i := range f.members {
-		if !f.members[i].used {
-			f.refuse(clip(string(f.members[i].name)), "is not a known field here", nil)
+		if !f.members[i].Used {
+			f.refuse(clip(string(f.members[i].Name)), "is not a known field here", nil)
 		}
 	}
 }
@@ -113,9 +114,9 @@ func (f *form) ignore(names ...string) {
 
 func (f *form) find(name string) ([]byte, bool) {
 	for i := range f.members {
-		if m := &f.members[i]; string(m.name) == name {
-			m.used = true
-			return m.raw, true
+		if m := &f.members[i]; string(m.Name) == name {
+			m.Used = true
+			return m.Raw, true
 		}
 	}
 	return nil, false
@@ -153,7 +154,7 @@ func (f *form) bytes(name string, p presence) ([]byte, bool) {
 		return nil, false
 	}
 	if bytes.IndexByte(raw, '\\') >= 0 {
-		return []byte(unquote(raw)), true
+		return []byte(strictjson.Unquote(raw)), true
 	}
 	return raw[1 : len(raw)-1], true
 }
@@ -292,13 +293,6 @@ func sent[T any](value T, ok bool) *T {
 	return &value
 }
 
-// unquote gives the text of a valid JSON string with escapes.
-func unquote(raw []byte) string {
-	var text string
-	_ = json.Unmarshal(raw, &text) // the scanner has found it valid
-	return text
-}
-
 // echo repeats what was sent, where it is short.
 func echo(raw []byte) any {
 	const short = 64
@@ -309,14 +303,6 @@ func echo(raw []byte) any {
 }
 
 // clip shortens text from outside before it is repeated.
-func clip(text string) string {
-	const most = 64
-	if len(text) <= most {
-		return text
-	}
-	end := most
-	for end > 0 && text[end]&0xc0 == 0x80 { // not in the middle of a character
-		end--
-	}
-	return text[:end] + "…"
-}
+func clip(text string) string { return models.Clip(text, 64) }
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }

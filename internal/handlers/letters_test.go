@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
 type letterJSON struct {
@@ -105,7 +106,7 @@ func TestLetters_close(t *testing.T) {
 	booking := b.book(event.ID, user.ID, 2)
 	b.pay(booking, models.Succeeded)
 	ref := refOf(t, booking)
-	moved := &models.SettleMoved{Charge: models.FirstCharge(ref), Movements: []models.Movement{{
+	moved := &sale.SettleMoved{Charge: models.FirstCharge(ref), Movements: []models.Movement{{
 		ID: "re_hand", Reason: models.RefundMoved, Amount: models.Money{Minor: 1000, Currency: "USD"}, State: models.MovementDone, Note: "succeeded",
 	}}}
 	if _, err := b.office.Tell(t.Context(), ref.Event, moved); err != nil {

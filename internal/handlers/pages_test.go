@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -9,6 +10,8 @@ import (
 	"testing"
 
 	"quantix/internal/models"
+	"quantix/internal/repository"
+	"quantix/internal/testkit"
 )
 
 // A page has a bound in bytes, whatever the limit, and its Link goes on where it ends: no event is lost or shown twice.
@@ -38,6 +41,33 @@ func TestEvents_pages_are_bounded_in_bytes(t *testing.T) {
 	}
 	if len(seen) != events || pages < 4 {
 		t.Errorf("%d events on %d pages", len(seen), pages)
+	}
+}
+
+// shortOfSight is a store whose first page ends before any event.
+type shortOfSight struct{ repository.Store }
+
+func (s shortOfSight) Events(ctx context.Context, filter models.EventFilter, page models.Page) (models.EventPage, error) {
+	if page.After == nil {
+		return models.EventPage{Next: &models.Position{Time: today}}, nil
+	}
+	return s.Store.Events(ctx, filter, page)
+}
+
+// A page that ended before it found anything is no last page: its Link goes on.
+func TestEvents_a_page_may_be_empty_and_go_on(t *testing.T) {
+	t.Parallel()
+	clock := testkit.NewClock(today)
+	b := setupOn(t, shortOfSight{newStore(t, clock)}, clock)
+	b.do("POST", eventsPath, `{"name":"U2 live","date_time":"2035-12-31T20:00:00Z","total_tickets":1,"ticket_price":1}`).want(http.StatusCreated)
+	first := b.do("GET", eventsPath+"?q=u2", "").want(http.StatusOK)
+	if found := read[[]eventJSON](first); found == nil || len(found) != 0 {
+		t.Errorf("the empty page is %s", first.body)
+	}
+	next, _, _ := strings.Cut(strings.TrimPrefix(first.header.Get("Link"), "<"), ">")
+	last := b.do("GET", next, "").want(http.StatusOK)
+	if found := read[[]eventJSON](last); len(found) != 1 || last.header.Get("Link") != "" {
+		t.Errorf("the last page is %s, and goes on at %q", last.body, last.header.Get("Link"))
 	}
 }
 

@@ -29,6 +29,7 @@ import (
 	"quantix/internal/boxoffice"
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 	"quantix/internal/services"
 	"quantix/internal/testkit"
 )
@@ -365,7 +366,7 @@ func (b *bundle) settle(key models.ChargeKey, outcome models.Outcome) {
 	if outcome == models.Succeeded {
 		result.Reason = ""
 	}
-	_, err := b.office.Tell(b.tb.Context(), key.Event, &models.Settle{Charge: key, Result: result, Backoff: time.Second})
+	_, err := b.office.Tell(b.tb.Context(), key.Event, &sale.Settle{Charge: key, Result: result, Backoff: time.Second})
 	if err != nil {
 		b.tb.Fatal(err)
 	}

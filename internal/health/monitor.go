@@ -9,6 +9,7 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/retry"
 )
 
 // Options are what a monitor looks at. Process, Store, Schema and Queue are required.
@@ -86,7 +87,7 @@ func (m *Monitor) Run(ctx context.Context) {
 			return err
 		})
 		m.Examine(ctx)
-		repository.Pause(ctx, m.options.Every)
+		retry.Pause(ctx, m.options.Every)
 	}
 	_ = within(context.WithoutCancel(ctx), queuePatience, func(ctx context.Context) error {
 		return m.options.Store.Leave(ctx, m.options.Process.ID)

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,7 +9,8 @@ import (
 	"time"
 
 	"quantix/internal/models"
-	"quantix/internal/repository"
+	"quantix/internal/retry"
+	"quantix/internal/sale"
 )
 
 // AuditorStore is what the auditor reads.
@@ -58,15 +60,15 @@ func (a *Auditor) Last() (AuditRound, error) {
 
 // Run audits until the context ends.
 func (a *Auditor) Run(ctx context.Context) error {
-	setDefault(&a.Events, 100)
-	setDefault(&a.Share, 20)
+	a.Events = cmp.Or(a.Events, 100)
+	a.Share = cmp.Or(a.Share, 20)
 	a.Settings = a.withDefaults(30 * time.Second)
 	p := polling{Settings: a.Settings, name: a.Name()}
 	return p.run(ctx, func(context.Context) (int, bool, error) {
 		// There is nothing to finish: the loop's own context ends an audit at once.
 		begun := time.Now()
 		audited, err := a.step(ctx)
-		repository.Pause(ctx, min(time.Since(begun)*time.Duration(a.Share), mostAuditPause))
+		retry.Pause(ctx, min(time.Since(begun)*time.Duration(a.Share), mostAuditPause))
 		if ctx.Err() != nil {
 			err = nil
 		}
@@ -90,7 +92,7 @@ func (a *Auditor) step(ctx context.Context) (audited int, err error) {
 			a.missed = true
 			return audited, fmt.Errorf("audit event %s: %w", id, err)
 		}
-		a.report(models.Audit(facts))
+		a.report(sale.Audit(facts))
 		audited++
 	}
 	if len(ids) < a.Events {

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -19,7 +20,7 @@ func (c *Canceller) Name() string { return "canceller" }
 
 // Run cancels bookings until the context ends.
 func (c *Canceller) Run(ctx context.Context) error {
-	setDefault(&c.Batch, 500)
+	c.Batch = cmp.Or(c.Batch, 500)
 	c.Settings = c.withDefaults(time.Second)
 	p := polling{Settings: c.Settings, name: c.Name()}
 	return p.run(ctx, untilNone(func(ctx context.Context) (int, error) { return c.Upkeep.CancelBookings(ctx, c.Batch) }))

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,7 @@ import (
 	"slices"
 	"time"
 
-	"quantix/internal/repository"
+	"quantix/internal/retry"
 )
 
 // Group is the supervisor of a process's loops: it starts them in order, starts one again that panics or fails, and
@@ -28,8 +29,8 @@ const steady = time.Minute
 
 // Run runs the loops until the context ends and all have stopped. Error: names the loops that did not stop in time.
 func (g Group) Run(ctx context.Context) error {
-	setDefault(&g.Restart, time.Second)
-	setDefault(&g.Grace, 9*time.Second)
+	g.Restart = cmp.Or(g.Restart, time.Second)
+	g.Grace = cmp.Or(g.Grace, 9*time.Second)
 	if g.Logger == nil {
 		g.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -90,7 +91,7 @@ func (g Group) keep(ctx context.Context, loop Loop) {
 		}
 		failures++
 		g.Logger.Error("a background job stopped; it is started again", "job", loop.Name(), "failures", failures, "error", err)
-		repository.Pause(ctx, repository.Backoff(g.Restart, failures, time.Minute))
+		retry.Pause(ctx, retry.Backoff(g.Restart, failures, time.Minute))
 	}
 }
 

@@ -6,6 +6,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -13,7 +14,7 @@ import (
 	"time"
 
 	"quantix/internal/queue"
-	"quantix/internal/repository"
+	"quantix/internal/retry"
 )
 
 // Loop is a background job.
@@ -46,10 +47,10 @@ type Settings struct {
 }
 
 func (s Settings) withDefaults(interval time.Duration) Settings {
-	setDefault(&s.Interval, interval)
-	setDefault(&s.Grace, 8*time.Second)
-	setDefault(&s.MostWait, 2*time.Second)
-	setDefault(&s.Timeout, 30*time.Second)
+	s.Interval = cmp.Or(s.Interval, interval)
+	s.Grace = cmp.Or(s.Grace, 8*time.Second)
+	s.MostWait = cmp.Or(s.MostWait, 2*time.Second)
+	s.Timeout = cmp.Or(s.Timeout, 30*time.Second)
 	if s.Observer == nil {
 		s.Observer = noObserver{}
 	}
@@ -60,13 +61,6 @@ func (s Settings) withDefaults(interval time.Duration) Settings {
 		s.Logger = slog.New(slog.DiscardHandler)
 	}
 	return s
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 // A round is one piece of a loop's work: it gives how many things it dealt with, and whether there is more to do at
@@ -100,7 +94,7 @@ func (p *polling) run(ctx context.Context, do round) error {
 		p.report(&fails, err)
 		switch {
 		case err != nil:
-			repository.Pause(ctx, repository.Backoff(errorBase, fails.rounds, p.MostWait))
+			retry.Pause(ctx, retry.Backoff(errorBase, fails.rounds, p.MostWait))
 		case !more:
 			p.rest(ctx)
 		}
@@ -162,30 +156,16 @@ func (p *polling) rest(ctx context.Context) {
 	case <-ctx.Done():
 	case <-p.wake:
 		if p.gather > 0 {
-			repository.Pause(ctx, p.gather)
+			retry.Pause(ctx, p.gather)
 		}
 	}
-}
-
-// GiveWay tells for how long payments' loops should pause before their next piece of work, because buyers need the
-// database and the processors more; nil, and zero: not at all.
-type GiveWay func() time.Duration
-
-// pause lets buyers go first, and tells whether there was need to.
-func (g GiveWay) pause(ctx context.Context) bool {
-	if g == nil {
-		return false
-	}
-	need := g()
-	repository.Pause(ctx, need)
-	return need > 0
 }
 
 // lasting gives a context that ends grace after ctx, so that what is in hand can be finished.
 func lasting(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
-		if repository.Pause(work, grace) {
+		if retry.Pause(work, grace) {
 			cancel()
 		}
 	})

@@ -17,6 +17,7 @@ import (
 	"quantix/internal/queue/inprocess"
 	"quantix/internal/queue/redis"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 	"quantix/internal/services"
 	"quantix/internal/testkit"
 	"quantix/internal/testkit/shop"
@@ -286,7 +287,7 @@ func TestLoops_after_a_crash(t *testing.T) {
 			h.startCharges(refs)
 			h.takeMoney(refs)
 			for _, ref := range refs {
-				command := &models.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.Succeeded}}
+				command := &sale.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.Succeeded}}
 				if _, err := h.Office.Tell(h.t.Context(), ref.Event, command); err != nil {
 					h.t.Fatal(err)
 				}
@@ -472,7 +473,7 @@ func (s *downStore) StartCharges(ctx context.Context, gateway string, refs []mod
 	return s.Store.StartCharges(ctx, gateway, refs, lease)
 }
 
-func (s *downStore) AtDesk(ctx context.Context, event models.EventID, batch models.BatchID, need models.Need, decide func(*models.EventState)) error {
+func (s *downStore) AtDesk(ctx context.Context, event models.EventID, batch models.BatchID, need sale.Reads, decide func(*sale.State)) error {
 	if s.down.Load() {
 		return errDown
 	}

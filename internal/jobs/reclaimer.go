@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -24,9 +25,9 @@ func (r *Reclaimer) Name() string { return "reclaimer" }
 
 // Run takes messages over until the context ends; then it waits for the charges in hand, as the worker does.
 func (r *Reclaimer) Run(ctx context.Context) error {
-	setDefault(&r.Consumer, newConsumer(r.Name()))
-	setDefault(&r.Idle, 30*time.Second)
-	setDefault(&r.Batch, 256)
+	r.Consumer = cmp.Or(r.Consumer, newConsumer(r.Name()))
+	r.Idle = cmp.Or(r.Idle, 30*time.Second)
+	r.Batch = cmp.Or(r.Batch, 256)
 	r.Settings = r.withDefaults(5 * time.Second)
 	p := polling{Settings: r.Settings, name: r.Name(), finish: r.Payments.Drain}
 	in := intake{queue: r.Queue, payments: r.Payments, letters: r.Letters, logger: p.Logger}

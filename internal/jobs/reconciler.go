@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"quantix/internal/models"
 	"quantix/internal/queue"
 	"quantix/internal/repository"
+	"quantix/internal/retry"
 )
 
 // ReconcilerStore is what the reconciler needs of the store.
@@ -40,9 +42,9 @@ func (r *Reconciler) Name() string { return "reconciler" }
 
 // Run compares queue and store until the context ends, the first time at once.
 func (r *Reconciler) Run(ctx context.Context) error {
-	setDefault(&r.Page, 1000)
-	setDefault(&r.Slack, 30*time.Second)
-	setDefault(&r.Search, 10*time.Second)
+	r.Page = cmp.Or(r.Page, 1000)
+	r.Slack = cmp.Or(r.Slack, 30*time.Second)
+	r.Search = cmp.Or(r.Search, 10*time.Second)
 	r.Settings = r.withDefaults(2 * time.Second)
 	p := polling{Settings: r.Settings, name: r.Name()}
 	return p.run(ctx, r.compare)
@@ -85,7 +87,7 @@ func (r *Reconciler) republish(ctx context.Context, remembered, now models.Queue
 			return total, err // a relay has moved the mark on, or another replica was faster: the next round sees
 		}
 		rows := outboxRows(page)
-		if err := repository.Retry(ctx, func() error { return r.Store.Republish(ctx, rows, mark) }); err != nil {
+		if err := retry.Do(ctx, repository.IsConflict, func() error { return r.Store.Republish(ctx, rows, mark) }); err != nil {
 			return total, fmt.Errorf("write the outbox: %w", err)
 		}
 		total += len(page)

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"quantix/internal/models"
 	"quantix/internal/queue"
 	"quantix/internal/repository"
+	"quantix/internal/retry"
 )
 
 // Relay carries the outbox to the queue: it claims rows under a lease, publishes their bookings, and only then deletes
@@ -38,10 +40,10 @@ func (r *Relay) Name() string { return "relay" }
 
 // Run carries rows until the context ends.
 func (r *Relay) Run(ctx context.Context) error {
-	setDefault(&r.Gather, 25*time.Millisecond)
-	setDefault(&r.Lease, 10*time.Second)
-	setDefault(&r.Rows, 256)
-	setDefault(&r.Bookings, 1000)
+	r.Gather = cmp.Or(r.Gather, 25*time.Millisecond)
+	r.Lease = cmp.Or(r.Lease, 10*time.Second)
+	r.Rows = cmp.Or(r.Rows, 256)
+	r.Bookings = cmp.Or(r.Bookings, 1000)
 	r.Settings = r.withDefaults(500 * time.Millisecond)
 	p := polling{Settings: r.Settings, name: r.Name(), wake: r.Wake, gather: r.Gather}
 	return p.run(ctx, r.carry)
@@ -69,7 +71,7 @@ func (r *Relay) carry(ctx context.Context) (published int, more bool, err error)
 	}
 	mark, markErr := r.safeMark(ctx, mark)
 	if markErr == nil {
-		markErr = repository.Retry(ctx, func() error { return r.Store.DeleteOutbox(ctx, done, mark) })
+		markErr = retry.Do(ctx, repository.IsConflict, func() error { return r.Store.DeleteOutbox(ctx, done, mark) })
 	}
 	if markErr != nil { // the store's trouble goes before the queue's: a full queue alone is none
 		err = markErr

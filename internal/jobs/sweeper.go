@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -19,7 +20,7 @@ func (s *Sweeper) Name() string { return "sweeper" }
 
 // Run expires bookings until the context ends.
 func (s *Sweeper) Run(ctx context.Context) error {
-	setDefault(&s.Batch, 1000)
+	s.Batch = cmp.Or(s.Batch, 1000)
 	s.Settings = s.withDefaults(500 * time.Millisecond)
 	p := polling{Settings: s.Settings, name: s.Name()}
 	return p.run(ctx, untilNone(func(ctx context.Context) (int, error) { return s.Upkeep.Expire(ctx, s.Batch) }))

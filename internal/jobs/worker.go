@@ -1,8 +1,8 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,6 +11,7 @@ import (
 	"quantix/internal/models"
 	"quantix/internal/queue"
 	"quantix/internal/repository"
+	"quantix/internal/retry"
 	"quantix/internal/services"
 )
 
@@ -39,9 +40,9 @@ func (w *Worker) Name() string { return "worker" }
 // Run works until the context ends; then it waits until the charges in hand are settled, or the grace is over. What is
 // not settled by then is left, under its lease, to a retrier.
 func (w *Worker) Run(ctx context.Context) error {
-	setDefault(&w.Consumer, newConsumer(w.Name()))
-	setDefault(&w.Batch, 256)
-	setDefault(&w.Wait, 500*time.Millisecond)
+	w.Consumer = cmp.Or(w.Consumer, newConsumer(w.Name()))
+	w.Batch = cmp.Or(w.Batch, 256)
+	w.Wait = cmp.Or(w.Wait, 500*time.Millisecond)
 	w.Settings = w.withDefaults(time.Second)
 	p := polling{Settings: w.Settings, name: w.Name(), finish: w.Payments.Drain}
 	in := intake{queue: w.Queue, payments: w.Payments, letters: w.Letters, logger: p.Logger}
@@ -126,27 +127,12 @@ func (in *intake) setAside(ctx context.Context, m queue.Message, reason error) e
 	}
 	in.logger.Error("a message makes no sense; it is in the dead letters", "message_id", m.ID, "error", reason)
 	letter := models.DeadLetter{
-		ID: messageLetter(m), Kind: models.LetterMessage, Attempts: 1,
-		LastError: clip(reason.Error(), 500), Payload: clip(m.Raw, 4000),
+		ID: models.MessageLetterID(m.ID, m.Raw), Kind: models.LetterMessage, Attempts: 1,
+		LastError: models.Clip(reason.Error(), 500), Payload: models.Clip(m.Raw, 4000),
 	}
-	err := repository.Retry(ctx, func() error { return in.letters.AddMessageLetter(ctx, letter) })
+	err := retry.Do(ctx, repository.IsConflict, func() error { return in.letters.AddMessageLetter(ctx, letter) })
 	if err != nil {
 		return fmt.Errorf("keep a message that makes no sense: %w", err)
 	}
 	return nil
-}
-
-func messageLetter(m queue.Message) models.LetterID {
-	sum := sha256.Sum256([]byte("quantix/message/" + m.ID + "/" + m.Raw))
-	id := models.LetterID(sum[:16])
-	id[6] = id[6]&0x0f | 0x80 // version 8: the program's own layout (RFC 9562)
-	id[8] = id[8]&0x3f | 0x80
-	return id
-}
-
-func clip(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	return s[:most] + "…"
 }

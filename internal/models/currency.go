@@ -29,7 +29,7 @@ var currencyDecimals = func() map[Currency]int {
 // ParseCurrency accepts an ISO 4217 code in capitals.
 func ParseCurrency(code string) (Currency, error) {
 	if _, known := currencyDecimals[Currency(code)]; !known {
-		return "", fmt.Errorf("%q is not an ISO 4217 currency code such as USD", clip(code, 10))
+		return "", fmt.Errorf("%q is not an ISO 4217 currency code such as USD", Clip(code, 10))
 	}
 	return Currency(code), nil
 }

@@ -29,22 +29,6 @@ type Event struct {
 	UpdatedAt   time.Time
 }
 
-// Stock is an event's counters. At every commit Available + Held + Sold = Total, all four at least 0; Held is the
-// sum of the quantities of PENDING bookings, Sold of CONFIRMED ones. Amounts are minor units of the event's currency.
-type Stock struct {
-	Total, Available, Held, Sold int64
-	HeldAmount, SoldAmount       int64
-	Pending                      int64 // how many bookings are PENDING
-	Confirmed                    int64
-	Cancelled                    int64
-}
-
-// Taken is how many tickets are spoken for.
-func (s Stock) Taken() int64 { return s.Held + s.Sold }
-
-// Bookings is how many bookings the event ever had.
-func (s Stock) Bookings() int64 { return s.Pending + s.Confirmed + s.Cancelled }
-
 // EventDraft is what an organiser gives to create an event.
 type EventDraft struct {
 	Name         string
@@ -138,8 +122,9 @@ func (e *Event) SalesClosed(now time.Time) *Error {
 	return ErrSalesEnded
 }
 
-// apply changes an event by a patch and tells whether anything differs now.
-func (e *Event) apply(patch EventPatch, now time.Time) (changed bool, err error) {
+// Apply changes an event by a patch and reports whether anything differs now. Errors: ErrInvalid, ErrCurrencyFixed,
+// ErrCapacityBelowTaken.
+func (e *Event) Apply(patch EventPatch, now time.Time) (changed bool, err error) {
 	next := *e
 	set(&next.Name, patch.Name)
 	set(&next.Description, patch.Description)
@@ -182,7 +167,7 @@ func (e *Event) applyPrice(patch EventPatch) error {
 	}
 	price, err := ParseMoney(*patch.Price, e.TicketPrice.Currency)
 	if err != nil {
-		return Invalid([]FieldError{{"body.ticket_price", err.Error(), clip(*patch.Price, 40)}})
+		return Invalid([]FieldError{{"body.ticket_price", err.Error(), Clip(*patch.Price, 40)}})
 	}
 	e.TicketPrice = price
 	return nil
@@ -197,8 +182,7 @@ func (e *Event) resize(total *int64) error {
 	if *total < e.Stock.Taken() {
 		return ErrCapacityBelowTaken.Attr("taken", e.Stock.Taken()).Attr("sold", e.Stock.Sold).Attr("held", e.Stock.Held)
 	}
-	e.Stock.Total = *total
-	e.Stock.Available = *total - e.Stock.Taken()
+	e.Stock.Resize(*total)
 	return nil
 }
 

@@ -81,7 +81,7 @@ func ParseID[I ~[16]byte, T string | []byte](s T) (I, error) {
 		}
 	}
 	var zero I
-	return zero, fmt.Errorf("%q is not a UUID", clip(string(s), 64))
+	return zero, fmt.Errorf("%q is not a UUID", Clip(string(s), 64))
 }
 
 // String is the canonical lower-case form.
@@ -129,17 +129,27 @@ func derive[I ~[16]byte](booking BookingID, kind string, n int) I {
 	var id I
 	copy(id[:6], booking[:6])
 	copy(id[6:], sum[:10])
-	id[6] = id[6]&0x0f | 0x80 // version 8: the program's own layout (RFC 9562)
+	return ownLayout(id)
+}
+
+// MessageLetterID makes the id of the letter of a message of a queue, by its id there and its content: a redelivery's is
+// the same.
+func MessageLetterID(message, raw string) LetterID {
+	sum := sha256.Sum256([]byte("quantix/message/" + message + "/" + raw))
+	return ownLayout(LetterID(sum[:16]))
+}
+
+// ownLayout marks an id as of version 8: the program's own layout (RFC 9562).
+func ownLayout[I ~[16]byte](id I) I {
+	id[6] = id[6]&0x0f | 0x80
 	id[8] = id[8]&0x3f | 0x80
 	return id
 }
 
-// clip shortens text from outside before it is repeated in a message.
-func clip(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	return s[:most] + "…"
+// MadeAt gives an id that is not greater than any that is made then or later.
+func MadeAt[I ~[16]byte](at time.Time) (id I) {
+	binary.BigEndian.PutUint64(id[:8], uint64(max(at.UnixMilli(), 0))<<16)
+	return id
 }
 
 // MadeBefore gives an id that is less than every one that was made less than so long before a given one. Processes whose

@@ -15,6 +15,17 @@ type Page struct {
 // however many were asked for.
 const MostText = 128 << 10
 
+// EventPage is a page of a list of events.
+type EventPage struct {
+	Events []Event
+	// Next is where to read on when the page ends for a bound of its own, MostText or SearchShort, and neither for its limit
+	// nor for want of events; else nil.
+	Next *Position
+}
+
+// PositionOf gives an event's place in lists of events.
+func PositionOf(e *Event) Position { return Position{Time: e.DateTime, ID: e.ID} }
+
 // TextOf gives how much of MostText an event takes.
 func TextOf(e *Event) int { return len(e.Name) + len(e.Description) }
 
@@ -55,6 +66,10 @@ type BookingFilter struct {
 // SearchNear is how many events are looked at one by one, from where a page begins, before an index is asked: most searches
 // find enough among them, and for the others they cost as much as a small installation's whole list.
 const SearchNear = 1000
+
+// SearchShort is how many events a page is looked for among when no index can help, because the text is shorter than its
+// trigrams: a page of such a search ends there, and its reader may go on.
+const SearchShort = 5 * SearchNear
 
 // Trigrams gives every three characters in a row of a text, each once, up to some: what an index of trigrams is asked for.
 // None of a text that is shorter, which only reading finds.

@@ -29,14 +29,3 @@ func (e *Event) HasLiveBookings(now time.Time) bool {
 func (e *Event) HasRefundableBookings(now time.Time, window time.Duration) bool {
 	return e.Stock.SoldAmount > 0 && now.Before(e.RefundableUntil(window))
 }
-
-// strands tells whether an edit would turn tickets into history that are none: by a date that jumps into the past, a wrong
-// year say, or by an end so long ago that nothing could be refunded any more.
-func (e *Event) strands(next *Event, now time.Time, window time.Duration) bool {
-	if !e.HasLiveBookings(now) && !e.HasRefundableBookings(now, window) {
-		return false
-	}
-	intoThePast := next.DateTime.Before(e.DateTime) && !now.Before(next.DateTime)
-	beyondRefunds := next.EndsAt().Before(e.EndsAt()) && !now.Before(next.RefundableUntil(window))
-	return intoThePast || beyondRefunds
-}

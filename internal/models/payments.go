@@ -26,9 +26,13 @@ const (
 	SimTwice       PaymentMethod = "sim_twice"        // takes the money twice, and reports both
 	SimMovesPart   PaymentMethod = "sim_moves_part"   // succeeds, and somebody gives half of it back there
 	SimMovesAll    PaymentMethod = "sim_moves_all"    // succeeds, and somebody gives all of it back there
+	SimMovesBack   PaymentMethod = "sim_moves_back"   // the same, and it comes back
+	SimMovesSlow   PaymentMethod = "sim_moves_slow"   // the same, and it is not finished for a while
 	SimDisputed    PaymentMethod = "sim_dispute"      // succeeds, and the buyer's bank takes the money
 	SimDisputeLost PaymentMethod = "sim_dispute_lost" // the same, and the bank decides for the buyer
 	SimDisputeWon  PaymentMethod = "sim_dispute_won"  // the same, and the bank gives it back
+	SimDisputeLate PaymentMethod = "sim_dispute_late" // succeeds; once it was given back, the bank takes it again
+	SimInquiry     PaymentMethod = "sim_inquiry"      // succeeds, and the bank asks about it, but takes nothing
 	SimRefundFails PaymentMethod = "sim_refund_fails" // succeeds; a refund of it succeeds, comes back, and succeeds again
 	SimRefundSlow  PaymentMethod = "sim_refund_slow"  // succeeds; a refund of it is not finished for a while
 )
@@ -39,7 +43,8 @@ var PaymentMethods = slices.Concat(plainMethods, movingMethods)
 var (
 	plainMethods  = []PaymentMethod{SimOK, SimDecline, SimFlaky, SimError, SimSlow, SimLost, SimAction}
 	movingMethods = []PaymentMethod{
-		SimShort, SimTwice, SimMovesPart, SimMovesAll, SimDisputed, SimDisputeLost, SimDisputeWon, SimRefundFails, SimRefundSlow,
+		SimShort, SimTwice, SimMovesPart, SimMovesAll, SimMovesBack, SimMovesSlow, SimDisputed, SimDisputeLost, SimDisputeWon,
+		SimDisputeLate, SimInquiry, SimRefundFails, SimRefundSlow,
 	}
 )
 
@@ -74,14 +79,14 @@ func ParseReference(reference string) (ChargeKey, error) {
 	var k ChargeKey
 	parts := strings.Split(reference, "_")
 	if len(parts) != 4 || parts[0] != "qx" || len(parts[1]) != 32 || len(parts[2]) != 32 {
-		return k, fmt.Errorf("%q is not a charge's reference", clip(reference, 100))
+		return k, fmt.Errorf("%q is not a charge's reference", Clip(reference, 100))
 	}
 	_, errEvent := hex.Decode(k.Event[:], []byte(parts[1]))
 	_, errBooking := hex.Decode(k.Booking[:], []byte(parts[2]))
 	n, errN := strconv.ParseUint(parts[3], 10, 15)
 	k.N = int(n)
 	if errEvent != nil || errBooking != nil || errN != nil || k.N < 1 || k.Reference() != reference {
-		return ChargeKey{}, fmt.Errorf("%q is not a charge's reference", clip(reference, 100))
+		return ChargeKey{}, fmt.Errorf("%q is not a charge's reference", Clip(reference, 100))
 	}
 	return k, nil
 }
@@ -240,25 +245,4 @@ func Summarize(b *Booking, charges []Charge, refunds []Refund) PaymentSummary {
 	last := charges[len(charges)-1]
 	summary := PaymentSummary{Status: string(last.Status), Attempts: last.Attempts, LastError: last.LastError}
 	return summary.withRefunds(last.ChargeKey, refunds, b.Status == Confirmed)
-}
-
-// QueueMark says how far a queue has got: Epoch names one unbroken life of the queue's data, LastID the newest
-// message in it. A queue that answers with another epoch, or an older id than was remembered, has lost messages.
-type QueueMark struct {
-	Epoch  string
-	LastID string
-}
-
-// OutboxRow is the messages of one batch, committed with it and not yet published.
-type OutboxRow struct {
-	ID       BatchID
-	Event    EventID
-	Bookings []BookingID
-}
-
-// Owner tells a database from its copies, which have the same installation's id: the token is turned every few seconds by
-// whichever process is at work on this database, and a copy does not see that.
-type Owner struct {
-	Installation    string
-	Token, Previous string // empty: never turned
 }

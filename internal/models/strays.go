@@ -9,6 +9,9 @@ import (
 // database lags behind, or a restore takes.
 const StrayFor = time.Hour
 
+// StrayMost is how long a gateway that gives no answer is asked about a message's payment before a person has to.
+const StrayMost = 24 * time.Hour
+
 // Stray is a success that a gateway has reported, or a message that the queue has delivered, of a booking that is not in
 // this database: it was set back to an older state, or is not up to date yet. There is one for each charge.
 type Stray struct {
@@ -26,6 +29,10 @@ func (s *Stray) Reported() bool { return s.Result.Outcome == Succeeded }
 
 // Explain is what the letter says of it.
 func (s *Stray) Explain() string {
+	if !s.Reported() {
+		return fmt.Sprintf("nobody knows whether %s has taken money for a booking that is not in this database, under the"+
+			" reference %s: %s; look there, and give it back, or bring the booking back", s.Gateway, s.Reference(), s.Result.Reason)
+	}
 	return fmt.Sprintf("%s has taken money for a booking that is not in this database, under the reference %s;"+
 		" give it back there, or bring the booking back", s.Gateway, s.Reference())
 }

@@ -54,7 +54,7 @@ func checkTimeZone(fields []FieldError, name string) []FieldError {
 		return fields
 	}
 	return append(fields, FieldError{
-		Location: "body.time_zone", Message: "must be the name of an IANA time zone, such as Europe/Berlin", Value: clip(name, maxTimeZone),
+		Location: "body.time_zone", Message: "must be the name of an IANA time zone, such as Europe/Berlin", Value: Clip(name, maxTimeZone),
 	})
 }
 

@@ -77,7 +77,7 @@ func checkEmail(fields []FieldError, email string) []FieldError {
 	}
 	address, err := mail.ParseAddress(email)
 	if err != nil || address.Address != email || !isPrintable(email) || strings.ContainsFunc(email, turnsText) {
-		return append(fields, FieldError{Location: place, Message: "must be an e-mail address such as john@example.com", Value: clip(email, 64)})
+		return append(fields, FieldError{Location: place, Message: "must be an e-mail address such as john@example.com", Value: Clip(email, 64)})
 	}
 	return fields
 }

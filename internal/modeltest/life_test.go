@@ -11,6 +11,7 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/queue/inprocess"
+	"quantix/internal/sale"
 	"quantix/internal/services"
 	"quantix/internal/testkit"
 	"quantix/internal/testkit/shop"
@@ -175,7 +176,7 @@ func (l *life) agreeOnEvent() {
 	l.t.Helper()
 	facts, err := l.store.AuditFacts(context.Background(), l.event)
 	l.must(err)
-	if report := models.Audit(facts); !report.OK {
+	if report := sale.Audit(facts); !report.OK {
 		l.fail("the audit finds %+v", report.Differences)
 	}
 	var want models.Stock

@@ -13,6 +13,7 @@ import (
 	"quantix/internal/payments"
 	"quantix/internal/queue"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 	"quantix/internal/services"
 )
 
@@ -110,14 +111,14 @@ type store struct {
 	w *world
 }
 
-func (s *store) AtDesk(ctx context.Context, event models.EventID, batch models.BatchID, need models.Need, decide func(*models.EventState)) error {
+func (s *store) AtDesk(ctx context.Context, event models.EventID, batch models.BatchID, need sale.Reads, decide func(*sale.State)) error {
 	if s.w.dead {
 		return errDead
 	}
 	changed := false
-	err := s.Store.AtDesk(ctx, event, batch, need, func(state *models.EventState) {
+	err := s.Store.AtDesk(ctx, event, batch, need, func(state *sale.State) {
 		decide(state)
-		changed = !state.Changes().Empty()
+		changed = !state.Writes().Empty()
 	})
 	if err != nil || s.w.plan.desk != commitUnknown || !changed { // what changes nothing has no commit to lose
 		return err
@@ -279,7 +280,7 @@ type process struct {
 func (w *world) newProcess() *process {
 	st := &store{w.store, w}
 	office := boxoffice.New(st, boxoffice.Options{
-		Rules:    models.Rules{PaymentDeadline: paymentDeadline, RetryLease: lease, RefundWindow: refundWindow},
+		Rules:    sale.Rules{PaymentDeadline: paymentDeadline, RetryLease: lease, RefundWindow: refundWindow},
 		LatchFor: time.Nanosecond, // the latch reads the real clock
 	})
 	paying := services.NewPayments(st, office, gateway{w}, services.PaymentOptions{RetryBase: firstBackoff, RetryMost: mostBackoff, Lease: lease})

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"quantix/internal/retry"
 )
 
 // api calls Quantix's API where speed does not matter: to prepare a run, to watch it and to prove it.
@@ -76,12 +78,8 @@ func decode(body []byte, out any) error {
 
 // sleep waits for d, or returns ctx's error.
 func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
+	if !retry.Pause(ctx, d) {
 		return ctx.Err()
 	}
+	return nil
 }

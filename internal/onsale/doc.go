@@ -1,5 +1,5 @@
-// Package onsale simulates an on-sale: many buyers who want the same tickets at once. It is the load generator and the
-// set of baselines behind `quantix bench`.
+// Package onsale simulates an on-sale: many buyers who want the same tickets at once. It is the load generator
+// behind `quantix bench`.
 //
 // It is a tool for one's own server. The generator creates users, events and bookings, thousands a second, and never
 // removes them; so it refuses every target that is not on this machine unless AllowRemote says that the owner of the

@@ -15,11 +15,8 @@ import (
 
 // Hostile is a client that wants the whole server for itself: so many lines, each of which does the same over and over.
 type Hostile struct {
-	Name string // short, as a part of a key
-	Help string
-	Rows int // that Fill makes in the database at full strength
-	// Fill makes what the client needs, in a scratch database, and returns the id of what it is after.
-	Fill  func(ctx context.Context, address string, rows int) (subject string, err error)
+	Name  string // short, as a part of a key
+	Help  string
 	lines int
 	// act is one go of one line. Errors are nothing: that the server refuses such a client is what it should do.
 	act func(a *attack, ctx context.Context, line int)
@@ -28,12 +25,12 @@ type Hostile struct {
 // Hostiles are the clients that each stopped everybody once.
 func Hostiles() []Hostile {
 	return []Hostile{
-		{"deletes", "40 delete a user with old bookings", 400_000, FillUser, 40, (*attack).delete},
-		{"puts", "300 change one user", 1, FillUser, 300, (*attack).put},
-		{"searches", "400 search, and hang up after 0.3 s", 300_000, fillSearched, 400, (*attack).search},
-		{"pages", "150 ask for long pages, and do not read", 600, fillDescribed, 150, (*attack).page},
-		{"callbacks", "300 send most of a callback", 0, nil, 300, (*attack).callback},
-		{"audits", "60 audit one large event", 100_000, Fill, 60, (*attack).audit},
+		{"deletes", "40 delete a user with old bookings", 40, (*attack).delete},
+		{"puts", "300 change one user", 300, (*attack).put},
+		{"searches", "400 search, and hang up after 0.3 s", 400, (*attack).search},
+		{"pages", "150 ask for long pages, and do not read", 150, (*attack).page},
+		{"callbacks", "300 send most of a callback", 300, (*attack).callback},
+		{"audits", "60 audit one large event", 60, (*attack).audit},
 	}
 }
 
@@ -56,7 +53,7 @@ type Disturbance struct {
 // hostileHold is how long a line that does not read, or does not end its body, stays if the server lets it.
 const hostileHold = 3 * time.Second
 
-// Disturb has a hostile client at the server until ctx ends, on the subject that its Fill made.
+// Disturb has a hostile client at the server until ctx ends, on the subject that was made for it.
 func (h Hostile) Disturb(ctx context.Context, server, subject string) (Disturbance, error) {
 	to, err := parseTarget(server, false)
 	if err != nil {

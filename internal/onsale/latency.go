@@ -62,11 +62,11 @@ func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // row writes the percentiles as the columns of a table.
 func (l Latency) row() string {
-	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s", short(l.P50), short(l.P90), short(l.P99), short(l.P999), short(l.Max))
+	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s", Short(l.P50), Short(l.P90), Short(l.P99), Short(l.P999), Short(l.Max))
 }
 
 // short writes a duration with about three figures.
-func short(d time.Duration) string {
+func Short(d time.Duration) string {
 	switch {
 	case d >= 10*time.Second:
 		return fmt.Sprintf("%.1f s", d.Seconds())

@@ -226,30 +226,11 @@ func TestASaveThatFailsLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{filepath.Join(dir, "missing", "r.json"), taken} {
-		if err := NewSheet().Save(path); err == nil {
+		if err := (Result{}).Save(path); err == nil {
 			t.Errorf("%s: no error", path)
 		}
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
 		t.Errorf("left behind: %v (%v)", left, err)
-	}
-}
-
-func TestPGEnvironmentHoldsThePassword(t *testing.T) {
-	t.Parallel()
-	b := Baselines{URL: "postgres://u:secret@127.0.0.1:5433/scratch?sslmode=disable", PGBench: "/bin/true"}
-	config, err := b.complete()
-	if err != nil {
-		t.Fatal(err)
-	}
-	env := strings.Join(pgEnvironment(&config.Config), " ")
-	for _, want := range []string{"PGHOST=127.0.0.1", "PGPORT=5433", "PGUSER=u", "PGPASSWORD=secret", "PGDATABASE=scratch", "PGSSLMODE=disable"} {
-		if !strings.Contains(env, want) {
-			t.Errorf("%s is missing in %s", want, env)
-		}
-	}
-	args := strings.Join(pgbench{clients: 64, duration: 1500 * time.Millisecond, logged: true}.arguments("f"), " ")
-	if strings.Contains(args, "secret") || args != "-n -M prepared -c 64 -j 2 -T 2 -f f -l --log-prefix=log" {
-		t.Errorf("arguments %s", args)
 	}
 }

@@ -1,6 +1,7 @@
 package onsale
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -47,9 +48,9 @@ func (r ProbeResult) MarshalJSON() ([]byte, error) {
 
 // Ping sends the same request on every connection, one after another, until the time is over.
 func Ping(ctx context.Context, p Probe) (ProbeResult, error) {
-	setDefault(&p.Method, "GET")
-	setDefault(&p.Connections, 64)
-	setDefault(&p.Duration, 5*time.Second)
+	p.Method = cmp.Or(p.Method, "GET")
+	p.Connections = cmp.Or(p.Connections, 64)
+	p.Duration = cmp.Or(p.Duration, 5*time.Second)
 	to, err := parseTarget(p.Target, p.AllowRemote)
 	if err != nil {
 		return ProbeResult{}, err

@@ -59,6 +59,6 @@ func (r *reporter) line(rec *recorder, elapsed time.Duration) {
 		start, end = "\r\x1b[K", ""
 	}
 	_, _ = fmt.Fprintf(r.w, "%s%4.0f s  %7d booked/s  accepted %d  refused %d  overloaded %d  failed %d  p99 %s%s", start,
-		elapsed.Seconds(), n[Accepted]-r.before, n[Accepted], n[Refused], n[Overloaded], n[Failed], short(p99), end)
+		elapsed.Seconds(), n[Accepted]-r.before, n[Accepted], n[Refused], n[Overloaded], n[Failed], Short(p99), end)
 	r.before = n[Accepted]
 }

@@ -9,19 +9,22 @@ import (
 	"quantix/internal/boxoffice"
 	"quantix/internal/database"
 	"quantix/internal/handlers"
-	"quantix/internal/models"
 	"quantix/internal/repository/postgres"
+	"quantix/internal/sale"
 	"quantix/internal/services"
 	"quantix/internal/testkit"
+	"quantix/internal/testkit/shop"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
+
+func TestMain(m *testing.M) { testkit.Main(m) }
 
 // realQuantix serves Quantix's own handlers, box office and PostgreSQL store, without the payment workers.
 func realQuantix(tb testing.TB, url string) string {
 	tb.Helper()
 	store := postgres.New(postgres.Pools{Desk: pool(tb, url, true), Read: pool(tb, url, false)}, postgres.Options{})
-	office := boxoffice.New(store, boxoffice.Options{Rules: models.Rules{PaymentDeadline: 15 * time.Minute}})
+	office := boxoffice.New(store, boxoffice.Options{Rules: sale.Rules{PaymentDeadline: 15 * time.Minute}})
 	tb.Cleanup(func() {
 		if err := office.Close(context.Background()); err != nil {
 			tb.Error(err)
@@ -53,7 +56,7 @@ func pool(tb testing.TB, url string, short bool) *pgxpool.Pool {
 // and the audit says so.
 func TestOnTheRealServer(t *testing.T) {
 	t.Parallel()
-	s := quick(realQuantix(t, testkit.Database(t, migrate)))
+	s := quick(realQuantix(t, shop.Postgres(t)))
 	s.Model, s.Burst, s.Duration, s.Connections = Open, 3_000, 500*time.Millisecond, 100
 	s.Events, s.TicketsPerEvent, s.Quantity, s.Split = 5, 200, Quantity{1, 7}, SplitZipf
 	s.IdempotencyKeys, s.PaymentMethod = true, "sim_ok"

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"quantix/internal/testkit"
+	"quantix/internal/testkit/shop"
 )
 
 // oneTicket is an event with one ticket, which two servers sell. Each can be made to believe for too long that it is sold.
@@ -96,7 +96,7 @@ func TestRebuyFindsATicketSoldTwice(t *testing.T) {
 // Two real servers on one database keep the promise that their own cancellations show at once.
 func TestRebuyOnRealServers(t *testing.T) {
 	t.Parallel()
-	url := testkit.Database(t, migrate)
+	url := shop.Postgres(t)
 	got, err := Rebuy(t.Context(), Rebuying{A: realQuantix(t, url), B: realQuantix(t, url), Rounds: 3})
 	if err != nil || got.FalseSoldOut != 0 || got.Seen.Count != 3 {
 		t.Errorf("%+v, error %v", got, err)

@@ -120,10 +120,10 @@ func (r Result) MarshalJSON() ([]byte, error) {
 }
 
 // Save writes the report as JSON to path, whole or not at all.
-func (r Result) Save(path string) error { return saveJSON(path, r) }
+func (r Result) Save(path string) error { return SaveJSON(path, r) }
 
-// saveJSON writes beside path first, so that a crash leaves the older report.
-func saveJSON(path string, v any) error {
+// SaveJSON writes v as JSON to path, whole or not at all: it writes beside path first, so that a crash leaves the older report.
+func SaveJSON(path string, v any) error {
 	data, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write report: %w", err)

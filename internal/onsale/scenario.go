@@ -1,6 +1,7 @@
 package onsale
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -139,31 +140,24 @@ func (s Scenario) Complete() (Scenario, error) {
 }
 
 func (s Scenario) withDefaults() Scenario {
-	setDefault(&s.Model, Closed)
-	setDefault(&s.Connections, 64)
-	setDefault(&s.Events, 1)
-	setDefault(&s.TicketsPerEvent, 1_000_000)
-	setDefault(&s.TicketPrice, "25.00")
-	setDefault(&s.Split, SplitEven)
-	setDefault(&s.ZipfExponent, 1)
-	setDefault(&s.Quantity.Min, 1)
-	setDefault(&s.Quantity.Max, s.Quantity.Min)
-	setDefault(&s.Users, 1_000)
-	setDefault(&s.Timeout, 30*time.Second)
-	setDefault(&s.Drain, time.Minute)
-	setDefault(&s.Retry.Wait, 100*time.Millisecond)
-	setDefault(&s.Retry.MaxWait, 2*time.Second)
+	s.Model = cmp.Or(s.Model, Closed)
+	s.Connections = cmp.Or(s.Connections, 64)
+	s.Events = cmp.Or(s.Events, 1)
+	s.TicketsPerEvent = cmp.Or(s.TicketsPerEvent, 1_000_000)
+	s.TicketPrice = cmp.Or(s.TicketPrice, "25.00")
+	s.Split = cmp.Or(s.Split, SplitEven)
+	s.ZipfExponent = cmp.Or(s.ZipfExponent, 1)
+	s.Quantity.Min = cmp.Or(s.Quantity.Min, 1)
+	s.Quantity.Max = cmp.Or(s.Quantity.Max, s.Quantity.Min)
+	s.Users = cmp.Or(s.Users, 1_000)
+	s.Timeout = cmp.Or(s.Timeout, 30*time.Second)
+	s.Drain = cmp.Or(s.Drain, time.Minute)
+	s.Retry.Wait = cmp.Or(s.Retry.Wait, 100*time.Millisecond)
+	s.Retry.MaxWait = cmp.Or(s.Retry.MaxWait, 2*time.Second)
 	if s.Burst == 0 {
-		setDefault(&s.Duration, 10*time.Second)
+		s.Duration = cmp.Or(s.Duration, 10*time.Second)
 	}
 	return s
-}
-
-func setDefault[T comparable](v *T, d T) {
-	var zero T
-	if *v == zero {
-		*v = d
-	}
 }
 
 func (s Scenario) checkLoad() error {

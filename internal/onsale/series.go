@@ -1,6 +1,9 @@
 package onsale
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 func newSeries(sum *shard) []Second {
 	series := make([]Second, len(sum.seconds))
@@ -8,7 +11,7 @@ func newSeries(sum *shard) []Second {
 		series[i] = Second{Accepted: n[Accepted], Refused: n[Refused], Overloaded: n[Overloaded], Failed: n[Failed]}
 		if i < len(sum.times) && len(sum.times[i]) > 0 {
 			slices.Sort(sum.times[i])
-			series[i].P50, series[i].P99 = ms(quantile(sum.times[i], 0.50)), ms(quantile(sum.times[i], 0.99))
+			series[i].P50, series[i].P99 = ms(Quantile(sum.times[i], 0.50)), ms(Quantile(sum.times[i], 0.99))
 		}
 	}
 	return series
@@ -40,7 +43,7 @@ func Recovery(series []Second, from, to int, latency func(Second) float64) (seco
 	for _, s := range series[min(1, from):from] {
 		before = append(before, latency(s))
 	}
-	normal := median(before) * recoveredWithin
+	normal := Median(before) * recoveredWithin
 	inARow := 0
 	for i := to; i < len(series); i++ {
 		s := series[i]
@@ -54,12 +57,17 @@ func Recovery(series []Second, from, to int, latency func(Second) float64) (seco
 	return max(len(series)-to, 0), false
 }
 
-// median gives 0 for no values.
-func median(values []float64) float64 {
+// Median returns 0 for no values.
+func Median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	n := len(sorted)
 	if n == 0 {
 		return 0
 	}
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}
+
+// Quantile returns a quantile of sorted, which has at least one element.
+func Quantile(sorted []time.Duration, q float64) time.Duration {
+	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
 }

@@ -59,11 +59,11 @@ func (r Result) writeAnswers(b *bytes.Buffer) {
 }
 
 func (r Result) writeOutcome(b *bytes.Buffer) {
-	fmt.Fprintf(b, "\n%d tickets sold, the last after %s", r.TicketsSold, short(r.LastTicketSold))
+	fmt.Fprintf(b, "\n%d tickets sold, the last after %s", r.TicketsSold, Short(r.LastTicketSold))
 	if r.SoldOut {
 		b.WriteString(" (sold out)")
 	}
-	fmt.Fprintf(b, "; %d retries; %s in all\n", r.Retries, short(r.Elapsed.Round(time.Millisecond)))
+	fmt.Fprintf(b, "; %d retries; %s in all\n", r.Retries, Short(r.Elapsed.Round(time.Millisecond)))
 	if c := r.Confirmations; c != nil {
 		fmt.Fprintf(b, "%d bookings confirmed, %.0f a second (%.0f while booking), %d pending at the end, backlog at most %d\n",
 			c.Confirmed, c.PerSecond, c.DuringLoad, c.Pending, c.MaxBacklog)

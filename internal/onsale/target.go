@@ -27,7 +27,7 @@ func parseTarget(raw string, allowRemote bool) (target, error) {
 	if port == "" {
 		port = "80"
 	}
-	if !allowRemote && !isLoopback(u.Hostname()) {
+	if !allowRemote && !IsLoopback(u.Hostname()) {
 		return target{}, fmt.Errorf("target %s is not this machine: bench is for your own server; allow remote targets explicitly", u.Hostname())
 	}
 	return target{
@@ -37,9 +37,9 @@ func parseTarget(raw string, allowRemote bool) (target, error) {
 	}, nil
 }
 
-// isLoopback takes the name localhost at its word (RFC 6761); any other name would need a look-up that could change its
+// IsLoopback takes the name localhost at its word (RFC 6761); any other name would need a look-up that could change its
 // mind between the check and the dial.
-func isLoopback(host string) bool {
+func IsLoopback(host string) bool {
 	if host == "localhost" {
 		return true
 	}

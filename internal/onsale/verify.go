@@ -66,6 +66,21 @@ func audit(ctx context.Context, a *api, event string) Verdict {
 	return v
 }
 
+// AuditEvent asks the server for an event's audit; the error says what differs.
+func AuditEvent(ctx context.Context, server, event string) error {
+	to, err := parseTarget(server, false)
+	if err != nil {
+		return err
+	}
+	a := newAPI(to)
+	defer a.close()
+	a.timeout = auditTimeout
+	if v := audit(ctx, a, event); !v.OK {
+		return fmt.Errorf("event %s: audit: %s %s", event, v.Error, v.Differences)
+	}
+	return nil
+}
+
 // compare holds the server's counters against the answers that buyers got: whatever a 201 promised must be there.
 func compare(ctx context.Context, a *api, s Scenario, event string, bookings, tickets int64) []string {
 	var got statistics

@@ -60,6 +60,21 @@ type Teller interface {
 	Look(ctx context.Context, request ChargeRequest) Statement
 }
 
+// Chronicler is a gateway that lists what happened to charges' money, so that what its callbacks did not bring is found.
+type Chronicler interface {
+	Teller
+	// Since reads its list from a place that it gave before; empty: from not long ago.
+	Since(ctx context.Context, place string) Chronicle
+}
+
+// Chronicle is a piece of a gateway's list, oldest first.
+type Chronicle struct {
+	Charges []string      // whose money may have moved, by the gateway's references; each once
+	Place   string        // where to go on
+	More    bool          // there is more, at once
+	Result  models.Result // Succeeded, or why the list could not be read
+}
+
 // Statement is what a gateway knows of a charge.
 type Statement struct {
 	Reference string        // ours; empty: it is no charge of ours

@@ -3,8 +3,6 @@ package repository
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
-	"time"
 
 	"quantix/internal/models"
 )
@@ -27,44 +25,12 @@ func Explain(err error) error {
 	return models.ErrInternal.With(err)
 }
 
-// Bounds of Retry: in all about a second and a half at most.
-const (
-	retryTries = 6
-	retryBase  = 25 * time.Millisecond
-)
+// IsConflict reports whether a transaction lost against another one, and may be repeated as it is.
+func IsConflict(err error) bool { return errors.Is(err, ErrConflict) }
 
-// Retry repeats a transaction that lost against another one (ErrConflict), a few times and with jitter, so that the
-// two do not meet again; then it gives up with the last error.
-func Retry(ctx context.Context, transact func() error) error {
-	for try := 1; ; try++ {
-		err := transact()
-		if !errors.Is(err, ErrConflict) || try == retryTries {
-			return err
-		}
-		if !Pause(ctx, Backoff(retryBase, try, time.Second)) {
-			return err
-		}
-	}
-}
-
-// Backoff is how long to wait before the next try: exponential from base, at most most, with full jitter on its upper
-// half, so that many who failed together do not come back together.
-func Backoff(base time.Duration, failures int, most time.Duration) time.Duration {
-	wait := base << min(max(failures-1, 0), 20)
-	if wait <= 0 || wait > most {
-		wait = most
-	}
-	return wait/2 + rand.N(wait/2+1)
-}
-
-// Pause waits, and tells whether the context let it.
-func Pause(ctx context.Context, wait time.Duration) bool {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+// IsKnown reports whether an error is one of the domain's or of the port's already, which the driver's must become.
+func IsKnown(err error) bool {
+	_, domain := errors.AsType[*models.Error](err)
+	return domain || errors.Is(err, ErrConflict) || errors.Is(err, ErrUnavailable) || errors.Is(err, ErrRejected) ||
+		errors.Is(err, ErrCommitUnknown)
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
 // What a store says when it could not do its work. They come wrapped, with the driver's error as the cause.
@@ -36,6 +37,16 @@ var (
 // ClocksDiffer is by how much the clocks of two processes may differ that make ids.
 const ClocksDiffer = 10 * time.Minute
 
+// FirstUnseen gives an id that no booking is less than which a look at all of a user's bookings did not see, because it was
+// made meanwhile: by when it looked, by the store's clock, and by the newest that it saw, whichever is the earlier. (The newest
+// may have been made by a clock that was ahead.) Only a booking of a clock that is behind both by ClocksDiffer would be less.
+func FirstUnseen(newest models.BookingID, at time.Time) models.BookingID {
+	if looked := models.MadeAt[models.BookingID](at); newest.Compare(looked) > 0 {
+		newest = looked
+	}
+	return models.MadeBefore(newest, ClocksDiffer)
+}
+
 // Store is everything.
 type Store interface {
 	Desk
@@ -44,6 +55,7 @@ type Store interface {
 	Bookings
 	Payments
 	Strays
+	Chronicles
 	Outbox
 	Audit
 	SimLedger
@@ -69,7 +81,7 @@ type Desk interface {
 	// state.Event is nil when there is no such event; decide is called all the same. It is called at most once, and
 	// must do no I/O. state.Rules and state.Recheck are decide's to set. The answers that decide noted are valid only
 	// when AtDesk gives nil. Errors: ErrConflict, ErrUnavailable, ErrRejected, ErrCommitUnknown.
-	AtDesk(ctx context.Context, event models.EventID, batch models.BatchID, need models.Need, decide func(*models.EventState)) error
+	AtDesk(ctx context.Context, event models.EventID, batch models.BatchID, need sale.Reads, decide func(*sale.State)) error
 }
 
 // Events is the reading of events, and their creation. Deleted events are not found.
@@ -81,8 +93,8 @@ type Events interface {
 	// AnyEvent is Event for deleted ones, too.
 	AnyEvent(ctx context.Context, id models.EventID) (models.Event, error)
 	// Events lists by date_time and id. page.After holds the date_time and id of the last event seen. It ends with the event
-	// whose text reaches models.MostText in sum.
-	Events(ctx context.Context, filter models.EventFilter, page models.Page) ([]models.Event, error)
+	// whose text reaches models.MostText in sum, and a search without trigrams after models.SearchShort events.
+	Events(ctx context.Context, filter models.EventFilter, page models.Page) (models.EventPage, error)
 	// CancelledEvents lists events, deleted or not, that are cancelled and still have live bookings.
 	CancelledEvents(ctx context.Context, limit int) ([]models.EventID, error)
 	// EventIDs lists every event there ever was, by id, after the given one; for the audit.
@@ -130,6 +142,8 @@ type Bookings interface {
 	// UnpaidBookings lists PENDING bookings before their deadline that no charge was started for, by deadline and id:
 	// what a queue that lost its messages must be given again. after is the last one's deadline and id.
 	UnpaidBookings(ctx context.Context, after *models.Position, limit int) ([]models.Booking, error)
+	// FreeBookings lists those of them that cost nothing, likewise.
+	FreeBookings(ctx context.Context, after *models.Position, limit int) ([]models.Booking, error)
 }
 
 // Start is a booking that a worker may charge now: with the charge it has just written, or none for a free booking. Or it
@@ -201,21 +215,30 @@ type Strays interface {
 	// whichever comes first; when it comes later, the time begins anew.
 	KeepStrays(ctx context.Context, strays []models.Stray, lease time.Duration) error
 	// DueStrays takes up to limit strays whose lease has run out, and leases them again; each goes to one caller only.
-	DueStrays(ctx context.Context, limit int, lease, hold time.Duration) ([]DueStray, error)
+	DueStrays(ctx context.Context, limit int, lease time.Duration) ([]DueStray, error)
 	// ForgetStray drops one that has found its booking, or that nothing hangs on.
 	ForgetStray(ctx context.Context, id models.LetterID) error
 	// StrayLetter makes a stray that is still kept a dead letter, with the store's clock as FailedAt and what is known of
-	// the payment now. One that is a letter, or was, stays.
+	// the payment now. One that is a letter, or was, stays; a report of what was none yet makes it a stray again.
 	StrayLetter(ctx context.Context, stray models.Stray) error
 	// CloseStray discards a letter of kind stray, for good: what is reported again later makes no other. Error:
 	// models.ErrLetterNotFound.
 	CloseStray(ctx context.Context, id models.LetterID) error
 }
 
-// DueStray is a stray to look for again, and whether by the store's clock it was kept for as long as it is to be held.
+// Chronicles is how far gateways' lists of what happened were read.
+type Chronicles interface {
+	// ClaimChronicle gives the place that was kept last for a gateway's list, empty when none was, to one caller within a time:
+	// the others are not due.
+	ClaimChronicle(ctx context.Context, gateway string, every time.Duration) (place string, due bool, err error)
+	// KeepPlace remembers how far a list was read that was claimed.
+	KeepPlace(ctx context.Context, gateway, place string) error
+}
+
+// DueStray is a stray to look for again, and for how long, by the store's clock, it was kept.
 type DueStray struct {
-	Stray   models.Stray
-	Overdue bool
+	Stray models.Stray
+	Age   time.Duration
 }
 
 // Outbox is the messages that wait to be published, and how far the queue had got.

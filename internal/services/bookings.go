@@ -10,6 +10,7 @@ import (
 	"quantix/internal/boxoffice"
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
 // BookingStore is what the use cases of bookings read.
@@ -75,7 +76,7 @@ func (b *Bookings) Create(ctx context.Context, r BookingRequest) (booking models
 	if r.Method == "" {
 		r.Method = b.methods.Default
 	}
-	command := &models.Reserve{
+	command := &sale.Reserve{
 		Booking: models.NewID[models.BookingID](), User: r.User, Quantity: r.Quantity, Method: r.Method, Key: r.Key,
 	}
 	if r.Key != "" {
@@ -138,7 +139,7 @@ func (b *Bookings) Cancel(ctx context.Context, id models.BookingID) (models.Book
 	if err != nil {
 		return models.Booking{}, repository.Explain(err)
 	}
-	verdict, err := b.office.Ask(ctx, booking.EventID, &models.Cancel{Booking: id})
+	verdict, err := b.office.Ask(ctx, booking.EventID, &sale.Cancel{Booking: id})
 	if err != nil {
 		return models.Booking{}, err
 	}

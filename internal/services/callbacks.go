@@ -8,6 +8,7 @@ import (
 	"quantix/internal/boxoffice"
 	"quantix/internal/models"
 	"quantix/internal/payments"
+	"quantix/internal/sale"
 )
 
 // Callbacks receives what gateways report by themselves. Every callback becomes a Settle for the event's desk, whose rules
@@ -84,7 +85,7 @@ func (c *Callbacks) settle(ctx context.Context, gateway string, notice payments.
 	if err != nil {
 		return models.ErrCallbackUnreadable.With(err)
 	}
-	_, err = c.office.Tell(ctx, key.Event, &models.Settle{Charge: key, Result: notice.Result, Backoff: callbackPoll})
+	_, err = c.office.Tell(ctx, key.Event, &sale.Settle{Charge: key, Result: notice.Result, Backoff: callbackPoll})
 	if !errors.Is(err, models.ErrBookingNotFound) {
 		return err
 	}

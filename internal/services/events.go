@@ -7,6 +7,7 @@ import (
 	"quantix/internal/boxoffice"
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
 // EventStore is what the use cases of events read and create.
@@ -22,7 +23,7 @@ type Events struct {
 
 	single  *sharedReads[models.EventID, models.Event]
 	figures *sharedReads[models.EventID, models.Event] // of deleted ones, too
-	lists   *sharedReads[eventList, []models.Event]
+	lists   *sharedReads[eventList, models.EventPage]
 	audits  *sharedReads[models.EventID, models.AuditFacts]
 
 	chargeable func(models.Money) error // see ChargedBy
@@ -64,8 +65,8 @@ func (e *Events) ChargedBy(chargeable func(models.Money) error) *Events {
 }
 
 // listEvents reads a page from a store.
-func listEvents(store EventStore) func(context.Context, eventList) ([]models.Event, error) {
-	return func(ctx context.Context, l eventList) ([]models.Event, error) {
+func listEvents(store EventStore) func(context.Context, eventList) (models.EventPage, error) {
+	return func(ctx context.Context, l eventList) (models.EventPage, error) {
 		page := models.Page{Limit: l.limit}
 		if l.later {
 			page.After = &l.after
@@ -78,7 +79,7 @@ func listEvents(store EventStore) func(context.Context, eventList) ([]models.Eve
 func (e *Events) Create(ctx context.Context, draft models.EventDraft) (models.Event, error) {
 	event, err := models.NewEvent(draft)
 	if err == nil && e.chargeable != nil {
-		err = models.CheckPrice(event.TicketPrice, e.chargeable)
+		err = sale.CheckPrice(event.TicketPrice, e.chargeable)
 	}
 	if err != nil {
 		return models.Event{}, err
@@ -98,7 +99,7 @@ func (e *Events) Figures(ctx context.Context, id models.EventID) (models.Event, 
 }
 
 // List gives events by date_time; the list is shared with all who ask for the same at the same time, and not to be changed.
-func (e *Events) List(ctx context.Context, filter models.EventFilter, p models.Page) ([]models.Event, error) {
+func (e *Events) List(ctx context.Context, filter models.EventFilter, p models.Page) (models.EventPage, error) {
 	p = page(p)
 	key := eventList{filter: filter, limit: p.Limit, later: p.After != nil}
 	if p.After != nil {
@@ -110,20 +111,20 @@ func (e *Events) List(ctx context.Context, filter models.EventFilter, p models.P
 // Update changes an event. Errors: models.ErrEventNotFound, models.ErrInvalid, models.ErrVersionMismatch,
 // models.ErrCapacityBelowTaken, models.ErrCurrencyFixed, models.ErrDateInPast.
 func (e *Events) Update(ctx context.Context, id models.EventID, patch models.EventPatch, ifVersion *int64) (models.Event, error) {
-	return e.ask(ctx, id, &models.EditEvent{Patch: patch, IfVersion: ifVersion, Chargeable: e.chargeable})
+	return e.ask(ctx, id, &sale.EditEvent{Patch: patch, IfVersion: ifVersion, Chargeable: e.chargeable})
 }
 
 // Delete hides an event without live or refundable bookings. Errors: models.ErrEventNotFound, models.ErrEventHasBookings,
 // models.ErrEventRefundable, models.ErrVersionMismatch.
 func (e *Events) Delete(ctx context.Context, id models.EventID, ifVersion *int64) error {
-	_, err := e.ask(ctx, id, &models.DeleteEvent{IfVersion: ifVersion})
+	_, err := e.ask(ctx, id, &sale.DeleteEvent{IfVersion: ifVersion})
 	return err
 }
 
 // Cancel stops an event's sale for good and starts the cancelling and refunding of its bookings, which goes on in the
 // background; asked again, it only shows how far that has got. Errors: models.ErrEventNotFound, models.ErrEventOver.
 func (e *Events) Cancel(ctx context.Context, id models.EventID) (models.Event, error) {
-	return e.ask(ctx, id, &models.CancelEvent{})
+	return e.ask(ctx, id, &sale.CancelEvent{})
 }
 
 // Audit recomputes an event's counters and money from its bookings, charges and refunds. Two events are audited at a time,
@@ -133,10 +134,10 @@ func (e *Events) Audit(ctx context.Context, id models.EventID) (models.AuditRepo
 	if err != nil {
 		return models.AuditReport{}, err
 	}
-	return models.Audit(facts), nil
+	return sale.Audit(facts), nil
 }
 
-func (e *Events) ask(ctx context.Context, id models.EventID, c models.Command) (models.Event, error) {
+func (e *Events) ask(ctx context.Context, id models.EventID, c sale.Command) (models.Event, error) {
 	verdict, err := e.office.Ask(ctx, id, c)
 	if err != nil {
 		return models.Event{}, err

@@ -2,10 +2,12 @@ package services
 
 import (
 	"context"
+	"sync"
 
 	"quantix/internal/boxoffice"
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
 // LetterStore is what the use cases of dead letters need of the store.
@@ -19,8 +21,9 @@ type LetterStore interface {
 
 // Letters is the manual review of payments that the machine gave up.
 type Letters struct {
-	store  LetterStore
-	office *boxoffice.Office
+	store    LetterStore
+	office   *boxoffice.Office
+	retrying sync.Mutex // held by RetryAll
 }
 
 // NewLetters works on a store and a box office.
@@ -48,7 +51,7 @@ func (l *Letters) Retry(ctx context.Context, id models.LetterID) error {
 	case letter.Kind == models.LetterStray:
 		return errStrayNotRetryable
 	}
-	_, err = l.office.Ask(ctx, letter.Event, &models.RetryLetter{Kind: letter.Kind, Charge: letter.ChargeKey})
+	_, err = l.office.Ask(ctx, letter.Event, &sale.RetryLetter{Kind: letter.Kind, Charge: letter.ChargeKey})
 	return err
 }
 
@@ -64,7 +67,7 @@ func (l *Letters) Discard(ctx context.Context, id models.LetterID) error {
 	case letter.Kind == models.LetterStray: // the money is given back at the gateway, or its booking was made again
 		return repository.Explain(l.store.CloseStray(ctx, id))
 	}
-	_, err = l.office.Ask(ctx, letter.Event, &models.DiscardLetter{Kind: letter.Kind, Charge: letter.ChargeKey})
+	_, err = l.office.Ask(ctx, letter.Event, &sale.DiscardLetter{Kind: letter.Kind, Charge: letter.ChargeKey})
 	return err
 }
 
@@ -80,6 +83,6 @@ func (l *Letters) Close(ctx context.Context, id models.LetterID, reason string) 
 	case letter.Kind == models.LetterStray:
 		return repository.Explain(l.store.CloseStray(ctx, id))
 	}
-	_, err = l.office.Ask(ctx, letter.Event, &models.CloseLetter{Kind: letter.Kind, Charge: letter.ChargeKey, Reason: reason})
+	_, err = l.office.Ask(ctx, letter.Event, &sale.CloseLetter{Kind: letter.Kind, Charge: letter.ChargeKey, Reason: reason})
 	return err
 }

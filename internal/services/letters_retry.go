@@ -3,27 +3,39 @@ package services
 import (
 	"context"
 	"errors"
-	"sync"
 
+	"quantix/internal/boxoffice"
 	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
-// mostRetried bounds the letters that one call of RetryAll retries.
-const mostRetried = 10_000
+// A call of RetryAll looks at so many letters, and puts so many before the desks at once. That is little beside what
+// settles payments in the same lane; in the organisers' own lane it would keep them out.
+const (
+	mostRetried = 10_000
+	retryPiece  = 128
+)
 
 // Retried is what became of letters that were retried together.
 type Retried struct {
 	Retried int
-	Refused int  // their bookings no longer wait, or somebody else was faster: they stay as they are
-	More    bool // the call had done enough: there may be more of them
+	Refused int              // their bookings no longer wait, or somebody else was faster: they stay as they are
+	Next    *models.Position // where to go on, when the call had done enough; nil: there are no more
 }
 
-// RetryAll gives the payments of all letters that a filter lets pass a new round of attempts, in pieces. Error: what
-// ended it before its end; what was retried until then is.
-func (l *Letters) RetryAll(ctx context.Context, filter models.LetterFilter) (Retried, error) {
+var errRetrying = models.ErrBusy.Say("Dead letters are being retried already; ask again when that has ended. Nothing was changed.")
+
+// RetryAll gives the payments of the letters that a filter lets pass a new round of attempts, after a position, in
+// pieces. Error: what ended it before its end, what was retried until then is; models.ErrBusy while another call does the
+// same in this process.
+func (l *Letters) RetryAll(ctx context.Context, filter models.LetterFilter, after *models.Position) (Retried, error) {
 	var done Retried
-	page := models.Page{Limit: models.MaxLimit}
-	for {
+	if !l.retrying.TryLock() {
+		return done, errRetrying
+	}
+	defer l.retrying.Unlock()
+	page := models.Page{Limit: retryPiece, After: after}
+	for looked := 0; looked < mostRetried; looked += retryPiece {
 		letters, err := read(l.store.DeadLettersOf(ctx, filter, page))
 		if err != nil {
 			return done, err
@@ -31,42 +43,24 @@ func (l *Letters) RetryAll(ctx context.Context, filter models.LetterFilter) (Ret
 		if err := l.retryPage(ctx, letters, &done); err != nil || len(letters) < page.Limit {
 			return done, err
 		}
-		if done.Retried >= mostRetried {
-			done.More = true
-			return done, nil
-		}
 		last := letters[len(letters)-1]
 		page.After = &models.Position{Time: last.FailedAt, ID: last.ID}
 	}
+	done.Next = page.After
+	return done, nil
 }
 
 // retryPage tells the desks of the letters' events, several at once.
 func (l *Letters) retryPage(ctx context.Context, letters []models.DeadLetter, done *Retried) (err error) {
-	byEvent := make(map[models.EventID][]models.Command)
+	byEvent := make(map[models.EventID][]sale.Command)
 	for i := range letters {
 		letter := &letters[i]
-		byEvent[letter.Event] = append(byEvent[letter.Event], &models.RetryLetter{Kind: letter.Kind, Charge: letter.ChargeKey})
+		byEvent[letter.Event] = append(byEvent[letter.Event], &sale.RetryLetter{Kind: letter.Kind, Charge: letter.ChargeKey})
 	}
-	var mu sync.Mutex
-	var group sync.WaitGroup
-	turns := newSlots(desksAtOnce)
-	for event, commands := range byEvent {
-		if _, turnErr := turns.acquire(ctx, 1, 1); turnErr != nil {
-			err = turnErr
-			break
-		}
-		group.Go(func() {
-			defer turns.release(1)
-			outcomes := l.office.TellAll(ctx, event, commands)
-			mu.Lock()
-			defer mu.Unlock()
-			for _, outcome := range outcomes {
-				err = firstOf(err, done.count(outcome.Err))
-			}
-		})
-	}
-	group.Wait()
-	return err
+	told := l.office.TellMany(ctx, byEvent, func(outcome boxoffice.Outcome) {
+		err = firstOf(err, done.count(outcome.Err))
+	})
+	return firstOf(err, told)
 }
 
 // count notes what became of a letter, and gives what no letter is to blame for.

@@ -3,12 +3,11 @@ package services
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"quantix/internal/boxoffice"
 	"quantix/internal/models"
 	"quantix/internal/payments"
-	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
 // look asks the gateway what has moved of the charge that a callback names, and tells the desk. A charge that is not ours is
@@ -32,73 +31,17 @@ func (c *Callbacks) look(ctx context.Context, gateway string, notice payments.No
 
 // settleStatement puts what a gateway knows of a charge before the event's desk: that it succeeded, should that not be known
 // yet, and what went back of it since.
-func settleStatement(ctx context.Context, office *boxoffice.Office, s payments.Statement) (models.Verdict, error) {
+func settleStatement(ctx context.Context, office *boxoffice.Office, s payments.Statement) (sale.Verdict, error) {
 	if s.Result.Outcome == models.Unknown || s.Result.Outcome == models.Unavailable {
-		return models.Verdict{}, models.ErrUnavailable.Say("The gateway does not tell now; send it again.")
+		return sale.Verdict{}, models.ErrUnavailable.Say("The gateway does not tell now; send it again.")
 	}
 	key, err := models.ParseReference(s.Reference)
 	if err != nil || s.Result.Outcome != models.Succeeded {
-		return models.Verdict{}, nil // not ours, or nothing was taken that could go back
+		return sale.Verdict{}, nil // not ours, or nothing was taken that could go back
 	}
-	outcomes := office.TellAll(ctx, key.Event, []models.Command{
-		&models.Settle{Charge: key, Result: s.Result, Backoff: callbackPoll},
-		&models.SettleMoved{Charge: key, ProviderReference: s.Result.ProviderReference, Movements: s.Movements},
+	outcomes := office.TellAll(ctx, key.Event, []sale.Command{
+		&sale.Settle{Charge: key, Result: s.Result, Backoff: callbackPoll},
+		&sale.SettleMoved{Charge: key, ProviderReference: s.Result.ProviderReference, Movements: s.Movements},
 	})
 	return outcomes[1].Verdict, firstOf(outcomes[0].Err, outcomes[1].Err)
-}
-
-// giveBack asks for a refund. Where so much is not left at the gateway, it looks what has moved there, and asks for what the
-// desk says is owed then. ended: nothing is.
-func (p *Payments) giveBack(ctx context.Context, r *models.Refund) (result models.Result, ended bool) {
-	for range 2 {
-		request := payments.RefundRequest{
-			Key: r.Key().GatewayKey(), Part: r.Part, Reference: r.Reference(), ProviderReference: r.ChargeReference, Amount: r.Amount,
-		}
-		result = p.ask(ctx, request.Key, func(ctx context.Context) models.Result { return p.gateway.Refund(ctx, request) })
-		if result.Outcome != models.Moved {
-			return result, false
-		}
-		owed, open, stall, err := p.lookAgain(ctx, r)
-		switch {
-		case err != nil:
-			return models.Result{Outcome: models.Unknown, Reason: result.Reason, Stall: stall}, false
-		case owed != nil && open:
-			return models.Result{Outcome: models.StillOpen, Reason: "a refund that was made at the gateway is not finished"}, false
-		case owed == nil:
-			return result, true
-		}
-		owed.Attempts = r.Attempts
-		*r = *owed
-	}
-	return models.Result{Outcome: models.Unavailable, Reason: result.Reason}, false
-}
-
-// lookAgain gives what is still owed of a charge, now that it is known what has moved, and whether something that somebody
-// else gave back is open: it may be the rest, or fail. An error comes with the stall of a gateway that does not tell now.
-func (p *Payments) lookAgain(ctx context.Context, r *models.Refund) (owed *models.Refund, open bool, stall models.Stall, err error) {
-	teller, is := p.gateway.(payments.Teller)
-	if !is {
-		return r, false, "", nil
-	}
-	var statement payments.Statement
-	answer := p.ask(ctx, r.Reference(), func(ctx context.Context) models.Result {
-		statement = teller.Look(ctx, payments.ChargeRequest{Reference: r.Reference(), ProviderReference: r.ChargeReference})
-		return statement.Result
-	})
-	if answer.Outcome != models.Succeeded {
-		return nil, false, answer.Stall, models.ErrUnavailable
-	}
-	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
-	defer cancel()
-	// By the charge's own key: the reference at the gateway may be that of the booking's first charge.
-	command := &models.SettleMoved{Charge: r.ChargeKey, Movements: statement.Movements}
-	verdict, err := p.office.Tell(ctx, r.Event, command)
-	if err != nil {
-		p.options.Logger.Warn("what has moved is not settled yet", "reference", r.Reference(), "error", err)
-		return nil, false, "", repository.Explain(err)
-	}
-	open = slices.ContainsFunc(statement.Movements, func(m models.Movement) bool {
-		return m.Reason == models.RefundMoved && m.State == models.MovementOpen
-	})
-	return verdict.Refund, open, "", nil
 }

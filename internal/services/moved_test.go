@@ -137,6 +137,56 @@ func TestMoved(t *testing.T) {
 			m.giveBack()
 			m.wantSums(ref, 0, all)
 		}},
+		{"by hand, and it came back", models.SimMovesBack, func(m *mailbox, ref models.BookingRef, all int64) {
+			m.tell(ref, models.Moved)
+			m.wantSums(ref, 0, all, models.LetterMoved)
+			m.Clock.Advance(2 * time.Minute)
+			for range 3 {
+				m.tell(ref, models.Moved)
+			}
+			m.wantState(ref, "CONFIRMED")
+			m.wantSums(ref, all, 0)
+			m.Cancel(ref)
+			m.giveBack()
+			m.wantSums(ref, 0, all)
+		}},
+		{"by hand, and not finished, then cancelled", models.SimMovesSlow, func(m *mailbox, ref models.BookingRef, all int64) {
+			m.tell(ref, models.Moved)
+			m.wantSums(ref, all, 0) // it may still fail
+			m.Cancel(ref)
+			for range 20 {
+				m.Clock.Advance(2 * time.Second)
+				m.refund()
+			}
+			m.wantSums(ref, 0, 0)
+			m.giveBack()
+			m.wantSums(ref, 0, all)
+			if record := m.Record(ref); record.RefundKey != "" {
+				m.t.Errorf("it was given back twice: %+v", record)
+			}
+		}},
+		{"asked about, and nothing was taken", models.SimInquiry, func(m *mailbox, ref models.BookingRef, all int64) {
+			m.tell(ref, models.Moved)
+			m.wantSums(ref, all, 0)
+			m.Cancel(ref)
+			m.giveBack()
+			m.wantSums(ref, 0, all)
+		}},
+		{"a bank takes what was given back before", models.SimDisputeLate, func(m *mailbox, ref models.BookingRef, all int64) {
+			m.Cancel(ref)
+			m.refund()
+			m.tell(ref, models.Moved)
+			m.wantSums(ref, 0, all)
+			m.Clock.Advance(2 * time.Minute)
+			for range 3 {
+				m.tell(ref, models.Moved)
+			}
+			m.wantState(ref, "CANCELLED user")
+			m.wantSums(ref, 0, all, models.LetterDispute)
+			m.close("the bank was answered")
+			m.tell(ref, models.Moved)
+			m.wantSums(ref, 0, all)
+		}},
 		{"a refund that fails after it had succeeded", models.SimRefundFails, func(m *mailbox, ref models.BookingRef, all int64) {
 			m.Cancel(ref)
 			m.giveBack()

@@ -3,6 +3,7 @@ package services_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,7 +13,9 @@ import (
 	"quantix/internal/payments"
 	"quantix/internal/payments/simulator"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 	"quantix/internal/services"
+	"quantix/internal/testkit"
 	"quantix/internal/testkit/shop"
 )
 
@@ -544,6 +547,60 @@ func newScriptedTill(t *testing.T) (*till, *scripted) {
 	return newTillOn(t, s, s.Store, gateway), gateway
 }
 
+// Payments of a gateway that is not set up any more wait for nothing but their desk, and meanwhile take no place of those
+// that have a gateway.
+func TestRetry_of_another_gateways_charges_takes_no_place_at_this_one(t *testing.T) {
+	t.Parallel()
+	s := shop.New(t)
+	held := s.Event(10).ID
+	store := &heldDesk{Store: s.Store, event: held, free: make(chan struct{})}
+	gateway := simulator.New(s.Store, simulator.Options{})
+	p := services.NewPayments(store, shop.OpenOffice(t, store), gateway, services.PaymentOptions{Concurrency: 1})
+	start := func(gateway string, event models.EventID, n int) []models.BookingRef {
+		refs := s.BookMany(event, n, models.SimOK)
+		if _, err := s.Store.StartCharges(t.Context(), gateway, refs, shop.Lease); err != nil {
+			t.Fatal(err)
+		}
+		return refs
+	}
+	start("before", held, 4)
+	s.Clock.Advance(time.Second)
+	present := start(gateway.Name(), s.Event(10).ID, 1)[0]
+	s.Clock.Advance(2 * shop.Lease)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	testkit.Eventually(t, time.Minute, func() error {
+		if _, err := p.Retry(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if state := s.State(present); state != "CONFIRMED" {
+			return fmt.Errorf("the booking is %s", state)
+		}
+		return nil
+	})
+	close(store.free)
+	if err := p.Drain(ctx); err != nil {
+		t.Error(err)
+	}
+	if letters := s.Letters(); len(letters) != 4 {
+		t.Errorf("letters %+v", letters)
+	}
+}
+
+// heldDesk is a store in which one event's row is held by somebody else.
+type heldDesk struct {
+	repository.Store
+	event models.EventID
+	free  chan struct{}
+}
+
+func (s *heldDesk) AtDesk(ctx context.Context, event models.EventID, batch models.BatchID, need sale.Reads, decide func(*sale.State)) error {
+	if event == s.event {
+		<-s.free
+	}
+	return s.Store.AtDesk(ctx, event, batch, need, decide)
+}
+
 // A gateway that cannot be asked leaves a charge unknown, however surely the charge itself might have failed: its letter
 // cannot be discarded, and it is asked for until an answer comes.
 func TestRetry_goes_on_asking_for_an_unknown_charge(t *testing.T) {
@@ -629,7 +686,7 @@ func TestRefund_leaves_another_gateways_refund_alone(t *testing.T) {
 	if _, err := x.Store.StartCharges(t.Context(), "another", []models.BookingRef{ref}, shop.Lease); err != nil {
 		t.Fatal(err)
 	}
-	paid := &models.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.Succeeded, ProviderReference: "theirs"}}
+	paid := &sale.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.Succeeded, ProviderReference: "theirs"}}
 	if _, err := x.Office.Tell(t.Context(), event, paid); err != nil {
 		t.Fatal(err)
 	}
@@ -733,7 +790,7 @@ type brokenDesk struct {
 	before, after atomic.Pointer[error]
 }
 
-func (s *brokenDesk) AtDesk(ctx context.Context, event models.EventID, batch models.BatchID, need models.Need, decide func(*models.EventState)) error {
+func (s *brokenDesk) AtDesk(ctx context.Context, event models.EventID, batch models.BatchID, need sale.Reads, decide func(*sale.State)) error {
 	if err := s.before.Load(); err != nil {
 		return *err
 	}
@@ -815,12 +872,12 @@ func TestSettle_again_and_out_of_order(t *testing.T) {
 	for _, outcome := range []models.Outcome{
 		models.Succeeded, models.Declined, models.Unknown, models.Unavailable, models.Voided, models.StillOpen, models.Succeeded,
 	} {
-		if _, err := x.Office.Tell(t.Context(), event, &models.Settle{Charge: models.FirstCharge(paid), Result: models.Result{Outcome: outcome}}); err != nil {
+		if _, err := x.Office.Tell(t.Context(), event, &sale.Settle{Charge: models.FirstCharge(paid), Result: models.Result{Outcome: outcome}}); err != nil {
 			t.Fatalf("settle %s: %v", outcome, err)
 		}
 	}
 	for range 3 {
-		if _, err := x.Office.Tell(t.Context(), event, &models.Settle{Charge: models.FirstCharge(refused), Result: models.Result{Outcome: models.Declined}}); err != nil {
+		if _, err := x.Office.Tell(t.Context(), event, &sale.Settle{Charge: models.FirstCharge(refused), Result: models.Result{Outcome: models.Declined}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -886,7 +943,7 @@ func TestCharge_takes_no_money_for_a_booking_that_ended_as_its_charge_was_writte
 	s := shop.New(t)
 	ref := s.Book(s.Event(10).ID, 1, models.SimOK)
 	store := &cancellingStore{Store: s.Store, cancel: func(ref models.BookingRef) models.Booking {
-		verdict, err := s.Office.Ask(context.Background(), ref.Event, &models.Cancel{Booking: ref.Booking})
+		verdict, err := s.Office.Ask(context.Background(), ref.Event, &sale.Cancel{Booking: ref.Booking})
 		if err != nil {
 			t.Error(err)
 		}

@@ -10,6 +10,7 @@ import (
 	"quantix/internal/models"
 	"quantix/internal/payments"
 	"quantix/internal/payments/simulator"
+	"quantix/internal/sale"
 	"quantix/internal/services"
 	"quantix/internal/testkit"
 	"quantix/internal/testkit/shop"
@@ -296,7 +297,7 @@ func TestSettle_drops_what_is_said_of_another_reference(t *testing.T) {
 	x.charge(ref)
 	tell := func(o models.Outcome) {
 		result := models.Result{Outcome: o, ProviderReference: "ref_other"}
-		if _, err := x.Office.Tell(t.Context(), event, &models.Settle{Charge: models.FirstCharge(ref), Result: result}); err != nil {
+		if _, err := x.Office.Tell(t.Context(), event, &sale.Settle{Charge: models.FirstCharge(ref), Result: result}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/retry"
 )
 
 // read runs a query and explains what the store said.
@@ -16,7 +17,7 @@ func read[T any](value T, err error) (T, error) {
 // write runs a transaction that may lose against another one, and explains what the store said.
 func write[T any](ctx context.Context, transact func() (T, error)) (T, error) {
 	var value T
-	err := repository.Retry(ctx, func() (err error) {
+	err := retry.Do(ctx, repository.IsConflict, func() (err error) {
 		value, err = transact()
 		return err
 	})
@@ -30,4 +31,11 @@ func page(p models.Page) models.Page {
 	}
 	p.Limit = min(p.Limit, models.MaxLimit)
 	return p
+}
+
+func firstOf(err, next error) error {
+	if err != nil {
+		return err
+	}
+	return next
 }

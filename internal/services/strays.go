@@ -8,6 +8,7 @@ import (
 	"quantix/internal/models"
 	"quantix/internal/payments"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
 // StrayKeeper is where money that was taken for an unknown booking leaves its trace.
@@ -18,7 +19,7 @@ type StrayKeeper interface {
 // StrayStore is what the use cases of strays need of the store.
 type StrayStore interface {
 	StrayKeeper
-	DueStrays(ctx context.Context, limit int, lease, hold time.Duration) ([]repository.DueStray, error)
+	DueStrays(ctx context.Context, limit int, lease time.Duration) ([]repository.DueStray, error)
 	ForgetStray(ctx context.Context, id models.LetterID) error
 	StrayLetter(ctx context.Context, stray models.Stray) error
 	Booking(ctx context.Context, id models.BookingID) (models.Booking, error)
@@ -39,7 +40,7 @@ func keepStrays(ctx context.Context, keeper StrayKeeper, strays []models.Stray) 
 // models.StrayFor becomes a dead letter. It gives how many it took up.
 func (p *Payments) ResolveStrays(ctx context.Context) (int, error) {
 	due, err := write(ctx, func() ([]repository.DueStray, error) {
-		return p.store.DueStrays(ctx, mostDue, strayLease, models.StrayFor)
+		return p.store.DueStrays(ctx, mostDue, strayLease)
 	})
 	for i := range due {
 		if strayErr := p.resolveStray(ctx, &due[i]); strayErr != nil {
@@ -56,8 +57,8 @@ func (p *Payments) resolveStray(ctx context.Context, d *repository.DueStray) err
 		return err
 	case found:
 		return repository.Explain(p.store.ForgetStray(ctx, d.Stray.LetterID()))
-	case d.Overdue:
-		return p.giveStrayUp(ctx, &d.Stray)
+	case d.Age >= models.StrayFor:
+		return p.giveStrayUp(ctx, d)
 	}
 	return nil
 }
@@ -65,7 +66,7 @@ func (p *Payments) resolveStray(ctx context.Context, d *repository.DueStray) err
 // bringHome tells whether the booking is known by now. If so, its money is settled, or the message's work is done.
 func (p *Payments) bringHome(ctx context.Context, s *models.Stray) (found bool, err error) {
 	if s.Reported() {
-		_, err = p.office.Tell(ctx, s.Event, &models.Settle{Charge: s.ChargeKey, Result: s.Result, Backoff: callbackPoll})
+		_, err = p.office.Tell(ctx, s.Event, &sale.Settle{Charge: s.ChargeKey, Result: s.Result, Backoff: callbackPoll})
 	} else if _, err = p.store.Booking(ctx, s.Booking); err == nil {
 		err = p.Charge(ctx, []models.BookingRef{s.BookingRef})
 	}
@@ -75,22 +76,40 @@ func (p *Payments) bringHome(ctx context.Context, s *models.Stray) (found bool, 
 	return err == nil, repository.Explain(err)
 }
 
-// giveStrayUp makes a letter of a stray whose money was taken. Of a message it is the gateway that knows.
-func (p *Payments) giveStrayUp(ctx context.Context, s *models.Stray) error {
+// giveStrayUp makes a letter of a stray whose money was taken, or may be. Of a message it is the gateway that knows: as long
+// as that does not answer it is asked again, for a day.
+func (p *Payments) giveStrayUp(ctx context.Context, d *repository.DueStray) error {
+	s := &d.Stray
 	if !s.Reported() {
-		request := payments.ChargeRequest{Reference: s.Reference(), Booking: s.Booking}
-		s.Result = p.call(ctx, request, p.gateway.Find)
+		s.Result = p.askForStray(ctx, s)
 	}
 	switch s.Result.Outcome {
-	case models.Succeeded:
-		p.options.Logger.Error("money was taken for a booking that is not here: it is in the dead letters",
-			"gateway", s.Gateway, "reference", s.Reference(), "provider_reference", s.Result.ProviderReference)
-		p.options.Observer.Payment("charge", "dead_letter")
-		return repository.Explain(p.store.StrayLetter(ctx, *s))
-	case models.Unknown, models.Unavailable, models.StillOpen:
-		return nil // asked again when the lease runs out
+	case models.Declined, models.Voided, models.Absent:
+		p.options.Logger.Warn("a message of a booking that is not here is dropped; nothing was charged for it",
+			"event_id", s.Event, "booking_id", s.Booking)
+		return repository.Explain(p.store.ForgetStray(ctx, s.LetterID()))
+	case models.Unknown, models.Unavailable:
+		if d.Age < models.StrayMost {
+			return nil // asked again when the lease runs out
+		}
 	}
-	p.options.Logger.Warn("a message of a booking that is not here is dropped; nothing was charged for it",
-		"event_id", s.Event, "booking_id", s.Booking)
-	return repository.Explain(p.store.ForgetStray(ctx, s.LetterID()))
+	p.options.Logger.Error("money was taken, or may be, for a booking that is not here: it is in the dead letters",
+		"gateway", s.Gateway, "reference", s.Reference(), "provider_reference", s.Result.ProviderReference, "outcome", s.Result.Outcome)
+	p.options.Observer.Payment("charge", "dead_letter")
+	return repository.Explain(p.store.StrayLetter(ctx, *s))
+}
+
+// askForStray asks the gateway to which the message's charge would have gone, if that is still the one that is set up. What
+// it has not decided is voided: nobody is here who wants it.
+func (p *Payments) askForStray(ctx context.Context, s *models.Stray) models.Result {
+	if s.Gateway != p.gateway.Name() {
+		return otherGateway(s.Gateway)
+	}
+	request := payments.ChargeRequest{Reference: s.Reference(), Booking: s.Booking}
+	result := p.call(ctx, request, p.gateway.Find)
+	if result.Outcome == models.StillOpen {
+		request.ProviderReference = result.ProviderReference
+		result = p.call(ctx, request, p.gateway.Void)
+	}
+	return result
 }

@@ -1,6 +1,7 @@
 package services_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -8,7 +9,7 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/payments"
-	"quantix/internal/payments/simulator"
+	"quantix/internal/sale"
 	"quantix/internal/services"
 	"quantix/internal/testkit/shop"
 )
@@ -130,7 +131,7 @@ func TestStray_success_is_settled_when_its_booking_appears(t *testing.T) {
 // appear makes the booking, as a replica that catches up does.
 func (x *till) appear(ref models.BookingRef) {
 	x.t.Helper()
-	c := &models.Reserve{Booking: ref.Booking, User: x.User().ID, Quantity: 1, Method: models.SimOK}
+	c := &sale.Reserve{Booking: ref.Booking, User: x.User().ID, Quantity: 1, Method: models.SimOK}
 	if _, err := x.Office.Tell(x.t.Context(), ref.Event, c); err != nil {
 		x.t.Fatal(err)
 	}
@@ -141,11 +142,7 @@ func TestStray_message(t *testing.T) {
 	t.Parallel()
 	x := newTill(t)
 	charged, never, later := x.lost(), x.lost(), x.lost()
-	request := payments.ChargeRequest{
-		Reference: models.FirstCharge(charged).Reference(), Booking: charged.Booking, Method: models.SimOK,
-		Amount: models.Money{Minor: 7550, Currency: "USD"}, Deadline: shop.Opening.Add(shop.Deadline),
-	}
-	if result := simulator.New(x.Store, simulator.Options{}).Charge(t.Context(), request); result.Outcome != models.Succeeded {
+	if result := x.chargeAs(charged, models.SimOK); result.Outcome != models.Succeeded {
 		t.Fatalf("charge: %+v", result)
 	}
 	for range 2 {
@@ -163,4 +160,83 @@ func TestStray_message(t *testing.T) {
 	if x.strays(2*models.StrayFor) != 0 {
 		t.Error("strays are kept that have ended")
 	}
+}
+
+// What the gateway has not decided for a booking that is not here is voided: nobody waits for it.
+func TestStray_message_of_an_undecided_charge_is_voided(t *testing.T) {
+	t.Parallel()
+	x := newTill(t)
+	ref := x.lost()
+	x.chargeAs(ref, models.SimAction)
+	x.charge(ref)
+	x.strays(models.StrayFor)
+	if record := x.Record(ref); record.Status != "voided" || len(x.Letters()) != 0 {
+		t.Errorf("the gateway has %+v, letters %+v", record, x.Letters())
+	}
+	if x.strays(2*models.StrayFor) != 0 {
+		t.Error("the stray is kept")
+	}
+}
+
+// A gateway that will not void it, or gives no answer for a day, leaves it to a person; whoever is asked, it ends.
+func TestStray_message_that_no_answer_ends_becomes_a_letter(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		find, void models.Outcome
+		after      time.Duration
+	}{
+		"still open":  {models.StillOpen, models.StillOpen, models.StrayFor},
+		"not voided":  {models.StillOpen, models.Unknown, models.StrayMost},
+		"no answer":   {models.Unknown, models.Voided, models.StrayMost},
+		"unavailable": {models.Unavailable, models.Voided, models.StrayMost},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			x, gateway := newScriptedTill(t)
+			gateway.find, gateway.void = answer(test.find), answer(test.void)
+			ref := x.lost()
+			x.charge(ref)
+			if test.after > models.StrayFor {
+				x.strays(test.after - time.Minute)
+				if len(x.Letters()) != 0 {
+					t.Fatalf("letters %+v", x.Letters())
+				}
+				x.strays(time.Minute)
+			} else {
+				x.strays(test.after)
+			}
+			if letters := x.Letters(); len(letters) != 1 || letters[0].Kind != models.LetterStray || letters[0].BookingRef != ref {
+				t.Errorf("letters %+v", letters)
+			}
+			if x.strays(models.StrayMost) != 0 {
+				t.Error("it is asked about after its letter")
+			}
+		})
+	}
+}
+
+// Another gateway than the one that a message was for knows nothing of it.
+func TestStray_message_of_another_gateway_is_left_to_a_letter(t *testing.T) {
+	t.Parallel()
+	x, gateway := newScriptedTill(t)
+	gateway.find = func(context.Context) models.Result {
+		t.Error("the present gateway was asked")
+		return models.Result{Outcome: models.Absent}
+	}
+	ref := x.lost()
+	if err := x.Store.KeepStrays(t.Context(), []models.Stray{{ChargeKey: models.FirstCharge(ref), Gateway: "before"}}, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	x.strays(models.StrayFor)
+	if letters := x.Letters(); len(letters) != 1 || letters[0].Kind != models.LetterStray || letters[0].BookingRef != ref {
+		t.Errorf("letters %+v", letters)
+	}
+}
+
+// chargeAs charges a booking that is not here at the gateway.
+func (x *till) chargeAs(ref models.BookingRef, method models.PaymentMethod) models.Result {
+	return x.gateway.Charge(x.t.Context(), payments.ChargeRequest{
+		Reference: models.FirstCharge(ref).Reference(), Booking: ref.Booking, Method: method,
+		Amount: models.Money{Minor: 7550, Currency: "USD"}, Deadline: shop.Opening.Add(shop.Deadline),
+	})
 }

@@ -17,7 +17,7 @@ const (
 // turns let changes of one user follow one another, and few of different ones go on at a time: changes wait for one another at
 // the store, each with a connection, and one client could ask for any number.
 type turns struct {
-	slots *slots
+	slots *semaphore
 
 	mu    sync.Mutex
 	all   int
@@ -31,7 +31,7 @@ type turn struct {
 }
 
 func newTurns() *turns {
-	return &turns{slots: newSlots(userChangesAtOnce), users: map[models.UserID]*turn{}}
+	return &turns{slots: newSemaphore(userChangesAtOnce), users: map[models.UserID]*turn{}}
 }
 
 // take waits for one's turn; done ends it. Error: models.ErrUnavailable, when too many wait or the context ends.

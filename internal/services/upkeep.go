@@ -9,7 +9,7 @@ import (
 
 	"quantix/internal/boxoffice"
 	"quantix/internal/models"
-	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
 // UpkeepStore is what the upkeep of bookings reads.
@@ -26,36 +26,36 @@ type Upkeep struct {
 	office *boxoffice.Office
 
 	mu   sync.Mutex
-	slow map[models.EventID]bool // events whose desks have been told to expire bookings and have not answered yet
+	busy map[models.EventID]bool // events whose desks have been told to expire bookings and have not answered yet
 }
 
 // NewUpkeep works on a store and a box office.
 func NewUpkeep(store UpkeepStore, office *boxoffice.Office) *Upkeep {
-	return &Upkeep{store: store, office: office, slow: make(map[models.EventID]bool)}
+	return &Upkeep{store: store, office: office, busy: make(map[models.EventID]bool)}
 }
 
-// expirePatience is how long Expire waits for desks. An event whose row somebody holds must not delay the others.
-const expirePatience = 500 * time.Millisecond
+// expireWait is how long Expire waits for desks. An event whose row somebody holds must not delay the others.
+const expireWait = 500 * time.Millisecond
 
 // expireTimeout is how long a desk may take: longer than a lock is waited for.
 const expireTimeout = 15 * time.Second
 
-// Expire ends up to limit PENDING bookings whose deadline has passed. Events whose desks have not answered in time are
-// left to them, and passed over until they have. It gives how many bookings it ended; when some could not be, also the
+// Expire ends up to limit PENDING bookings whose deadline has passed. Events whose desk has not answered in time are skipped
+// until it has. It returns how many bookings it ended; when some could not be, also the
 // first error.
 func (u *Upkeep) Expire(ctx context.Context, limit int) (int, error) {
-	refs, err := read(u.store.ExpiredBookings(ctx, limit, u.slowEvents()))
+	refs, err := read(u.store.ExpiredBookings(ctx, limit, u.busyEvents()))
 	if err != nil || len(refs) == 0 {
 		return 0, err
 	}
-	byEvent := groupByEvent(refs)
+	byEvent := groupByEvent(refs, func(b models.BookingID) sale.Command { return &sale.Expire{Booking: b} })
 	answers := make(chan boxoffice.Outcome, len(refs)) // room for all, so that late ones never wait
-	for event, ids := range byEvent {
-		u.setSlow(event, true)
-		go u.expire(context.WithoutCancel(ctx), event, ids, answers)
+	for event, commands := range byEvent {
+		u.setBusy(event, true)
+		go u.expire(context.WithoutCancel(ctx), event, commands, answers)
 	}
-	patience := time.NewTimer(expirePatience)
-	defer patience.Stop()
+	wait := time.NewTimer(expireWait)
+	defer wait.Stop()
 	done := 0
 	for range refs {
 		select {
@@ -64,48 +64,44 @@ func (u *Upkeep) Expire(ctx context.Context, limit int) (int, error) {
 			if answer.Err == nil {
 				done++
 			}
-		case <-patience.C:
+		case <-wait.C:
 			return done, err
 		}
 	}
 	return done, err
 }
 
-func (u *Upkeep) expire(ctx context.Context, event models.EventID, ids []models.BookingID, answers chan<- boxoffice.Outcome) {
+func (u *Upkeep) expire(ctx context.Context, event models.EventID, commands []sale.Command, answers chan<- boxoffice.Outcome) {
 	ctx, cancel := context.WithTimeout(ctx, expireTimeout)
 	defer cancel()
-	commands := make([]models.Command, len(ids))
-	for i, id := range ids {
-		commands[i] = &models.Expire{Booking: id}
-	}
 	outcomes := u.office.TellAll(ctx, event, commands)
-	u.setSlow(event, false)
+	u.setBusy(event, false)
 	for _, outcome := range outcomes {
 		answers <- outcome
 	}
 }
 
-func (u *Upkeep) setSlow(event models.EventID, slow bool) {
+func (u *Upkeep) setBusy(event models.EventID, busy bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if slow {
-		u.slow[event] = true
+	if busy {
+		u.busy[event] = true
 	} else {
-		delete(u.slow, event)
+		delete(u.busy, event)
 	}
 }
 
-func (u *Upkeep) slowEvents() []models.EventID {
+func (u *Upkeep) busyEvents() []models.EventID {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return slices.Collect(maps.Keys(u.slow))
+	return slices.Collect(maps.Keys(u.busy))
 }
 
 // mostEvents bounds how many cancelled events one call of CancelBookings deals with.
 const mostEvents = 100
 
 // CancelBookings ends the live bookings of cancelled events, limit of them in one transaction, and owes their money
-// back. It gives how many it ended; when some could not be, also the first error.
+// back. It returns how many it ended; when some could not be, also the first error.
 func (u *Upkeep) CancelBookings(ctx context.Context, limit int) (int, error) {
 	events, err := read(u.store.CancelledEvents(ctx, mostEvents))
 	ended := 0
@@ -127,68 +123,13 @@ func (u *Upkeep) cancelBookingsOf(ctx context.Context, event models.EventID, lim
 			return ended, firstOf(err, readErr)
 		}
 		after = ids[len(ids)-1]
-		n, tellErr := tell(ctx, u.office, event, ids, func(b models.BookingID) models.Command {
-			return &models.CancelForEvent{Booking: b}
+		refs := make([]models.BookingRef, len(ids))
+		for i, id := range ids {
+			refs[i] = models.BookingRef{Event: event, Booking: id}
+		}
+		n, tellErr := tellEach(ctx, u.office, refs, func(b models.BookingID) sale.Command {
+			return &sale.CancelForEvent{Booking: b}
 		})
 		ended, err = ended+n, firstOf(err, tellErr)
 	}
-}
-
-func firstOf(err, next error) error {
-	if err != nil {
-		return err
-	}
-	return next
-}
-
-// desksAtOnce bounds for how many events commands are told at once.
-const desksAtOnce = 16
-
-// tellEach puts a command for each booking before its event's desk and waits for all. It gives how many came to pass;
-// when some did not, also the first error.
-func tellEach(ctx context.Context, office *boxoffice.Office, refs []models.BookingRef, command func(models.BookingID) models.Command) (done int, err error) {
-	byEvent := groupByEvent(refs)
-	var mu sync.Mutex
-	var group sync.WaitGroup
-	note := func(n int, noted error) {
-		mu.Lock()
-		defer mu.Unlock()
-		done, err = done+n, firstOf(err, noted)
-	}
-	turns := newSlots(desksAtOnce)
-	for event, ids := range byEvent {
-		if _, turnErr := turns.acquire(ctx, 1, 1); turnErr != nil {
-			note(0, repository.Explain(turnErr))
-			break
-		}
-		group.Go(func() {
-			defer turns.release(1)
-			note(tell(ctx, office, event, ids, command))
-		})
-	}
-	group.Wait()
-	return done, err
-}
-
-func groupByEvent(refs []models.BookingRef) map[models.EventID][]models.BookingID {
-	byEvent := make(map[models.EventID][]models.BookingID)
-	for _, r := range refs {
-		byEvent[r.Event] = append(byEvent[r.Event], r.Booking)
-	}
-	return byEvent
-}
-
-// tell is tellEach for one event.
-func tell(ctx context.Context, office *boxoffice.Office, event models.EventID, ids []models.BookingID, command func(models.BookingID) models.Command) (done int, err error) {
-	commands := make([]models.Command, len(ids))
-	for i, id := range ids {
-		commands[i] = command(id)
-	}
-	for _, outcome := range office.TellAll(ctx, event, commands) {
-		err = firstOf(err, outcome.Err)
-		if outcome.Err == nil {
-			done++
-		}
-	}
-	return done, err
 }

@@ -9,6 +9,7 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 	"quantix/internal/services"
 	"quantix/internal/testkit"
 	"quantix/internal/testkit/shop"
@@ -130,7 +131,7 @@ type stuckStore struct {
 	let   chan struct{}
 }
 
-func (s *stuckStore) AtDesk(ctx context.Context, event models.EventID, batch models.BatchID, need models.Need, decide func(*models.EventState)) error {
+func (s *stuckStore) AtDesk(ctx context.Context, event models.EventID, batch models.BatchID, need sale.Reads, decide func(*sale.State)) error {
 	if event == s.event {
 		<-s.let
 	}

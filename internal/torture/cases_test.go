@@ -13,6 +13,7 @@ import (
 	"quantix/internal/models"
 	"quantix/internal/payments"
 	"quantix/internal/payments/simulator"
+	"quantix/internal/sale"
 	"quantix/internal/services"
 	"quantix/internal/testkit"
 	"quantix/internal/testkit/shop"
@@ -103,11 +104,11 @@ func TestCase13_success_at_the_instant_of_expiry(t *testing.T) {
 	worker, sweeper := shop.OpenOffice(t, h.Store), shop.OpenOffice(t, h.Store)
 	for i, ref := range refs {
 		both(func() { settle(t, worker.Tell, ref, models.Succeeded) }, func() {
-			if _, err := sweeper.Tell(t.Context(), event, &models.Expire{Booking: ref.Booking}); err != nil {
+			if _, err := sweeper.Tell(t.Context(), event, &sale.Expire{Booking: ref.Booking}); err != nil {
 				t.Error(err)
 			}
 			if i%2 == 0 { // who takes the ticket if it was free for a moment
-				_, _ = sweeper.Ask(t.Context(), event, &models.Reserve{Booking: models.NewID[models.BookingID](), User: user, Quantity: 1, Method: models.SimOK})
+				_, _ = sweeper.Ask(t.Context(), event, &sale.Reserve{Booking: models.NewID[models.BookingID](), User: user, Quantity: 1, Method: models.SimOK})
 			}
 		})
 	}
@@ -120,8 +121,8 @@ func TestCase13_success_at_the_instant_of_expiry(t *testing.T) {
 }
 
 // settle records a gateway's word on a booking's first charge.
-func settle(t *testing.T, tell func(context.Context, models.EventID, models.Command) (models.Verdict, error), ref models.BookingRef, outcome models.Outcome) {
-	if _, err := tell(t.Context(), ref.Event, &models.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: outcome}}); err != nil {
+func settle(t *testing.T, tell func(context.Context, models.EventID, sale.Command) (sale.Verdict, error), ref models.BookingRef, outcome models.Outcome) {
+	if _, err := tell(t.Context(), ref.Event, &sale.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: outcome}}); err != nil {
 		t.Error(err)
 	}
 }
@@ -136,7 +137,7 @@ func TestCase16_cancel_against_confirm(t *testing.T) {
 	worker, api := shop.OpenOffice(t, h.Store), shop.OpenOffice(t, h.Store)
 	for _, ref := range refs {
 		both(func() { settle(t, worker.Tell, ref, models.Succeeded) }, func() {
-			if _, err := api.Ask(t.Context(), event, &models.Cancel{Booking: ref.Booking}); err != nil {
+			if _, err := api.Ask(t.Context(), event, &sale.Cancel{Booking: ref.Booking}); err != nil {
 				t.Error(err)
 			}
 		})

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 	"quantix/internal/testkit"
 )
 
@@ -25,7 +26,7 @@ func TestHungUp_while_the_events_row_was_locked(t *testing.T) {
 	var group sync.WaitGroup
 	ask := func() {
 		group.Go(func() {
-			c := &models.Reserve{Booking: models.NewID[models.BookingID](), User: user, Quantity: 1, Method: models.SimOK}
+			c := &sale.Reserve{Booking: models.NewID[models.BookingID](), User: user, Quantity: 1, Method: models.SimOK}
 			if _, err := h.Office.Reserve(ctx, event, c); !errors.Is(err, models.ErrBusy) {
 				t.Errorf("who hung up was told %v", err)
 			}

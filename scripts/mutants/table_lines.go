@@ -7,9 +7,9 @@ var faults = []mutant{
 		old: "errors.Unwrap(err) != nil && !ofTheLine(err)", new: "errors.Unwrap(err) != nil",
 		pkg: postgres, tests: "TestCuts/book",
 	}, {
-		name: "a line cut while pgx prepares keeps a party's events apart", file: "internal/repository/postgres/errors.go",
+		name: "a line cut while pgx prepares isolates a shared transaction's events", file: "internal/repository/postgres/errors.go",
 		old: "errors.Unwrap(err) != nil && !ofTheLine(err)", new: "errors.Unwrap(err) != nil",
-		pkg: postgres, tests: "TestACutLineShunsNobody",
+		pkg: postgres, tests: "TestACutLineIsolatesNobody",
 	}, {
 		name: "a value that cannot be sent is a store that does not answer", file: "internal/repository/postgres/errors.go",
 		old: "errors.Unwrap(err) != nil && !ofTheLine(err)", new: "false && !ofTheLine(err)",
@@ -34,7 +34,7 @@ var faults = []mutant{
 		// That two batches of one event never ride in one shared transaction is not broken here: no test can tell. The rows
 		// of an event go to one visit of it, the other finds its event not held, and goes on alone: it costs a transaction.
 		name: "a look for a lost batch that is refused is an answer", file: "internal/boxoffice/batch.go",
-		old: "	case recheck:\n", new: "	case recheck && !errors.Is(err, repository.ErrRejected):\n",
+		old: "	if recheck {\n		answerAll", new: "	if recheck && !errors.Is(err, repository.ErrRejected) {\n		answerAll",
 		pkg: boxoffice, tests: "TestDesk_finds_out|TestDesk_looks_for",
 	}, {
 		name: "messages whose charge could not be started are acknowledged", file: "internal/jobs/worker.go",

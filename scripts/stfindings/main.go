@@ -21,7 +21,7 @@ type entry struct {
 	Check     string `json:"check"`
 	Operation string `json:"operation,omitempty"` // such as "POST /api/v1/bookings"
 	Place     string `json:"place,omitempty"`     // as the problem names it: errors[].location, or its code where there are none
-	Why       string `json:"why"`
+	Reason    string `json:"reason"`
 }
 
 // A finding is a check that failed on one exchange.
@@ -104,7 +104,7 @@ func readBaseline(text []byte) ([]entry, error) {
 		return nil, err
 	}
 	for _, e := range known {
-		if e.Check == "" || e.Why == "" || e.Operation+e.Place == "" {
+		if e.Check == "" || e.Reason == "" || e.Operation+e.Place == "" {
 			return nil, fmt.Errorf("an entry needs a check, an operation or a place, and a reason: %+v", e)
 		}
 	}

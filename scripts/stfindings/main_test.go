@@ -22,9 +22,9 @@ func at(places ...string) string {
 }
 
 func TestCompare(t *testing.T) {
-	baseline := `[{"check":"accept","operation":"POST /bookings","place":"body.quantity","why":"a setting"},
-		{"check":"accept","place":"header.If-Match","why":"theirs"}, {"check":"accept","place":"invalid_cursor","why":"signed"},
-		{"check":"method","operation":"DELETE /retry","why":"a letter"}]`
+	baseline := `[{"check":"accept","operation":"POST /bookings","place":"body.quantity","reason":"a setting"},
+		{"check":"accept","place":"header.If-Match","reason":"theirs"}, {"check":"accept","place":"invalid_cursor","reason":"signed"},
+		{"check":"method","operation":"DELETE /retry","reason":"a letter"}]`
 	known := line("accept", "failure", "POST", "/bookings", 400, at("body.quantity")) +
 		line("accept", "failure", "POST", "/bookings", 400, at("header.If-Match", "body.quantity")) +
 		line("accept", "failure", "GET", "/events", 400, `{"code":"invalid_cursor"}`) +
@@ -59,8 +59,8 @@ func TestCompare_refuses(t *testing.T) {
 		"an error of the tool":        {`[]`, one + `{"NonFatalError":{}}` + "\n"},
 		"a run that was broken off":   {`[]`, one + `{"Interrupted":{}}` + "\n"},
 		"an entry without a reason":   {`[{"check":"accept","place":"body.x"}]`, one},
-		"an entry without a check":    {`[{"place":"body.x","why":"y"}]`, one},
-		"an entry for everything":     {`[{"check":"accept","why":"y"}]`, one},
+		"an entry without a check":    {`[{"place":"body.x","reason":"y"}]`, one},
+		"an entry for everything":     {`[{"check":"accept","reason":"y"}]`, one},
 		"a baseline that is no list":  {`{}`, one},
 		"a baseline that is not JSON": {``, one},
 	} {

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,29 +37,58 @@ func moved(now time.Time, c *models.SimCharge) []models.Movement {
 	if c.Status != charged {
 		return nil
 	}
-	return append(byOthers(now, c), given(now, c)...)
+	return slices.Concat(byOthers(now, c), given(now, c), disputedLate(now, c))
 }
 
 // byOthers is what the payment method scripts.
 func byOthers(now time.Time, c *models.SimCharge) []models.Movement {
-	m := models.Movement{ID: "hand_" + providerReference(c), Reason: models.RefundMoved, Amount: taken(c), State: models.MovementDone, Note: "succeeded"}
 	late := !now.Before(c.CreatedAt.Add(movesAfter))
+	hand := models.Movement{ID: "hand_" + providerReference(c), Reason: models.RefundMoved, Amount: taken(c), State: models.MovementDone, Note: "succeeded"}
+	bank := dispute(c)
 	switch c.Method {
 	case models.SimMovesPart:
-		m.Amount.Minor = (m.Amount.Minor + 1) / 2
+		hand.Amount.Minor = (hand.Amount.Minor + 1) / 2
 	case models.SimMovesAll:
-	case models.SimDisputed, models.SimDisputeLost, models.SimDisputeWon:
-		m.ID, m.Reason, m.State, m.Note = "dispute_"+providerReference(c), models.RefundDisputed, models.MovementOpen, "needs_response"
-		if late && c.Method == models.SimDisputeLost {
-			m.State, m.Note = models.MovementDone, "lost"
+	case models.SimMovesBack:
+		if late {
+			hand.State, hand.Note = models.MovementUndone, "failed"
+		}
+	case models.SimMovesSlow:
+		if !late {
+			hand.State, hand.Note = models.MovementOpen, "pending"
+		}
+	case models.SimDisputed:
+		return []models.Movement{bank}
+	case models.SimDisputeLost, models.SimDisputeWon:
+		if late {
+			bank.State, bank.Note = models.MovementDone, "lost"
 		}
 		if late && c.Method == models.SimDisputeWon {
-			m.State, m.Note = models.MovementUndone, "won"
+			bank.State, bank.Note = models.MovementUndone, "won"
 		}
+		return []models.Movement{bank}
+	case models.SimInquiry:
+		bank.State, bank.Note = models.MovementUndone, "warning_needs_response"
+		return []models.Movement{bank}
 	default:
 		return nil
 	}
-	return []models.Movement{m}
+	return []models.Movement{hand}
+}
+
+// dispute is the bank's, as it begins.
+func dispute(c *models.SimCharge) models.Movement {
+	return models.Movement{
+		ID: "dispute_" + providerReference(c), Reason: models.RefundDisputed, Amount: taken(c), State: models.MovementOpen, Note: "needs_response",
+	}
+}
+
+// disputedLate is the dispute of what had been given back before.
+func disputedLate(now time.Time, c *models.SimCharge) []models.Movement {
+	if c.Method != models.SimDisputeLate || c.RefundKey == "" || now.Before(c.RefundedAt.Add(movesAfter)) {
+		return nil
+	}
+	return []models.Movement{dispute(c)}
 }
 
 // given is the refund that was asked for, and the one before it that came back.
@@ -152,9 +182,11 @@ func secondReference(c *models.SimCharge) (string, bool) {
 func later(c *models.SimCharge) map[time.Duration]notice {
 	changed := notice{Reference: c.Reference, Outcome: models.Moved}
 	switch c.Method {
-	case models.SimMovesPart, models.SimMovesAll, models.SimDisputed:
+	case models.SimMovesPart, models.SimMovesAll, models.SimDisputed, models.SimInquiry:
 		return map[time.Duration]notice{time.Second: changed}
-	case models.SimDisputeLost, models.SimDisputeWon:
+	case models.SimDisputeLate:
+		return map[time.Duration]notice{2 * movesAfter: changed}
+	case models.SimDisputeLost, models.SimDisputeWon, models.SimMovesBack, models.SimMovesSlow:
 		return map[time.Duration]notice{time.Second: changed, movesAfter + time.Second: changed}
 	case models.SimTwice:
 		reference, _ := secondReference(c)

@@ -51,8 +51,10 @@ func (r records) charge(now time.Time, request payments.ChargeRequest) models.Re
 // attempt does what the payment method scripts.
 func attempt(now time.Time, c *models.SimCharge, deadline time.Time) {
 	switch c.Method {
-	case models.SimOK, models.SimLost, models.SimShort, models.SimTwice, models.SimMovesPart, models.SimMovesAll,
-		models.SimDisputed, models.SimDisputeLost, models.SimDisputeWon, models.SimRefundFails, models.SimRefundSlow:
+	case models.SimOK, models.SimLost, models.SimShort, models.SimTwice,
+		models.SimMovesPart, models.SimMovesAll, models.SimMovesBack, models.SimMovesSlow,
+		models.SimDisputed, models.SimDisputeLost, models.SimDisputeWon, models.SimDisputeLate, models.SimInquiry,
+		models.SimRefundFails, models.SimRefundSlow:
 		take(c)
 	case models.SimFlaky:
 		if c.Calls > flakyErrors {

@@ -14,7 +14,7 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/payments"
-	"quantix/internal/repository"
+	"quantix/internal/retry"
 )
 
 // Bounds of the sender.
@@ -141,7 +141,7 @@ func (s *sender) tell(reference string, post func() (again bool, err error)) {
 		if again, err = post(); err == nil {
 			return
 		}
-		if !again || !repository.Pause(s.ctx, repository.Backoff(sendBackoff, try, sendTimeout)) {
+		if !again || !retry.Pause(s.ctx, retry.Backoff(sendBackoff, try, sendTimeout)) {
 			break
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"quantix/internal/models"
 	"quantix/internal/payments"
 	"quantix/internal/repository"
+	"quantix/internal/retry"
 )
 
 // Options are the gateway's settings; the zero value is a gateway that answers at once and without faults.
@@ -118,7 +119,7 @@ func (g *Gateway) ask(ctx context.Context, fault models.Outcome, e *entry) model
 	if refusal := g.door.enter(time.Now()); refusal != nil {
 		return *refusal
 	}
-	if g.options.Latency > 0 && !repository.Pause(ctx, g.options.Latency) {
+	if g.options.Latency > 0 && !retry.Pause(ctx, g.options.Latency) {
 		return models.Result{Outcome: models.Unknown, Reason: "the gateway did not answer in time"}
 	}
 	if g.options.FailureRate > 0 && g.options.Random() < g.options.FailureRate {
@@ -176,7 +177,7 @@ func (g *Gateway) write(entries []*entry) {
 	}
 	var decided time.Time
 	written := make([]models.SimCharge, len(entries))
-	err := repository.Retry(ctx, func() error {
+	err := retry.Do(ctx, repository.IsConflict, func() error {
 		return g.ledger.SimCharges(ctx, references, func(now time.Time, found map[string]*models.SimCharge) {
 			decided = now
 			for i, e := range entries {

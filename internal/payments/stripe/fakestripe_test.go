@@ -23,6 +23,7 @@ type fakeStripe struct {
 	intents  map[string]*intent
 	refunds  []*refund            // oldest first
 	disputes []*dispute           // oldest first
+	events   []*happening         // oldest first
 	keys     map[string]*response // what was answered under each idempotency key
 	faults   []fault
 	seen     []string // the requests, as "METHOD path"
@@ -62,6 +63,62 @@ type dispute struct {
 	Currency      string `json:"currency"`
 	PaymentIntent string `json:"payment_intent"`
 	Status        string `json:"status"`
+}
+
+// happening is an event, with its object as it was then.
+type happening struct {
+	ID     string `json:"id"`
+	Object string `json:"object"`
+	Type   string `json:"type"`
+	Data   struct {
+		Object json.RawMessage `json:"object"`
+	} `json:"data"`
+}
+
+// happen puts an event into the list, which no callback tells of.
+func (f *fakeStripe) happen(kind string, object any) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	body, err := json.Marshal(object)
+	if err != nil {
+		f.tb.Error(err)
+	}
+	h := &happening{ID: fmt.Sprintf("evt_%d", len(f.events)+1), Object: "event", Type: kind}
+	h.Data.Object = body
+	f.events = append(f.events, h)
+}
+
+// happened lists events, newest first: the newest, or those right behind one.
+func (f *fakeStripe) happened(form url.Values) (any, *fault) {
+	types := []string{}
+	for name, values := range form {
+		if strings.HasPrefix(name, "types[") {
+			types = append(types, values...)
+		}
+	}
+	limit, err := strconv.Atoi(form.Get("limit"))
+	if err != nil || limit < 1 || limit > 100 || len(types) == 0 || len(types) > 20 {
+		return nil, &fault{status: 400, Type: "invalid_request_error", Param: "limit"}
+	}
+	before := form.Get("ending_before")
+	from := 1 + slices.IndexFunc(f.events, func(h *happening) bool { return h.ID == before })
+	if before != "" && from == 0 {
+		return nil, &fault{status: 400, Type: "invalid_request_error", Code: "resource_missing", Param: "ending_before"}
+	}
+	found := []*happening{}
+	for _, h := range f.events[from:] {
+		if slices.Contains(types, h.Type) {
+			found = append(found, h)
+		}
+	}
+	more := len(found) > limit
+	if before == "" {
+		found = found[max(0, len(found)-limit):]
+	} else {
+		found = found[:min(limit, len(found))]
+	}
+	slices.Reverse(found)
+	return map[string]any{"object": "list", "url": "/v1/events", "has_more": more, "data": found}, nil
 }
 
 // fault is an error as Stripe tells it, and, when it is armed, which request gets it instead of its answer.
@@ -260,6 +317,8 @@ func (f *fakeStripe) carryOut(request string, r *http.Request) *response {
 		value = f.list(r.Form.Get("payment_intent"))
 	case action == "GET disputes":
 		value = f.disputed(r.Form.Get("payment_intent"))
+	case action == "GET events":
+		value, fl = f.happened(r.Form)
 	case action == "POST refunds":
 		value, fl = f.giveBack(r.Form)
 	case parts[0] != "payment_intents" || f.intents[parts[1]] == nil:

@@ -179,6 +179,41 @@ func TestMoved(t *testing.T) {
 			x.refund()
 			x.wantMoney(ref, 0, all) // now it is given back by us
 		},
+		"a bank takes what was given back before": func(x *sale, ref models.BookingRef, intent string, all int64) {
+			x.Cancel(ref)
+			x.refund()
+			x.wantMoney(ref, 0, all)
+			d := x.fake.dispute(intent, "needs_response")
+			for range 3 {
+				x.hear("charge.dispute.created", d)
+			}
+			x.wantState(ref, "CANCELLED user")
+			if letters := x.Letters(); len(letters) != 1 || letters[0].Kind != models.LetterDispute || x.Charge(ref).Refunded != all {
+				x.t.Errorf("letters %+v, charge %+v", letters, x.Charge(ref))
+			}
+			x.close("the bank was answered")
+			x.hear("charge.dispute.created", d)
+			if letters := x.Letters(); len(letters) != 0 {
+				x.t.Errorf("letters %+v", letters)
+			}
+		},
+		"disputed in another currency": func(x *sale, ref models.BookingRef, intent string, all int64) {
+			d := x.fake.dispute(intent, "needs_response")
+			x.fake.set(func() { d.Currency, d.Amount = "eur", 1 })
+			for range 3 {
+				x.hear("charge.dispute.created", d)
+			}
+			x.wantState(ref, "CONFIRMED")
+			letters := x.Letters()
+			if len(letters) != 1 || letters[0].Kind != models.LetterDispute || x.Charge(ref).Refunded != 0 || x.Stock(ref.Event).SoldAmount != all {
+				x.t.Errorf("letters %+v, charge %+v", letters, x.Charge(ref))
+			}
+			x.close("looked up")
+			x.hear("charge.dispute.created", d)
+			if letters := x.Letters(); len(letters) != 0 {
+				x.t.Errorf("letters %+v", letters)
+			}
+		},
 		"a refund that fails after it had succeeded": func(x *sale, ref models.BookingRef, _ string, all int64) {
 			x.Cancel(ref)
 			x.refund()

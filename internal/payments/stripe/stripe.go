@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	api "github.com/stripe/stripe-go/v85"
@@ -41,6 +42,7 @@ type Gateway struct {
 	installation  string // whose payments these are; empty: not told
 	timeout       time.Duration
 	logger        *slog.Logger
+	blind         sync.Once // told that the key may not read events
 }
 
 var (

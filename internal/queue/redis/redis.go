@@ -5,6 +5,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,10 +42,10 @@ type Queue struct {
 // New makes a queue on the Redis at an address: host:port, or a redis:// or rediss:// URL. It does not connect yet: a
 // Redis that is down at the start is as good as one that goes down later. Error: an address that makes no sense.
 func New(address string, o Options) (*Queue, error) {
-	setDefault(&o.Stream, "payments")
-	setDefault(&o.MaxLength, 100_000)
-	setDefault(&o.Timeout, 3*time.Second)
-	setDefault(&o.ForgetAfter, time.Hour)
+	o.Stream = cmp.Or(o.Stream, "payments")
+	o.MaxLength = cmp.Or(o.MaxLength, 100_000)
+	o.Timeout = cmp.Or(o.Timeout, 3*time.Second)
+	o.ForgetAfter = cmp.Or(o.ForgetAfter, time.Hour)
 	settings, err := parse(address)
 	if err != nil {
 		return nil, err
@@ -66,13 +67,6 @@ var quieten = sync.OnceFunc(func() { goredis.SetLogger(silence{}) })
 type silence struct{}
 
 func (silence) Printf(context.Context, string, ...any) {}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
-}
 
 // parse reads an address. Its errors do not repeat it, because it may hold a password.
 func parse(address string) (*goredis.Options, error) {

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -20,7 +21,7 @@ func TestAuditPlan(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = tx.Rollback(t.Context()) }()
-	if _, err := tx.Exec(t.Context(), postgres.PlanForMany); err != nil {
+	if _, err := tx.Exec(t.Context(), postgres.BeginAudit); err != nil {
 		t.Fatal(err)
 	}
 	var jit, timeout string
@@ -28,13 +29,19 @@ func TestAuditPlan(t *testing.T) {
 	if err != nil || jit != "off" || timeout != "10min" {
 		t.Errorf("jit %s, statement_timeout %s, %v: compiling takes a hundred times as long as an audit", jit, timeout, err)
 	}
-	sql := strings.ReplaceAll(postgres.AuditMoney, "$1", "'00000000-0000-7000-8000-000000000001'::uuid")
+	sql := strings.ReplaceAll(postgres.AuditEvent, "$1", "'00000000-0000-7000-8000-000000000001'::uuid")
 	rows, err := tx.Query(t.Context(), "EXPLAIN (COSTS OFF) "+sql)
 	if err != nil {
 		t.Fatal(err)
 	}
 	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if plan := strings.Join(lines, "\n"); err != nil || strings.Contains(plan, "Nested Loop") {
+	plan := strings.Join(lines, "\n")
+	if err != nil || strings.Contains(plan, "Nested Loop") {
 		t.Errorf("%v\n%s", err, plan)
+	}
+	for _, table := range []string{"bookings", "payments", "refunds"} {
+		if n := len(regexp.MustCompile(` on `+table+`\b`).FindAllString(plan, -1)); n != 1 {
+			t.Errorf("%s are read %d times; once is what an audit costs\n%s", table, n, plan)
+		}
 	}
 }

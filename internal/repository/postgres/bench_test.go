@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 	"quantix/internal/testkit"
 )
 
@@ -21,7 +22,7 @@ func BenchmarkAtDesk(b *testing.B) {
 			for i := range users {
 				users[i] = store.user(b).ID
 			}
-			commands := make([]models.Command, size)
+			commands := make([]sale.Command, size)
 			next := 0
 			for b.Loop() {
 				for i := range commands {
@@ -49,12 +50,12 @@ func BenchmarkConfirm(b *testing.B) {
 		*spent += time.Since(begun)
 	}
 	for b.Loop() {
-		var commands, settles []models.Command
+		var commands, settles []sale.Command
 		var refs []models.BookingRef
 		for range size {
 			r := reserve(user.ID, 2)
 			commands, refs = append(commands, r), append(refs, models.BookingRef{Event: event.ID, Booking: r.Booking})
-			settles = append(settles, &models.Settle{Charge: models.FirstCharge(refs[len(refs)-1]), Result: models.Result{Outcome: models.Succeeded, ProviderReference: "ch_1"}})
+			settles = append(settles, &sale.Settle{Charge: models.FirstCharge(refs[len(refs)-1]), Result: models.Result{Outcome: models.Succeeded, ProviderReference: "ch_1"}})
 		}
 		step(&reserving, func() { store.must(b, event.ID, commands...) })
 		step(&starting, func() {

@@ -117,18 +117,31 @@ func scanRef(row pgx.Row, r *models.BookingRef) error {
 	return row.Scan((*[16]byte)(&r.Event), (*[16]byte)(&r.Booking))
 }
 
-const selectUnpaidBookings = `SELECT ` + bookingColumns + ` FROM bookings b
-	WHERE b.status = 'PENDING' AND b.payment_deadline > coalesce($1::timestamptz, now())
-		AND (b.payment_deadline, b.id) > ($2, $3)
-		AND (SELECT p.n FROM payments p WHERE p.event_id = b.event_id AND p.booking_id = b.id LIMIT 1) IS NULL
-	ORDER BY b.payment_deadline, b.id LIMIT $4`
+const (
+	unpaidBookings = `SELECT ` + bookingColumns + ` FROM bookings b
+		WHERE b.status = 'PENDING' AND b.payment_deadline > coalesce($1::timestamptz, now())
+			AND (b.payment_deadline, b.id) > ($2, $3)
+			AND (SELECT p.n FROM payments p WHERE p.event_id = b.event_id AND p.booking_id = b.id LIMIT 1) IS NULL`
+	byDeadline           = ` ORDER BY b.payment_deadline, b.id LIMIT $4`
+	selectUnpaidBookings = unpaidBookings + byDeadline
+	selectFreeBookings   = unpaidBookings + ` AND b.total_amount = 0` + byDeadline
+)
 
 // UnpaidBookings lists PENDING bookings before their deadline that no charge was started for, by deadline and id.
 func (s *Store) UnpaidBookings(ctx context.Context, after *models.Position, limit int) ([]models.Booking, error) {
+	return s.bookingsFrom(ctx, selectUnpaidBookings, after, limit)
+}
+
+// FreeBookings lists those of them that cost nothing.
+func (s *Store) FreeBookings(ctx context.Context, after *models.Position, limit int) ([]models.Booking, error) {
+	return s.bookingsFrom(ctx, selectFreeBookings, after, limit)
+}
+
+func (s *Store) bookingsFrom(ctx context.Context, query string, after *models.Position, limit int) ([]models.Booking, error) {
 	if after == nil {
 		after = &models.Position{}
 	}
-	rows, err := s.desk.Query(ctx, selectUnpaidBookings, s.now(), timeOr(after.Time, pgtype.NegativeInfinity), uuid(after.ID), limit)
+	rows, err := s.desk.Query(ctx, query, s.now(), timeOr(after.Time, pgtype.NegativeInfinity), uuid(after.ID), limit)
 	list, err := collect(rows, err, scanBookingOnly)
 	return list, wrap("list unpaid bookings", err)
 }

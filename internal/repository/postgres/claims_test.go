@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
 // TestClaimsLookAgain lines two claims of the same rows up: the one that finds them while the other has them and has not
@@ -21,8 +22,8 @@ func TestClaimsLookAgain(t *testing.T) {
 	if starts, err := b.StartCharges(t.Context(), "sim", refs, 0); err != nil || len(starts) != 2 {
 		t.Fatalf("started %d charges: %v", len(starts), err)
 	}
-	b.must(t, event.ID, &models.Settle{Charge: models.FirstCharge(refs[0]), Result: models.Result{Outcome: models.Succeeded}})
-	b.must(t, event.ID, &models.Cancel{Booking: refs[0].Booking})
+	b.must(t, event.ID, &sale.Settle{Charge: models.FirstCharge(refs[0]), Result: models.Result{Outcome: models.Succeeded}})
+	b.must(t, event.ID, &sale.Cancel{Booking: refs[0].Booking})
 	b.lookAgain(t, "UPDATE outbox SET leased_until = now() + interval '1 minute'", func(ctx context.Context) (int, error) {
 		rows, err := b.ClaimOutbox(ctx, 10, time.Minute)
 		return len(rows), err

@@ -15,6 +15,7 @@ import (
 	"quantix/internal/models"
 	"quantix/internal/repository"
 	"quantix/internal/repository/postgres"
+	"quantix/internal/sale"
 	"quantix/internal/testkit"
 )
 
@@ -65,7 +66,7 @@ var transactions = map[string]func(*testing.T, *cutBundle) cuttable{
 	},
 	"settle": func(t *testing.T, c *cutBundle) cuttable {
 		ref := c.nextStarted(t)
-		command := &models.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.Succeeded}}
+		command := &sale.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.Succeeded}}
 		return c.atDesk(command, func(ctx context.Context) (bool, error) {
 			b, err := c.beside.Booking(ctx, ref.Booking)
 			return b.Status == models.Confirmed, err
@@ -131,7 +132,7 @@ func found(err error, absent *models.Error) (bool, error) {
 	return err == nil, err
 }
 
-func (c *cutBundle) atDesk(command models.Command, looks func(context.Context) (bool, error)) cuttable {
+func (c *cutBundle) atDesk(command sale.Command, looks func(context.Context) (bool, error)) cuttable {
 	return cuttable{func(ctx context.Context) error {
 		verdicts, err := c.decide(ctx, c.eventID, command)
 		if err == nil && verdicts[0].Err != nil {
@@ -159,7 +160,7 @@ func (c *cutBundle) charges(ref models.BookingRef, want int) func(context.Contex
 func (c *cutBundle) next(t *testing.T) (ref models.BookingRef) {
 	t.Helper()
 	if len(c.booked) == 0 {
-		var commands []models.Command
+		var commands []sale.Command
 		for range 200 {
 			command := reserve(c.user.ID, 1)
 			commands = append(commands, command)
@@ -235,24 +236,24 @@ func TestCuts_twice(t *testing.T) {
 	c.beside.audit(t, c.eventID)
 }
 
-// TestACutLineShunsNobody cuts the line of a party of two events while its statements are prepared: neither has anything to
+// TestACutLineIsolatesNobody cuts the line of a transaction of two events while its statements are prepared: neither has anything to
 // do with it, so neither is kept apart, and each is told that nothing was done.
-func TestACutLineShunsNobody(t *testing.T) {
+func TestACutLineIsolatesNobody(t *testing.T) {
 	t.Parallel()
 	c := setupCuts(t)
-	p := &partyBundle{bundle: c.bundle, user: c.user}
+	p := &sharedBundle{bundle: c.bundle, user: c.user}
 	one, other := c.beside.event(t, 10), c.beside.event(t, 10)
 	for n := range c.measure(t, transactions["book"], true)[testkit.Client] {
 		c.pool.Reset()
-		visits := []*visit{p.buys(one.ID), p.buys(other.ID)}
+		calls := []*deskCall{p.buys(one.ID), p.buys(other.ID)}
 		p.ready = func() { c.proxy.CutAt(testkit.Client, n) }
-		p.together(t, visits...)
+		p.together(t, calls...)
 		c.proxy.Settle()
-		for _, v := range visits {
+		for _, v := range calls {
 			if v.err != nil && !errors.Is(v.err, repository.ErrUnavailable) && !errors.Is(v.err, repository.ErrCommitUnknown) {
 				t.Errorf("message %d: %v, want ErrUnavailable or ErrCommitUnknown", n, v.err)
 			}
-			if postgres.Shuns(c.Store, v.event) {
+			if postgres.Isolates(c.Store, v.event) {
 				t.Fatalf("message %d: an event is kept apart because a line was cut: %v", n, v.err)
 			}
 		}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -11,18 +12,18 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
-// A visit is one call of AtDesk: what a desk asks about its event, and what it decides.
-type visit struct {
+// A deskCall is one call of AtDesk: what a desk asks about its event, and what it decides.
+type deskCall struct {
 	event  models.EventID
 	batch  models.BatchID
-	need   models.Need
-	decide func(*models.EventState)
+	need   sale.Reads
+	decide func(*sale.State)
 
-	held  bool // the event's row is locked: the rest of the state counts
-	state *models.EventState
-	fault any // what a rule panicked with, where that must not reach the other visits
+	held  bool // the event's row is locked, and the state was read
+	state *sale.State
 	// Where the rows to change were seen. They stay there: only the holder of the event's row changes bookings and its
 	// stock, and charges and refunds are locked as they are read.
 	stock    pgtype.TID
@@ -31,10 +32,10 @@ type visit struct {
 	refunds  map[models.RefundKey]pgtype.TID
 }
 
-func newVisit(event models.EventID, batch models.BatchID, need models.Need, decide func(*models.EventState)) *visit {
-	return &visit{
+func newDeskCall(event models.EventID, batch models.BatchID, need sale.Reads, decide func(*sale.State)) *deskCall {
+	return &deskCall{
 		event: event, batch: batch, need: need, decide: decide,
-		state: &models.EventState{
+		state: &sale.State{
 			Keys:     map[models.ReplayKey]*models.Booking{},
 			Bookings: make(map[models.BookingID]*models.Booking, len(need.Bookings)),
 			Charges:  make(map[models.ChargeKey]*models.Charge, len(need.Money)), Refunds: map[models.RefundKey]*models.Refund{},
@@ -44,98 +45,96 @@ func newVisit(event models.EventID, batch models.BatchID, need models.Need, deci
 	}
 }
 
-// size is how much a visit reads, as a measure of how much it does.
-func (v *visit) size() int {
+// size is how much a call reads, as a measure of how much it does.
+func (v *deskCall) size() int {
 	return len(v.need.Users) + len(v.need.Keys) + len(v.need.Bookings) + len(v.need.Money)
-}
-
-// changes are what was decided. A rule that panicked has decided nothing, however far it came.
-func (v *visit) changes() *models.Changes {
-	if v.fault != nil {
-		return &models.Changes{}
-	}
-	return v.state.Changes()
 }
 
 // AtDesk decides a batch on one event in one transaction of two round trips. Small batches of several events share one
 // (see sharing). Locks are taken in one order everywhere: events, users by id, charges and refunds by event, booking and
 // number. Bookings and stock need none of their own: only the holder of the event's row changes them.
-func (s *Store) AtDesk(ctx context.Context, event models.EventID, batch models.BatchID, need models.Need, decide func(*models.EventState)) error {
-	v := newVisit(event, batch, need, decide)
+func (s *Store) AtDesk(ctx context.Context, event models.EventID, batch models.BatchID, need sale.Reads, decide func(*sale.State)) error {
+	v := newDeskCall(event, batch, need, decide)
 	switch {
 	case v.size() > sharedSize:
-		return s.alone(ctx, v)
-	case s.sharing.shuns(event):
-		err := s.alone(ctx, v)
-		s.sharing.noteAlone(event, err)
+		return s.runSolo(ctx, v)
+	case s.sharing.isolates(event):
+		err := s.runSolo(ctx, v)
+		s.sharing.noteSolo(event, err)
 		return err
 	}
 	return s.sharing.join(ctx, v)
 }
 
-// alone gives a visit a transaction of its own, which waits for the event's row.
-func (s *Store) alone(ctx context.Context, v *visit) error {
-	return s.transact(ctx, party{visits: []*visit{v}, waits: true})
+// runSolo runs a call in a transaction of its own, which waits for the event's row.
+func (s *Store) runSolo(ctx context.Context, v *deskCall) error {
+	return s.transact(ctx, sharedTx{calls: []*deskCall{v}, waits: true})
 }
 
-// A party is the visits of one transaction, of different events, in order of id.
-type party struct {
-	visits []*visit
-	waits  bool // for the events' rows; else those that somebody else has locked are left out (visit.held)
+// A sharedTx is the calls that one transaction decides, of different events, in order of id.
+type sharedTx struct {
+	calls []*deskCall
+	waits bool // for the events' rows; otherwise those that another transaction has locked are left out (deskCall.held)
 }
 
-// of gives the visit to an event.
-func (p party) of(event models.EventID) *visit {
-	if len(p.visits) == 1 {
-		return p.visits[0]
+// of returns the call for an event.
+func (tx sharedTx) of(event models.EventID) *deskCall {
+	if len(tx.calls) == 1 {
+		return tx.calls[0]
 	}
-	at, _ := slices.BinarySearchFunc(p.visits, event, func(v *visit, id models.EventID) int { return v.event.Compare(id) })
-	return p.visits[at]
+	at, _ := slices.BinarySearchFunc(tx.calls, event, func(v *deskCall, id models.EventID) int { return v.event.Compare(id) })
+	return tx.calls[at]
 }
 
-func (p party) sort() {
-	slices.SortFunc(p.visits, func(a, b *visit) int { return a.event.Compare(b.event) })
+func (tx sharedTx) sort() {
+	slices.SortFunc(tx.calls, func(a, b *deskCall) int { return a.event.Compare(b.event) })
 }
 
-// transact decides the visits of a party whose events it could lock.
-func (s *Store) transact(ctx context.Context, p party) error {
+// transact decides the calls of a transaction whose events it could lock. A fault of this package must not end the process: it
+// becomes an error, whichever goroutine it is on.
+func (s *Store) transact(ctx context.Context, tx sharedTx) (err error) {
 	const what = "a batch at an event's desk"
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("%s: %w: the store panicked: %v\n%s", what, repository.ErrRejected, fault, debug.Stack())
+		}
+	}()
 	conn, err := s.acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	defer conn.Release() // a connection still in its transaction, after a panic say, is closed by this
-	if err := s.readStates(ctx, conn, p); err != nil {
+	if err := s.readStates(ctx, conn, tx); err != nil {
 		s.rollback(ctx, conn)
 		return wrap(what, err)
 	}
 	changed := false
-	for _, v := range p.visits {
+	for _, v := range tx.calls {
 		if v.held {
 			v.decide(v.state)
-			changed = changed || !v.changes().Empty()
+			changed = changed || !v.state.Writes().Empty()
 		}
 	}
 	if changed {
-		err = s.writeChanges(ctx, conn, p)
+		err = s.writeChanges(ctx, conn, tx)
 	}
 	s.rollback(ctx, conn)
 	return err
 }
 
 // writeChanges makes the second round trip: every kind of change in one statement, then COMMIT.
-func (s *Store) writeChanges(ctx context.Context, conn *pgxpool.Conn, p party) error {
+func (s *Store) writeChanges(ctx context.Context, conn *pgxpool.Conn, tx sharedTx) error {
 	const what = "write a batch of an event's desk"
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("%s: %w: %w", what, repository.ErrUnavailable, err) // nobody waits any more; nothing is written yet
 	}
-	for _, v := range p.visits {
-		if v.state.Event == nil && !v.changes().Empty() {
+	for _, v := range tx.calls {
+		if v.state.Event == nil && !v.state.Writes().Empty() {
 			return fmt.Errorf("%s: %w: there are changes but no event", what, repository.ErrRejected)
 		}
 	}
 	batch := &pgx.Batch{}
-	for _, w := range writers(batch, p) {
+	for _, w := range writers(batch, tx) {
 		w.queue()
 	}
 	return s.commit(ctx, conn, batch, what)

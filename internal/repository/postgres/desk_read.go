@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
 // Each its own statement, so that each sees what the former holders of the events' locks have committed. A list of keys
@@ -17,15 +18,15 @@ import (
 // one look-up for each key. Left to itself the planner reads all bookings of an event, which it takes for few.
 const (
 	lockEvent = `SELECT ` + eventColumns + ` FROM events e WHERE e.id = $1 FOR NO KEY UPDATE`
-	// Who takes several events never waits for one: whoever has it may be at it for long, and the others would wait, too.
+	// A shared transaction skips events locked elsewhere: waiting for one would delay all others.
 	lockFreeEvents = `SELECT ` + eventColumns + ` FROM unnest($1::uuid[]) AS k (id)
 		CROSS JOIN LATERAL (SELECT * FROM events WHERE id = k.id FOR NO KEY UPDATE SKIP LOCKED) e`
 	selectStock = `SELECT s.event_id, s.ctid, ` + stockColumns + ` FROM unnest($1::uuid[]) AS k (id)
 		CROSS JOIN LATERAL (SELECT ctid, * FROM event_stock WHERE event_id = k.id OFFSET 0) s`
 	lockUsers = `SELECT u.* FROM unnest($1::uuid[]) AS k (id)
 		CROSS JOIN LATERAL (SELECT u.id, u.deleted_at IS NULL FROM users u WHERE u.id = k.id FOR KEY SHARE) u`
-	// Who takes several events never waits for a user either: whoever is being erased, or locked by hand, holds up the own
-	// events alone. A user whose row somebody else has is given without an answer.
+	// Nor does it wait for a user: one who is being erased, or is locked by hand, delays only the calls that need that user.
+	// A user whose row is locked elsewhere is returned without an answer.
 	lockFreeUsers = `SELECT k.id, u.alive FROM unnest($1::uuid[]) AS k (id)
 		CROSS JOIN LATERAL (SELECT FROM users WHERE id = k.id OFFSET 0) seen
 		LEFT JOIN LATERAL (SELECT deleted_at IS NULL AS alive FROM users WHERE id = k.id FOR KEY SHARE SKIP LOCKED) u ON true`
@@ -40,23 +41,23 @@ const (
 		(SELECT ctid, * FROM payments WHERE event_id = k.event_id AND booking_id = k.id ORDER BY n FOR NO KEY UPDATE) p`
 	lockRefunds = `SELECT ` + refundColumns + `, r.ctid FROM unnest($1::uuid[], $2::uuid[]) AS k (event_id, id) CROSS JOIN LATERAL
 		(SELECT ctid, * FROM refunds WHERE event_id = k.event_id AND booking_id = k.id ORDER BY n, part FOR NO KEY UPDATE) r`
-	// The same for several events: whoever has one of them may have its charges, too. Locking again what is locked by this
-	// transaction costs next to nothing, and tells it from what is somebody else's.
+	// The same for a shared transaction: whoever has locked an event may have locked its charges, too. Locking again what
+	// this transaction has locked costs next to nothing, and tells it from what is locked elsewhere.
 	freeRefs = `unnest($1::uuid[], $2::uuid[]) AS k (event_id, id)
 		CROSS JOIN LATERAL (SELECT id FROM events WHERE id = k.event_id FOR NO KEY UPDATE SKIP LOCKED) e`
 	lockFreeCharges = `SELECT ` + chargeColumns + `, p.ctid FROM ` + freeRefs + ` CROSS JOIN LATERAL
 		(SELECT ctid, * FROM payments WHERE event_id = e.id AND booking_id = k.id ORDER BY n FOR NO KEY UPDATE SKIP LOCKED) p`
 	lockFreeRefunds = `SELECT ` + refundColumns + `, r.ctid FROM ` + freeRefs + ` CROSS JOIN LATERAL
 		(SELECT ctid, * FROM refunds WHERE event_id = e.id AND booking_id = k.id ORDER BY n, part FOR NO KEY UPDATE SKIP LOCKED) r`
-	// How many there are shows whose are somebody else's.
+	// How many there are shows which are locked elsewhere.
 	countMoney = `SELECT k.event_id, (SELECT count(*) FROM payments WHERE event_id = k.event_id AND booking_id = k.id)
 		+ (SELECT count(*) FROM refunds WHERE event_id = k.event_id AND booking_id = k.id) FROM unnest($1::uuid[], $2::uuid[]) AS k (event_id, id)`
 )
 
 // readStates makes the first round trip: the locks, the clock, and what is needed.
-func (s *Store) readStates(ctx context.Context, conn *pgxpool.Conn, p party) error {
+func (s *Store) readStates(ctx context.Context, conn *pgxpool.Conn, tx sharedTx) error {
 	batch := &pgx.Batch{}
-	read := deskReader{party: p, users: map[models.UserID]bool{}, locked: map[models.UserID]bool{}, money: map[models.EventID]int64{}}
+	read := deskReader{sharedTx: tx, users: map[models.UserID]bool{}, locked: map[models.UserID]bool{}, money: map[models.EventID]int64{}}
 	batch.Queue("BEGIN")
 	read.queueEvents(batch)
 	if s.options.Clock == nil {
@@ -69,26 +70,26 @@ func (s *Store) readStates(ctx context.Context, conn *pgxpool.Conn, p party) err
 	if s.options.Clock != nil {
 		read.now = s.options.Clock()
 	}
-	for _, v := range p.visits {
+	for _, v := range tx.calls {
 		v.state.Now, v.state.Users = instant(read.now), read.users
-		v.held = p.waits || v.held && !read.misses(v)
+		v.held = tx.waits || v.held && !read.misses(v)
 	}
 	return nil
 }
 
-// deskReader reads what the visits of a party need into their states.
+// deskReader reads what the calls of a transaction need into their states.
 type deskReader struct {
-	party
+	sharedTx
 	now   time.Time
 	users map[models.UserID]bool
 
-	// Of a party that does not wait: what others have.
+	// Of a transaction that does not wait: what is locked elsewhere.
 	locked map[models.UserID]bool
 	money  map[models.EventID]int64 // how many charges and refunds there are of what is needed
 }
 
-// misses tells whether something that a visit needs was locked by somebody else, and so was not read.
-func (r *deskReader) misses(v *visit) bool {
+// misses reports whether something that a call needs was locked elsewhere, and so was not read.
+func (r *deskReader) misses(v *deskCall) bool {
 	if r.money[v.event] > int64(len(v.charges)+len(v.refunds)) {
 		return true
 	}
@@ -96,8 +97,8 @@ func (r *deskReader) misses(v *visit) bool {
 }
 
 func (r *deskReader) queueEvents(batch *pgx.Batch) {
-	events := make(column[pgtype.UUID], len(r.visits))
-	for i, v := range r.visits {
+	events := make(column[pgtype.UUID], len(r.calls))
+	for i, v := range r.calls {
 		events[i] = uuid(v.event)
 	}
 	if r.waits {
@@ -111,7 +112,7 @@ func (r *deskReader) queueEvents(batch *pgx.Batch) {
 // queueNeeds adds the statements that these commands need, and no other.
 func (r *deskReader) queueNeeds(batch *pgx.Batch) {
 	var users []models.UserID
-	for _, v := range r.visits {
+	for _, v := range r.calls {
 		users = append(users, v.need.Users...)
 	}
 	if len(users) > 0 {
@@ -124,10 +125,10 @@ func (r *deskReader) queueNeeds(batch *pgx.Batch) {
 	if events, users, keys := r.keys(); len(keys) > 0 {
 		batch.Queue(selectKeys, events, users, keys).Query(r.readKeys)
 	}
-	if events, ids := r.refs(func(n *models.Need) []models.BookingID { return n.Bookings }); len(ids) > 0 {
+	if events, ids := r.refs(func(n *sale.Reads) []models.BookingID { return n.Bookings }); len(ids) > 0 {
 		batch.Queue(selectStates, events, ids).Query(r.readBookings)
 	}
-	if events, ids := r.refs(func(n *models.Need) []models.BookingID { return n.Money }); len(ids) > 0 {
+	if events, ids := r.refs(func(n *sale.Reads) []models.BookingID { return n.Money }); len(ids) > 0 {
 		charges, refunds := lockFreeCharges, lockFreeRefunds
 		if r.waits {
 			charges, refunds = lockCharges, lockRefunds
@@ -140,9 +141,9 @@ func (r *deskReader) queueNeeds(batch *pgx.Batch) {
 	}
 }
 
-// refs gives the visits' bookings of one kind in the order in which what hangs on them is to be locked, each once.
-func (r *deskReader) refs(pick func(*models.Need) []models.BookingID) (events, bookings column[pgtype.UUID]) {
-	for _, v := range r.visits { // they are in order themselves
+// refs returns the calls' bookings of one kind in the order in which what hangs on them is to be locked, each once.
+func (r *deskReader) refs(pick func(*sale.Reads) []models.BookingID) (events, bookings column[pgtype.UUID]) {
+	for _, v := range r.calls { // they are in order themselves
 		for _, id := range ordered(pick(&v.need)) {
 			events, bookings = append(events, uuid(v.event)), append(bookings, uuid(id))
 		}
@@ -151,7 +152,7 @@ func (r *deskReader) refs(pick func(*models.Need) []models.BookingID) (events, b
 }
 
 func (r *deskReader) keys() (events, users column[pgtype.UUID], keys []string) {
-	for _, v := range r.visits {
+	for _, v := range r.calls {
 		for _, k := range distinct(v.need.Keys) {
 			events, users, keys = append(events, uuid(v.event)), append(users, uuid(k.User)), append(keys, k.Key)
 		}
@@ -174,7 +175,7 @@ func (r *deskReader) readEvents(rows pgx.Rows) error {
 	return rows.Err()
 }
 
-// readStock leaves out those whose event is another's now: they may be changing.
+// readStock leaves out those whose event is locked elsewhere: they may be changing.
 func (r *deskReader) readStock(rows pgx.Rows) error {
 	for rows.Next() {
 		var event models.EventID

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
 // TestLife takes bookings through every way they can go, and reads each step back.
@@ -24,16 +25,16 @@ func TestLife(t *testing.T) {
 	}
 	paid := models.Result{Outcome: models.Succeeded, ProviderReference: "ch_1"}
 	b.must(t, event.ID,
-		&models.Settle{Charge: starts[0].Charge.ChargeKey, Result: paid},
-		&models.Settle{Charge: starts[1].Charge.ChargeKey, Result: models.Result{Outcome: models.Declined, Reason: "no money"}},
-		&models.Settle{Charge: starts[2].Charge.ChargeKey, Result: paid})
-	b.must(t, event.ID, &models.Cancel{Booking: refs[2].Booking})
+		&sale.Settle{Charge: starts[0].Charge.ChargeKey, Result: paid},
+		&sale.Settle{Charge: starts[1].Charge.ChargeKey, Result: models.Result{Outcome: models.Declined, Reason: "no money"}},
+		&sale.Settle{Charge: starts[2].Charge.ChargeKey, Result: paid})
+	b.must(t, event.ID, &sale.Cancel{Booking: refs[2].Booking})
 	b.audit(t, event.ID)
 	due, err := b.DueRefunds(t.Context(), 10, rules.RetryLease)
 	if err != nil || len(due) != 1 {
 		t.Fatalf("%d refunds are due, want 1: %v", len(due), err)
 	}
-	b.must(t, event.ID, &models.SettleRefund{Charge: due[0].Refund.ChargeKey, Result: models.Result{Outcome: models.Succeeded}})
+	b.must(t, event.ID, &sale.SettleRefund{Charge: due[0].Refund.ChargeKey, Result: models.Result{Outcome: models.Succeeded}})
 	b.audit(t, event.ID)
 	after, err := b.Event(t.Context(), event.ID)
 	want := models.Stock{Total: 100, Available: 98, Sold: 2, SoldAmount: 2 * 7550, Confirmed: 1, Cancelled: 2}

@@ -8,22 +8,23 @@ import (
 	"github.com/jackc/pgx/v5/pgtype/zeronull"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
-// deskWriter queues what the visits of a party have changed, of those events whose amounts are in one currency.
+// deskWriter queues what the calls of a transaction have changed, of those events whose amounts are in one currency.
 type deskWriter struct {
 	batch    *pgx.Batch
 	currency models.Currency
-	visits   []*visit
+	calls    []*deskCall
 	now      time.Time
 }
 
-// writers gives one for each currency; nearly always that is one in all.
-func writers(batch *pgx.Batch, p party) []*deskWriter {
+// writers returns one for each currency; nearly always that is one in all.
+func writers(batch *pgx.Batch, tx sharedTx) []*deskWriter {
 	var list []*deskWriter
 	byCurrency := map[models.Currency]*deskWriter{}
-	for _, v := range p.visits {
-		if !v.held || v.changes().Empty() {
+	for _, v := range tx.calls {
+		if !v.held || v.state.Writes().Empty() {
 			continue
 		}
 		currency := v.state.Event.TicketPrice.Currency
@@ -32,7 +33,7 @@ func writers(batch *pgx.Batch, p party) []*deskWriter {
 			w = &deskWriter{batch: batch, currency: currency, now: v.state.Now}
 			byCurrency[currency], list = w, append(list, w)
 		}
-		w.visits = append(w.visits, v)
+		w.calls = append(w.calls, v)
 	}
 	return list
 }
@@ -55,14 +56,14 @@ func (w *deskWriter) queue() {
 	w.updateStock()
 }
 
-// gather joins what one kind of change is made of, over all visits.
-func gather[T any](w *deskWriter, pick func(*models.Changes) []T) []T {
-	if len(w.visits) == 1 {
-		return pick(w.visits[0].changes())
+// gather joins what one kind of change is made of, over all calls.
+func gather[T any](w *deskWriter, pick func(*sale.Writes) []T) []T {
+	if len(w.calls) == 1 {
+		return pick(w.calls[0].state.Writes())
 	}
 	var list []T
-	for _, v := range w.visits {
-		list = append(list, pick(v.changes())...)
+	for _, v := range w.calls {
+		list = append(list, pick(v.state.Writes())...)
 	}
 	return list
 }
@@ -77,7 +78,7 @@ const insertBookings = `
 
 // insertBookings writes bookings as they were made.
 func (w *deskWriter) insertBookings() {
-	list := gather(w, func(c *models.Changes) []*models.Booking { return c.NewBookings })
+	list := gather(w, func(c *sale.Writes) []*models.Booking { return c.NewBookings })
 	if len(list) == 0 {
 		return
 	}
@@ -94,7 +95,7 @@ func (w *deskWriter) insertBookings() {
 		columnOf(list, hashBytes))
 }
 
-// hashBytes gives the request's hash, NULL where no key needs it.
+// hashBytes returns the request's hash, NULL where no key needs it.
 func hashBytes(b *models.Booking) []byte {
 	if b.IdempotencyKey == "" && b.RequestHash == (models.RequestHash{}) {
 		return nil
@@ -102,30 +103,30 @@ func hashBytes(b *models.Booking) []byte {
 	return b.RequestHash[:]
 }
 
-// Rows are updated at the places where they were seen (see visit). One that is not there any more, because somebody has
-// changed it by hand and without the event's lock, fails the batch (division by zero): its change would be lost. Keys are
-// compared by IS NOT DISTINCT FROM, which no index serves: else the planner would look them up.
-const (
-	allOrNone = `WITH done AS (`
-	asMany    = ` RETURNING 1) SELECT 1 / (count(*) = cardinality(`
-	asPlaces  = `::tid[]))::integer FROM done`
-)
+// mustUpdateAll makes an update that must change as many rows as its parameter of places (tid[]) names. Rows are updated by the
+// ctid read under the lock (see deskCall). If one has moved, because somebody has changed it by hand and without the
+// event's lock, 1/0 aborts the batch: its change would be lost. Keys are compared by IS NOT DISTINCT FROM, which no index
+// serves: otherwise the planner would look them up.
+func mustUpdateAll(update, places string) string {
+	return `WITH done AS (` + update + ` RETURNING 1) SELECT 1 / (count(*) = cardinality(` + places + `::tid[]))::integer FROM done`
+}
 
 // Only bookings that were made by this very transaction have to be looked for by their keys.
 const (
 	setBookings = `
 		UPDATE bookings b SET status = v.status, cancel_reason = v.reason, confirmed_at = v.confirmed_at,
 			cancelled_at = v.cancelled_at, updated_at = $1`
-	bookingChanges = `event_id, id, status, reason, confirmed_at, cancelled_at`
-	updateBookings = allOrNone + setBookings + `
-		FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::tid[])
-			AS v (` + bookingChanges + `, place)
-		WHERE b.ctid = v.place AND (b.event_id, b.id) IS NOT DISTINCT FROM (v.event_id, v.id)` + asMany + `$8` + asPlaces
+	bookingChanges    = `event_id, id, status, reason, confirmed_at, cancelled_at`
 	updateNewBookings = setBookings + `
 		FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[]) AS v (` + bookingChanges + `)
 		CROSS JOIN LATERAL (SELECT ctid FROM bookings WHERE event_id = v.event_id AND id = v.id OFFSET 0) place
 		WHERE b.ctid = place.ctid`
 )
+
+var updateBookings = mustUpdateAll(setBookings+`
+		FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::tid[])
+			AS v (`+bookingChanges+`, place)
+		WHERE b.ctid = v.place AND (b.event_id, b.id) IS NOT DISTINCT FROM (v.event_id, v.id)`, "$8")
 
 // bookingColumnsOf splits what may change of bookings into the columns that unnest takes.
 func bookingColumnsOf(now time.Time, list []*models.Booking) []any {
@@ -141,13 +142,13 @@ func bookingColumnsOf(now time.Time, list []*models.Booking) []any {
 }
 
 func (w *deskWriter) updateBookings() {
-	list := gather(w, func(c *models.Changes) []*models.Booking { return c.Bookings })
+	list := gather(w, func(c *sale.Writes) []*models.Booking { return c.Bookings })
 	if len(list) == 0 {
 		return
 	}
 	var places column[pgtype.TID]
-	for _, v := range w.visits {
-		for _, b := range v.changes().Bookings {
+	for _, v := range w.calls {
+		for _, b := range v.state.Writes().Bookings {
 			places = append(places, v.bookings[b.ID])
 		}
 	}
@@ -156,7 +157,7 @@ func (w *deskWriter) updateBookings() {
 
 // updateNewBookings writes what became of bookings in the batch that made them.
 func (w *deskWriter) updateNewBookings() {
-	list := gather(w, func(c *models.Changes) (changed []*models.Booking) {
+	list := gather(w, func(c *sale.Writes) (changed []*models.Booking) {
 		for _, b := range c.NewBookings {
 			if b.Status != models.Pending {
 				changed = append(changed, b)
@@ -207,16 +208,19 @@ const (
 	setAttempts   = ` t SET status = v.status, attempts = v.attempts, last_error = v.last_error,
 		provider_reference = v.provider_reference, next_attempt_at = v.next_attempt_at, updated_at = $1
 		FROM unnest(` + attemptArrays + `, $10::tid[]) AS v (` + attemptNames + `, place)
-		WHERE t.ctid = v.place AND (t.event_id, t.booking_id, t.n) IS NOT DISTINCT FROM (v.event_id, v.booking_id, v.n)` + asMany + `$10` + asPlaces
-	updateCharges = allOrNone + `UPDATE payments` + setAttempts
-	updateRefunds = allOrNone + `UPDATE refunds` + setAttempts
+		WHERE t.ctid = v.place AND (t.event_id, t.booking_id, t.n) IS NOT DISTINCT FROM (v.event_id, v.booking_id, v.n)`
+)
+
+var (
+	updateCharges = mustUpdateAll(`UPDATE payments`+setAttempts, "$10")
+	updateRefunds = mustUpdateAll(`UPDATE refunds`+setAttempts, "$10")
 )
 
 func (w *deskWriter) updateCharges() {
 	var a attempts
 	var places column[pgtype.TID]
-	for _, v := range w.visits {
-		for _, c := range v.changes().Charges {
+	for _, v := range w.calls {
+		for _, c := range v.state.Writes().Charges {
 			a.addCharge(c)
 			places = append(places, v.charges[c.ChargeKey])
 		}
@@ -227,8 +231,8 @@ func (w *deskWriter) updateCharges() {
 func (w *deskWriter) updateRefunds() {
 	var a attempts
 	var places column[pgtype.TID]
-	for _, v := range w.visits {
-		for _, r := range v.changes().Refunds {
+	for _, v := range w.calls {
+		for _, r := range v.state.Writes().Refunds {
 			a.addRefund(r)
 			places = append(places, v.refunds[r.Key()])
 		}
@@ -255,10 +259,10 @@ const (
 )
 
 func (w *deskWriter) writeLetters() {
-	if list := lastOfEach(gather(w, func(c *models.Changes) []models.DeadLetter { return c.Letters })); len(list) > 0 {
+	if list := lastOfEach(gather(w, func(c *sale.Writes) []models.DeadLetter { return c.Letters })); len(list) > 0 {
 		w.upsertLetters(list)
 	}
-	if list := gather(w, func(c *models.Changes) []models.LetterID { return c.ClosedLetters }); len(list) > 0 {
+	if list := gather(w, func(c *sale.Writes) []models.LetterID { return c.ClosedLetters }); len(list) > 0 {
 		w.batch.Queue(deleteLetters, uuids(list))
 	}
 }
@@ -299,8 +303,8 @@ const insertOutboxRows = `
 func (w *deskWriter) insertOutbox() {
 	var bookings, ids, events column[pgtype.UUID]
 	var firsts, lasts []int32
-	for _, v := range w.visits {
-		list := v.changes().Publish
+	for _, v := range w.calls {
+		list := v.state.Writes().Publish
 		if len(list) == 0 {
 			continue
 		}
@@ -320,8 +324,8 @@ const updateEvent = `
 	WHERE id = $1`
 
 func (w *deskWriter) updateEvents() {
-	for _, v := range w.visits {
-		if e := v.changes().Event; e != nil && v.changes().EventEdited {
+	for _, v := range w.calls {
+		if e := v.state.Writes().Event; e != nil && v.state.Writes().EventEdited {
 			w.batch.Queue(updateEvent, uuid(e.ID), e.Name, e.Description, e.DateTime, nullTime(e.SalesEnd), e.TicketPrice.Minor,
 				factor(w.currency), string(w.currency), e.Stock.Total, e.Version, nullTime(e.CancelledAt), nullTime(e.DeletedAt), e.UpdatedAt,
 				zeronull.Text(e.TimeZone))
@@ -329,21 +333,21 @@ func (w *deskWriter) updateEvents() {
 	}
 }
 
-const updateStock = allOrNone + `
+var updateStock = mustUpdateAll(`
 	UPDATE event_stock s SET total_tickets = v.total, available = v.available, held = v.held, sold = v.sold,
 		held_amount = v.held_amount * $1::numeric, sold_amount = v.sold_amount * $1::numeric,
 		pending_count = v.pending, confirmed_count = v.confirmed, cancelled_count = v.cancelled
 	FROM unnest($2::uuid[], $3::tid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
 			$10::bigint[], $11::bigint[], $12::bigint[])
 		AS v (event_id, place, total, available, held, sold, held_amount, sold_amount, pending, confirmed, cancelled)
-	WHERE s.ctid = v.place AND s.event_id IS NOT DISTINCT FROM v.event_id` + asMany + `$3` + asPlaces
+	WHERE s.ctid = v.place AND s.event_id IS NOT DISTINCT FROM v.event_id`, "$3")
 
 func (w *deskWriter) updateStock() {
 	var events column[pgtype.UUID]
 	var places column[pgtype.TID]
 	var totals, available, held, sold, heldAmounts, soldAmounts, pending, confirmed, cancelled []int64
-	for _, v := range w.visits {
-		e := v.changes().Event
+	for _, v := range w.calls {
+		e := v.state.Writes().Event
 		if e == nil {
 			continue
 		}

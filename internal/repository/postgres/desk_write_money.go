@@ -5,6 +5,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype/zeronull"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
 const insertRefunds = `
@@ -15,20 +16,42 @@ const insertRefunds = `
 		AS v (` + attemptNames + `, part, reason, gateway, charge_reference, amount)`
 
 func (w *deskWriter) insertRefunds() {
-	list := gather(w, func(c *models.Changes) []*models.Refund { return c.NewRefunds })
+	list := gather(w, func(c *sale.Writes) []*models.Refund { return c.NewRefunds })
 	if len(list) == 0 {
 		return
 	}
+	for _, list := range byCurrency(list, func(r *models.Refund) models.Money { return r.Amount }) {
+		w.insertRefundsOf(list[0].Amount.Currency, list)
+	}
+}
+
+func (w *deskWriter) insertRefundsOf(currency models.Currency, list []*models.Refund) {
 	var a attempts
 	for _, r := range list {
 		a.addRefund(r)
 	}
-	w.batch.Queue(insertRefunds, append(append([]any{w.now}, a.columns()...), string(w.currency), factor(w.currency),
+	w.batch.Queue(insertRefunds, append(append([]any{w.now}, a.columns()...), string(currency), factor(currency),
 		columnOf(list, func(r *models.Refund) pgtype.Int8 { return number(int64(r.Part)) }),
 		columnOf(list, func(r *models.Refund) zeronull.Text { return zeronull.Text(r.Reason) }),
 		columnOf(list, func(r *models.Refund) pgtype.Text { return word(r.Gateway) }),
 		columnOf(list, func(r *models.Refund) pgtype.Text { return word(clean(r.ChargeReference)) }),
 		columnOf(list, func(r *models.Refund) pgtype.Int8 { return number(r.Amount.Minor) }))...)
+}
+
+// byCurrency splits a list by the currency of its money. All is of the event's, but for what a gateway took or gave back in
+// another one.
+func byCurrency[T any](list []T, money func(T) models.Money) (groups [][]T) {
+	place := map[models.Currency]int{}
+	for _, item := range list {
+		currency := money(item).Currency
+		i, known := place[currency]
+		if !known {
+			i, place[currency] = len(groups), len(groups)
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], item)
+	}
+	return groups
 }
 
 const insertSecondCharges = `
@@ -40,15 +63,21 @@ const insertSecondCharges = `
 
 // insertCharges writes charges that nobody asked for.
 func (w *deskWriter) insertCharges() {
-	list := gather(w, func(c *models.Changes) []*models.Charge { return c.NewCharges })
+	list := gather(w, func(c *sale.Writes) []*models.Charge { return c.NewCharges })
 	if len(list) == 0 {
 		return
 	}
+	for _, list := range byCurrency(list, func(c *models.Charge) models.Money { return c.Amount }) {
+		w.insertChargesOf(list[0].Amount.Currency, list)
+	}
+}
+
+func (w *deskWriter) insertChargesOf(currency models.Currency, list []*models.Charge) {
 	var a attempts
 	for _, c := range list {
 		a.addCharge(c)
 	}
-	w.batch.Queue(insertSecondCharges, append(append([]any{w.now}, a.columns()...), string(w.currency), factor(w.currency),
+	w.batch.Queue(insertSecondCharges, append(append([]any{w.now}, a.columns()...), string(currency), factor(currency),
 		columnOf(list, func(c *models.Charge) pgtype.Text { return word(c.Gateway) }),
 		columnOf(list, func(c *models.Charge) pgtype.Int8 { return number(c.Amount.Minor) }),
 		columnOf(list, func(c *models.Charge) pgtype.Int8 { return number(c.Refunded) }))...)
@@ -58,7 +87,7 @@ func (w *deskWriter) insertCharges() {
 // statements before, and so are found by their keys.
 const (
 	updateChargeSums = `
-		UPDATE payments t SET amount = v.amount * $1::numeric, refunded = v.refunded * $1::numeric
+		UPDATE payments t SET amount = v.amount * $1::numeric, refunded = v.refunded * $1::numeric, currency = $7
 		FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[]) AS v (event_id, booking_id, n, amount, refunded)
 		CROSS JOIN LATERAL (SELECT ctid FROM payments
 			WHERE event_id = v.event_id AND booking_id = v.booking_id AND n = v.n OFFSET 0) place
@@ -72,20 +101,27 @@ const (
 )
 
 func (w *deskWriter) updateChargeSums() {
-	list := gather(w, func(c *models.Changes) []*models.Charge { return c.ChargeSums })
+	list := gather(w, func(c *sale.Writes) []*models.Charge { return c.ChargeSums })
 	if len(list) == 0 {
 		return
 	}
-	w.batch.Queue(updateChargeSums, factor(w.currency),
+	for _, list := range byCurrency(list, func(c *models.Charge) models.Money { return c.Amount }) {
+		w.updateChargeSumsOf(list[0].Amount.Currency, list)
+	}
+}
+
+func (w *deskWriter) updateChargeSumsOf(currency models.Currency, list []*models.Charge) {
+	w.batch.Queue(updateChargeSums, factor(currency),
 		columnOf(list, func(c *models.Charge) pgtype.UUID { return uuid(c.Event) }),
 		columnOf(list, func(c *models.Charge) pgtype.UUID { return uuid(c.Booking) }),
 		columnOf(list, func(c *models.Charge) pgtype.Int8 { return number(int64(c.N)) }),
 		columnOf(list, func(c *models.Charge) pgtype.Int8 { return number(c.Amount.Minor) }),
-		columnOf(list, func(c *models.Charge) pgtype.Int8 { return number(c.Refunded) }))
+		columnOf(list, func(c *models.Charge) pgtype.Int8 { return number(c.Refunded) }),
+		string(currency))
 }
 
 func (w *deskWriter) updateRefundSums() {
-	list := gather(w, func(c *models.Changes) []*models.Refund { return c.RefundSums })
+	list := gather(w, func(c *sale.Writes) []*models.Refund { return c.RefundSums })
 	if len(list) == 0 {
 		return
 	}

@@ -58,7 +58,7 @@ func translate(err error) error {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return translateState(pgErr, err)
 	}
-	if _, ok := errors.AsType[*models.Error](err); ok || isPortError(err) {
+	if repository.IsKnown(err) {
 		return err
 	}
 	if unconvertible(err) {
@@ -133,8 +133,7 @@ func wrapWrite(what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	_, domain := errors.AsType[*models.Error](err)
-	if domain || isPortError(err) || pgconn.SafeToRetry(err) {
+	if repository.IsKnown(err) || pgconn.SafeToRetry(err) {
 		return wrap(what, err)
 	}
 	return wrapCommit(what, err, true)
@@ -193,11 +192,6 @@ func ofTheLine(err error) bool {
 type ofTheDriver interface {
 	error
 	SafeToRetry() bool
-}
-
-func isPortError(err error) bool {
-	return errors.Is(err, repository.ErrConflict) || errors.Is(err, repository.ErrUnavailable) ||
-		errors.Is(err, repository.ErrRejected) || errors.Is(err, repository.ErrCommitUnknown)
 }
 
 func noRows(err error) bool { return errors.Is(err, pgx.ErrNoRows) }

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"math"
 	"slices"
 	"strings"
 
@@ -130,6 +129,8 @@ const (
 		WITH near AS MATERIALIZED (SELECT e.* FROM events e WHERE ` + pageOfEvents + inOrder + `$9)
 		SELECT ` + eventColumns + `, ` + stockColumns + ` FROM near e JOIN event_stock s ON s.event_id = e.id
 		WHERE e.name || E'\n' || e.description ILIKE $8` + inOrder + `$5`
+	// lastLookedAt is where searchNear ends, if it does.
+	lastLookedAt = `SELECT e.date_time, e.id FROM events e WHERE ` + pageOfEvents + inOrder + `1 OFFSET $5`
 	// searchAll has the index of trigrams (events_text_idx) find all that there are, and then puts them in order: read in
 	// their order, a rare text would be looked for in every event.
 	searchAll = `
@@ -147,7 +148,7 @@ const saleState = `CASE WHEN e.cancelled_at IS NOT NULL THEN 'cancelled'
 	WHEN coalesce(e.sales_end, e.date_time) > coalesce($7::timestamptz, now()) THEN 'on_sale' ELSE 'closed' END`
 
 // Events lists by date_time and id.
-func (s *Store) Events(ctx context.Context, filter models.EventFilter, page models.Page) ([]models.Event, error) {
+func (s *Store) Events(ctx context.Context, filter models.EventFilter, page models.Page) (models.EventPage, error) {
 	var after models.Position
 	if page.After != nil {
 		after = *page.After
@@ -157,37 +158,62 @@ func (s *Store) Events(ctx context.Context, filter models.EventFilter, page mode
 	if filter.Query == "" {
 		return s.listEvents(ctx, selectEvents, bounds...)
 	}
-	bounds = append(bounds, contains(filter.Query))
 	if len(models.Trigrams(filter.Query)) == 0 {
-		return s.listEvents(ctx, searchNear, append(bounds, math.MaxInt32)...)
+		return s.searchShort(ctx, bounds, contains(filter.Query))
 	}
+	bounds = append(bounds, contains(filter.Query))
 	list, err := s.listEvents(ctx, searchNear, append(slices.Clone(bounds), models.SearchNear)...)
-	if err != nil || len(list) == page.Limit || textOf(list) >= models.MostText {
+	if err != nil || len(list.Events) == page.Limit || list.Next != nil {
 		return list, err
 	}
 	return s.listEvents(ctx, searchAll, bounds...)
 }
 
-func (s *Store) listEvents(ctx context.Context, sql string, values ...any) ([]models.Event, error) {
-	rows, err := s.read.Query(ctx, sql, values...)
-	list, err := collectUntil(rows, err, scanEvent, enoughText())
+// searchShort looks at models.SearchShort events, one by one, and tells where it ended, in one snapshot: no event is passed
+// over that comes or goes meanwhile.
+func (s *Store) searchShort(ctx context.Context, bounds []any, pattern string) (list models.EventPage, err error) {
+	err = s.snapshot(ctx, func(batch *pgx.Batch) {
+		batch.Queue(searchNear, append(slices.Clone(bounds), pattern, models.SearchShort)...).Query(func(rows pgx.Rows) (err error) {
+			list, err = collectEvents(rows, nil)
+			return err
+		})
+		limit := bounds[4]
+		bounds := slices.Clone(bounds)
+		bounds[4] = models.SearchShort - 1
+		batch.Queue(lastLookedAt, bounds...).Query(func(rows pgx.Rows) error {
+			ends, err := collect(rows, nil, scanPosition)
+			if err == nil && len(ends) > 0 && list.Next == nil && len(list.Events) != limit {
+				list.Next = &ends[0]
+			}
+			return err
+		})
+	})
 	return list, wrap("list events", err)
 }
 
-func textOf(list []models.Event) (sum int) {
-	for i := range list {
-		sum += models.TextOf(&list[i])
-	}
-	return sum
+func scanPosition(row pgx.Row, p *models.Position) error {
+	err := row.Scan(&p.Time, &p.ID)
+	utc(&p.Time)
+	return err
 }
 
-// enoughText tells when events have reached models.MostText.
-func enoughText() func(*models.Event) bool {
+func (s *Store) listEvents(ctx context.Context, sql string, values ...any) (models.EventPage, error) {
+	rows, err := s.read.Query(ctx, sql, values...)
+	list, err := collectEvents(rows, err)
+	return list, wrap("list events", err)
+}
+
+// collectEvents reads events up to the one whose text reaches models.MostText in sum.
+func collectEvents(rows pgx.Rows, err error) (page models.EventPage, _ error) {
 	sum := 0
-	return func(e *models.Event) bool {
+	page.Events, err = collectUntil(rows, err, scanEvent, func(e *models.Event) bool {
 		sum += models.TextOf(e)
-		return sum >= models.MostText
-	}
+		if sum >= models.MostText {
+			page.Next = new(models.PositionOf(e))
+		}
+		return page.Next != nil
+	})
+	return page, err
 }
 
 var likeEscapes = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)

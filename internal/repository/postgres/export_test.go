@@ -58,6 +58,7 @@ var HotStatements = []Statement{
 	{"dueOutbox", dueOutbox, []string{outboxFromMark}, true},
 	{"claimOutbox", claimOutbox, []string{byPlace}, true},
 	{"firstOutbox", firstOutbox, []string{outboxFromMark}, true},
+	{"claimStrays", claimStrays, []string{"free", "strays_due_idx", byPlace}, true},
 	{"dueRefunds", dueRefunds, []string{"refunds_pending_idx"}, true},
 	{"claimRefunds", claimRefunds, []string{byPlace, bookingByKey}, true},
 	{"selectEvent", selectEvent, []string{eventByKey}, false},
@@ -71,22 +72,23 @@ var HotStatements = []Statement{
 	{"selectLiveBookings", selectLiveBookings, []string{"bookings_event_id_id_key"}, false},
 	{"selectExpiredBookings", selectExpiredBookings, []string{"bookings_pending_idx"}, false},
 	{"selectUnpaidBookings", selectUnpaidBookings, []string{"bookings_pending_idx", "payments_pkey"}, false},
+	{"selectFreeBookings", selectFreeBookings, []string{"bookings_pending_idx", "payments_pkey"}, false},
 	{"selectCharges", selectCharges, []string{"payments_pkey"}, false},
 	{"selectRefunds", selectRefunds, []string{"refunds_pkey"}, false},
-	{"auditBookings", auditBookings, []string{"bookings_event_id_id_key"}, false},
+	{"auditEvent", auditEvent, []string{"bookings_event_id_id_key", "payments_pkey", "refunds_pkey"}, false},
 }
 
 // What the audit's plan is tested with.
 const (
-	PlanForMany = planForMany
-	AuditMoney  = auditMoney
+	BeginAudit = beginAudit
+	AuditEvent = auditEvent
 )
 
 // Wrap and WrapWrite translate pgx's errors.
 var Wrap, WrapWrite = wrap, wrapWrite
 
-// AwaitGuests waits until that many visits wait for a party.
-func AwaitGuests(tb testing.TB, s *Store, n int) {
+// AwaitWaiters waits until that many calls wait for a shared transaction.
+func AwaitWaiters(tb testing.TB, s *Store, n int) {
 	tb.Helper()
 	await(tb, func() bool {
 		s.sharing.mu.Lock()
@@ -95,13 +97,13 @@ func AwaitGuests(tb testing.TB, s *Store, n int) {
 	})
 }
 
-// Lone is how many visits wait by themselves for an event that somebody else has.
-func Lone(s *Store) int { return len(s.sharing.lone) }
+// Solo is how many calls wait by themselves for an event that somebody else has.
+func Solo(s *Store) int { return len(s.sharing.solo) }
 
 // AwaitLone waits until there are that many.
 func AwaitLone(tb testing.TB, s *Store, n int) {
 	tb.Helper()
-	await(tb, func() bool { return Lone(s) == n })
+	await(tb, func() bool { return Solo(s) == n })
 }
 
 // await fails when what must come does not.
@@ -115,15 +117,15 @@ func await(tb testing.TB, come func() bool) {
 	})
 }
 
-// HoldClock stops the clock by which events are shunned, of a store that nobody uses yet: on a busy machine a test's steps
-// may lie further apart than a shunning lasts.
+// HoldClock stops the clock by which events are isolated, of a store that nobody uses yet: on a busy machine a test's steps
+// may lie further apart than a isolation lasts.
 func HoldClock(s *Store) {
 	now := time.Now()
 	s.sharing.now = func() time.Time { return now }
 }
 
-// Shuns tells whether an event has its transactions to itself for now.
-func Shuns(s *Store, event models.EventID) bool { return s.sharing.shuns(event) }
+// Isolates tells whether an event has its transactions to itself for now.
+func Isolates(s *Store, event models.EventID) bool { return s.sharing.isolates(event) }
 
 // SearchAll is the statement of a search that the first events do not answer.
 const SearchAll = searchAll

@@ -16,6 +16,7 @@ import (
 	"quantix/internal/models"
 	"quantix/internal/repository"
 	"quantix/internal/repository/postgres"
+	"quantix/internal/sale"
 	"quantix/internal/testkit"
 )
 
@@ -169,7 +170,7 @@ func TestLostReply(t *testing.T) {
 		}
 		<-sprung
 		testkit.Eventually(t, patience, func() error { // the pool may hold one dead connection more
-			_, err := b.decide(t.Context(), event.ID, &models.Expire{Booking: command.Booking})
+			_, err := b.decide(t.Context(), event.ID, &sale.Expire{Booking: command.Booking})
 			return err
 		})
 		if _, err := b.Booking(t.Context(), command.Booking); (err == nil) != test.stored {
@@ -187,7 +188,7 @@ func TestCallerLeaves(t *testing.T) {
 	event, user := b.event(t, 10), b.user(t)
 	ctx, leave := context.WithCancel(t.Context())
 	early := reserve(user.ID, 1)
-	err := b.AtDesk(ctx, event.ID, models.NewID[models.BatchID](), models.Needs([]models.Command{early}, false), func(s *models.EventState) {
+	err := b.AtDesk(ctx, event.ID, models.NewID[models.BatchID](), sale.ReadsOf([]sale.Command{early}, false), func(s *sale.State) {
 		s.Decide(early)
 		leave()
 	})
@@ -264,12 +265,30 @@ func TestUserDeletedWhileBooking(t *testing.T) {
 func TestDeletionWaitsForBooking(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
+	b.deletesWhileBooking(t, b.event(t, 10), b.user(t))
+}
+
+// TestDeletionMistrustsClocks is the same after a booking that was made by a clock an hour ahead, and is over: what comes
+// after the look has a lower id.
+func TestDeletionMistrustsClocks(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
 	event, user := b.event(t, 10), b.user(t)
+	ahead := reserve(user.ID, 1)
+	ahead.Booking = models.MadeAt[models.BookingID](time.Now().Add(time.Hour))
+	b.must(t, event.ID, ahead)
+	b.must(t, event.ID, &sale.Cancel{Booking: ahead.Booking})
+	b.deletesWhileBooking(t, event, user)
+}
+
+// deletesWhileBooking begins to delete a user while a booking of the same is decided and not committed.
+func (b *bundle) deletesWhileBooking(t *testing.T, event models.Event, user models.User) {
+	t.Helper()
 	entered, stay, booked, deleted := make(chan struct{}), make(chan struct{}), make(chan error, 1), make(chan error, 1)
 	book := reserve(user.ID, 1)
 	go func() {
-		needs := models.Needs([]models.Command{book}, false)
-		booked <- b.AtDesk(t.Context(), event.ID, models.NewID[models.BatchID](), needs, func(s *models.EventState) {
+		needs := sale.ReadsOf([]sale.Command{book}, false)
+		booked <- b.AtDesk(t.Context(), event.ID, models.NewID[models.BatchID](), needs, func(s *sale.State) {
 			s.Rules = rules
 			s.Decide(book)
 			close(entered)

@@ -8,6 +8,7 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/repository/postgres"
+	"quantix/internal/sale"
 )
 
 // lockRows has somebody else lock the rows of a statement until they are released, or the test ends.
@@ -57,7 +58,7 @@ func TestClaims_pass_over_a_locked_row(t *testing.T) {
 		if ref == refs[0] {
 			continue // its settlement waits
 		}
-		b.must(t, ref.Event, &models.Settle{Charge: key, Result: models.Result{Outcome: models.Succeeded}}, &models.Cancel{Booking: ref.Booking})
+		b.must(t, ref.Event, &sale.Settle{Charge: key, Result: models.Result{Outcome: models.Succeeded}}, &sale.Cancel{Booking: ref.Booking})
 	}
 	b.lockRows(t, "SELECT FROM refunds WHERE booking_id = $1 FOR UPDATE", refs[1].Booking.String())
 	refunds, err := b.DueRefunds(t.Context(), 10, time.Minute)
@@ -83,14 +84,14 @@ func TestClaims_look_behind_what_is_locked(t *testing.T) {
 	}
 }
 
-// A user whose row is locked holds up the bookings of that user's event alone; nobody else of the party is blamed.
+// A user whose row is locked holds up the bookings of that user's event alone; no other call of the transaction is blamed.
 func TestParty_waits_for_no_locked_user(t *testing.T) {
 	t.Parallel()
-	p := setupParty(t)
+	p := setupShared(t)
 	busy := p.bundle.user(t)
 	release := p.lockRows(t, "SELECT FROM users WHERE id = $1 FOR UPDATE", busy.ID.String())
 	held, free := p.event(t, 10), p.event(t, 10)
-	hung := &visit{event: held.ID, commands: []models.Command{reserve(busy.ID, 1)}}
+	hung := &deskCall{event: held.ID, commands: []sale.Command{reserve(busy.ID, 1)}}
 	p.partly(t, hung, p.buys(free.ID), release)
 	if p.held(t, free.ID) != 1 || p.held(t, held.ID) != 1 {
 		t.Errorf("held: %d and %d, want 1 and 1", p.held(t, free.ID), p.held(t, held.ID))
@@ -100,7 +101,7 @@ func TestParty_waits_for_no_locked_user(t *testing.T) {
 // The same for a charge whose row is locked.
 func TestParty_waits_for_no_locked_charge(t *testing.T) {
 	t.Parallel()
-	p := setupParty(t)
+	p := setupShared(t)
 	held, free := p.event(t, 10), p.event(t, 10)
 	booking := reserve(p.user.ID, 1)
 	p.must(t, held.ID, booking)
@@ -109,25 +110,25 @@ func TestParty_waits_for_no_locked_charge(t *testing.T) {
 		t.Fatal(err)
 	}
 	release := p.lockRows(t, "SELECT FROM payments WHERE booking_id = $1 FOR UPDATE", ref.Booking.String())
-	settles := &models.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.Succeeded}}
-	p.partly(t, &visit{event: held.ID, commands: []models.Command{settles}}, p.buys(free.ID), release)
+	settles := &sale.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.Succeeded}}
+	p.partly(t, &deskCall{event: held.ID, commands: []sale.Command{settles}}, p.buys(free.ID), release)
 	if p.held(t, free.ID) != 1 {
 		t.Error("the other event's booking was not made")
 	}
 }
 
-// partly has a visit share a transaction with another one, while somebody has locked what the first needs. The other is
+// partly has a call share a transaction with another one, while somebody has locked what the first needs. The other is
 // decided all the same, and that ends the lock: then the first comes through, too, alone, and nobody is blamed.
-func (p *partyBundle) partly(t *testing.T, hung, other *visit, release func()) {
+func (p *sharedBundle) partly(t *testing.T, hung, other *deskCall, release func()) {
 	t.Helper()
-	other.meddle = release
+	other.meddle = func(*sale.State) { release() }
 	p.together(t, hung, other)
-	for name, v := range map[string]*visit{"that needs what is locked": hung, "that needs none of it": other} {
+	for name, v := range map[string]*deskCall{"that needs what is locked": hung, "that needs none of it": other} {
 		if v.err != nil {
-			t.Errorf("the visit %s: %v", name, v.err)
+			t.Errorf("the call %s: %v", name, v.err)
 		}
-		if postgres.Shuns(p.Store, v.event) {
-			t.Errorf("the event of the visit %s is blamed", name)
+		if postgres.Isolates(p.Store, v.event) {
+			t.Errorf("the event of the call %s is blamed", name)
 		}
 	}
 }

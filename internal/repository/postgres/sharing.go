@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -13,204 +12,189 @@ import (
 )
 
 const (
-	// sharedSize is how much a visit may read and still share its transaction: a busy event's batch fills one by itself,
+	// sharedSize is how much a call may read and still share its transaction: a busy event's batch fills one by itself,
 	// and the others would wait for it.
 	sharedSize = 32
-	// partySize is how many visits share a transaction at most.
-	partySize = 256
-	// shunFor is how long the events of a party that failed have their transactions to themselves: long enough for their
-	// desks to try again, and to find who was to blame, which is then shunned for longer.
-	shunFor, shunCulpritFor = 5 * time.Second, time.Minute
-	// partyTimeout bounds a party's first round trip.
-	partyTimeout = 10 * time.Second
+	// maxEventsPerTx is how many calls, each of another event, share a transaction at most.
+	maxEventsPerTx = 256
+	// isolateFor is how long the events of a shared transaction that failed get transactions of their own: long enough for
+	// their desks to try again, and to find the culprit, which is then isolated for longer.
+	isolateFor, isolateCulpritFor = 5 * time.Second, time.Minute
+	// sharedTxTimeout bounds a shared transaction's first round trip.
+	sharedTxTimeout = 10 * time.Second
 )
 
 // sharing puts small batches of different events into one transaction: one disk sync and one pair of round trips for all
-// of them. Nobody waits on purpose: a batch begins at once while fewer transactions than lanes are under way; what comes
-// meanwhile is the next party. Correctness never needs it: each event is decided under its own lock as ever.
+// of them. Nobody waits on purpose: a batch starts at once while fewer than maxTx transactions are running; what arrives
+// meanwhile shares the next one. Correctness never needs it: each event is decided under its own lock as ever.
 type sharing struct {
 	store *Store
-	lanes int
+	maxTx int
 	now   func() time.Time
-	lone  chan struct{} // held by guests whose event was somebody else's: they must not take all connections to wait for it
+	solo  chan struct{} // held by waiters whose event was locked elsewhere: they must not take all connections to wait for it
 
-	mu      sync.Mutex
-	waiting []*guest
-	running int
-	shunned map[models.EventID]time.Time // until when
+	mu       sync.Mutex
+	waiting  []*waiter
+	running  int
+	isolated map[models.EventID]time.Time // until when
 }
 
-// A guest is a visit that waits for its party.
-type guest struct {
-	*visit
+// A waiter is a call that waits for its transaction.
+type waiter struct {
+	*deskCall
 	ctx  context.Context
 	done chan struct{} // closed after err was set
 	err  error
 }
 
-func newSharing(s *Store, lanes int) *sharing {
-	most := max(int(s.desk.Config().MaxConns)/2, 1)
-	return &sharing{store: s, lanes: lanes, now: time.Now, lone: make(chan struct{}, most), shunned: map[models.EventID]time.Time{}}
+func newSharing(s *Store, maxTx int) *sharing {
+	soloLimit := max(int(s.desk.Config().MaxConns)/2, 1)
+	return &sharing{
+		store: s, maxTx: maxTx, now: time.Now, solo: make(chan struct{}, soloLimit), isolated: map[models.EventID]time.Time{},
+	}
 }
 
-// shuns tells whether an event is to have its transactions to itself for now.
-func (s *sharing) shuns(event models.EventID) bool {
+// isolates reports whether an event gets transactions of its own for now.
+func (s *sharing) isolates(event models.EventID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	until, is := s.shunned[event]
+	until, is := s.isolated[event]
 	if is && s.now().After(until) {
-		delete(s.shunned, event)
+		delete(s.isolated, event)
 		return false
 	}
 	return is
 }
 
-// noteAlone ends the shunning of an event that was not to blame, and prolongs the culprit's.
-func (s *sharing) noteAlone(event models.EventID, err error) {
+// noteSolo ends the isolation of an event that was not the culprit, and prolongs the culprit's.
+func (s *sharing) noteSolo(event models.EventID, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case err == nil:
-		delete(s.shunned, event)
+		delete(s.isolated, event)
 	case errors.Is(err, repository.ErrRejected):
-		s.shunned[event] = s.now().Add(shunCulpritFor)
+		s.isolated[event] = s.now().Add(isolateCulpritFor)
 	}
 }
 
-func (s *sharing) shun(p party) {
+func (s *sharing) isolate(tx sharedTx) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	for event, until := range s.shunned {
+	for event, until := range s.isolated {
 		if now.After(until) {
-			delete(s.shunned, event)
+			delete(s.isolated, event)
 		}
 	}
-	for _, v := range p.visits {
-		s.shunned[v.event] = now.Add(shunFor)
+	for _, v := range tx.calls {
+		s.isolated[v.event] = now.Add(isolateFor)
 	}
 }
 
-// join has a visit decided with others, and gives what became of it.
-func (s *sharing) join(ctx context.Context, v *visit) error {
-	g := &guest{visit: v, ctx: ctx, done: make(chan struct{})}
-	decide := v.decide
-	v.decide = func(state *models.EventState) {
-		// The others must not fall with a rule that panics, and whoever asked for it must learn of it.
-		defer func() { v.fault = recover() }()
-		decide(state)
-	}
+// join has a call decided with others, and returns what became of it.
+func (s *sharing) join(ctx context.Context, v *deskCall) error {
+	w := &waiter{deskCall: v, ctx: ctx, done: make(chan struct{})}
 	s.mu.Lock()
-	s.waiting = append(s.waiting, g)
-	if s.running < s.lanes {
+	s.waiting = append(s.waiting, w)
+	if s.running < s.maxTx {
 		s.running++
 		go s.work()
 	}
 	s.mu.Unlock()
-	<-g.done
-	if v.fault != nil {
-		panic(v.fault)
-	}
-	return g.err
+	<-w.done
+	return w.err
 }
 
-// work serves party after party until nobody waits.
+// work runs transaction after transaction until no call waits.
 func (s *sharing) work() {
 	for {
-		guests := s.next()
-		if len(guests) == 0 {
+		waiters := s.next()
+		if len(waiters) == 0 {
 			return
 		}
-		s.serve(guests)
+		s.serve(waiters)
 	}
 }
 
-// next takes those who wait, each event once; a second batch of one is for the next party.
-func (s *sharing) next() (guests []*guest) {
+// next takes the calls that wait, each event once; a second batch of one event is for the next transaction.
+func (s *sharing) next() (waiters []*waiter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	events := make(map[models.EventID]bool, len(s.waiting))
-	var later []*guest
-	for _, g := range s.waiting {
+	var later []*waiter
+	for _, w := range s.waiting {
 		switch {
-		case g.ctx.Err() != nil:
-			g.leave()
-		case events[g.event] || len(guests) == partySize:
-			later = append(later, g)
+		case w.ctx.Err() != nil:
+			w.leave()
+		case events[w.event] || len(waiters) == maxEventsPerTx:
+			later = append(later, w)
 		default:
-			events[g.event] = true
-			guests = append(guests, g)
+			events[w.event] = true
+			waiters = append(waiters, w)
 		}
 	}
 	s.waiting = later
-	if len(guests) == 0 {
+	if len(waiters) == 0 {
 		s.running--
 	}
-	return guests
+	return waiters
 }
 
-// serve decides a party, and never waits for an event: those whose event was somebody else's go on alone, out of the lane.
-func (s *sharing) serve(guests []*guest) {
-	p := party{}
-	for _, g := range guests {
-		p.visits = append(p.visits, g.visit)
+// serve decides calls in one transaction, which never waits for an event: those whose event was locked elsewhere go on by
+// themselves, and this goroutine with the next transaction.
+func (s *sharing) serve(waiters []*waiter) {
+	tx := sharedTx{}
+	for _, w := range waiters {
+		tx.calls = append(tx.calls, w.deskCall)
 	}
-	p.sort()
-	ctx, cancel := context.WithTimeout(guests[0].patience(len(guests) == 1), partyTimeout)
+	tx.sort()
+	ctx, cancel := context.WithTimeout(waiters[0].txContext(len(waiters) == 1), sharedTxTimeout)
 	defer cancel()
-	err := guarded(func() error { return s.store.transact(ctx, p) })
-	if len(guests) > 1 && blames(err) {
-		s.shun(p)
-		err = fmt.Errorf("%w: with the batches of %d other events: %s", repository.ErrConflict, len(guests)-1, err.Error())
+	err := s.store.transact(ctx, tx)
+	if len(waiters) > 1 && mayHaveCulprit(err) {
+		s.isolate(tx)
+		err = fmt.Errorf("%w: with the batches of %d other events: %s", repository.ErrConflict, len(waiters)-1, err.Error())
 	}
-	for _, g := range guests {
-		if g.held || err != nil {
-			g.end(err)
+	for _, w := range waiters {
+		if w.held || err != nil {
+			w.end(err)
 		} else {
-			go s.alone(g)
+			go s.runSolo(w)
 		}
 	}
 }
 
-// blames tells whether one of a party may be to blame for its failure, or have lost against another transaction or a lock.
-// Nothing was changed then, and each may try again by itself. A database that cannot be reached is nobody's fault.
-func blames(err error) bool {
+// mayHaveCulprit reports whether one call may be to blame for a shared transaction's failure, or have lost against another
+// transaction or a lock. Nothing was changed then, and each may try again by itself. A database that cannot be reached is
+// no call's fault.
+func mayHaveCulprit(err error) bool {
 	return errors.Is(err, repository.ErrRejected) || errors.Is(err, repository.ErrConflict) || sqlState(err) == lockNotAvailable
 }
 
-// alone gives a guest whose event was somebody else's a transaction of its own, which waits.
-func (s *sharing) alone(g *guest) {
+// runSolo gives a call whose event was locked elsewhere a transaction of its own, which waits.
+func (s *sharing) runSolo(w *waiter) {
 	select {
-	case s.lone <- struct{}{}:
-		defer func() { <-s.lone }()
-		g.end(guarded(func() error { return s.store.alone(g.ctx, g.visit) }))
-	case <-g.ctx.Done():
-		g.leave()
+	case s.solo <- struct{}{}:
+		defer func() { <-s.solo }()
+		w.end(s.store.runSolo(w.ctx, w.deskCall))
+	case <-w.ctx.Done():
+		w.leave()
 	}
 }
 
-// guarded turns a panic into a refusal: these goroutines are nobody's who could take it.
-func guarded(transact func() error) (err error) {
-	defer func() {
-		if fault := recover(); fault != nil {
-			err = fmt.Errorf("%w: the store panicked: %v\n%s", repository.ErrRejected, fault, debug.Stack())
-		}
-	}()
-	return transact()
-}
-
-// patience gives the context of a transaction: the guest's own, or when it has company, one that no guest can end.
-func (g *guest) patience(alone bool) context.Context {
-	if alone {
-		return g.ctx
+// txContext returns the context of a transaction: the waiter's own, or when others share it, one that no waiter can end.
+func (w *waiter) txContext(unshared bool) context.Context {
+	if unshared {
+		return w.ctx
 	}
-	return context.WithoutCancel(g.ctx)
+	return context.WithoutCancel(w.ctx)
 }
 
-func (g *guest) end(err error) {
-	g.err = err
-	close(g.done)
+func (w *waiter) end(err error) {
+	w.err = err
+	close(w.done)
 }
 
-// leave ends a guest whose time was over before anything was done.
-func (g *guest) leave() { g.end(fmt.Errorf("%w: %w", repository.ErrUnavailable, g.ctx.Err())) }
+// leave ends a waiter whose time was over before anything was done.
+func (w *waiter) leave() { w.end(fmt.Errorf("%w: %w", repository.ErrUnavailable, w.ctx.Err())) }

@@ -14,18 +14,19 @@ import (
 	"quantix/internal/models"
 	"quantix/internal/repository"
 	"quantix/internal/repository/postgres"
+	"quantix/internal/sale"
 )
 
-// partyBundle is a store with one lane, which a batch holds until the visits behind it wait together.
-type partyBundle struct {
+// sharedBundle is a store with one lane, which a batch holds until the calls behind it wait together.
+type sharedBundle struct {
 	*bundle
 	count counter
 	user  models.User
-	ready func() // called just before the party begins, if set
+	ready func() // called just before the transaction begins, if set
 }
 
-func setupParty(t *testing.T, change ...func(*pgxpool.Config, *postgres.Options)) *partyBundle {
-	p := &partyBundle{}
+func setupShared(t *testing.T, change ...func(*pgxpool.Config, *postgres.Options)) *sharedBundle {
+	p := &sharedBundle{}
 	p.bundle = setup(t, append(change, func(c *pgxpool.Config, o *postgres.Options) {
 		c.ConnConfig.Tracer = &p.count
 		o.SharedLanes = 1
@@ -35,18 +36,17 @@ func setupParty(t *testing.T, change ...func(*pgxpool.Config, *postgres.Options)
 	return p
 }
 
-// visit is what one of a party asks for, and what it got.
-type visit struct {
+// deskCall is what one of several asks for, and what it got.
+type deskCall struct {
 	event    models.EventID
-	commands []models.Command
-	meddle   func() // by its rules, if set
+	commands []sale.Command
+	meddle   func(*sale.State) // by its rules, if set
 	err      error
-	panicked any
-	verdicts []models.Verdict
+	verdicts []sale.Verdict
 }
 
-// together has all visits share one transaction, and gives the round trips that they cost.
-func (p *partyBundle) together(t *testing.T, visits ...*visit) (trips int64) {
+// together has all calls share one transaction, and gives the round trips that they cost.
+func (p *sharedBundle) together(t *testing.T, calls ...*deskCall) (trips int64) {
 	t.Helper()
 	ahead := p.event(t, 10)
 	entered, stay := make(chan struct{}), make(chan struct{})
@@ -54,7 +54,7 @@ func (p *partyBundle) together(t *testing.T, visits ...*visit) (trips int64) {
 	defer leave() // also when the test ends here: the store waits for its batches
 	var all sync.WaitGroup
 	all.Go(func() {
-		err := p.AtDesk(t.Context(), ahead.ID, models.NewID[models.BatchID](), models.Need{}, func(*models.EventState) {
+		err := p.AtDesk(t.Context(), ahead.ID, models.NewID[models.BatchID](), sale.Reads{}, func(*sale.State) {
 			close(entered)
 			<-stay
 		})
@@ -63,10 +63,10 @@ func (p *partyBundle) together(t *testing.T, visits ...*visit) (trips int64) {
 		}
 	})
 	<-entered
-	for _, v := range visits {
+	for _, v := range calls {
 		all.Go(func() { p.pay(t.Context(), v) })
 	}
-	postgres.AwaitGuests(t, p.Store, len(visits))
+	postgres.AwaitWaiters(t, p.Store, len(calls))
 	p.count.trips.Store(0)
 	if p.ready != nil {
 		p.ready()
@@ -76,25 +76,24 @@ func (p *partyBundle) together(t *testing.T, visits ...*visit) (trips int64) {
 	return p.count.trips.Load()
 }
 
-func (p *partyBundle) pay(ctx context.Context, v *visit) {
-	defer func() { v.panicked = recover() }()
-	v.err = p.AtDesk(ctx, v.event, models.NewID[models.BatchID](), models.Needs(v.commands, false), func(s *models.EventState) {
+func (p *sharedBundle) pay(ctx context.Context, v *deskCall) {
+	v.err = p.AtDesk(ctx, v.event, models.NewID[models.BatchID](), sale.ReadsOf(v.commands, false), func(s *sale.State) {
 		s.Rules = rules
 		for _, c := range v.commands {
 			v.verdicts = append(v.verdicts, s.Decide(c))
 		}
 		if v.meddle != nil {
-			v.meddle()
+			v.meddle(s)
 		}
 	})
 }
 
-// buys is a visit of one booking.
-func (p *partyBundle) buys(event models.EventID) *visit {
-	return &visit{event: event, commands: []models.Command{reserve(p.user.ID, 1)}}
+// buys is a call of one booking.
+func (p *sharedBundle) buys(event models.EventID) *deskCall {
+	return &deskCall{event: event, commands: []sale.Command{reserve(p.user.ID, 1)}}
 }
 
-func (p *partyBundle) held(t *testing.T, event models.EventID) int64 {
+func (p *sharedBundle) held(t *testing.T, event models.EventID) int64 {
 	t.Helper()
 	e, err := p.Event(t.Context(), event)
 	if err != nil {
@@ -105,7 +104,7 @@ func (p *partyBundle) held(t *testing.T, event models.EventID) int64 {
 }
 
 // lock has somebody else hold an event's row, and what more statements about it lock, until it is released.
-func (p *partyBundle) lock(t *testing.T, event models.EventID, more ...string) (release func()) {
+func (p *sharedBundle) lock(t *testing.T, event models.EventID, more ...string) (release func()) {
 	t.Helper()
 	tx, err := p.connect(t).Begin(t.Context())
 	if err != nil {
@@ -126,8 +125,8 @@ func (p *partyBundle) lock(t *testing.T, event models.EventID, more ...string) (
 // TestBatchesOfSeveralEventsShareATransaction, in several currencies and of events that are not there, too.
 func TestBatchesOfSeveralEventsShareATransaction(t *testing.T) {
 	t.Parallel()
-	p := setupParty(t)
-	var visits []*visit
+	p := setupShared(t)
+	var calls []*deskCall
 	for i := range 12 {
 		draft, err := models.NewEvent(models.EventDraft{
 			Name: "Concert", DateTime: time.Now().AddDate(1, 0, 0), TotalTickets: int64(i%3 + 1),
@@ -140,12 +139,12 @@ func TestBatchesOfSeveralEventsShareATransaction(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		visits = append(visits, &visit{event: event.ID, commands: []models.Command{reserve(p.user.ID, 1), reserve(p.user.ID, 1), reserve(models.NewID[models.UserID](), 1)}})
+		calls = append(calls, &deskCall{event: event.ID, commands: []sale.Command{reserve(p.user.ID, 1), reserve(p.user.ID, 1), reserve(models.NewID[models.UserID](), 1)}})
 	}
-	if trips := p.together(t, visits...); trips > 4 { // two, and what the batch ahead had left to do
-		t.Errorf("%d round trips for %d events, want no more than one transaction's", trips, len(visits))
+	if trips := p.together(t, calls...); trips > 4 { // two, and what the batch ahead had left to do
+		t.Errorf("%d round trips for %d events, want no more than one transaction's", trips, len(calls))
 	}
-	for i, v := range visits {
+	for i, v := range calls {
 		want := []bool{true, i%3 > 0, false} // of capacity 1, 2 and 3
 		for j, verdict := range v.verdicts {
 			if v.err != nil || (verdict.Err == nil) != want[j] {
@@ -156,7 +155,7 @@ func TestBatchesOfSeveralEventsShareATransaction(t *testing.T) {
 			t.Errorf("event %d holds %d tickets", i, held)
 		}
 	}
-	if rows, err := p.ClaimOutbox(t.Context(), 100, time.Minute); err != nil || len(rows) != len(visits) {
+	if rows, err := p.ClaimOutbox(t.Context(), 100, time.Minute); err != nil || len(rows) != len(calls) {
 		t.Errorf("%d outbox rows, %v, want one for each event", len(rows), err)
 	}
 }
@@ -164,12 +163,12 @@ func TestBatchesOfSeveralEventsShareATransaction(t *testing.T) {
 // TestTwoBatchesOfOneEventNeverShare, for each decides on what the one before has left.
 func TestTwoBatchesOfOneEventNeverShare(t *testing.T) {
 	t.Parallel()
-	p := setupParty(t)
+	p := setupShared(t)
 	event, other := p.event(t, 3), p.event(t, 3)
-	visits := []*visit{p.buys(event.ID), p.buys(event.ID), p.buys(other.ID), p.buys(event.ID), p.buys(event.ID)}
-	p.together(t, visits...)
+	calls := []*deskCall{p.buys(event.ID), p.buys(event.ID), p.buys(other.ID), p.buys(event.ID), p.buys(event.ID)}
+	p.together(t, calls...)
 	sold := 0
-	for _, v := range visits {
+	for _, v := range calls {
 		if v.err == nil && v.event == event.ID && v.verdicts[0].Err == nil {
 			sold++
 		}
@@ -182,10 +181,10 @@ func TestTwoBatchesOfOneEventNeverShare(t *testing.T) {
 // TestOneEventsBatchesFallApart: what the database refuses of one batch is no matter of the next one of the same event.
 func TestOneEventsBatchesFallApart(t *testing.T) {
 	t.Parallel()
-	p := setupParty(t)
+	p := setupShared(t)
 	event := p.event(t, 3)
 	p.exec(t, fmt.Sprintf(failing, "IF NEW.quantity = 2 THEN RAISE EXCEPTION 'on purpose' USING ERRCODE = '22003'; END IF", "IMMEDIATE"))
-	poison := &visit{event: event.ID, commands: []models.Command{reserve(p.user.ID, 2)}}
+	poison := &deskCall{event: event.ID, commands: []sale.Command{reserve(p.user.ID, 2)}}
 	good := p.buys(event.ID)
 	p.together(t, poison, good)
 	if !errors.Is(poison.err, repository.ErrRejected) || good.err != nil || p.held(t, event.ID) != 1 {
@@ -197,14 +196,14 @@ func TestOneEventsBatchesFallApart(t *testing.T) {
 // taken, and the database would refuse both.
 func TestOneEventsBatchesTakeTurns(t *testing.T) {
 	t.Parallel()
-	p := setupParty(t)
+	p := setupShared(t)
 	event := p.event(t, 3)
 	first, second := p.buys(event.ID), p.buys(event.ID)
 	p.together(t, first, second)
 	if first.err != nil || second.err != nil || p.held(t, event.ID) != 2 {
 		t.Errorf("%v, %v, and %d tickets are held, want 2", first.err, second.err, p.held(t, event.ID))
 	}
-	if postgres.Shuns(p.Store, event.ID) {
+	if postgres.Isolates(p.Store, event.ID) {
 		t.Error("they were tried together, and refused")
 	}
 }
@@ -212,7 +211,7 @@ func TestOneEventsBatchesTakeTurns(t *testing.T) {
 // TestAnUnknownEventIsToldSo: it is told so, and the others are served.
 func TestAnUnknownEventIsToldSo(t *testing.T) {
 	t.Parallel()
-	p := setupParty(t)
+	p := setupShared(t)
 	event := p.event(t, 3)
 	known, unknown := p.buys(event.ID), p.buys(models.NewID[models.EventID]())
 	p.together(t, known, unknown)
@@ -224,8 +223,8 @@ func TestAnUnknownEventIsToldSo(t *testing.T) {
 	}
 }
 
-// leaveOut has a party leave out the visit of a locked event, and serve the other, which buys.
-func (p *partyBundle) leaveOut(t *testing.T, waits, passes *visit) {
+// leaveOut has a transaction leave out the call of a locked event, and serve the other, which buys.
+func (p *sharedBundle) leaveOut(t *testing.T, waits, passes *deskCall) {
 	t.Helper()
 	p.together(t, waits, passes)
 	if !errors.Is(waits.err, repository.ErrUnavailable) {
@@ -239,7 +238,7 @@ func (p *partyBundle) leaveOut(t *testing.T, waits, passes *visit) {
 // TestALockedEventHoldsUpNobodyElse: the others do not wait for whoever has it.
 func TestALockedEventHoldsUpNobodyElse(t *testing.T) {
 	t.Parallel()
-	p := setupParty(t, impatient)
+	p := setupShared(t, impatient)
 	locked, free := p.event(t, 3), p.event(t, 3)
 	release := p.lock(t, locked.ID)
 	waits, passes := p.buys(locked.ID), p.buys(free.ID)
@@ -251,15 +250,15 @@ func TestALockedEventHoldsUpNobodyElse(t *testing.T) {
 // TestALockedEventsChargeHoldsUpNobodyElse: whoever has an event may have its charges, too.
 func TestALockedEventsChargeHoldsUpNobodyElse(t *testing.T) {
 	t.Parallel()
-	p := setupParty(t, impatient)
+	p := setupShared(t, impatient)
 	locked, free := p.event(t, 3), p.event(t, 3)
 	ref := p.must(t, locked.ID, reserve(p.user.ID, 1))[0].Booking.Ref()
 	if _, err := p.StartCharges(t.Context(), "simulated", []models.BookingRef{ref}, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	release := p.lock(t, locked.ID, "SELECT FROM payments WHERE event_id = $1 FOR NO KEY UPDATE")
-	settles := func() *visit {
-		return &visit{event: locked.ID, commands: []models.Command{&models.Settle{
+	settles := func() *deskCall {
+		return &deskCall{event: locked.ID, commands: []sale.Command{&sale.Settle{
 			Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.Succeeded},
 		}}}
 	}
@@ -277,7 +276,7 @@ func TestALockedEventsChargeHoldsUpNobodyElse(t *testing.T) {
 // long as it waits.
 func TestALockedEventLeavesItsLane(t *testing.T) {
 	t.Parallel()
-	p := setupParty(t, func(c *pgxpool.Config, _ *postgres.Options) {
+	p := setupShared(t, func(c *pgxpool.Config, _ *postgres.Options) {
 		c.ConnConfig.RuntimeParams["lock_timeout"] = "30000" // which is how long a failure takes
 	})
 	locked, free := p.event(t, 3), p.event(t, 3)
@@ -288,8 +287,8 @@ func TestALockedEventLeavesItsLane(t *testing.T) {
 	postgres.AwaitLone(t, p.Store, 1)
 	passes := p.buys(free.ID)
 	p.pay(t.Context(), passes)
-	if passes.err != nil || postgres.Lone(p.Store) != 1 {
-		t.Errorf("the free event: %v, with %d still waiting for the other", passes.err, postgres.Lone(p.Store))
+	if passes.err != nil || postgres.Solo(p.Store) != 1 {
+		t.Errorf("the free event: %v, with %d still waiting for the other", passes.err, postgres.Solo(p.Store))
 	}
 	release()
 	if waiting.Wait(); waits.err != nil || p.held(t, locked.ID) != 1 || p.held(t, free.ID) != 1 {
@@ -297,19 +296,19 @@ func TestALockedEventLeavesItsLane(t *testing.T) {
 	}
 }
 
-// TestARuleThatPanicsFallsAlone: its caller gets the panic, and the others their tickets.
-func TestARuleThatPanicsFallsAlone(t *testing.T) {
+// TestARuleThatPanickedFallsAlone: its state is aborted, and the others get their tickets.
+func TestARuleThatPanickedFallsAlone(t *testing.T) {
 	t.Parallel()
-	p := setupParty(t)
+	p := setupShared(t)
 	bad, good := p.event(t, 3), p.event(t, 3)
 	panics, passes := p.buys(bad.ID), p.buys(good.ID)
-	panics.meddle = func() { panic("on purpose") }
+	panics.meddle = (*sale.State).Abort
 	p.together(t, panics, passes)
-	if fmt.Sprint(panics.panicked) != "on purpose" || p.held(t, bad.ID) != 0 {
-		t.Errorf("the rule's panic came out as %v, %v", panics.panicked, panics.err)
+	if panics.err != nil || p.held(t, bad.ID) != 0 {
+		t.Errorf("the event whose rule panicked: %v, %d held", panics.err, p.held(t, bad.ID))
 	}
-	if passes.err != nil || passes.panicked != nil || p.held(t, good.ID) != 1 {
-		t.Errorf("the other event: %v, %v", passes.err, passes.panicked)
+	if passes.err != nil || p.held(t, good.ID) != 1 {
+		t.Errorf("the other event: %v", passes.err)
 	}
 }
 
@@ -317,13 +316,13 @@ func TestARuleThatPanicsFallsAlone(t *testing.T) {
 // only the culprit fails for good.
 func TestPoisonIsFound(t *testing.T) {
 	t.Parallel()
-	p := setupParty(t)
+	p := setupShared(t)
 	bad, good := p.event(t, 3), p.event(t, 3)
 	p.exec(t, fmt.Sprintf(failing, "IF NEW.quantity = 2 THEN RAISE EXCEPTION 'on purpose' USING ERRCODE = '22003'; END IF", "IMMEDIATE"))
-	poison := func() *visit { return &visit{event: bad.ID, commands: []models.Command{reserve(p.user.ID, 2)}} }
+	poison := func() *deskCall { return &deskCall{event: bad.ID, commands: []sale.Command{reserve(p.user.ID, 2)}} }
 	first, passes := poison(), p.buys(good.ID)
 	p.together(t, first, passes)
-	for name, v := range map[string]*visit{"the poison": first, "the other": passes} {
+	for name, v := range map[string]*deskCall{"the poison": first, "the other": passes} {
 		if !errors.Is(v.err, repository.ErrConflict) || errors.Is(v.err, repository.ErrRejected) {
 			t.Errorf("%s: %v, want ErrConflict", name, v.err)
 		}
@@ -337,15 +336,15 @@ func TestPoisonIsFound(t *testing.T) {
 	if passesNow.err != nil || p.held(t, good.ID) != 1 {
 		t.Errorf("the other by itself: %v", passesNow.err)
 	}
-	if !postgres.Shuns(p.Store, bad.ID) || postgres.Shuns(p.Store, good.ID) {
+	if !postgres.Isolates(p.Store, bad.ID) || postgres.Isolates(p.Store, good.ID) {
 		t.Error("after both were by themselves, the culprit is to be kept apart, and nobody else")
 	}
 }
 
-// TestACallerWhoLeftIsNotServed: nothing is done for a desk whose time was over before its party began.
+// TestACallerWhoLeftIsNotServed: nothing is done for a desk whose time was over before its transaction began.
 func TestACallerWhoLeftIsNotServed(t *testing.T) {
 	t.Parallel()
-	p := setupParty(t)
+	p := setupShared(t)
 	gone, here := p.event(t, 3), p.event(t, 3)
 	ctx, cancel := context.WithCancel(t.Context())
 	left, stays := p.buys(gone.ID), p.buys(here.ID)
@@ -372,8 +371,8 @@ func TestARowThatMovedFailsTheBatch(t *testing.T) {
 		"UPDATE bookings SET updated_at = updated_at",
 		"UPDATE event_stock SET held = held",
 	} {
-		cancel := []models.Command{&models.Cancel{Booking: booked.ID}}
-		err := b.AtDesk(t.Context(), event.ID, models.NewID[models.BatchID](), models.Needs(cancel, false), func(s *models.EventState) {
+		cancel := []sale.Command{&sale.Cancel{Booking: booked.ID}}
+		err := b.AtDesk(t.Context(), event.ID, models.NewID[models.BatchID](), sale.ReadsOf(cancel, false), func(s *sale.State) {
 			if v := s.Decide(cancel[0]); v.Err != nil {
 				t.Errorf("cancel: %v", v.Err)
 			}
@@ -386,7 +385,7 @@ func TestARowThatMovedFailsTheBatch(t *testing.T) {
 		}
 		b.audit(t, event.ID)
 	}
-	if v := b.must(t, event.ID, &models.Cancel{Booking: booked.ID})[0]; v.Booking.Status != models.Cancelled {
+	if v := b.must(t, event.ID, &sale.Cancel{Booking: booked.ID})[0]; v.Booking.Status != models.Cancelled {
 		t.Errorf("the booking is %s", v.Booking.Status)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"quantix/internal/database"
 	"quantix/internal/models"
 	"quantix/internal/repository/postgres"
+	"quantix/internal/sale"
 	"quantix/internal/testkit"
 )
 
@@ -114,12 +115,12 @@ func (b *bundle) user(tb testing.TB) models.User {
 	return user
 }
 
-var rules = models.Rules{PaymentDeadline: 15 * time.Minute, RetryLease: 30 * time.Second}
+var rules = sale.Rules{PaymentDeadline: 15 * time.Minute, RetryLease: 30 * time.Second}
 
 // decide runs a batch of commands, as the box office does.
-func (b *bundle) decide(ctx context.Context, event models.EventID, commands ...models.Command) ([]models.Verdict, error) {
-	var verdicts []models.Verdict
-	err := b.AtDesk(ctx, event, models.NewID[models.BatchID](), models.Needs(commands, false), func(s *models.EventState) {
+func (b *bundle) decide(ctx context.Context, event models.EventID, commands ...sale.Command) ([]sale.Verdict, error) {
+	var verdicts []sale.Verdict
+	err := b.AtDesk(ctx, event, models.NewID[models.BatchID](), sale.ReadsOf(commands, false), func(s *sale.State) {
 		s.Rules = rules
 		for _, c := range commands {
 			verdicts = append(verdicts, s.Decide(c))
@@ -129,7 +130,7 @@ func (b *bundle) decide(ctx context.Context, event models.EventID, commands ...m
 }
 
 // must runs commands that are all to be accepted.
-func (b *bundle) must(tb testing.TB, event models.EventID, commands ...models.Command) []models.Verdict {
+func (b *bundle) must(tb testing.TB, event models.EventID, commands ...sale.Command) []sale.Verdict {
 	tb.Helper()
 	verdicts, err := b.decide(tb.Context(), event, commands...)
 	if err != nil {
@@ -143,8 +144,8 @@ func (b *bundle) must(tb testing.TB, event models.EventID, commands ...models.Co
 	return verdicts
 }
 
-func reserve(user models.UserID, quantity int64) *models.Reserve {
-	return &models.Reserve{Booking: models.NewID[models.BookingID](), User: user, Quantity: quantity, Method: models.SimOK}
+func reserve(user models.UserID, quantity int64) *sale.Reserve {
+	return &sale.Reserve{Booking: models.NewID[models.BookingID](), User: user, Quantity: quantity, Method: models.SimOK}
 }
 
 // audit fails the test unless every promise holds for the event.
@@ -154,7 +155,7 @@ func (b *bundle) audit(tb testing.TB, event models.EventID) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if report := models.Audit(facts); !report.OK {
+	if report := sale.Audit(facts); !report.OK {
 		tb.Errorf("the audit found differences: %+v", report.Differences)
 	}
 }

@@ -19,19 +19,21 @@ const (
 		FROM (SELECT coalesce($1::timestamptz, now()) AS now) clock
 		ON CONFLICT (id) DO UPDATE SET gateway = excluded.gateway, provider_reference = excluded.provider_reference,
 			reported = true, amount = excluded.amount, currency = excluded.currency, kept_at = excluded.kept_at,
-			due_at = excluded.due_at
+			due_at = excluded.due_at, failed_at = NULL
 		WHERE excluded.reported AND NOT s.reported`
 	claimStrays = `
+		WITH free AS MATERIALIZED (
+			SELECT ctid FROM strays WHERE due_at <= coalesce($1::timestamptz, now()) ORDER BY due_at LIMIT $2
+			FOR NO KEY UPDATE SKIP LOCKED
+		)
 		UPDATE strays s SET due_at = coalesce($1::timestamptz, now()) + $3::interval
-		FROM (SELECT id FROM strays WHERE due_at <= coalesce($1::timestamptz, now()) ORDER BY due_at LIMIT $2
-			FOR UPDATE SKIP LOCKED) d
-		WHERE s.id = d.id
+		FROM free WHERE s.ctid = free.ctid
 		RETURNING s.event_id, s.booking_id, s.n, s.gateway, s.provider_reference, s.reported, s.amount::text, s.currency,
-			s.kept_at, s.kept_at + $4::interval <= coalesce($1::timestamptz, now())`
+			s.kept_at, coalesce($1::timestamptz, now()) - s.kept_at`
 	forgetStray = `DELETE FROM strays WHERE id = $1 AND due_at IS NOT NULL`
 	strayLetter = `
-		UPDATE strays SET due_at = NULL, failed_at = coalesce($1::timestamptz, now()), reported = true, last_error = $3,
-			provider_reference = $4, amount = $5::bigint * $6::numeric, currency = $7
+		UPDATE strays SET due_at = NULL, failed_at = coalesce($1::timestamptz, now()), last_error = $3,
+			provider_reference = $4, amount = $5::bigint * $6::numeric, currency = $7, reported = $8
 		WHERE id = $2 AND due_at IS NOT NULL`
 	closeStray = `UPDATE strays SET failed_at = NULL WHERE id = $1 AND failed_at IS NOT NULL`
 )
@@ -50,9 +52,9 @@ func (s *Store) KeepStrays(ctx context.Context, strays []models.Stray, lease tim
 }
 
 // DueStrays takes up to limit strays whose lease has run out; each goes to one caller only.
-func (s *Store) DueStrays(ctx context.Context, limit int, lease, hold time.Duration) (list []repository.DueStray, err error) {
+func (s *Store) DueStrays(ctx context.Context, limit int, lease time.Duration) (list []repository.DueStray, err error) {
 	batch := &pgx.Batch{}
-	batch.Queue(claimStrays, s.now(), limit, lease, hold).Query(func(rows pgx.Rows) (err error) {
+	batch.Queue(claimStrays, s.now(), limit, lease).Query(func(rows pgx.Rows) (err error) {
 		list, err = collect(rows, nil, scanDueStray)
 		return err
 	})
@@ -68,7 +70,7 @@ func scanDueStray(row pgx.Row, d *repository.DueStray) error {
 	var reported bool
 	stray := &d.Stray
 	err := row.Scan((*[16]byte)(&stray.Event), (*[16]byte)(&stray.Booking), &stray.N, &stray.Gateway,
-		&stray.Result.ProviderReference, &reported, &sum, &currency, &stray.KeptAt, &d.Overdue)
+		&stray.Result.ProviderReference, &reported, &sum, &currency, &stray.KeptAt, &d.Age)
 	if err != nil {
 		return err
 	}
@@ -91,7 +93,7 @@ func (s *Store) StrayLetter(ctx context.Context, stray models.Stray) error {
 	sum := stray.Result.Amount
 	batch := &pgx.Batch{}
 	batch.Queue(strayLetter, s.now(), uuid(stray.LetterID()), clean(stray.Explain()), clean(stray.Result.ProviderReference),
-		sum.Minor, factor(sum.Currency), zeronull.Text(sum.Currency))
+		sum.Minor, factor(sum.Currency), zeronull.Text(sum.Currency), stray.Reported())
 	return s.inBatch(ctx, s.desk, batch, "make a stray a letter")
 }
 

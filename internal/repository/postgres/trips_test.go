@@ -10,6 +10,7 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/repository/postgres"
+	"quantix/internal/sale"
 )
 
 // counter counts what goes over the line: a batch is one round trip, whatever it holds.
@@ -38,7 +39,7 @@ func TestRoundTrips(t *testing.T) {
 	var count counter
 	b := setup(t, func(c *pgxpool.Config, _ *postgres.Options) { c.ConnConfig.Tracer = &count })
 	event, user := b.event(t, 10_000), b.user(t)
-	keyed := func(n int) (list []models.Command) {
+	keyed := func(n int) (list []sale.Command) {
 		for i := range n {
 			r := reserve(user.ID, 1)
 			r.Key, r.Hash = string(rune('a'+i%26))+r.Booking.String(), models.RequestHash{1}
@@ -46,7 +47,7 @@ func TestRoundTrips(t *testing.T) {
 		}
 		return list
 	}
-	plain := func(n int) (list []models.Command) {
+	plain := func(n int) (list []sale.Command) {
 		for range n {
 			list = append(list, reserve(user.ID, 1))
 		}
@@ -54,7 +55,7 @@ func TestRoundTrips(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name       string
-		commands   []models.Command
+		commands   []sale.Command
 		statements int64
 	}{
 		{"one booking", plain(1), 5 + 4},

@@ -121,11 +121,10 @@ const (
 // under it, only those that may have come since. The lock waits for bookings that are being made for the user, and the look
 // that follows sees them; bookings that come later find the user deleted.
 func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int64, window time.Duration) error {
-	newest, err := s.newestOfDead(ctx, id, ifVersion, window)
+	since, err := s.sinceDead(ctx, id, ifVersion, window)
 	if err != nil {
 		return wrap("delete a user", err)
 	}
-	since := models.MadeBefore(newest, repository.ClocksDiffer)
 	return wrap("delete a user", s.changeUser(ctx, lockUserToDelete, id, func(tx pgx.Tx, u *models.User, now time.Time) (bool, error) {
 		if ifVersion != nil && *ifVersion != u.Version {
 			return false, models.ErrVersionMismatch
@@ -142,36 +141,39 @@ func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int
 	}))
 }
 
-// newestOfDead gives a user's newest booking when none is live, zero when there is none, without a lock and with a connection
-// for no longer than a piece of them takes. Errors: those of DeleteUser.
-func (s *Store) newestOfDead(ctx context.Context, id models.UserID, ifVersion *int64, window time.Duration) (newest models.BookingID, err error) {
+// sinceDead looks at all of a user's bookings, without a lock and with a connection for no longer than a piece of them takes,
+// and gives repository.FirstUnseen when none is live. Errors: those of DeleteUser.
+func (s *Store) sinceDead(
+	ctx context.Context, id models.UserID, ifVersion *int64, window time.Duration,
+) (since models.BookingID, err error) {
+	var newest models.BookingID
 	user, err := s.User(ctx, id)
 	if err != nil {
-		return newest, err
+		return since, err
 	}
 	if ifVersion != nil && *ifVersion != user.Version {
-		return newest, models.ErrVersionMismatch
+		return since, models.ErrVersionMismatch
 	}
 	var now time.Time
 	if err := s.read.QueryRow(ctx, selectNow, s.now()).Scan(&now); err != nil {
-		return newest, err
+		return since, err
 	}
 	before := pgtype.UUID{Bytes: lastUUID, Valid: true}
 	for more := true; more; {
 		var live bool
 		var first, last pgtype.UUID
 		if err := s.read.QueryRow(ctx, pieceOfBookings, uuid(id), before, now, now.Add(-window)).Scan(&live, &more, &first, &last); err != nil {
-			return newest, err
+			return since, err
 		}
 		if live {
-			return newest, models.ErrUserHasBookings
+			return since, models.ErrUserHasBookings
 		}
 		if newest == (models.BookingID{}) {
 			newest = first.Bytes
 		}
 		before = last
 	}
-	return newest, nil
+	return repository.FirstUnseen(newest, now), nil
 }
 
 const selectNow = `SELECT coalesce($1::timestamptz, clock_timestamp())`

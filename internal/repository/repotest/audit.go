@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
 // auditRules are the promises of Audit, and of the constraints that stand behind it.
@@ -35,8 +36,8 @@ var auditRules = rules{
 	"a_deleted_event_is_audited": func(t *testing.T, s *shop) {
 		event := s.event()
 		b := s.paid(event, s.user(), 2)
-		s.done(event.ID, &models.Cancel{Booking: b.ID})
-		s.done(event.ID, &models.DeleteEvent{})
+		s.done(event.ID, &sale.Cancel{Booking: b.ID})
+		s.done(event.ID, &sale.DeleteEvent{})
 		facts := s.facts(event.ID)
 		if facts.Event.DeletedAt.IsZero() || facts.Charged != 5000 || facts.Refunded != 5000 || facts.Recomputed.Cancelled != 1 {
 			t.Errorf("the facts of a deleted event are %+v", facts)
@@ -46,14 +47,14 @@ var auditRules = rules{
 	"a_paid_refund_counts_as_one_that_is_owed": func(t *testing.T, s *shop) {
 		event, _, key := s.owed()
 		before := s.facts(event.ID)
-		s.done(event.ID, &models.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Succeeded}})
+		s.done(event.ID, &sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Succeeded}})
 		same(t, "the refunded amount", s.facts(event.ID).Refunded, before.Refunded)
 	},
 
 	"free_bookings_need_no_charge": func(t *testing.T, s *shop) {
 		event := s.event(price(0, "USD"))
 		b := s.book(event, s.user(), 2)
-		s.done(event.ID, &models.ConfirmFree{Booking: b.ID})
+		s.done(event.ID, &sale.ConfirmFree{Booking: b.ID})
 		same(t, "the unpaid", s.facts(event.ID).UnpaidConfirmed, 0)
 	},
 
@@ -65,7 +66,7 @@ var auditRules = rules{
 					facts, err := s.AuditFacts(s.ctx(), event.ID)
 					if err != nil {
 						t.Errorf("AuditFacts gave %v", err)
-					} else if report := models.Audit(facts); !report.OK {
+					} else if report := sale.Audit(facts); !report.OK {
 						t.Errorf("during the sale the audit finds %+v", report.Differences)
 					}
 					continue
@@ -75,7 +76,7 @@ var auditRules = rules{
 					t.Errorf("booking: %v", err)
 				}
 				if i%2 == 0 {
-					if _, err := s.try(s.ctx(), event.ID, &models.Cancel{Booking: command.Booking}); err != nil {
+					if _, err := s.try(s.ctx(), event.ID, &sale.Cancel{Booking: command.Booking}); err != nil {
 						t.Errorf("cancelling: %v", err)
 					}
 				}
@@ -96,7 +97,7 @@ var auditRules = rules{
 		if len(charges) != 2 || charges[0].N != 1 || charges[1].N != 2 || len(refunds) != 1 || refunds[0].N != 2 {
 			t.Errorf("the charges are %+v, the refunds %+v", charges, refunds)
 		}
-		if report := models.Audit(s.facts(event.ID)); !report.OK {
+		if report := sale.Audit(s.facts(event.ID)); !report.OK {
 			t.Errorf("the audit finds %+v", report.Differences)
 		}
 	},
@@ -151,7 +152,7 @@ func (s *shop) mixed() models.Event {
 	event, user := s.event(), s.user()
 	s.book(event, user, 2)
 	s.paid(event, user, 3)
-	s.done(event.ID, &models.Cancel{Booking: s.paid(event, user, 1).ID})
+	s.done(event.ID, &sale.Cancel{Booking: s.paid(event, user, 1).ID})
 	return event
 }
 
@@ -215,7 +216,7 @@ func findTampering(t *testing.T, s *shop) {
 
 func (s *shop) differences(event models.EventID) []string {
 	s.t.Helper()
-	names := idsOf(models.Audit(s.facts(event)).Differences, func(d models.AuditDifference) string { return d.What })
+	names := idsOf(sale.Audit(s.facts(event)).Differences, func(d models.AuditDifference) string { return d.What })
 	slices.Sort(names)
 	return names
 }

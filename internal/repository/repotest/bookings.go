@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
 // bookingRules are the promises of Bookings.
@@ -24,7 +25,7 @@ var bookingRules = rules{
 		got, err := s.BookingByKey(s.ctx(), models.EventID{}, models.ReplayKey{User: john.ID, Key: "k"})
 		s.ok("reading by key", err)
 		same(t, "the booking", got, b)
-		s.done(event.ID, &models.Cancel{Booking: b.ID})
+		s.done(event.ID, &sale.Cancel{Booking: b.ID})
 		got, err = s.BookingByKey(s.ctx(), models.EventID{}, models.ReplayKey{User: john.ID, Key: "k"})
 		s.ok("reading by key", err)
 		same(t, "the booking once cancelled", got, s.booking(b.ID))
@@ -42,7 +43,7 @@ var bookingRules = rules{
 			want = append(want, s.book([]models.Event{a, b}[i%2], john, 1))
 			s.book(a, jane, 1)
 			if i == 2 { // room for what follows
-				s.done(a.ID, &models.EditEvent{Patch: models.EventPatch{TotalTickets: new(int64(100))}})
+				s.done(a.ID, &sale.EditEvent{Patch: models.EventPatch{TotalTickets: new(int64(100))}})
 			}
 		}
 		slices.SortFunc(want, func(x, y models.Booking) int { return y.ID.Compare(x.ID) })
@@ -65,7 +66,7 @@ var bookingRules = rules{
 		byStatus := map[models.Status][]models.Booking{}
 		for range 3 {
 			ended := s.book(event, user, 1)
-			s.done(event.ID, &models.Cancel{Booking: ended.ID})
+			s.done(event.ID, &sale.Cancel{Booking: ended.ID})
 			for _, b := range []models.Booking{s.book(event, user, 1), s.paid(event, user, 1), s.booking(ended.ID)} {
 				byStatus[b.Status] = append([]models.Booking{b}, byStatus[b.Status]...)
 			}
@@ -86,7 +87,7 @@ var bookingRules = rules{
 		for range 3 {
 			want = append(want, s.book(event, user, 1).ID, s.paid(event, user, 1).ID)
 			ended := s.book(event, user, 1)
-			s.done(event.ID, &models.Cancel{Booking: ended.ID})
+			s.done(event.ID, &sale.Cancel{Booking: ended.ID})
 			s.book(other, user, 1)
 		}
 		want = sorted(want...)
@@ -127,7 +128,7 @@ var bookingRules = rules{
 		s.clock.Pass(time.Hour)
 		s.expiredAre(10, want...)
 		s.expiredAre(3, want[:3]...)
-		s.done(want[0].Event, &models.Expire{Booking: want[0].Booking})
+		s.done(want[0].Event, &sale.Expire{Booking: want[0].Booking})
 		s.expiredAre(10, want[1:]...)
 	},
 
@@ -146,7 +147,7 @@ var bookingRules = rules{
 		charged, ended, gratis := s.book(event, user, 1), s.book(event, user, 1), s.book(free, user, 1)
 		s.paid(event, user, 1)
 		s.charge(charged)
-		s.done(event.ID, &models.Cancel{Booking: ended.ID})
+		s.done(event.ID, &sale.Cancel{Booking: ended.ID})
 		s.clock.Pass(time.Second)
 		last := s.book(event, user, 1)
 		same(t, "the unpaid", s.unpaid(nil, 10), []models.Booking{first, gratis, last})
@@ -154,6 +155,23 @@ var bookingRules = rules{
 		same(t, "the unpaid just before the first deadline", bookingIDs(s.unpaid(nil, 10)), bookingIDs([]models.Booking{first, gratis, last}))
 		s.clock.set(first.PaymentDeadline)
 		same(t, "the unpaid at the first deadline", bookingIDs(s.unpaid(nil, 10)), bookingIDs([]models.Booking{gratis, last}))
+	},
+
+	"free_ones_are_listed_without_those_before_them_that_cost_something": func(t *testing.T, s *shop) {
+		event, free, user := s.event(tickets(100)), s.event(price(0, "USD")), s.user()
+		var want []models.Booking
+		for range 3 {
+			s.book(event, user, 1)
+			want = append(want, s.book(free, user, 2))
+			s.clock.Pass(time.Second)
+		}
+		ended, confirmed := s.book(free, user, 1), s.book(free, user, 1)
+		s.done(free.ID, &sale.Cancel{Booking: ended.ID})
+		s.done(free.ID, &sale.ConfirmFree{Booking: confirmed.ID})
+		same(t, "the first", s.free(nil, 1), want[:1])
+		same(t, "those after it", s.free(&models.Position{Time: want[0].PaymentDeadline, ID: want[0].ID}, all), want[1:])
+		s.clock.set(want[0].PaymentDeadline)
+		same(t, "the free at the first deadline", s.free(nil, all), want[1:])
 	},
 
 	"unpaid_ones_are_listed_by_deadline_and_id": func(t *testing.T, s *shop) {
@@ -197,6 +215,13 @@ func (s *shop) expiredAre(limit int, want ...models.BookingRef) {
 	got, err := s.ExpiredBookings(s.ctx(), limit, nil)
 	s.ok("listing expired bookings", err)
 	same(s.t, "the expired bookings", append([]models.BookingRef{}, got...), append([]models.BookingRef{}, want...))
+}
+
+func (s *shop) free(after *models.Position, limit int) []models.Booking {
+	s.t.Helper()
+	list, err := s.FreeBookings(s.ctx(), after, limit)
+	s.ok("listing free bookings", err)
+	return list
 }
 
 func (s *shop) unpaid(after *models.Position, limit int) []models.Booking {

@@ -11,13 +11,14 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
 // deskRules are the promises of AtDesk itself; the commands have files of their own.
 var deskRules = rules{
 	"decide_is_called_once_even_without_an_event": func(t *testing.T, s *shop) {
 		calls := 0
-		err := s.AtDesk(s.ctx(), models.NewID[models.EventID](), models.NewID[models.BatchID](), models.Need{}, func(state *models.EventState) {
+		err := s.AtDesk(s.ctx(), models.NewID[models.EventID](), models.NewID[models.BatchID](), sale.Reads{}, func(state *sale.State) {
 			calls++
 			if state.Event != nil {
 				t.Errorf("the state holds event %+v; there is none", state.Event)
@@ -33,7 +34,7 @@ var deskRules = rules{
 		s.book(event, s.user(), 3)
 		s.clock.Pass(time.Minute)
 		want := s.read(event.ID)
-		s.look(event.ID, models.Need{}, func(state *models.EventState) {
+		s.look(event.ID, sale.Reads{}, func(state *sale.State) {
 			same(t, "the event at the desk", *state.Event, want)
 			same(t, "the time at the desk", state.Now, noon.Add(time.Minute))
 			isInstant(t, "the time at the desk", state.Now)
@@ -43,10 +44,10 @@ var deskRules = rules{
 
 	"reads_deleted_and_cancelled_events": func(t *testing.T, s *shop) {
 		event := s.event()
-		s.done(event.ID, &models.CancelEvent{})
+		s.done(event.ID, &sale.CancelEvent{})
 		s.clock.Pass(time.Second)
-		s.done(event.ID, &models.DeleteEvent{})
-		s.look(event.ID, models.Need{}, func(state *models.EventState) {
+		s.done(event.ID, &sale.DeleteEvent{})
+		s.look(event.ID, sale.Reads{}, func(state *sale.State) {
 			if !state.Event.CancelledAt.Equal(noon) || !state.Event.DeletedAt.Equal(noon.Add(time.Second)) {
 				t.Errorf("the desk reads %+v", state.Event)
 			}
@@ -56,8 +57,8 @@ var deskRules = rules{
 	"reads_only_users_who_are_there": func(t *testing.T, s *shop) {
 		event, here, gone, never := s.event(), s.user(), s.user(), models.NewID[models.UserID]()
 		s.ok("deleting a user", s.DeleteUser(s.ctx(), gone.ID, nil, 0))
-		need := models.Need{Users: []models.UserID{never, here.ID, gone.ID, here.ID}}
-		s.look(event.ID, need, func(state *models.EventState) {
+		need := sale.Reads{Users: []models.UserID{never, here.ID, gone.ID, here.ID}}
+		s.look(event.ID, need, func(state *sale.State) {
 			if !state.Users[here.ID] || state.Users[gone.ID] || state.Users[never] {
 				t.Errorf("the desk reads users %v; want only %s", state.Users, here.ID)
 			}
@@ -69,8 +70,8 @@ var deskRules = rules{
 		mine, foreign := s.book(event, user, 2), s.book(other, user, 3)
 		s.book(event, user, 1)
 		paid := s.paid(event, user, 1)
-		need := models.Need{Bookings: []models.BookingID{mine.ID, foreign.ID, paid.ID, mine.ID, models.NewID[models.BookingID]()}}
-		s.look(event.ID, need, func(state *models.EventState) {
+		need := sale.Reads{Bookings: []models.BookingID{mine.ID, foreign.ID, paid.ID, mine.ID, models.NewID[models.BookingID]()}}
+		s.look(event.ID, need, func(state *sale.State) {
 			if len(state.Bookings) != 2 || state.Bookings[mine.ID] == nil || state.Bookings[paid.ID] == nil {
 				t.Fatalf("the desk reads %d bookings; want the two asked for", len(state.Bookings))
 			}
@@ -86,9 +87,9 @@ var deskRules = rules{
 		event, user := s.event(), s.user()
 		paid, open, ended := s.paid(event, user, 1), s.book(event, user, 1), s.paid(event, user, 2)
 		s.charge(open)
-		s.done(event.ID, &models.Cancel{Booking: ended.ID})
+		s.done(event.ID, &sale.Cancel{Booking: ended.ID})
 		ids := []models.BookingID{open.ID, ended.ID, ended.ID}
-		s.look(event.ID, models.Need{Bookings: append(ids, paid.ID), Money: ids}, func(state *models.EventState) {
+		s.look(event.ID, sale.Reads{Bookings: append(ids, paid.ID), Money: ids}, func(state *sale.State) {
 			if len(state.Charges) != 2 || len(state.Refunds) != 1 {
 				t.Fatalf("the desk reads %d charges and %d refunds; want 2 and 1", len(state.Charges), len(state.Refunds))
 			}
@@ -108,8 +109,8 @@ var deskRules = rules{
 		foreign := s.done(other.ID, keyed(other, john, 2, "b")).Booking
 		s.done(event.ID, keyed(event, jane, 1, "c"))
 		key := func(u models.User, key string) models.ReplayKey { return models.ReplayKey{User: u.ID, Key: key} }
-		need := models.Need{Keys: []models.ReplayKey{key(john, "a"), key(john, "b"), key(john, "c"), key(jane, "a"), key(john, "a")}}
-		s.look(event.ID, need, func(state *models.EventState) {
+		need := sale.Reads{Keys: []models.ReplayKey{key(john, "a"), key(john, "b"), key(john, "c"), key(jane, "a"), key(john, "a")}}
+		s.look(event.ID, need, func(state *sale.State) {
 			if len(state.Keys) != 2 {
 				t.Fatalf("the desk reads %d bookings by key; want 2", len(state.Keys))
 			}
@@ -120,7 +121,7 @@ var deskRules = rules{
 
 	"gives_maps_that_can_be_written_to": func(t *testing.T, s *shop) {
 		event, user := s.event(), s.user()
-		s.look(event.ID, models.Need{Users: []models.UserID{user.ID}}, func(state *models.EventState) {
+		s.look(event.ID, sale.Reads{Users: []models.UserID{user.ID}}, func(state *sale.State) {
 			if state.Keys == nil || state.Bookings == nil || state.Charges == nil || state.Refunds == nil {
 				t.Error("a map of the state is nil; the rules write to it")
 			}
@@ -146,7 +147,7 @@ var deskRules = rules{
 
 	"a_batch_of_five_hundred_is_written_whole": func(t *testing.T, s *shop) {
 		event, users := s.event(tickets(5000)), []models.User{s.user(), s.user(), s.user()}
-		var commands []models.Command
+		var commands []sale.Command
 		for i := range 500 {
 			commands = append(commands, reserve(users[i%3], int64(i%7+1)))
 		}
@@ -170,8 +171,8 @@ var deskRules = rules{
 		b := s.book(event, user, 2)
 		key := s.charge(b).ChargeKey
 		total := int64(20)
-		verdicts := s.ask(event.ID, settlement(key, models.Succeeded), &models.Cancel{Booking: b.ID},
-			&models.EditEvent{Patch: models.EventPatch{TotalTickets: &total}}, reserve(user, 18), &models.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Succeeded}})
+		verdicts := s.ask(event.ID, settlement(key, models.Succeeded), &sale.Cancel{Booking: b.ID},
+			&sale.EditEvent{Patch: models.EventPatch{TotalTickets: &total}}, reserve(user, 18), &sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Succeeded}})
 		for i, v := range verdicts[:4] {
 			if v.Err != nil && i != 3 {
 				t.Fatalf("command %d was refused: %v", i, v.Err)
@@ -202,7 +203,7 @@ var deskRules = rules{
 
 	"waits_for_the_lock_only_so_long": func(t *testing.T, s *shop) {
 		event, user := s.event(), s.user()
-		_, err := s.tryWith(s.ctx(), event.ID, func(*models.EventState) {
+		_, err := s.tryWith(s.ctx(), event.ID, func(*sale.State) {
 			patience, cancel := context.WithTimeout(s.ctx(), 200*time.Millisecond)
 			defer cancel()
 			if _, err := s.try(patience, event.ID, reserve(user, 1)); !isUnavailable(err) {
@@ -219,7 +220,7 @@ var deskRules = rules{
 		event, user := s.event(tickets(100)), s.user()
 		var inside, met atomic.Int32
 		crowd(16, func(int) {
-			_, err := s.tryWith(s.ctx(), event.ID, func(*models.EventState) {
+			_, err := s.tryWith(s.ctx(), event.ID, func(*sale.State) {
 				if inside.Add(1) > 1 {
 					met.Add(1)
 				}
@@ -237,10 +238,10 @@ var deskRules = rules{
 	"a_batch_sent_again_finds_its_bookings": func(t *testing.T, s *shop) {
 		event, user := s.event(), s.user()
 		first := reserve(user, 10)
-		commands := []models.Command{first, reserve(user, 1)}
+		commands := []sale.Command{first, reserve(user, 1)}
 		made := s.done(event.ID, first).Booking
-		var verdicts []models.Verdict
-		err := s.AtDesk(s.ctx(), event.ID, models.NewID[models.BatchID](), models.Needs(commands, true), func(state *models.EventState) {
+		var verdicts []sale.Verdict
+		err := s.AtDesk(s.ctx(), event.ID, models.NewID[models.BatchID](), sale.ReadsOf(commands, true), func(state *sale.State) {
 			state.Rules, state.Recheck = theRules, true
 			for _, c := range commands {
 				verdicts = append(verdicts, state.Decide(c))
@@ -270,16 +271,16 @@ var deskRules = rules{
 }
 
 // look reads at a desk and changes nothing.
-func (s *shop) look(event models.EventID, need models.Need, see func(*models.EventState)) {
+func (s *shop) look(event models.EventID, need sale.Reads, see func(*sale.State)) {
 	s.t.Helper()
 	// What was read is looked at after the transaction: a test may then read through the port too.
-	var kept *models.EventState
-	s.ok("the desk", s.AtDesk(s.ctx(), event, models.NewID[models.BatchID](), need, func(state *models.EventState) { kept = state }))
+	var kept *sale.State
+	s.ok("the desk", s.AtDesk(s.ctx(), event, models.NewID[models.BatchID](), need, func(state *sale.State) { kept = state }))
 	see(kept)
 }
 
-func decideAll(commands []models.Command) func(*models.EventState) {
-	return func(state *models.EventState) {
+func decideAll(commands []sale.Command) func(*sale.State) {
+	return func(state *sale.State) {
 		state.Rules = theRules
 		for _, c := range commands {
 			state.Decide(c)
@@ -301,9 +302,9 @@ func doEverythingAtOnce(t *testing.T, s *shop) {
 	fresh, name := reserve(user, 6), "Another name"
 	verdicts := s.ask(event.ID,
 		fresh, settlement(paying.ChargeKey, models.Succeeded), settlement(declining.ChargeKey, models.Declined),
-		&models.Cancel{Booking: toCancel.ID}, &models.Expire{Booking: toExpire.ID},
-		settlement(failing.ChargeKey, models.Unavailable), &models.EditEvent{Patch: models.EventPatch{Name: &name}},
-		&models.ConfirmFree{Booking: s.book(free, user, 1).ID},
+		&sale.Cancel{Booking: toCancel.ID}, &sale.Expire{Booking: toExpire.ID},
+		settlement(failing.ChargeKey, models.Unavailable), &sale.EditEvent{Patch: models.EventPatch{Name: &name}},
+		&sale.ConfirmFree{Booking: s.book(free, user, 1).ID},
 	)
 	for i, v := range verdicts[:7] {
 		if v.Err != nil {
@@ -355,17 +356,17 @@ func refusedBatches(t *testing.T, s *shop) {
 	again := reserve(user, 1)
 	again.Booking = b.ID
 	for name, batch := range map[string]struct {
-		meddle  func(*models.EventState)
-		command models.Command
+		meddle  func(*sale.State)
+		command sale.Command
 	}{
-		"available below none":      {func(e *models.EventState) { e.Event.Stock.Available = -100 }, &models.Cancel{Booking: b.ID}},
-		"available above the total": {func(e *models.EventState) { e.Event.Stock.Available = 12 }, reserve(user, 1)},
-		"more than there is":        {func(e *models.EventState) { e.Event.Stock.Available, e.Event.Stock.Total = 1000, 1000 }, reserve(user, 1000)},
-		"held below none":           {func(e *models.EventState) { e.Event.Stock.Held = 0 }, &models.Cancel{Booking: b.ID}},
-		"a count below none":        {func(e *models.EventState) { e.Event.Stock.Pending = 0 }, &models.Cancel{Booking: b.ID}},
-		"an amount below none":      {func(e *models.EventState) { e.Event.Stock.HeldAmount = 0 }, &models.Cancel{Booking: b.ID}},
-		"a count out of range":      {func(e *models.EventState) { e.Event.Stock.Pending = math.MaxInt64 }, reserve(user, 1)},
-		"a user who is not there":   {func(e *models.EventState) { e.Users[stranger.ID] = true }, reserve(stranger, 1)},
+		"available below none":      {func(e *sale.State) { e.Event.Stock.Available = -100 }, &sale.Cancel{Booking: b.ID}},
+		"available above the total": {func(e *sale.State) { e.Event.Stock.Available = 12 }, reserve(user, 1)},
+		"more than there is":        {func(e *sale.State) { e.Event.Stock.Available, e.Event.Stock.Total = 1000, 1000 }, reserve(user, 1000)},
+		"held below none":           {func(e *sale.State) { e.Event.Stock.Held = 0 }, &sale.Cancel{Booking: b.ID}},
+		"a count below none":        {func(e *sale.State) { e.Event.Stock.Pending = 0 }, &sale.Cancel{Booking: b.ID}},
+		"an amount below none":      {func(e *sale.State) { e.Event.Stock.HeldAmount = 0 }, &sale.Cancel{Booking: b.ID}},
+		"a count out of range":      {func(e *sale.State) { e.Event.Stock.Pending = math.MaxInt64 }, reserve(user, 1)},
+		"a user who is not there":   {func(e *sale.State) { e.Users[stranger.ID] = true }, reserve(stranger, 1)},
 		"a booking's id twice":      {nil, again},
 		"no tickets":                {nil, reserve(user, 0)},
 		"a negative quantity":       {nil, reserve(user, -1)},

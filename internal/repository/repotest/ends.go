@@ -1,11 +1,13 @@
 package repotest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
 // endRules are the promises on what ends otherwise than usual: cancelled events, deleted and erased ones, and money whose
@@ -16,8 +18,8 @@ var endRules = rules{
 		queued, started := s.book(event, user, 1), s.book(event, user, 1)
 		costless, other := s.book(free, user, 1), s.book(s.event(), user, 1)
 		s.charge(started)
-		s.done(event.ID, &models.CancelEvent{})
-		s.done(free.ID, &models.CancelEvent{})
+		s.done(event.ID, &sale.CancelEvent{})
+		s.done(free.ID, &sale.CancelEvent{})
 		got := s.start(queued, costless, other)
 		if len(got) != 1 || got[0].Booking.ID != other.ID {
 			t.Errorf("started were %+v; want that of the event that takes place", got)
@@ -51,6 +53,29 @@ var endRules = rules{
 
 	"a_stray_is_kept_once_and_becomes_one_letter": strayLives,
 
+	"a_gateways_list_is_read_by_one_at_a_time_from_where_it_was_left": func(t *testing.T, s *shop) {
+		claim := func(gateway, place string, due bool) {
+			t.Helper()
+			got, claimed, err := s.ClaimChronicle(s.ctx(), gateway, time.Minute)
+			s.ok("claiming a list", err)
+			if got != place || claimed != due {
+				t.Errorf("claimed %q, %t; want %q, %t", got, claimed, place, due)
+			}
+		}
+		claim("stripe", "", true)
+		claim("stripe", "", false)
+		claim("another", "", true)
+		s.ok("keeping the place", s.KeepPlace(s.ctx(), "stripe", "evt_1"))
+		s.clock.Pass(time.Minute - time.Microsecond)
+		claim("stripe", "", false)
+		s.clock.Pass(time.Microsecond)
+		claim("stripe", "evt_1", true)
+		claim("stripe", "", false)
+		s.clock.Pass(time.Minute)
+		claim("stripe", "evt_1", true)
+		claim("another", "", true)
+	},
+
 	"a_report_counts_more_than_a_message": func(t *testing.T, s *shop) {
 		report := stray("pi_1")
 		message := models.Stray{ChargeKey: report.ChargeKey, Gateway: "sim"}
@@ -60,8 +85,48 @@ var endRules = rules{
 		s.keep(message)
 		s.clock.Pass(time.Minute)
 		due := s.dueStrays()
-		if len(due) != 1 || !due[0].Stray.Reported() || due[0].Overdue || due[0].Stray.Result.ProviderReference != "pi_1" {
+		if len(due) != 1 || !due[0].Stray.Reported() || due[0].Age != time.Minute || due[0].Stray.Result.ProviderReference != "pi_1" {
 			t.Errorf("due are %+v", due)
+		}
+	},
+
+	"a_report_of_what_was_a_letter_without_one_makes_it_a_stray_again": func(t *testing.T, s *shop) {
+		report := stray("pi_1")
+		message := models.Stray{ChargeKey: report.ChargeKey, Gateway: "sim", Result: models.Result{Outcome: models.StillOpen}}
+		s.keep(message)
+		s.ok("making a letter", s.StrayLetter(s.ctx(), message))
+		same(t, "the letters", len(s.letters()), 1)
+		s.keep(message)
+		same(t, "the letters after the message came again", len(s.letters()), 1)
+		s.keep(report)
+		s.clock.Pass(time.Minute)
+		if due := s.dueStrays(); len(due) != 1 || !due[0].Stray.Reported() || len(s.letters()) != 0 {
+			t.Errorf("due are %+v, letters %+v", due, s.letters())
+		}
+		s.ok("making a letter of the report", s.StrayLetter(s.ctx(), report))
+		if letters := s.letters(); len(letters) != 1 || letters[0].Payload != "pi_1" || letters[0].Amount != report.Result.Amount {
+			t.Errorf("letters %+v", letters)
+		}
+	},
+
+	"strays_are_taken_up_to_the_limit_oldest_first": func(t *testing.T, s *shop) {
+		var want []models.ChargeKey
+		for range 5 {
+			one := stray("pi_1")
+			want = append(want, one.ChargeKey)
+			s.keep(one)
+			s.clock.Pass(time.Second)
+		}
+		s.clock.Pass(time.Minute)
+		for _, piece := range [][]models.ChargeKey{want[:2], want[2:4], want[4:], nil} {
+			due, err := s.DueStrays(s.ctx(), 2, time.Minute)
+			s.ok("taking up strays", err)
+			var got []models.ChargeKey
+			for _, d := range due {
+				got = append(got, d.Stray.ChargeKey)
+			}
+			slices.SortFunc(got, func(a, b models.ChargeKey) int { return slices.Index(want, a) - slices.Index(want, b) })
+			same(t, "those taken up", got, piece)
 		}
 	},
 
@@ -79,12 +144,12 @@ var endRules = rules{
 	"an_events_time_zone_is_kept_changed_and_taken_away": func(t *testing.T, s *shop) {
 		event := s.event(func(d *models.EventDraft) { d.TimeZone = "Europe/Berlin" })
 		same(t, "the event as read", s.read(event.ID).TimeZone, "Europe/Berlin")
-		s.done(event.ID, &models.EditEvent{Patch: models.EventPatch{TimeZone: new("Asia/Tokyo")}})
+		s.done(event.ID, &sale.EditEvent{Patch: models.EventPatch{TimeZone: new("Asia/Tokyo")}})
 		s.book(event, s.user(), 1)
 		same(t, "the event after a change and a booking", s.read(event.ID).TimeZone, "Asia/Tokyo")
-		s.done(event.ID, &models.EditEvent{Patch: models.EventPatch{TimeZone: new("")}})
+		s.done(event.ID, &sale.EditEvent{Patch: models.EventPatch{TimeZone: new("")}})
 		same(t, "the event in the end", s.read(event.ID).TimeZone, "")
-		s.refused(event.ID, &models.EditEvent{Patch: models.EventPatch{TimeZone: new("Europe/Atlantis")}}, models.ErrInvalid)
+		s.refused(event.ID, &sale.EditEvent{Patch: models.EventPatch{TimeZone: new("Europe/Atlantis")}}, models.ErrInvalid)
 	},
 
 	"events_are_listed_by_the_state_of_their_sale": func(t *testing.T, s *shop) {
@@ -92,14 +157,12 @@ var endRules = rules{
 		past := s.event(begins(noon.Add(-time.Hour)))
 		early := s.event(begins(noon.Add(26*time.Hour)), func(d *models.EventDraft) { d.SalesEnd = noon })
 		late := s.event(begins(noon.Add(-2*time.Hour)), func(d *models.EventDraft) { d.SalesEnd = noon.Add(time.Microsecond) })
-		s.done(cancelled.ID, &models.CancelEvent{})
+		s.done(cancelled.ID, &sale.CancelEvent{})
 		for state, want := range map[models.SaleState][]models.EventID{
 			models.OnSale: {late.ID, open.ID}, models.SaleClosed: {past.ID, early.ID}, models.CalledOff: {cancelled.ID},
 			"": {late.ID, past.ID, open.ID, cancelled.ID, early.ID},
 		} {
-			list, err := s.Events(s.ctx(), models.EventFilter{State: state}, models.Page{Limit: all})
-			s.ok("listing", err)
-			same(t, "the events "+string(state), eventIDs(list), want)
+			same(t, "the events "+string(state), eventIDs(s.list(models.EventFilter{State: state})), want)
 		}
 	},
 
@@ -122,8 +185,8 @@ var endRules = rules{
 	"what_is_deleted_can_be_asked_about": func(t *testing.T, s *shop) {
 		event, user := s.event(), s.user()
 		b := s.book(event, user, 2)
-		s.done(event.ID, &models.Cancel{Booking: b.ID})
-		s.done(event.ID, &models.DeleteEvent{})
+		s.done(event.ID, &sale.Cancel{Booking: b.ID})
+		s.done(event.ID, &sale.DeleteEvent{})
 		s.ok("deleting the user", s.DeleteUser(s.ctx(), user.ID, nil, 0))
 		got, err := s.AnyEvent(s.ctx(), event.ID)
 		s.ok("reading the deleted event", err)
@@ -145,7 +208,7 @@ var endRules = rules{
 		event, buyer, guest := s.event(), s.user(), s.user()
 		s.paid(event, buyer, 1)
 		free := s.book(s.event(price(0, "USD")), guest, 1)
-		s.done(free.EventID, &models.ConfirmFree{Booking: free.ID})
+		s.done(free.EventID, &sale.ConfirmFree{Booking: free.ID})
 		s.clock.set(event.DateTime.Add(window - time.Microsecond))
 		s.leavesNothing(func() {
 			isError(t, "DeleteUser", s.DeleteUser(s.ctx(), buyer.ID, nil, window), models.ErrUserHasBookings)
@@ -171,7 +234,7 @@ func (s *shop) keep(strays ...models.Stray) {
 
 func (s *shop) dueStrays() []repository.DueStray {
 	s.t.Helper()
-	due, err := s.DueStrays(s.ctx(), all, time.Minute, models.StrayFor)
+	due, err := s.DueStrays(s.ctx(), all, time.Minute)
 	s.ok("taking up strays", err)
 	return due
 }
@@ -186,10 +249,10 @@ func strayLives(t *testing.T, s *shop) {
 	s.clock.Pass(time.Microsecond)
 	want := one
 	want.KeptAt = noon
-	same(t, "those due", s.dueStrays(), []repository.DueStray{{Stray: want}})
+	same(t, "those due", s.dueStrays(), []repository.DueStray{{Stray: want, Age: time.Minute}})
 	same(t, "those due at once again", len(s.dueStrays()), 0)
 	s.clock.set(noon.Add(models.StrayFor))
-	same(t, "those due after an hour", s.dueStrays(), []repository.DueStray{{Stray: want, Overdue: true}})
+	same(t, "those due after an hour", s.dueStrays(), []repository.DueStray{{Stray: want, Age: models.StrayFor}})
 	same(t, "the letters before", len(s.letters()), 0)
 	for range 2 {
 		s.ok("making a letter", s.StrayLetter(s.ctx(), one))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
 // eventRules are the promises of Events.
@@ -39,14 +40,14 @@ var eventRules = rules{
 			same(t, "the booking's amount", s.booking(b.ID).TotalAmount, money)
 			same(t, "the amount held", s.stock(event.ID).HeldAmount, money.Minor)
 			if money.Minor == 0 {
-				s.done(event.ID, &models.ConfirmFree{Booking: b.ID})
+				s.done(event.ID, &sale.ConfirmFree{Booking: b.ID})
 				continue
 			}
 			charge := s.charge(b)
 			same(t, "the charge's amount", charge.Amount, money)
 			s.settle(charge.ChargeKey, models.Succeeded)
 			same(t, "the amount sold", s.stock(event.ID).SoldAmount, money.Minor)
-			s.done(event.ID, &models.Cancel{Booking: b.ID})
+			s.done(event.ID, &sale.Cancel{Booking: b.ID})
 			_, refunds := s.money(b)
 			same(t, "the refund's amount", refunds[0].Amount, money)
 		}
@@ -79,7 +80,7 @@ var eventRules = rules{
 
 	"unknown_and_deleted_ones_are_not_found": func(t *testing.T, s *shop) {
 		event, deleted := s.event(), s.event()
-		s.done(deleted.ID, &models.DeleteEvent{})
+		s.done(deleted.ID, &sale.DeleteEvent{})
 		for _, id := range []models.EventID{deleted.ID, models.NewID[models.EventID](), {}} {
 			_, err := s.Event(s.ctx(), id)
 			isError(t, "Event", err, models.ErrEventNotFound)
@@ -89,7 +90,7 @@ var eventRules = rules{
 
 	"cancelled_ones_are_found": func(t *testing.T, s *shop) {
 		event := s.event()
-		s.done(event.ID, &models.CancelEvent{})
+		s.done(event.ID, &sale.CancelEvent{})
 		if got := s.read(event.ID); !got.CancelledAt.Equal(noon) || len(s.list(models.EventFilter{})) != 1 {
 			t.Errorf("the cancelled event is %+v", got)
 		}
@@ -105,7 +106,7 @@ var eventRules = rules{
 		for _, limit := range []int{1, 5, 12, 13} {
 			got, err := s.Events(s.ctx(), models.EventFilter{}, models.Page{Limit: limit})
 			s.ok("listing", err)
-			same(t, fmt.Sprintf("the first %d", limit), eventIDs(got), eventIDs(want[:min(limit, 12)]))
+			same(t, fmt.Sprintf("the first %d", limit), eventIDs(got.Events), eventIDs(want[:min(limit, 12)]))
 		}
 	},
 
@@ -119,7 +120,7 @@ var eventRules = rules{
 		got := pages(t, 3, s.lister(models.EventFilter{}), positionOfEvent, func() {
 			s.event(begins(noon.Add(-time.Hour))) // before all pages: never seen, moves nothing
 			if !removed {
-				s.done(there[0].ID, &models.DeleteEvent{}) // seen already
+				s.done(there[0].ID, &sale.DeleteEvent{}) // seen already
 				removed = true
 			}
 		})
@@ -170,7 +171,7 @@ var eventRules = rules{
 					t.Errorf("booking: %v", err)
 					return
 				}
-				if _, err = s.try(s.ctx(), event.ID, &models.Cancel{Booking: v[0].Booking.ID}); err != nil {
+				if _, err = s.try(s.ctx(), event.ID, &sale.Cancel{Booking: v[0].Booking.ID}); err != nil {
 					t.Errorf("cancelling: %v", err)
 				}
 			}
@@ -184,7 +185,7 @@ var eventRules = rules{
 		s.book(plain, user, 1)
 		waiting, paid := s.book(pending, user, 1), s.paid(confirmed, user, 1)
 		for _, e := range []models.Event{empty, pending, confirmed} {
-			s.done(e.ID, &models.CancelEvent{})
+			s.done(e.ID, &sale.CancelEvent{})
 		}
 		s.cancelledAre(10, pending.ID, confirmed.ID)
 		list, err := s.CancelledEvents(s.ctx(), 1)
@@ -193,10 +194,10 @@ var eventRules = rules{
 		}
 		// Over for long, so that what is CONFIRMED does not keep it from being deleted.
 		s.clock.Pass(25*time.Hour + theRules.RefundWindow)
-		s.done(confirmed.ID, &models.DeleteEvent{})
+		s.done(confirmed.ID, &sale.DeleteEvent{})
 		s.cancelledAre(10, pending.ID, confirmed.ID)
-		s.done(pending.ID, &models.CancelForEvent{Booking: waiting.ID})
-		s.done(confirmed.ID, &models.CancelForEvent{Booking: paid.ID})
+		s.done(pending.ID, &sale.CancelForEvent{Booking: waiting.ID})
+		s.done(confirmed.ID, &sale.CancelForEvent{Booking: paid.ID})
 		s.cancelledAre(10)
 	},
 
@@ -206,7 +207,7 @@ var eventRules = rules{
 			event := s.event(begins(noon.Add(-time.Duration(i) * time.Hour)))
 			made = append(made, event.ID)
 			if i%3 == 0 {
-				s.done(event.ID, &models.DeleteEvent{})
+				s.done(event.ID, &sale.DeleteEvent{})
 			}
 		}
 		made = sorted(made...)
@@ -223,14 +224,17 @@ var eventRules = rules{
 }
 
 func (s *shop) lister(filter models.EventFilter) func(models.Page) ([]models.Event, error) {
-	return func(page models.Page) ([]models.Event, error) { return s.Events(s.ctx(), filter, page) }
+	return func(page models.Page) ([]models.Event, error) {
+		found, err := s.Events(s.ctx(), filter, page)
+		return found.Events, err
+	}
 }
 
 func (s *shop) list(filter models.EventFilter) []models.Event {
 	s.t.Helper()
-	list, err := s.Events(s.ctx(), filter, models.Page{Limit: all})
+	found, err := s.Events(s.ctx(), filter, models.Page{Limit: all})
 	s.ok("listing events", err)
-	return list
+	return found.Events
 }
 
 func (s *shop) cancelledAre(limit int, want ...models.EventID) {
@@ -341,7 +345,7 @@ func pickByText(t *testing.T, s *shop) {
 // searchFar looks for what the first events of a list do not mention, which an index has to find.
 func searchFar(t *testing.T, s *shop) {
 	crowd(8, func(int) {
-		for range models.SearchNear/8 + 5 {
+		for range models.SearchShort/8 + 5 {
 			s.event(func(d *models.EventDraft) { d.Name, d.Description = "Opera", "again and again" })
 		}
 	})
@@ -349,19 +353,44 @@ func searchFar(t *testing.T, s *shop) {
 		return s.event(begins(noon.Add(1000*time.Hour)), func(d *models.EventDraft) { d.Name, d.Description = name, description }).ID
 	}
 	zanzibar, edited, gone := later("Jazz in Zanzibar", `50% off_now, "quoted"`), later("Rock", "in ÉVORA"), later("Gone to Zanzibar", "")
-	s.done(edited, &models.EditEvent{Patch: models.EventPatch{Name: new("Night of Timbuktu")}})
-	s.done(gone, &models.DeleteEvent{})
+	s.done(edited, &sale.EditEvent{Patch: models.EventPatch{Name: new("Night of Timbuktu")}})
+	s.done(gone, &sale.DeleteEvent{})
 	for query, want := range map[string][]models.EventID{
 		"zanzib": {zanzibar}, "ZANZIBAR": {zanzibar}, "jazz in": {zanzibar}, "0% off_": {zanzibar}, `"quo`: {zanzibar},
-		"timbuktu": {edited}, "rock": {}, "in ÉVORA": {edited}, "nobody": {}, "z i": {zanzibar}, "zz": {zanzibar},
+		"timbuktu": {edited}, "rock": {}, "in ÉVORA": {edited}, "nobody": {}, "z i": {zanzibar},
 		"zanzibar 50": {}, "barzan": {},
 	} {
 		same(t, fmt.Sprintf("the events with %q", query), sorted(eventIDs(s.list(models.EventFilter{Query: query}))...), append([]models.EventID{}, sorted(want...)...))
 	}
 	first, err := s.Events(s.ctx(), models.EventFilter{Query: "gain and a"}, models.Page{Limit: 2})
 	s.ok("listing", err)
-	last := first[1]
-	next, err := s.Events(s.ctx(), models.EventFilter{Query: "zanzibar"}, models.Page{Limit: 2, After: &models.Position{Time: last.DateTime, ID: last.ID}})
+	last := models.PositionOf(&first.Events[1])
+	next, err := s.Events(s.ctx(), models.EventFilter{Query: "zanzibar"}, models.Page{Limit: 2, After: &last})
 	s.ok("listing", err)
-	same(t, "the next page", eventIDs(next), []models.EventID{zanzibar})
+	same(t, "the next page", eventIDs(next.Events), []models.EventID{zanzibar})
+	searchShort(t, s, zanzibar)
+}
+
+// searchShort looks for one and two characters, which no index finds: each page ends after some events, and says where.
+func searchShort(t *testing.T, s *shop, zanzibar models.EventID) {
+	for _, query := range []string{"zz", "J"} {
+		filter := models.EventFilter{Query: query}
+		first, err := s.Events(s.ctx(), filter, models.Page{Limit: 2})
+		s.ok("listing", err)
+		if len(first.Events) != 0 || first.Next == nil {
+			t.Fatalf("%d events have %q among the first, and the next page is at %v", len(first.Events), query, first.Next)
+		}
+		next, err := s.Events(s.ctx(), filter, models.Page{Limit: 2, After: first.Next})
+		s.ok("listing", err)
+		same(t, "the events of the next page", eventIDs(next.Events), []models.EventID{zanzibar})
+		if next.Next != nil {
+			t.Errorf("the last page goes on at %v", next.Next)
+		}
+	}
+	// A page that is full ends with its last event.
+	full, err := s.Events(s.ctx(), models.EventFilter{Query: "op"}, models.Page{Limit: 2})
+	s.ok("listing", err)
+	if len(full.Events) != 2 || full.Next != nil {
+		t.Errorf("a full page of %d events, and the next at %v", len(full.Events), full.Next)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
 // process is one that has all there is.
@@ -54,13 +55,13 @@ var healthRules = rules{
 		if late := s.backlog(); late.Charges != 7*time.Second || late.Outbox != lease+7*time.Second || late.Expiry != 0 || late.Refunds != 0 {
 			t.Errorf("a charge is late: %+v", late)
 		}
-		s.done(event.ID, &models.Cancel{Booking: charged.ID})
+		s.done(event.ID, &sale.Cancel{Booking: charged.ID})
 		s.clock.Pass(theRules.PaymentDeadline)
 		late := s.backlog()
 		if late.Expiry != lease+7*time.Second || late.Refunds <= 0 || late.Refunds > theRules.PaymentDeadline {
 			t.Errorf("a booking and a refund are late: %+v", late)
 		}
-		s.done(event.ID, &models.Expire{Booking: b.ID})
+		s.done(event.ID, &sale.Expire{Booking: b.ID})
 		for _, row := range s.claim(all) {
 			s.ok("publishing", s.DeleteOutbox(s.ctx(), []models.BatchID{row.ID}, models.QueueMark{}))
 		}

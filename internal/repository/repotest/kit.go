@@ -13,13 +13,15 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/retry"
+	"quantix/internal/sale"
 )
 
 // noon is when every test's clock starts; its microseconds show who rounds.
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 123456000, time.UTC)
 
 // theRules are the settings that every test's desk decides by.
-var theRules = models.Rules{PaymentDeadline: 15 * time.Minute, RetryLease: 30 * time.Second, RefundWindow: 14 * 24 * time.Hour}
+var theRules = sale.Rules{PaymentDeadline: 15 * time.Minute, RetryLease: 30 * time.Second, RefundWindow: 14 * 24 * time.Hour}
 
 // lease is what workers of these tests ask for.
 const lease = 30 * time.Second
@@ -86,7 +88,7 @@ func (s *shop) auditAll() {
 		facts, err := s.AuditFacts(context.Background(), id) // the test's own context has ended
 		if err != nil {
 			s.t.Errorf("the audit of event %s: %v", id, err)
-		} else if report := models.Audit(facts); !report.OK {
+		} else if report := sale.Audit(facts); !report.OK {
 			s.t.Errorf("the audit of event %s finds %+v", id, report.Differences)
 		}
 	}
@@ -148,28 +150,28 @@ func (s *shop) userNamed(name, email string) models.User {
 }
 
 // reserve makes the command of a new booking without a key.
-func reserve(user models.User, quantity int64) *models.Reserve {
-	return &models.Reserve{Booking: models.NewID[models.BookingID](), User: user.ID, Quantity: quantity, Method: models.SimOK}
+func reserve(user models.User, quantity int64) *sale.Reserve {
+	return &sale.Reserve{Booking: models.NewID[models.BookingID](), User: user.ID, Quantity: quantity, Method: models.SimOK}
 }
 
 // keyed makes the command of a new booking under an Idempotency-Key.
-func keyed(event models.Event, user models.User, quantity int64, key string) *models.Reserve {
+func keyed(event models.Event, user models.User, quantity int64, key string) *sale.Reserve {
 	c := reserve(user, quantity)
 	c.Key, c.Hash = key, models.HashRequest(event.ID, user.ID, quantity, c.Method)
 	return c
 }
 
 // try decides commands in one transaction, as a desk does. It may be called from any goroutine.
-func (s *shop) try(ctx context.Context, event models.EventID, commands ...models.Command) ([]models.Verdict, error) {
+func (s *shop) try(ctx context.Context, event models.EventID, commands ...sale.Command) ([]sale.Verdict, error) {
 	return s.tryWith(ctx, event, nil, commands...)
 }
 
 // tryWith lets a test meddle with the state before the commands are decided.
-func (s *shop) tryWith(ctx context.Context, event models.EventID, meddle func(*models.EventState), commands ...models.Command) ([]models.Verdict, error) {
-	var verdicts []models.Verdict
-	err := repository.Retry(ctx, func() error {
+func (s *shop) tryWith(ctx context.Context, event models.EventID, meddle func(*sale.State), commands ...sale.Command) ([]sale.Verdict, error) {
+	var verdicts []sale.Verdict
+	err := retry.Do(ctx, repository.IsConflict, func() error {
 		verdicts = nil
-		return s.AtDesk(ctx, event, models.NewID[models.BatchID](), models.Needs(commands, false), func(state *models.EventState) {
+		return s.AtDesk(ctx, event, models.NewID[models.BatchID](), sale.ReadsOf(commands, false), func(state *sale.State) {
 			state.Rules = theRules
 			if meddle != nil {
 				meddle(state)
@@ -183,7 +185,7 @@ func (s *shop) tryWith(ctx context.Context, event models.EventID, meddle func(*m
 }
 
 // ask decides commands in one batch and gives their verdicts.
-func (s *shop) ask(event models.EventID, commands ...models.Command) []models.Verdict {
+func (s *shop) ask(event models.EventID, commands ...sale.Command) []sale.Verdict {
 	s.t.Helper()
 	verdicts, err := s.try(s.ctx(), event, commands...)
 	if err != nil {
@@ -196,7 +198,7 @@ func (s *shop) ask(event models.EventID, commands ...models.Command) []models.Ve
 }
 
 // done decides a command that must not be refused, and holds the store to having written what was answered.
-func (s *shop) done(event models.EventID, command models.Command) models.Verdict {
+func (s *shop) done(event models.EventID, command sale.Command) sale.Verdict {
 	s.t.Helper()
 	v := s.ask(event, command)[0]
 	if v.Err != nil {
@@ -212,9 +214,9 @@ func (s *shop) done(event models.EventID, command models.Command) models.Verdict
 }
 
 // refused decides a command that must be refused for a reason, and holds the store to having written nothing.
-func (s *shop) refused(event models.EventID, command models.Command, want *models.Error) models.Verdict {
+func (s *shop) refused(event models.EventID, command sale.Command, want *models.Error) sale.Verdict {
 	s.t.Helper()
-	var v models.Verdict
+	var v sale.Verdict
 	s.leavesNothing(func() { v = s.ask(event, command)[0] })
 	if v.Err == nil || v.Err.Code != want.Code {
 		s.t.Fatalf("%T gave %v; want %s", command, v.Err, want.Code)
@@ -223,9 +225,9 @@ func (s *shop) refused(event models.EventID, command models.Command, want *model
 }
 
 // stays decides a command that must be answered, but change nothing.
-func (s *shop) stays(event models.EventID, command models.Command) models.Verdict {
+func (s *shop) stays(event models.EventID, command sale.Command) sale.Verdict {
 	s.t.Helper()
-	var v models.Verdict
+	var v sale.Verdict
 	s.leavesNothing(func() { v = s.ask(event, command)[0] })
 	if v.Err != nil {
 		s.t.Fatalf("%T was refused: %v", command, v.Err)
@@ -370,12 +372,12 @@ func refs(bookings ...models.Booking) []models.BookingRef {
 }
 
 // settle records an outcome of a charge.
-func (s *shop) settle(key models.ChargeKey, outcome models.Outcome) models.Verdict {
+func (s *shop) settle(key models.ChargeKey, outcome models.Outcome) sale.Verdict {
 	s.t.Helper()
 	return s.done(key.Event, settlement(key, outcome))
 }
 
-func settlement(key models.ChargeKey, outcome models.Outcome) *models.Settle {
+func settlement(key models.ChargeKey, outcome models.Outcome) *sale.Settle {
 	result := models.Result{Outcome: outcome}
 	switch outcome {
 	case models.Succeeded:
@@ -383,7 +385,7 @@ func settlement(key models.ChargeKey, outcome models.Outcome) *models.Settle {
 	default:
 		result.Reason = "the gateway said " + string(outcome)
 	}
-	return &models.Settle{Charge: key, Result: result, Backoff: time.Minute}
+	return &sale.Settle{Charge: key, Result: result, Backoff: time.Minute}
 }
 
 // paid books and pays.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
 // letterRules are the promises on refunds and on payments that need a person's look.
@@ -14,18 +15,18 @@ var letterRules = rules{
 	"a_refund_is_settled_once": func(t *testing.T, s *shop) {
 		event, b, key := s.owed()
 		s.clock.Pass(time.Second)
-		s.done(event.ID, &models.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Unavailable, Reason: "down"}, Backoff: time.Minute})
+		s.done(event.ID, &sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Unavailable, Reason: "down"}, Backoff: time.Minute})
 		_, refunds := s.money(b)
 		r := refunds[0]
 		if r.Status != models.RefundPending || r.LastError != "down" || !r.NextAttemptAt.Equal(noon.Add(time.Second+time.Minute)) {
 			t.Errorf("after a failed try the refund is %+v", r)
 		}
-		s.done(event.ID, &models.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Succeeded, ProviderReference: "back"}})
+		s.done(event.ID, &sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Succeeded, ProviderReference: "back"}})
 		_, refunds = s.money(b)
 		if r = refunds[0]; r.Status != models.RefundSucceeded || r.LastError != "" || r.ProviderReference != "back" {
 			t.Errorf("the refund is %+v", r)
 		}
-		s.stays(event.ID, &models.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Unavailable}})
+		s.stays(event.ID, &sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Unavailable}})
 	},
 
 	"a_refund_that_fails_too_often_leaves_a_letter_and_goes_on": func(t *testing.T, s *shop) {
@@ -36,7 +37,7 @@ var letterRules = rules{
 			if err != nil || len(due) != 1 {
 				t.Fatalf("the due refunds are %+v, %v", due, err)
 			}
-			s.done(event.ID, &models.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Unavailable, Reason: fmt.Sprint("try ", due[0].Refund.Attempts)}, Backoff: time.Minute})
+			s.done(event.ID, &sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Unavailable, Reason: fmt.Sprint("try ", due[0].Refund.Attempts)}, Backoff: time.Minute})
 		}
 		for range models.MaxAttempts - 1 {
 			fail()
@@ -49,15 +50,15 @@ var letterRules = rules{
 				Attempts: try, LastError: fmt.Sprint("try ", try), FailedAt: s.clock.Now(),
 			}})
 		}
-		s.refused(event.ID, &models.DiscardLetter{Kind: models.LetterRefund, Charge: key}, models.ErrRefundOwed)
-		s.done(event.ID, &models.RetryLetter{Kind: models.LetterRefund, Charge: key})
+		s.refused(event.ID, &sale.DiscardLetter{Kind: models.LetterRefund, Charge: key}, models.ErrRefundOwed)
+		s.done(event.ID, &sale.RetryLetter{Kind: models.LetterRefund, Charge: key})
 		same(t, "the letters after a retry", len(s.letters()), 0)
 		_, refunds := s.money(b)
 		if refunds[0].Attempts != 0 || !refunds[0].NextAttemptAt.Equal(s.clock.Now()) {
 			t.Errorf("the refund retried is %+v", refunds[0])
 		}
-		s.done(event.ID, &models.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Succeeded}})
-		s.refused(event.ID, &models.RetryLetter{Kind: models.LetterRefund, Charge: key}, models.ErrLetterNotFound)
+		s.done(event.ID, &sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Succeeded}})
+		s.refused(event.ID, &sale.RetryLetter{Kind: models.LetterRefund, Charge: key}, models.ErrLetterNotFound)
 	},
 
 	"a_success_closes_the_refunds_letter": func(t *testing.T, s *shop) {
@@ -67,9 +68,9 @@ var letterRules = rules{
 			_, err := s.DueRefunds(s.ctx(), all, time.Second)
 			s.ok("taking due refunds", err)
 		}
-		s.done(event.ID, &models.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Unknown, Reason: "?"}})
+		s.done(event.ID, &sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Unknown, Reason: "?"}})
 		same(t, "the letters", len(s.letters()), 1)
-		s.done(event.ID, &models.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Succeeded}})
+		s.done(event.ID, &sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Succeeded}})
 		same(t, "the letters", len(s.letters()), 0)
 	},
 
@@ -86,22 +87,22 @@ var letterRules = rules{
 			return b, key
 		}
 		_, key := failed()
-		s.done(event.ID, &models.DiscardLetter{Kind: models.LetterCharge, Charge: key})
+		s.done(event.ID, &sale.DiscardLetter{Kind: models.LetterCharge, Charge: key})
 		same(t, "the letters after a discard", len(s.letters()), 0)
 
 		b, key := failed()
 		s.clock.Pass(time.Second)
-		s.done(event.ID, &models.RetryLetter{Kind: models.LetterCharge, Charge: key})
+		s.done(event.ID, &sale.RetryLetter{Kind: models.LetterCharge, Charge: key})
 		charges, _ := s.money(b)
 		if c := charges[0]; c.Status != models.ChargeStarted || c.Attempts != 0 || !c.NextAttemptAt.Equal(s.clock.Now()) || len(s.letters()) != 0 {
 			t.Errorf("the charge retried is %+v", c)
 		}
 		s.settle(key, models.Succeeded)
-		s.refused(event.ID, &models.RetryLetter{Kind: models.LetterCharge, Charge: key}, models.ErrLetterNotFound)
+		s.refused(event.ID, &sale.RetryLetter{Kind: models.LetterCharge, Charge: key}, models.ErrLetterNotFound)
 
 		b, key = failed()
 		s.clock.set(b.PaymentDeadline)
-		s.refused(event.ID, &models.RetryLetter{Kind: models.LetterCharge, Charge: key}, models.ErrBookingNotPending)
+		s.refused(event.ID, &sale.RetryLetter{Kind: models.LetterCharge, Charge: key}, models.ErrBookingNotPending)
 		same(t, "the status after a late success", s.settle(key, models.Succeeded).Booking.Status, models.Confirmed)
 		same(t, "the letters after a late success", len(s.letters()), 0)
 	},
@@ -111,9 +112,9 @@ var letterRules = rules{
 		b := s.book(event, user, 1)
 		key := models.FirstCharge(b.Ref())
 		for _, kind := range []models.LetterKind{models.LetterCharge, models.LetterRefund} {
-			s.refused(event.ID, &models.RetryLetter{Kind: kind, Charge: key}, models.ErrLetterNotFound)
+			s.refused(event.ID, &sale.RetryLetter{Kind: kind, Charge: key}, models.ErrLetterNotFound)
 		}
-		s.refused(event.ID, &models.DiscardLetter{Kind: models.LetterCharge, Charge: key}, models.ErrLetterNotFound)
+		s.refused(event.ID, &sale.DiscardLetter{Kind: models.LetterCharge, Charge: key}, models.ErrLetterNotFound)
 	},
 
 	"are_listed_oldest_first_in_stable_pages": listLetters,
@@ -169,7 +170,7 @@ func (s *shop) owed() (models.Event, models.Booking, models.ChargeKey) {
 	s.t.Helper()
 	event := s.event()
 	b := s.paid(event, s.user(), 2)
-	s.done(event.ID, &models.Cancel{Booking: b.ID})
+	s.done(event.ID, &sale.Cancel{Booking: b.ID})
 	return event, b, models.FirstCharge(b.Ref())
 }
 
@@ -198,11 +199,11 @@ func givenUp(t *testing.T, s *shop) {
 		if status != models.ChargeUnknown {
 			continue
 		}
-		s.refused(event.ID, &models.DiscardLetter{Kind: models.LetterCharge, Charge: charge.ChargeKey}, models.ErrLetterUnknown)
+		s.refused(event.ID, &sale.DiscardLetter{Kind: models.LetterCharge, Charge: charge.ChargeKey}, models.ErrLetterUnknown)
 		s.settle(charge.ChargeKey, models.Absent) // now it is known; the letter stays
 		_, err = s.DeadLetter(s.ctx(), id)
 		s.ok("reading the letter again", err)
-		s.done(event.ID, &models.DiscardLetter{Kind: models.LetterCharge, Charge: charge.ChargeKey})
+		s.done(event.ID, &sale.DiscardLetter{Kind: models.LetterCharge, Charge: charge.ChargeKey})
 		if _, err = s.DeadLetter(s.ctx(), id); !errors.Is(err, models.ErrLetterNotFound) {
 			t.Errorf("after the discard the letter's reading gave %v", err)
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
 // lostRules are the promises of LostBookings, PublishLost and NoteQueue.
@@ -29,7 +30,7 @@ var lostRules = rules{
 		_, err := s.StartCharges(s.ctx(), "simulated", []models.BookingRef{charged}, lease)
 		s.ok("starting a charge", err)
 		ended := s.unqueued()
-		s.done(ended.Event, &models.Cancel{Booking: ended.Booking})
+		s.done(ended.Event, &sale.Cancel{Booking: ended.Booking})
 		s.clock.Pass(time.Minute)
 		s.lost(t, "only what waits for a message", nil, free)
 		s.clock.Pass(theRules.PaymentDeadline)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
 // movedRules are the promises on money that moves without being asked for, as both stores write and read it.
@@ -23,12 +24,12 @@ var movedRules = rules{
 		if charges[0].Refunded != 2000 || len(refunds) != 1 || refunds[0].Reason != models.RefundMoved || refunds[0].Part != 1 {
 			t.Fatalf("the charges are %+v, the refunds %+v", charges, refunds)
 		}
-		s.done(event.ID, &models.Cancel{Booking: b.ID})
+		s.done(event.ID, &sale.Cancel{Booking: b.ID})
 		due, err := s.DueRefunds(s.ctx(), all, time.Second)
 		if err != nil || len(due) != 1 || due[0].Refund.Part != 2 || due[0].Refund.Amount.Minor != 3000 {
 			t.Fatalf("due are %+v, %v", due, err)
 		}
-		s.done(event.ID, &models.SettleRefund{Charge: due[0].Refund.ChargeKey, Part: 2, Result: models.Result{Outcome: models.Succeeded}})
+		s.done(event.ID, &sale.SettleRefund{Charge: due[0].Refund.ChargeKey, Part: 2, Result: models.Result{Outcome: models.Succeeded}})
 		same(t, "the letters after the rest was given", len(s.letters()), 0)
 		charges, _ = s.money(b)
 		same(t, "the refunded sum", charges[0].Refunded, 5000)
@@ -49,8 +50,8 @@ var movedRules = rules{
 		if len(refunds) != 3 || refunds[0].Status != models.RefundFailed || refunds[2].Status != models.RefundPending {
 			t.Fatalf("after the bank gave it back the refunds are %+v", refunds)
 		}
-		s.done(event.ID, &models.RetryLetter{Kind: models.LetterRefund, Charge: key})
-		s.done(event.ID, &models.CloseLetter{Kind: models.LetterRefund, Charge: key, Reason: "in cash"})
+		s.done(event.ID, &sale.RetryLetter{Kind: models.LetterRefund, Charge: key})
+		s.done(event.ID, &sale.CloseLetter{Kind: models.LetterRefund, Charge: key, Reason: "in cash"})
 		_, refunds = s.money(b)
 		if refunds[2].Status != models.RefundSucceeded || refunds[2].LastError != "closed: in cash" {
 			t.Errorf("the refund that a person made is %+v", refunds[2])
@@ -83,6 +84,49 @@ var movedRules = rules{
 		}
 	},
 
+	"what_moved_in_another_currency_is_kept_as_it_is_and_adds_up_to_nothing": func(t *testing.T, s *shop) {
+		event := s.event()
+		b := s.paid(event, s.user(), 2)
+		yen := models.Money{Minor: 700, Currency: "JPY"}
+		command := &sale.SettleMoved{Charge: models.FirstCharge(b.Ref()), Movements: []models.Movement{
+			{ID: "yen", Reason: models.RefundDisputed, Amount: yen, State: models.MovementOpen},
+			{ID: "dollar", Reason: models.RefundMoved, Amount: models.Money{Minor: 1000, Currency: "USD"}, State: models.MovementDone},
+		}}
+		s.done(b.EventID, command)
+		s.stays(b.EventID, command)
+		charges, refunds := s.money(b)
+		if charges[0].Refunded != 1000 || len(refunds) != 2 || refunds[0].Amount != yen || refunds[1].Amount.Minor != 1000 {
+			t.Errorf("the charges are %+v, the refunds %+v", charges, refunds)
+		}
+		same(t, "the revenue", s.stock(event.ID).SoldAmount, b.TotalAmount.Minor-1000)
+		same(t, "the letters", len(s.letters()), 2)
+		s.done(event.ID, &sale.Cancel{Booking: b.ID})
+		_, refunds = s.money(b)
+		if len(refunds) != 3 || refunds[2].Amount.Minor != b.TotalAmount.Minor-1000 {
+			t.Errorf("after the cancellation the refunds are %+v", refunds)
+		}
+	},
+
+	"what_was_taken_in_another_currency_is_kept_as_it_was_and_told_once": func(t *testing.T, s *shop) {
+		event, user := s.event(), s.user()
+		b := s.book(event, user, 2)
+		yen := models.Money{Minor: 7000, Currency: "JPY"}
+		first := settlement(s.charge(b).ChargeKey, models.Succeeded)
+		first.Result.Amount, first.Result.ProviderReference = yen, "p1"
+		s.done(event.ID, first)
+		s.stays(event.ID, first)
+		second := settlement(first.Charge, models.Succeeded)
+		second.Result.Amount, second.Result.ProviderReference = yen, "p2"
+		s.done(event.ID, second)
+		s.stays(event.ID, second)
+		charges, refunds := s.money(b)
+		if len(charges) != 2 || charges[0].Amount != yen || charges[1].Amount != yen || len(refunds) != 0 {
+			t.Errorf("the charges are %+v, the refunds %+v", charges, refunds)
+		}
+		same(t, "the letters", len(s.letters()), 2)
+		same(t, "the booking", s.booking(b.ID).CancelReason, models.ReasonDeclined)
+	},
+
 	"what_waits_is_counted_by_gateway": func(t *testing.T, s *shop) {
 		s.owed()
 		s.charge(s.book(s.event(), s.user(), 1))
@@ -96,7 +140,7 @@ var movedRules = rules{
 // moved tells the desk of a movement of a booking's first charge, twice.
 func (s *shop) moved(b models.Booking, id string, reason models.RefundReason, minor int64, state models.MovementState) {
 	s.t.Helper()
-	command := &models.SettleMoved{Charge: models.FirstCharge(b.Ref()), Movements: []models.Movement{
+	command := &sale.SettleMoved{Charge: models.FirstCharge(b.Ref()), Movements: []models.Movement{
 		{ID: id, Reason: reason, Amount: models.Money{Minor: minor, Currency: b.TotalAmount.Currency}, State: state},
 	}}
 	s.done(b.EventID, command)

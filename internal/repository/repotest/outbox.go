@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
 // outboxRules are the promises of Outbox.
@@ -42,14 +43,14 @@ var outboxRules = rules{
 
 	"a_batch_leaves_one_outbox_row_with_its_id_and_bookings_in_order": func(t *testing.T, s *shop) {
 		event, user, batch := s.event(), s.user(), models.NewID[models.BatchID]()
-		commands := []models.Command{reserve(user, 2), reserve(user, 11), reserve(user, 1), reserve(user, 3)}
-		err := s.AtDesk(s.ctx(), event.ID, batch, models.Needs(commands, false), decideAll(commands))
+		commands := []sale.Command{reserve(user, 2), reserve(user, 11), reserve(user, 1), reserve(user, 3)}
+		err := s.AtDesk(s.ctx(), event.ID, batch, sale.ReadsOf(commands, false), decideAll(commands))
 		s.ok("the desk", err)
 		rows, err := s.ClaimOutbox(s.ctx(), all, lease)
 		s.ok("claiming the outbox", err)
 		booked := []models.BookingID{}
 		for _, i := range []int{0, 2, 3} {
-			if c, is := commands[i].(*models.Reserve); is {
+			if c, is := commands[i].(*sale.Reserve); is {
 				booked = append(booked, c.Booking)
 			}
 		}
@@ -115,8 +116,8 @@ var outboxRules = rules{
 		event, user := s.event(), s.user()
 		b := s.book(event, user, 1)
 		s.drain()
-		s.done(event.ID, &models.Cancel{Booking: b.ID})
-		s.done(event.ID, &models.EditEvent{Patch: models.EventPatch{Name: new("X")}})
+		s.done(event.ID, &sale.Cancel{Booking: b.ID})
+		s.done(event.ID, &sale.EditEvent{Patch: models.EventPatch{Name: new("X")}})
 		s.refused(event.ID, reserve(user, 11), models.ErrInsufficientTickets)
 		same(t, "the depth", s.depth(), 0)
 	},
@@ -209,7 +210,7 @@ func (s *shop) fill(batches int) []models.OutboxRow {
 	var rows []models.OutboxRow
 	for i := range batches {
 		row := models.OutboxRow{ID: models.NewID[models.BatchID](), Event: events[i%2].ID}
-		var commands []models.Command
+		var commands []sale.Command
 		for range 2 + i%2 {
 			command := reserve(user, 1)
 			commands = append(commands, command)
@@ -218,7 +219,7 @@ func (s *shop) fill(batches int) []models.OutboxRow {
 		// In the order of the commands, not of their ids.
 		slices.Reverse(commands)
 		slices.Reverse(row.Bookings)
-		s.ok("the desk", s.AtDesk(s.ctx(), row.Event, row.ID, models.Needs(commands, false), decideAll(commands)))
+		s.ok("the desk", s.AtDesk(s.ctx(), row.Event, row.ID, sale.ReadsOf(commands, false), decideAll(commands)))
 		s.clock.Pass(time.Microsecond)
 		rows = append(rows, row)
 	}

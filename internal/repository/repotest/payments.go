@@ -9,6 +9,8 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/retry"
+	"quantix/internal/sale"
 )
 
 // paymentRules are the promises of Payments on who may charge and give back, and when.
@@ -42,7 +44,7 @@ var paymentRules = rules{
 		}
 		charges, _ := s.money(b)
 		same(t, "the number of charges", len(charges), 0)
-		s.done(event.ID, &models.ConfirmFree{Booking: b.ID})
+		s.done(event.ID, &sale.ConfirmFree{Booking: b.ID})
 		same(t, "the starts once confirmed", len(s.start(b)), 0)
 	},
 
@@ -74,7 +76,7 @@ var paymentRules = rules{
 				if i == 0 {
 					starts, err = s.StartCharges(s.ctx(), "sim", refs(b), lease)
 				} else {
-					_, err = s.try(s.ctx(), event.ID, &models.Cancel{Booking: b.ID})
+					_, err = s.try(s.ctx(), event.ID, &sale.Cancel{Booking: b.ID})
 				}
 				if err != nil {
 					t.Errorf("caller %d: %v", i, err)
@@ -152,13 +154,13 @@ var paymentRules = rules{
 		event, user := s.event(), s.user()
 		waiting, ended, late := s.book(event, user, 1), s.book(event, user, 1), s.book(event, user, 1)
 		s.start(waiting, ended, late)
-		s.done(event.ID, &models.Cancel{Booking: ended.ID})
+		s.done(event.ID, &sale.Cancel{Booking: ended.ID})
 		s.clock.set(waiting.PaymentDeadline.Add(-time.Microsecond))
 		s.chargeable(map[models.BookingID]bool{waiting.ID: true, ended.ID: false, late.ID: true})
 		s.clock.Pass(lease) // past the deadline, though nobody has expired them yet
 		s.chargeable(map[models.BookingID]bool{waiting.ID: false, ended.ID: false, late.ID: false})
 		s.clock.set(waiting.PaymentDeadline.Add(time.Hour))
-		s.done(event.ID, &models.Expire{Booking: late.ID})
+		s.done(event.ID, &sale.Expire{Booking: late.ID})
 		s.chargeable(map[models.BookingID]bool{waiting.ID: false, ended.ID: false, late.ID: false})
 	},
 
@@ -259,7 +261,7 @@ var paymentRules = rules{
 			}
 			s.clock.Pass(time.Microsecond)
 		}
-		s.done(event.ID, &models.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Succeeded}})
+		s.done(event.ID, &sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Succeeded}})
 		s.clock.Pass(time.Hour)
 		due, err := s.DueRefunds(s.ctx(), all, lease)
 		if err != nil || len(due) != 0 {
@@ -270,9 +272,9 @@ var paymentRules = rules{
 	"a_due_refund_is_given_to_one_of_many_callers": func(t *testing.T, s *shop) {
 		event, user := s.event(tickets(1000)), s.user()
 		const owed = 30
-		var commands []models.Command
+		var commands []sale.Command
 		for range owed {
-			commands = append(commands, &models.Cancel{Booking: s.paid(event, user, 1).ID})
+			commands = append(commands, &sale.Cancel{Booking: s.paid(event, user, 1).ID})
 		}
 		s.ask(event.ID, commands...)
 		tally := s.contend(func(int) ([]string, error) {
@@ -291,7 +293,7 @@ var paymentRules = rules{
 			crowd(2, func(i int) {
 				var err error
 				if i == 0 {
-					err = repository.Retry(s.ctx(), func() error { _, err := s.DueCharges(s.ctx(), all, lease); return err })
+					err = retry.Do(s.ctx(), repository.IsConflict, func() error { _, err := s.DueCharges(s.ctx(), all, lease); return err })
 				} else {
 					_, err = s.try(s.ctx(), event.ID, settlement(charge.ChargeKey, models.Succeeded))
 				}
@@ -340,7 +342,7 @@ func (s *shop) contend(take func(caller int) ([]string, error)) map[string]int {
 	crowd(8, func(caller int) {
 		for empty := 0; empty < 2; {
 			var things []string
-			err := repository.Retry(s.ctx(), func() (err error) {
+			err := retry.Do(s.ctx(), repository.IsConflict, func() (err error) {
 				things, err = take(caller)
 				return err
 			})
@@ -380,7 +382,7 @@ func onlyChargeable(t *testing.T, s *shop) {
 	s.clock.Pass(time.Microsecond)
 	lastMoment := s.book(event, user, 1)
 	cancelled, paid, started, voided := s.book(event, user, 1), s.paid(event, user, 1), s.book(event, user, 1), s.book(event, user, 1)
-	s.done(event.ID, &models.Cancel{Booking: cancelled.ID})
+	s.done(event.ID, &sale.Cancel{Booking: cancelled.ID})
 	s.charge(started)
 	s.settle(s.charge(voided).ChargeKey, models.Voided)
 	unknown := models.Booking{EventID: event.ID, ID: models.NewID[models.BookingID]()}

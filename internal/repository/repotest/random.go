@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
 // randomRules let chance write the tests: batches of any commands, held against a plain tally.
@@ -117,7 +118,7 @@ func (w *walk) step() {
 	}
 	w.clock.Pass(time.Duration(rapid.SampledFrom([]int{0, 1, 10}).Draw(w.rt, "minutes")) * time.Minute)
 	now := w.clock.Now()
-	var commands []models.Command
+	var commands []sale.Command
 	var accepted []bool
 	for range rapid.IntRange(1, 6).Draw(w.rt, "commands") {
 		command, ok := w.command(now)
@@ -159,7 +160,7 @@ func (w *walk) charge(l *line) {
 }
 
 // command draws one, enters it into the tally and tells whether the desk will accept it.
-func (w *walk) command(now time.Time) (models.Command, bool) {
+func (w *walk) command(now time.Time) (sale.Command, bool) {
 	kind := rapid.SampledFrom([]string{"reserve", "reserve", "cancel", "expire", "settle", "settle", "refund", "resize"}).Draw(w.rt, "kind")
 	switch {
 	case kind == "resize":
@@ -174,18 +175,18 @@ func (w *walk) command(now time.Time) (models.Command, bool) {
 		if accepted {
 			l.end(models.ReasonUser)
 		}
-		return &models.Cancel{Booking: l.id}, accepted
+		return &sale.Cancel{Booking: l.id}, accepted
 	case "expire":
 		if l.status == models.Pending && !now.Before(l.deadline) {
 			l.end(models.ReasonExpired)
 		}
-		return &models.Expire{Booking: l.id}, true
+		return &sale.Expire{Booking: l.id}, true
 	case "refund":
 		accepted := l.refund != ""
 		if accepted {
 			l.refund = models.RefundSucceeded
 		}
-		return &models.SettleRefund{Charge: w.key(l), Result: models.Result{Outcome: models.Succeeded}}, accepted
+		return &sale.SettleRefund{Charge: w.key(l), Result: models.Result{Outcome: models.Succeeded}}, accepted
 	}
 	outcome := rapid.SampledFrom([]models.Outcome{
 		models.Succeeded, models.Succeeded, models.Declined, models.StillOpen, models.Unknown, models.Unavailable, models.Absent, models.Voided,
@@ -194,7 +195,7 @@ func (w *walk) command(now time.Time) (models.Command, bool) {
 	return settlement(w.key(l), outcome), l.charge != ""
 }
 
-func (w *walk) reserve(now time.Time) (models.Command, bool) {
+func (w *walk) reserve(now time.Time) (sale.Command, bool) {
 	command := reserve(w.user, rapid.Int64Range(1, 7).Draw(w.rt, "quantity"))
 	accepted := command.Quantity <= w.tally.stock().Available
 	if accepted {
@@ -205,14 +206,14 @@ func (w *walk) reserve(now time.Time) (models.Command, bool) {
 	return command, accepted
 }
 
-func (w *walk) resize() (models.Command, bool) {
+func (w *walk) resize() (sale.Command, bool) {
 	total := rapid.Int64Range(1, 30).Draw(w.rt, "total")
 	st := w.tally.stock()
 	accepted := total >= st.Held+st.Sold
 	if accepted {
 		w.tally.total = total
 	}
-	return &models.EditEvent{Patch: models.EventPatch{TotalTickets: &total}}, accepted
+	return &sale.EditEvent{Patch: models.EventPatch{TotalTickets: &total}}, accepted
 }
 
 // compare holds every booking and its money, at the end, to its line.
@@ -236,7 +237,7 @@ func (w *walk) compare() {
 		}
 	}
 	facts, err := w.AuditFacts(w.ctx(), w.event.ID)
-	if err != nil || !models.Audit(facts).OK {
-		w.rt.Fatalf("the audit gives %v, %+v", err, models.Audit(facts).Differences)
+	if err != nil || !sale.Audit(facts).OK {
+		w.rt.Fatalf("the audit gives %v, %+v", err, sale.Audit(facts).Differences)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
 // reserveRules are the promises on taking tickets.
@@ -114,13 +115,13 @@ var reserveRules = rules{
 		s.clock.Pass(time.Minute)
 		s.settle(s.charge(first).ChargeKey, models.Succeeded)
 		again("when confirmed")
-		s.done(event.ID, &models.Cancel{Booking: first.ID})
+		s.done(event.ID, &sale.Cancel{Booking: first.ID})
 		again("when cancelled")
-		s.done(event.ID, &models.CancelEvent{})
+		s.done(event.ID, &sale.CancelEvent{})
 		again("when the event is cancelled")
 		s.clock.Pass(48 * time.Hour)
 		again("when the event has begun")
-		s.done(event.ID, &models.DeleteEvent{})
+		s.done(event.ID, &sale.DeleteEvent{})
 		again("when the event is deleted")
 		s.ok("deleting the user", s.DeleteUser(s.ctx(), user.ID, nil, 0))
 		if v := s.ask(event.ID, keyed(event, user, 10, "k"))[0]; !v.Replayed {
@@ -137,7 +138,7 @@ var reserveRules = rules{
 
 	"keys_of_different_users_and_different_keys_never_meet": func(t *testing.T, s *shop) {
 		event, john, jane := s.event(), s.user(), s.user()
-		for _, command := range []models.Command{keyed(event, john, 1, "k"), keyed(event, jane, 1, "k"), keyed(event, john, 1, "K"), keyed(event, john, 1, "k ")} {
+		for _, command := range []sale.Command{keyed(event, john, 1, "k"), keyed(event, jane, 1, "k"), keyed(event, john, 1, "K"), keyed(event, john, 1, "k ")} {
 			if v := s.done(event.ID, command); v.Replayed {
 				t.Errorf("%+v was taken for another's", command)
 			}
@@ -158,7 +159,7 @@ var reserveRules = rules{
 		event, user := s.event(), s.user()
 		b := s.book(event, user, 10)
 		s.refused(event.ID, keyed(event, user, 1, "k"), models.ErrSoldOut)
-		s.done(event.ID, &models.Cancel{Booking: b.ID})
+		s.done(event.ID, &sale.Cancel{Booking: b.ID})
 		if v := s.done(event.ID, keyed(event, user, 1, "k")); v.Replayed {
 			t.Error("a refused request was taken for a first answer")
 		}
@@ -192,8 +193,8 @@ var reserveRules = rules{
 	"a_key_that_slipped_past_the_look_up_is_refused_by_the_database": func(t *testing.T, s *shop) {
 		event, other, user := s.event(), s.event(), s.user()
 		s.done(event.ID, keyed(event, user, 2, "k"))
-		slip := func(e models.Event, command *models.Reserve) error {
-			return s.AtDesk(s.ctx(), e.ID, models.NewID[models.BatchID](), models.Need{Users: []models.UserID{user.ID}}, decideAll([]models.Command{command}))
+		slip := func(e models.Event, command *sale.Reserve) error {
+			return s.AtDesk(s.ctx(), e.ID, models.NewID[models.BatchID](), sale.Reads{Users: []models.UserID{user.ID}}, decideAll([]sale.Command{command}))
 		}
 		s.leavesNothing(func() {
 			err := slip(event, keyed(event, user, 2, "k"))
@@ -221,14 +222,14 @@ func refusedReservations(t *testing.T, s *shop) {
 	full, few, deleted, cancelled := s.event(), s.event(), s.event(), s.event()
 	s.book(full, user, 10)
 	s.book(few, user, 8)
-	s.done(deleted.ID, &models.DeleteEvent{})
-	s.done(cancelled.ID, &models.CancelEvent{})
+	s.done(deleted.ID, &sale.DeleteEvent{})
+	s.done(cancelled.ID, &sale.CancelEvent{})
 	ended := s.event(func(d *models.EventDraft) { d.SalesEnd = noon })
 	late := s.event(begins(noon.Add(-time.Hour)), func(d *models.EventDraft) { d.SalesEnd = noon.Add(time.Microsecond) })
 	s.book(late, user, 1)
 	for _, test := range []struct {
 		event   models.EventID
-		command models.Command
+		command sale.Command
 		want    *models.Error
 	}{
 		{models.NewID[models.EventID](), reserve(user, 1), models.ErrEventNotFound},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
 // settleRules are the promises on how bookings end: cancelled, expired, confirmed, and what becomes of their money.
@@ -71,13 +72,13 @@ var settleRules = rules{
 		b := s.book(event, user, 3)
 		key := s.charge(b).ChargeKey
 		s.clock.Pass(15 * time.Minute)
-		s.done(event.ID, &models.Expire{Booking: b.ID})
+		s.done(event.ID, &sale.Expire{Booking: b.ID})
 		got := s.settle(key, models.Succeeded).Booking
 		if got.Status != models.Confirmed || got.CancelReason != "" || !got.CancelledAt.IsZero() {
 			t.Errorf("the booking is %+v; want it CONFIRMED", got)
 		}
 		same(t, "the stock", s.stock(event.ID), models.Stock{Total: 10, Available: 7, Sold: 3, SoldAmount: 7500, Confirmed: 1})
-		s.done(event.ID, &models.Cancel{Booking: b.ID})
+		s.done(event.ID, &sale.Cancel{Booking: b.ID})
 		s.stays(event.ID, settlement(key, models.Succeeded)) // at most once
 	},
 
@@ -87,7 +88,7 @@ var settleRules = rules{
 		event, user := s.event(), s.user()
 		cancelled, declined := s.book(event, user, 1), s.book(event, user, 2)
 		keys := []models.ChargeKey{s.charge(cancelled).ChargeKey, s.charge(declined).ChargeKey}
-		s.done(event.ID, &models.Cancel{Booking: cancelled.ID})
+		s.done(event.ID, &sale.Cancel{Booking: cancelled.ID})
 		s.settle(keys[1], models.Declined)
 		for i, b := range []models.Booking{cancelled, declined} {
 			same(t, "the status", s.settle(keys[i], models.Succeeded).Booking.Status, models.Cancelled)
@@ -105,7 +106,7 @@ var settleRules = rules{
 		event, user := s.event(), s.user()
 		b := s.paid(event, user, 3)
 		s.clock.Pass(time.Second)
-		got := s.done(event.ID, &models.Cancel{Booking: b.ID}).Booking
+		got := s.done(event.ID, &sale.Cancel{Booking: b.ID}).Booking
 		if got.CancelReason != models.ReasonUser || !got.CancelledAt.Equal(noon.Add(time.Second)) || !got.ConfirmedAt.Equal(noon) {
 			t.Errorf("the booking is %+v", got)
 		}
@@ -113,7 +114,7 @@ var settleRules = rules{
 		if len(refunds) != 1 || refunds[0].Amount != b.TotalAmount || refunds[0].Status != models.RefundPending {
 			t.Errorf("the refunds are %+v", refunds)
 		}
-		s.refused(event.ID, &models.Cancel{Booking: b.ID}, models.ErrAlreadyCancelled)
+		s.refused(event.ID, &sale.Cancel{Booking: b.ID}, models.ErrAlreadyCancelled)
 		same(t, "the stock", s.stock(event.ID), models.Stock{Total: 10, Available: 10, Cancelled: 1})
 	},
 
@@ -121,31 +122,31 @@ var settleRules = rules{
 		event, user := s.event(begins(noon.Add(time.Hour))), s.user()
 		pending, paid := s.book(event, user, 1), s.paid(event, user, 1)
 		s.clock.set(event.DateTime)
-		s.refused(event.ID, &models.Cancel{Booking: pending.ID}, models.ErrEventOver)
-		s.refused(event.ID, &models.Cancel{Booking: paid.ID}, models.ErrEventOver)
+		s.refused(event.ID, &sale.Cancel{Booking: pending.ID}, models.ErrEventOver)
+		s.refused(event.ID, &sale.Cancel{Booking: paid.ID}, models.ErrEventOver)
 	},
 
 	"a_booking_expires_at_the_very_deadline": func(t *testing.T, s *shop) {
 		event, user := s.event(), s.user()
 		b := s.book(event, user, 4)
 		s.clock.set(b.PaymentDeadline.Add(-time.Microsecond))
-		s.stays(event.ID, &models.Expire{Booking: b.ID})
+		s.stays(event.ID, &sale.Expire{Booking: b.ID})
 		s.clock.set(b.PaymentDeadline)
-		got := s.done(event.ID, &models.Expire{Booking: b.ID}).Booking
+		got := s.done(event.ID, &sale.Expire{Booking: b.ID}).Booking
 		if got.CancelReason != models.ReasonExpired || !got.CancelledAt.Equal(b.PaymentDeadline) {
 			t.Errorf("the booking is %+v", got)
 		}
-		s.stays(event.ID, &models.Expire{Booking: b.ID})
+		s.stays(event.ID, &sale.Expire{Booking: b.ID})
 		same(t, "the stock", s.stock(event.ID), models.Stock{Total: 10, Available: 10, Cancelled: 1})
 	},
 
 	"free_bookings_are_confirmed_without_a_charge": func(t *testing.T, s *shop) {
 		event, user := s.event(price(0, "USD")), s.user()
 		b := s.book(event, user, 2)
-		same(t, "the status", s.done(event.ID, &models.ConfirmFree{Booking: b.ID}).Booking.Status, models.Confirmed)
-		s.stays(event.ID, &models.ConfirmFree{Booking: b.ID})
-		s.done(event.ID, &models.Cancel{Booking: b.ID})
-		s.stays(event.ID, &models.ConfirmFree{Booking: b.ID})
+		same(t, "the status", s.done(event.ID, &sale.ConfirmFree{Booking: b.ID}).Booking.Status, models.Confirmed)
+		s.stays(event.ID, &sale.ConfirmFree{Booking: b.ID})
+		s.done(event.ID, &sale.Cancel{Booking: b.ID})
+		s.stays(event.ID, &sale.ConfirmFree{Booking: b.ID})
 		charges, refunds := s.money(b)
 		same(t, "the charges and refunds", len(charges)+len(refunds), 0)
 	},
@@ -153,13 +154,13 @@ var settleRules = rules{
 	"of_a_cancelled_event_bookings_end_with_their_refunds": func(t *testing.T, s *shop) {
 		event, user := s.event(), s.user()
 		pending, paid, ended := s.book(event, user, 1), s.paid(event, user, 2), s.book(event, user, 3)
-		s.done(event.ID, &models.Cancel{Booking: ended.ID})
-		s.refused(event.ID, &models.CancelForEvent{Booking: pending.ID}, models.ErrInternal)
-		s.done(event.ID, &models.CancelEvent{})
-		for _, v := range s.ask(event.ID, &models.CancelForEvent{Booking: pending.ID}, &models.CancelForEvent{Booking: paid.ID}) {
+		s.done(event.ID, &sale.Cancel{Booking: ended.ID})
+		s.refused(event.ID, &sale.CancelForEvent{Booking: pending.ID}, models.ErrInternal)
+		s.done(event.ID, &sale.CancelEvent{})
+		for _, v := range s.ask(event.ID, &sale.CancelForEvent{Booking: pending.ID}, &sale.CancelForEvent{Booking: paid.ID}) {
 			same(t, "the reason", s.booking(v.Booking.ID).CancelReason, models.ReasonEventCancelled)
 		}
-		same(t, "the reason of one that had ended", s.stays(event.ID, &models.CancelForEvent{Booking: ended.ID}).Booking.CancelReason, models.ReasonUser)
+		same(t, "the reason of one that had ended", s.stays(event.ID, &sale.CancelForEvent{Booking: ended.ID}).Booking.CancelReason, models.ReasonUser)
 		_, refunds := s.money(paid)
 		same(t, "the refunds", len(refunds), 1)
 		same(t, "what is available", s.stock(event.ID).Available, 10)
@@ -171,15 +172,15 @@ var settleRules = rules{
 		uncharged := s.book(event, user, 1)
 		for _, id := range []models.BookingID{foreign.ID, models.NewID[models.BookingID]()} {
 			key := models.FirstCharge(models.BookingRef{Event: event.ID, Booking: id})
-			for _, command := range []models.Command{
-				&models.Cancel{Booking: id}, &models.Expire{Booking: id}, &models.CancelForEvent{Booking: id}, &models.ConfirmFree{Booking: id},
-				settlement(key, models.Succeeded), &models.SettleRefund{Charge: key},
+			for _, command := range []sale.Command{
+				&sale.Cancel{Booking: id}, &sale.Expire{Booking: id}, &sale.CancelForEvent{Booking: id}, &sale.ConfirmFree{Booking: id},
+				settlement(key, models.Succeeded), &sale.SettleRefund{Charge: key},
 			} {
 				s.refused(event.ID, command, models.ErrBookingNotFound)
 			}
 		}
 		s.refused(event.ID, settlement(models.FirstCharge(uncharged.Ref()), models.Succeeded), models.ErrBookingNotFound)
-		s.refused(models.NewID[models.EventID](), &models.Cancel{Booking: foreign.ID}, models.ErrBookingNotFound)
+		s.refused(models.NewID[models.EventID](), &sale.Cancel{Booking: foreign.ID}, models.ErrBookingNotFound)
 	},
 
 	"what_a_gateway_says_is_stored_whatever_bytes_it_has": func(t *testing.T, s *shop) {
@@ -188,16 +189,16 @@ var settleRules = rules{
 			b := s.book(event, user, 1)
 			key := s.charge(b).ChargeKey
 			result := models.Result{Outcome: models.Declined, Reason: words, ProviderReference: words}
-			s.done(event.ID, &models.Settle{Charge: key, Result: result})
+			s.done(event.ID, &sale.Settle{Charge: key, Result: result})
 		}
 	},
 
 	"cancelling_races_confirming_and_nothing_is_lost": func(t *testing.T, s *shop) {
 		event, user := s.event(tickets(1000)), s.user()
-		race(t, s, event, func() []models.Command {
+		race(t, s, event, func() []sale.Command {
 			b := s.book(event, user, 2)
-			return []models.Command{settlement(s.charge(b).ChargeKey, models.Succeeded), &models.Cancel{Booking: b.ID}, &models.Cancel{Booking: b.ID}}
-		}, func(v []models.Verdict) {
+			return []sale.Command{settlement(s.charge(b).ChargeKey, models.Succeeded), &sale.Cancel{Booking: b.ID}, &sale.Cancel{Booking: b.ID}}
+		}, func(v []sale.Verdict) {
 			if (v[1].Err == nil) == (v[2].Err == nil) {
 				t.Errorf("of two cancellations %v and %v", v[1].Err, v[2].Err)
 			}
@@ -212,13 +213,13 @@ var settleRules = rules{
 	"expiring_races_paying_and_the_tickets_move_once": func(t *testing.T, s *shop) {
 		event, user := s.event(tickets(1000)), s.user()
 		bookings := 0
-		race(t, s, event, func() []models.Command {
+		race(t, s, event, func() []sale.Command {
 			b := s.book(event, user, 2)
 			bookings++
 			key := s.charge(b).ChargeKey
 			s.clock.Pass(theRules.PaymentDeadline)
-			return []models.Command{settlement(key, models.Succeeded), &models.Expire{Booking: b.ID}, &models.Expire{Booking: b.ID}, settlement(key, models.Succeeded)}
-		}, func(v []models.Verdict) {
+			return []sale.Command{settlement(key, models.Succeeded), &sale.Expire{Booking: b.ID}, &sale.Expire{Booking: b.ID}, settlement(key, models.Succeeded)}
+		}, func(v []sale.Verdict) {
 			same(t, "the status", s.booking(v[0].Booking.ID).Status, models.Confirmed)
 		})
 		same(t, "what is sold", s.stock(event.ID).Sold, int64(2*bookings))
@@ -226,11 +227,11 @@ var settleRules = rules{
 }
 
 // race sends commands of one booking at once, a few times over, and looks at what came of it.
-func race(t *testing.T, s *shop, event models.Event, prepare func() []models.Command, check func([]models.Verdict)) {
+func race(t *testing.T, s *shop, event models.Event, prepare func() []sale.Command, check func([]sale.Verdict)) {
 	t.Helper()
 	for range 8 {
 		commands := prepare()
-		verdicts := make([]models.Verdict, len(commands))
+		verdicts := make([]sale.Verdict, len(commands))
 		crowd(len(commands), func(i int) {
 			v, err := s.try(s.ctx(), event.ID, commands[i])
 			if err != nil {
@@ -252,15 +253,15 @@ func lateSuccesses(t *testing.T, s *shop) {
 	for name, spoil := range map[string]func(event models.Event){
 		"resold":    func(event models.Event) { s.book(event, user, 8) },
 		"begun":     func(event models.Event) { s.clock.set(event.DateTime) },
-		"cancelled": func(event models.Event) { s.done(event.ID, &models.CancelEvent{}) },
-		"deleted":   func(event models.Event) { s.done(event.ID, &models.DeleteEvent{}) },
+		"cancelled": func(event models.Event) { s.done(event.ID, &sale.CancelEvent{}) },
+		"deleted":   func(event models.Event) { s.done(event.ID, &sale.DeleteEvent{}) },
 	} {
 		s.clock.set(noon)
 		event := s.event()
 		b := s.book(event, user, 3)
 		key := s.charge(b).ChargeKey
 		s.clock.Pass(15 * time.Minute)
-		s.done(event.ID, &models.Expire{Booking: b.ID})
+		s.done(event.ID, &sale.Expire{Booking: b.ID})
 		spoil(event)
 		got := s.settle(key, models.Succeeded).Booking
 		_, refunds := s.money(b)
@@ -277,30 +278,30 @@ func everyTransition(t *testing.T, s *shop) {
 		"PENDING":   func(models.Event, models.Booking, models.ChargeKey) {},
 		"CONFIRMED": func(_ models.Event, _ models.Booking, key models.ChargeKey) { s.settle(key, models.Succeeded) },
 		"CANCELLED by the user": func(e models.Event, b models.Booking, _ models.ChargeKey) {
-			s.done(e.ID, &models.Cancel{Booking: b.ID})
+			s.done(e.ID, &sale.Cancel{Booking: b.ID})
 		},
 		"CANCELLED as declined": func(_ models.Event, _ models.Booking, key models.ChargeKey) { s.settle(key, models.Declined) },
 		"CANCELLED as expired": func(e models.Event, b models.Booking, _ models.ChargeKey) {
 			s.clock.set(b.PaymentDeadline)
-			s.done(e.ID, &models.Expire{Booking: b.ID})
+			s.done(e.ID, &sale.Expire{Booking: b.ID})
 		},
 		"CANCELLED with a paid refund": func(e models.Event, b models.Booking, key models.ChargeKey) {
 			s.settle(key, models.Succeeded)
-			s.done(e.ID, &models.Cancel{Booking: b.ID})
-			s.done(e.ID, &models.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Succeeded, ProviderReference: "r"}})
+			s.done(e.ID, &sale.Cancel{Booking: b.ID})
+			s.done(e.ID, &sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Succeeded, ProviderReference: "r"}})
 		},
 	}
-	commands := map[string]func(b models.Booking, key models.ChargeKey) models.Command{
-		"Cancel": func(b models.Booking, _ models.ChargeKey) models.Command { return &models.Cancel{Booking: b.ID} },
-		"Expire": func(b models.Booking, _ models.ChargeKey) models.Command { return &models.Expire{Booking: b.ID} },
-		"CancelForEvent": func(b models.Booking, _ models.ChargeKey) models.Command {
-			return &models.CancelForEvent{Booking: b.ID}
+	commands := map[string]func(b models.Booking, key models.ChargeKey) sale.Command{
+		"Cancel": func(b models.Booking, _ models.ChargeKey) sale.Command { return &sale.Cancel{Booking: b.ID} },
+		"Expire": func(b models.Booking, _ models.ChargeKey) sale.Command { return &sale.Expire{Booking: b.ID} },
+		"CancelForEvent": func(b models.Booking, _ models.ChargeKey) sale.Command {
+			return &sale.CancelForEvent{Booking: b.ID}
 		},
-		"ConfirmFree":  func(b models.Booking, _ models.ChargeKey) models.Command { return &models.ConfirmFree{Booking: b.ID} },
-		"SettleRefund": func(_ models.Booking, key models.ChargeKey) models.Command { return &models.SettleRefund{Charge: key} },
+		"ConfirmFree":  func(b models.Booking, _ models.ChargeKey) sale.Command { return &sale.ConfirmFree{Booking: b.ID} },
+		"SettleRefund": func(_ models.Booking, key models.ChargeKey) sale.Command { return &sale.SettleRefund{Charge: key} },
 	}
 	for _, outcome := range []models.Outcome{models.Succeeded, models.Declined, models.StillOpen, models.Unknown, models.Unavailable, models.Absent, models.Voided} {
-		commands["Settle "+string(outcome)] = func(_ models.Booking, key models.ChargeKey) models.Command { return settlement(key, outcome) }
+		commands["Settle "+string(outcome)] = func(_ models.Booking, key models.ChargeKey) sale.Command { return settlement(key, outcome) }
 	}
 	allowed := map[string]models.Status{
 		"PENDING/Cancel": models.Cancelled, "PENDING/Settle succeeded": models.Confirmed, "PENDING/Settle declined": models.Cancelled,
@@ -326,7 +327,7 @@ func everyTransition(t *testing.T, s *shop) {
 			if !legal {
 				same(t, fmt.Sprintf("after %s the booking that was %s", name, from), after, before)
 			}
-			if report := models.Audit(s.facts(event.ID)); !report.OK {
+			if report := sale.Audit(s.facts(event.ID)); !report.OK {
 				t.Errorf("after %s on %s the audit finds %+v", name, from, report.Differences)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/retry"
 )
 
 // simRules are the promises of SimLedger.
@@ -154,7 +155,7 @@ var simRules = rules{
 // ledger uses the simulated gateway's memory, again if it lost against another.
 func (s *shop) ledger(references []string, decide func(time.Time, map[string]*models.SimCharge)) {
 	s.t.Helper()
-	err := repository.Retry(s.ctx(), func() error { return s.SimCharges(s.ctx(), references, decide) })
+	err := retry.Do(s.ctx(), repository.IsConflict, func() error { return s.SimCharges(s.ctx(), references, decide) })
 	if err != nil {
 		s.t.Errorf("the simulated gateway's memory: %v", err)
 	}

@@ -9,6 +9,8 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/retry"
+	"quantix/internal/sale"
 )
 
 // userRules are the promises of Users.
@@ -178,7 +180,7 @@ var userRules = rules{
 		user := s.user()
 		var won atomic.Int32
 		crowd(8, func(i int) {
-			err := repository.Retry(s.ctx(), func() error {
+			err := retry.Do(s.ctx(), repository.IsConflict, func() error {
 				_, err := s.UpdateUser(s.ctx(), user.ID, models.UserPatch{Name: new("Jane " + string(rune('a'+i)))}, new(int64(1)))
 				return err
 			})
@@ -209,7 +211,7 @@ var userRules = rules{
 		s.leavesNothing(func() {
 			isError(t, "DeleteUser", s.DeleteUser(s.ctx(), user.ID, nil, 0), models.ErrUserHasBookings)
 		})
-		s.done(event.ID, &models.Expire{Booking: b.ID})
+		s.done(event.ID, &sale.Expire{Booking: b.ID})
 		s.ok("deleting", s.DeleteUser(s.ctx(), user.ID, nil, 0))
 		same(t, "the booking's user", s.booking(b.ID).UserID, user.ID)
 	},
@@ -220,14 +222,14 @@ var userRules = rules{
 		event, user := s.event(tickets(10_000)), s.user()
 		live := s.book(event, user, 1)
 		for range 5 {
-			reserves, cancels := []models.Command{}, []models.Command{}
+			reserves, cancels := []sale.Command{}, []sale.Command{}
 			for range 500 {
 				reserves = append(reserves, reserve(user, 1))
 			}
 			verdicts, err := s.try(s.ctx(), event.ID, reserves...)
 			s.ok("booking", err)
 			for _, v := range verdicts {
-				cancels = append(cancels, &models.Cancel{Booking: v.Booking.ID})
+				cancels = append(cancels, &sale.Cancel{Booking: v.Booking.ID})
 			}
 			_, err = s.try(s.ctx(), event.ID, cancels...)
 			s.ok("cancelling", err)
@@ -235,7 +237,7 @@ var userRules = rules{
 		s.leavesNothing(func() {
 			isError(t, "DeleteUser", s.DeleteUser(s.ctx(), user.ID, nil, 0), models.ErrUserHasBookings)
 		})
-		s.done(event.ID, &models.Cancel{Booking: live.ID})
+		s.done(event.ID, &sale.Cancel{Booking: live.ID})
 		s.ok("deleting", s.DeleteUser(s.ctx(), user.ID, nil, 0))
 	},
 
@@ -243,11 +245,11 @@ var userRules = rules{
 		event := s.event(tickets(1000))
 		for range 12 {
 			user := s.user()
-			var verdict models.Verdict
+			var verdict sale.Verdict
 			var deleted error
 			crowd(2, func(i int) {
 				if i == 0 {
-					deleted = repository.Retry(s.ctx(), func() error { return s.DeleteUser(s.ctx(), user.ID, nil, 0) })
+					deleted = retry.Do(s.ctx(), repository.IsConflict, func() error { return s.DeleteUser(s.ctx(), user.ID, nil, 0) })
 					return
 				}
 				verdicts, err := s.try(s.ctx(), event.ID, reserve(user, 1))

@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"errors"
+	"fmt"
+	"runtime/debug"
 
 	"quantix/internal/repository"
 )
@@ -11,7 +13,7 @@ import (
 func (w *writer) attempt(j *job, amongOthers bool) error {
 	if !amongOthers {
 		w.run(j)
-		if j.failed() {
+		if j.err != nil {
 			return errUndone
 		}
 		return nil
@@ -20,7 +22,7 @@ func (w *writer) attempt(j *job, amongOthers bool) error {
 		return err
 	}
 	w.run(j)
-	if j.failed() {
+	if j.err != nil {
 		if errors.Is(j.err, repository.ErrUnavailable) {
 			return j.err // the disk: SQLite may have rolled back more than this work
 		}
@@ -37,10 +39,12 @@ var errUndone = errors.New("the work failed")
 
 // run calls the work. It must not take the writer down with it.
 func (w *writer) run(j *job) {
-	defer func() { j.panics = recover() }()
+	defer func() {
+		if fault := recover(); fault != nil {
+			j.err = fmt.Errorf("%w: the store panicked: %v\n%s", repository.ErrRejected, fault, debug.Stack())
+		}
+	}()
 	if err := j.work(w.conn); err != nil {
 		j.err = translate(err)
 	}
 }
-
-func (j *job) failed() bool { return j.err != nil || j.panics != nil }

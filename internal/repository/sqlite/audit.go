@@ -16,11 +16,12 @@ const (
 			count(*) FILTER (WHERE status = 'CANCELLED')
 		FROM bookings WHERE event_id = ?`
 	// kept: for each charge that succeeded, whether it pays for its booking (nothing of it is owed back), and how much went
-	// back, by whosever will.
+	// back in the event's currency, by whosever will.
 	auditMoney = `
 		WITH back AS MATERIALIZED (
 			SELECT booking_id, n, sum(amount) AS amount, max(reason IS NULL) AS owed
-			FROM refunds WHERE event_id = ?1 AND status <> 'failed' GROUP BY booking_id, n
+			FROM refunds WHERE event_id = ?1 AND status <> 'failed' AND currency = (SELECT currency FROM events WHERE id = ?1)
+			GROUP BY booking_id, n
 		), succeeded AS MATERIALIZED (
 			SELECT p.booking_id, p.amount, coalesce(r.amount, 0) AS back, coalesce(r.owed, 0) AS owed
 			FROM payments p LEFT JOIN back r ON r.booking_id = p.booking_id AND r.n = p.n

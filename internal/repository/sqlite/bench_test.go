@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
 // BenchmarkAtDesk measures durable bookings: batches of one event one after another, and many events at once.
@@ -57,11 +58,11 @@ func benchmarkDesks(b *testing.B, desks, size int) {
 
 // reserve books for as many users in one batch.
 func reserve(tb testing.TB, store *Store, event models.EventID, users []models.UserID, from, size int) []models.BookingID {
-	commands := make([]models.Command, size)
+	commands := make([]sale.Command, size)
 	ids := make([]models.BookingID, size)
 	for i := range commands {
 		ids[i] = models.NewID[models.BookingID]()
-		commands[i] = &models.Reserve{Booking: ids[i], User: users[(from+i)%len(users)], Quantity: 1, Method: models.SimOK}
+		commands[i] = &sale.Reserve{Booking: ids[i], User: users[(from+i)%len(users)], Quantity: 1, Method: models.SimOK}
 	}
 	for _, v := range decide(tb, store, event, commands...) {
 		if v.Err != nil {
@@ -72,8 +73,8 @@ func reserve(tb testing.TB, store *Store, event models.EventID, users []models.U
 }
 
 // decide asks an event's desk.
-func decide(tb testing.TB, store *Store, event models.EventID, commands ...models.Command) (verdicts []models.Verdict) {
-	err := store.AtDesk(context.Background(), event, models.NewID[models.BatchID](), models.Needs(commands, false), func(s *models.EventState) {
+func decide(tb testing.TB, store *Store, event models.EventID, commands ...sale.Command) (verdicts []sale.Verdict) {
+	err := store.AtDesk(context.Background(), event, models.NewID[models.BatchID](), sale.ReadsOf(commands, false), func(s *sale.State) {
 		s.Rules.PaymentDeadline = 15 * time.Minute
 		for _, c := range commands {
 			verdicts = append(verdicts, s.Decide(c))

@@ -74,14 +74,27 @@ func (s *Store) ExpiredBookings(ctx context.Context, limit int, except []models.
 
 func readRef(r *row) models.BookingRef { return models.BookingRef{Event: r.id(), Booking: r.id()} }
 
-const selectUnpaidBookings = `SELECT ` + bookingColumns + ` FROM bookings b
-	WHERE b.status = 'PENDING' AND b.payment_deadline > ? AND (b.payment_deadline, b.id) > (?, ?)
-		AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.event_id = b.event_id AND p.booking_id = b.id)
-	ORDER BY b.payment_deadline, b.id LIMIT ?`
+const (
+	unpaidBookings = `SELECT ` + bookingColumns + ` FROM bookings b
+		WHERE b.status = 'PENDING' AND b.payment_deadline > ? AND (b.payment_deadline, b.id) > (?, ?)
+			AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.event_id = b.event_id AND p.booking_id = b.id)`
+	byDeadline           = ` ORDER BY b.payment_deadline, b.id LIMIT ?`
+	selectUnpaidBookings = unpaidBookings + byDeadline
+	selectFreeBookings   = unpaidBookings + ` AND b.total_amount = 0` + byDeadline
+)
 
 // UnpaidBookings lists PENDING bookings before their deadline that no charge was started for, by deadline and id.
 func (s *Store) UnpaidBookings(ctx context.Context, after *models.Position, limit int) ([]models.Booking, error) {
+	return s.bookingsFrom(ctx, selectUnpaidBookings, after, limit)
+}
+
+// FreeBookings lists those of them that cost nothing.
+func (s *Store) FreeBookings(ctx context.Context, after *models.Position, limit int) ([]models.Booking, error) {
+	return s.bookingsFrom(ctx, selectFreeBookings, after, limit)
+}
+
+func (s *Store) bookingsFrom(ctx context.Context, query string, after *models.Position, limit int) ([]models.Booking, error) {
 	from := position(models.Page{After: after})
-	return listForLoops(ctx, s, "list unpaid bookings", selectUnpaidBookings,
+	return listForLoops(ctx, s, "list unpaid bookings", query,
 		args{micros(s.now()), microsOr(from.Time, first), from.ID[:], int64(limit)}, readBooking)
 }

@@ -15,6 +15,7 @@ import (
 	"quantix/internal/database"
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
 // crashDir names, to a child process of the crash test, the data directory to book in.
@@ -67,13 +68,13 @@ func bookAtAllDesks(store *Store) error {
 
 // bookPayAndTell makes ten bookings in a batch, starts and settles a charge of each, and says so after each answer.
 func bookPayAndTell(store *Store, event models.EventID, user models.UserID) error {
-	var reserves, settles []models.Command
+	var reserves, settles []sale.Command
 	var refs []models.BookingRef
 	for range 10 {
-		r := &models.Reserve{Booking: models.NewID[models.BookingID](), User: user, Quantity: 1, Method: models.SimOK}
+		r := &sale.Reserve{Booking: models.NewID[models.BookingID](), User: user, Quantity: 1, Method: models.SimOK}
 		ref := models.BookingRef{Event: event, Booking: r.Booking}
 		reserves, refs = append(reserves, r), append(refs, ref)
-		settles = append(settles, &models.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.Succeeded}})
+		settles = append(settles, &sale.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.Succeeded}})
 	}
 	if err := decideAll(store, event, reserves); err != nil {
 		return err
@@ -89,9 +90,9 @@ func bookPayAndTell(store *Store, event models.EventID, user models.UserID) erro
 	return nil
 }
 
-func decideAll(store *Store, event models.EventID, commands []models.Command) error {
+func decideAll(store *Store, event models.EventID, commands []sale.Command) error {
 	var refused error
-	err := store.AtDesk(context.Background(), event, models.NewID[models.BatchID](), models.Needs(commands, false), func(s *models.EventState) {
+	err := store.AtDesk(context.Background(), event, models.NewID[models.BatchID](), sale.ReadsOf(commands, false), func(s *sale.State) {
 		s.Rules.PaymentDeadline = 900e9
 		for _, c := range commands {
 			if v := s.Decide(c); v.Err != nil {

@@ -6,11 +6,12 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
 // AtDesk decides a batch on one event in a transaction of the writer, which is the lock of every event at once. It may
 // share its commit with the batches of other events.
-func (s *Store) AtDesk(ctx context.Context, event models.EventID, batch models.BatchID, need models.Need, decide func(*models.EventState)) error {
+func (s *Store) AtDesk(ctx context.Context, event models.EventID, batch models.BatchID, need sale.Reads, decide func(*sale.State)) error {
 	return s.write(ctx, "a batch at an event's desk", func(c *conn) error {
 		state, err := readState(c, event, need)
 		if err != nil {
@@ -18,7 +19,7 @@ func (s *Store) AtDesk(ctx context.Context, event models.EventID, batch models.B
 		}
 		state.Now = s.now()
 		decide(state)
-		changes := state.Changes()
+		changes := state.Writes()
 		if changes.Empty() {
 			return nil
 		}
@@ -47,9 +48,9 @@ const (
 )
 
 // readState reads the event and what is needed, and no more.
-func readState(c *conn, event models.EventID, need models.Need) (*models.EventState, error) {
+func readState(c *conn, event models.EventID, need sale.Reads) (*sale.State, error) {
 	ctx := context.Background()
-	state := &models.EventState{
+	state := &sale.State{
 		Users: make(map[models.UserID]bool, len(need.Users)), Keys: map[models.ReplayKey]*models.Booking{},
 		Bookings: make(map[models.BookingID]*models.Booking, len(need.Bookings)),
 		Charges:  make(map[models.ChargeKey]*models.Charge, len(need.Money)), Refunds: map[models.RefundKey]*models.Refund{},
@@ -73,7 +74,7 @@ func readState(c *conn, event models.EventID, need models.Need) (*models.EventSt
 	return state, nil
 }
 
-func readUsers(ctx context.Context, c *conn, users []models.UserID, state *models.EventState) error {
+func readUsers(ctx context.Context, c *conn, users []models.UserID, state *sale.State) error {
 	if len(users) == 0 {
 		return nil
 	}
@@ -83,7 +84,7 @@ func readUsers(ctx context.Context, c *conn, users []models.UserID, state *model
 	})
 }
 
-func readKeys(ctx context.Context, c *conn, event models.EventID, keys []models.ReplayKey, state *models.EventState) error {
+func readKeys(ctx context.Context, c *conn, event models.EventID, keys []models.ReplayKey, state *sale.State) error {
 	if len(keys) == 0 {
 		return nil
 	}
@@ -98,7 +99,7 @@ func readKeys(ctx context.Context, c *conn, event models.EventID, keys []models.
 	})
 }
 
-func readBookings(ctx context.Context, c *conn, event models.EventID, ids []models.BookingID, state *models.EventState) error {
+func readBookings(ctx context.Context, c *conn, event models.EventID, ids []models.BookingID, state *sale.State) error {
 	if len(ids) == 0 {
 		return nil
 	}
@@ -109,7 +110,7 @@ func readBookings(ctx context.Context, c *conn, event models.EventID, ids []mode
 	})
 }
 
-func readMoney(ctx context.Context, c *conn, event models.EventID, ids []models.BookingID, state *models.EventState) error {
+func readMoney(ctx context.Context, c *conn, event models.EventID, ids []models.BookingID, state *sale.State) error {
 	if len(ids) == 0 {
 		return nil
 	}

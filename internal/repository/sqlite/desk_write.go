@@ -4,11 +4,12 @@ import (
 	"fmt"
 
 	"quantix/internal/models"
+	"quantix/internal/sale"
 )
 
 // writeChanges writes what a batch has changed, in the order of the references between the tables.
-func writeChanges(c *conn, batch models.BatchID, state *models.EventState) error {
-	changes := state.Changes()
+func writeChanges(c *conn, batch models.BatchID, state *sale.State) error {
+	changes := state.Writes()
 	if err := writeEvent(c, changes); err != nil {
 		return fmt.Errorf("write the event: %w", err)
 	}
@@ -42,7 +43,7 @@ const (
 		updated_at = ?, time_zone = ? WHERE id = ?`
 )
 
-func writeEvent(c *conn, changes *models.Changes) error {
+func writeEvent(c *conn, changes *sale.Writes) error {
 	e := changes.Event
 	if e == nil {
 		return nil
@@ -84,7 +85,7 @@ const (
 )
 
 // writeMoney writes what has changed of charges, refunds and dead letters.
-func writeMoney(c *conn, changes *models.Changes) error {
+func writeMoney(c *conn, changes *sale.Writes) error {
 	if err := insertCharges(c, changes); err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ func wrap(what string, err error) error {
 // translate adds the port's error to the driver's. What is neither SQLite's own word, nor that of the file system, nor a
 // context's end is a fault of ours, such as a value that cannot be bound.
 func translate(err error) error {
-	if isPortError(err) {
+	if repository.IsKnown(err) {
 		return err
 	}
 	if cause, ok := errors.AsType[*sqlite.Error](err); ok {
@@ -90,10 +90,4 @@ func translateCommit(err error) error {
 		return fmt.Errorf("commit: %w: %w", repository.ErrCommitUnknown, err)
 	}
 	return fmt.Errorf("commit: %w", translate(err))
-}
-
-func isPortError(err error) bool {
-	_, domain := errors.AsType[*models.Error](err)
-	return domain || errors.Is(err, repository.ErrConflict) || errors.Is(err, repository.ErrUnavailable) ||
-		errors.Is(err, repository.ErrRejected) || errors.Is(err, repository.ErrCommitUnknown)
 }

@@ -74,17 +74,20 @@ var errEnough = errors.New("enough")
 
 // Events lists by date_time and id. Texts are compared here, because SQLite's LIKE knows the cases of ASCII letters only. Only
 // the first events of a page are looked at one by one; if they do not fill it, the index is asked for the rest.
-func (s *Store) Events(ctx context.Context, filter models.EventFilter, page models.Page) ([]models.Event, error) {
+func (s *Store) Events(ctx context.Context, filter models.EventFilter, page models.Page) (models.EventPage, error) {
 	after := position(page)
 	values := args{microsOr(after.Time, first), after.ID[:], microsOr(filter.From, first), microsOr(filter.To, last),
 		string(filter.State), micros(s.now())}
 	trigrams := models.Trigrams(filter.Query)
 	most := math.MaxInt
-	if len(trigrams) > 0 {
+	switch {
+	case len(trigrams) > 0:
 		most = models.SearchNear
+	case filter.Query != "":
+		most = models.SearchShort
 	}
 	list, all, err := s.findEvents(ctx, selectEvents, values, filter.Query, page.Limit, most)
-	if err == nil && !all {
+	if err == nil && !all && len(trigrams) > 0 {
 		list, _, err = s.findEvents(ctx, searchEvents, append(values, matching(trigrams)), filter.Query, page.Limit, math.MaxInt)
 	}
 	return list, wrap("list events", err)
@@ -99,24 +102,32 @@ func matching(trigrams []string) string {
 	return strings.Join(quoted, " AND ")
 }
 
-// findEvents reads events until a page is full; all tells that it did not have to give up after most of them.
-func (s *Store) findEvents(ctx context.Context, sql string, values args, query string, limit, most int) (list []models.Event, all bool, err error) {
-	list = []models.Event{}
+// findEvents reads events until a page is full; all tells that it did not have to give up after most of them, where the
+// page's Next is then.
+func (s *Store) findEvents(
+	ctx context.Context, sql string, values args, query string, limit, most int,
+) (list models.EventPage, all bool, err error) {
+	list.Events = []models.Event{}
 	if limit <= 0 {
 		return list, true, nil
 	}
 	text, looked := 0, 0
+	var last models.Position
 	err = s.readers.do(ctx, func(c *conn) error {
 		return c.query(ctx, sql, values, func(r *row) error {
 			if looked == most {
 				return errGivenUp
 			}
-			looked++
-			if event := readEvent(r); mentions(&event, query) {
-				list = append(list, event)
+			event := readEvent(r)
+			looked, last = looked+1, models.PositionOf(&event)
+			if mentions(&event, query) {
+				list.Events = append(list.Events, event)
 				text += models.TextOf(&event)
 			}
-			if len(list) == limit || text >= models.MostText {
+			if text >= models.MostText {
+				list.Next = &last
+			}
+			if len(list.Events) == limit || list.Next != nil {
 				return errEnough
 			}
 			return nil
@@ -126,7 +137,8 @@ func (s *Store) findEvents(ctx context.Context, sql string, values args, query s
 		err = nil
 	}
 	if errors.Is(err, errGivenUp) {
-		return nil, false, nil
+		list.Next = &last
+		return list, false, nil
 	}
 	return list, true, err
 }

@@ -13,6 +13,7 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 )
 
 // booking is what one desk asks for while the disk fails, and what it was told.
@@ -35,9 +36,9 @@ func book(t *testing.T, store *Store, user models.UserID, bookings []*booking, a
 	var group sync.WaitGroup
 	for i, b := range bookings {
 		group.Go(func() {
-			command := &models.Reserve{Booking: b.id, User: user, Quantity: 1, Method: models.SimOK}
-			b.err = store.AtDesk(t.Context(), b.event, models.NewID[models.BatchID](), models.Needs([]models.Command{command}, false),
-				func(s *models.EventState) {
+			command := &sale.Reserve{Booking: b.id, User: user, Quantity: 1, Method: models.SimOK}
+			b.err = store.AtDesk(t.Context(), b.event, models.NewID[models.BatchID](), sale.ReadsOf([]sale.Command{command}, false),
+				func(s *sale.State) {
 					s.Rules.PaymentDeadline = 900e9
 					s.Decide(command)
 				})

@@ -16,7 +16,7 @@ func TestNoStatementReadsAWholeTable(t *testing.T) {
 	for _, text := range []string{
 		selectUser, selectUsers, pieceOfBookings, hasLiveBookingsSince, updateUser,
 		selectEvent, selectEvents, searchEvents, selectEventIDs,
-		selectBooking, selectBookingByKey, selectBookingsOfUser, selectLiveBookings, selectExpiredBookings, selectUnpaidBookings,
+		selectBooking, selectBookingByKey, selectBookingsOfUser, selectLiveBookings, selectExpiredBookings, selectUnpaidBookings, selectFreeBookings,
 		selectAnyEvent, selectUsersOf, selectKeys, selectStates, selectChargesOf, selectRefundsOf,
 		updateCounters, updateEvent, updateBooking, updateCharge, updateRefund, deleteLetter,
 		selectStartable, selectDueCharges, selectDueRefunds, leaseCharge, leaseRefund, selectCharges, selectRefunds,

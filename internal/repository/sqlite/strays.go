@@ -13,14 +13,14 @@ const (
 		kept_at, due_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET gateway = excluded.gateway, provider_reference = excluded.provider_reference,
 			reported = 1, amount = excluded.amount, currency = excluded.currency, kept_at = excluded.kept_at,
-			due_at = excluded.due_at
+			due_at = excluded.due_at, failed_at = NULL
 		WHERE excluded.reported AND NOT strays.reported`
 	selectDueStrays = `SELECT event_id, booking_id, n, gateway, provider_reference, reported, amount, currency, kept_at
 		FROM strays WHERE due_at <= ? ORDER BY due_at LIMIT ?`
 	leaseStray  = `UPDATE strays SET due_at = ? WHERE id = ?`
 	forgetStray = `DELETE FROM strays WHERE id = ? AND due_at IS NOT NULL`
-	strayLetter = `UPDATE strays SET due_at = NULL, failed_at = ?, reported = 1, last_error = ?, provider_reference = ?,
-		amount = ?, currency = ? WHERE id = ? AND due_at IS NOT NULL`
+	strayLetter = `UPDATE strays SET due_at = NULL, failed_at = ?, last_error = ?, provider_reference = ?,
+		amount = ?, currency = ?, reported = ? WHERE id = ? AND due_at IS NOT NULL`
 	closeStray = `UPDATE strays SET failed_at = NULL WHERE id = ? AND failed_at IS NOT NULL`
 )
 
@@ -30,12 +30,9 @@ func (s *Store) KeepStrays(ctx context.Context, strays []models.Stray, lease tim
 		now := s.now()
 		for i := range strays {
 			stray := &strays[i]
-			id, sum, reported := stray.LetterID(), stray.Result.Amount, int64(0)
-			if stray.Reported() {
-				reported = 1
-			}
+			id, sum := stray.LetterID(), stray.Result.Amount
 			_, err := c.exec(keepStray, id[:], stray.Event[:], stray.Booking[:], int64(stray.N), stray.Gateway,
-				clean(stray.Result.ProviderReference), reported, sum.Minor, nullText(sum.Currency), micros(now), micros(leaseEnd(now, lease)))
+				clean(stray.Result.ProviderReference), isReported(stray), sum.Minor, nullText(sum.Currency), micros(now), micros(leaseEnd(now, lease)))
 			if err != nil {
 				return err
 			}
@@ -45,7 +42,7 @@ func (s *Store) KeepStrays(ctx context.Context, strays []models.Stray, lease tim
 }
 
 // DueStrays takes up to limit strays whose lease has run out; each goes to one caller only.
-func (s *Store) DueStrays(ctx context.Context, limit int, lease, hold time.Duration) (due []repository.DueStray, err error) {
+func (s *Store) DueStrays(ctx context.Context, limit int, lease time.Duration) (due []repository.DueStray, err error) {
 	err = s.write(ctx, "take up strays", func(c *conn) error {
 		now := s.now()
 		due, err = collect(context.Background(), c, selectDueStrays, args{micros(now), int64(limit)}, readDueStray)
@@ -54,7 +51,7 @@ func (s *Store) DueStrays(ctx context.Context, limit int, lease, hold time.Durat
 		}
 		for i := range due {
 			id := due[i].Stray.LetterID()
-			due[i].Overdue = !now.Before(due[i].Stray.KeptAt.Add(hold))
+			due[i].Age = now.Sub(due[i].Stray.KeptAt)
 			if err := c.one(leaseStray, micros(leaseEnd(now, lease)), id[:]); err != nil {
 				return err
 			}
@@ -90,9 +87,16 @@ func (s *Store) StrayLetter(ctx context.Context, stray models.Stray) error {
 	return s.write(ctx, "make a stray a letter", func(c *conn) error {
 		id, sum := stray.LetterID(), stray.Result.Amount
 		_, err := c.exec(strayLetter, micros(s.now()), clean(stray.Explain()), clean(stray.Result.ProviderReference), sum.Minor,
-			nullText(sum.Currency), id[:])
+			nullText(sum.Currency), isReported(&stray), id[:])
 		return err
 	})
+}
+
+func isReported(stray *models.Stray) int64 {
+	if stray.Reported() {
+		return 1
+	}
+	return 0
 }
 
 // CloseStray discards a letter of kind stray. Error: models.ErrLetterNotFound.

@@ -95,11 +95,10 @@ const (
 // DeleteUser erases a user without live or refundable bookings. All of the user's bookings, who may be many, are looked at before the
 // writer is asked, which looks at those alone that may have come since. There is one writer: no booking can come in between.
 func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int64, window time.Duration) error {
-	newest, err := s.newestOfDead(ctx, id, ifVersion, window)
+	since, err := s.sinceDead(ctx, id, ifVersion, window)
 	if err != nil {
 		return wrap("delete a user", err)
 	}
-	since := models.MadeBefore(newest, repository.ClocksDiffer)
 	return s.changeUser(ctx, "delete a user", id, func(c *conn, u *models.User, now time.Time) (bool, error) {
 		if ifVersion != nil && *ifVersion != u.Version {
 			return false, models.ErrVersionMismatch
@@ -116,14 +115,17 @@ func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int
 	})
 }
 
-// newestOfDead gives a user's newest booking when none is live; zero when there is none. Errors: those of DeleteUser.
-func (s *Store) newestOfDead(ctx context.Context, id models.UserID, ifVersion *int64, window time.Duration) (newest models.BookingID, err error) {
+// sinceDead looks at all of a user's bookings, and gives repository.FirstUnseen when none is live. Errors: those of DeleteUser.
+func (s *Store) sinceDead(
+	ctx context.Context, id models.UserID, ifVersion *int64, window time.Duration,
+) (since models.BookingID, err error) {
+	var newest models.BookingID
 	user, err := s.User(ctx, id)
 	if err != nil {
-		return newest, err
+		return since, err
 	}
 	if ifVersion != nil && *ifVersion != user.Version {
-		return newest, models.ErrVersionMismatch
+		return since, models.ErrVersionMismatch
 	}
 	before, now := bytes.Repeat([]byte{0xff}, 16), s.now()
 	for more := true; more; {
@@ -139,14 +141,14 @@ func (s *Store) newestOfDead(ctx context.Context, id models.UserID, ifVersion *i
 			})
 		})
 		if err != nil {
-			return newest, err
+			return since, err
 		}
 		if live {
-			return newest, models.ErrUserHasBookings
+			return since, models.ErrUserHasBookings
 		}
 		more = count == 2000
 	}
-	return newest, nil
+	return repository.FirstUnseen(newest, now), nil
 }
 
 // changeUser runs a change of one user in a transaction.

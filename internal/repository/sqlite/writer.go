@@ -30,11 +30,10 @@ type writer struct {
 
 // job is a piece of work that waits for the writer.
 type job struct {
-	work   func(*conn) error
-	state  atomic.Int32 // jobWaiting, then one of the others for good
-	err    error
-	panics any // what the work panicked with
-	done   chan struct{}
+	work  func(*conn) error
+	state atomic.Int32 // jobWaiting, then one of the others for good
+	err   error
+	done  chan struct{}
 }
 
 const (
@@ -55,7 +54,7 @@ func startWriter(ctx context.Context, db *database.SQLite) (*writer, error) {
 }
 
 // do has a piece of work done and gives its error. A caller whose context ends gives up only work that was not begun.
-// A panic of the work comes back to the caller.
+// A panic of the work is an error.
 func (w *writer) do(ctx context.Context, work func(*conn) error) error {
 	j := &job{work: work, done: make(chan struct{})}
 	if err := w.send(ctx, j); err != nil {
@@ -68,9 +67,6 @@ func (w *writer) do(ctx context.Context, work func(*conn) error) error {
 			return fmt.Errorf("%w: waiting to write: %w", repository.ErrUnavailable, ctx.Err())
 		}
 		<-j.done
-	}
-	if j.panics != nil {
-		panic(j.panics)
 	}
 	return j.err
 }
@@ -179,7 +175,7 @@ func (w *writer) abandon(begun []*job, err error) {
 // answer tells callers that they may go on, with the error of the whole unless they have their own.
 func answer(jobs []*job, err error) {
 	for _, j := range jobs {
-		if j.err == nil && j.panics == nil {
+		if j.err == nil {
 			j.err = err
 		}
 		close(j.done)

@@ -10,6 +10,7 @@ import (
 	"quantix/internal/boxoffice"
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/sale"
 	"quantix/internal/services"
 	"quantix/internal/testkit"
 )
@@ -61,7 +62,7 @@ func On(tb testing.TB, store repository.Store) *Shop {
 func OpenOffice(tb testing.TB, store boxoffice.Store) *boxoffice.Office {
 	tb.Helper()
 	office := boxoffice.New(store, boxoffice.Options{
-		Rules: models.Rules{PaymentDeadline: Deadline, RetryLease: Lease},
+		Rules: sale.Rules{PaymentDeadline: Deadline, RetryLease: Lease},
 	})
 	tb.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -126,10 +127,10 @@ func (s *Shop) BookFor(user models.UserID, event models.EventID, quantity int64,
 func (s *Shop) BookMany(event models.EventID, n int, method models.PaymentMethod) []models.BookingRef {
 	s.tb.Helper()
 	user := s.User().ID
-	refs, commands := make([]models.BookingRef, n), make([]models.Command, n)
+	refs, commands := make([]models.BookingRef, n), make([]sale.Command, n)
 	for i := range refs {
 		refs[i] = models.BookingRef{Event: event, Booking: models.NewID[models.BookingID]()}
-		commands[i] = &models.Reserve{Booking: refs[i].Booking, User: user, Quantity: 1, Method: method}
+		commands[i] = &sale.Reserve{Booking: refs[i].Booking, User: user, Quantity: 1, Method: method}
 	}
 	for _, outcome := range s.Office.TellAll(s.ctx(), event, commands) {
 		if outcome.Err != nil {
@@ -241,7 +242,7 @@ func (s *Shop) auditAll() {
 		facts, err := s.Store.AuditFacts(ctx, id)
 		if err != nil {
 			s.tb.Errorf("audit event %s: %v", id, err)
-		} else if report := models.Audit(facts); !report.OK {
+		} else if report := sale.Audit(facts); !report.OK {
 			s.tb.Errorf("the audit of event %s finds %+v", id, report.Differences)
 		}
 	}

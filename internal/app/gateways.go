@@ -1,0 +1,75 @@
+package app
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"quantix/internal/config"
+	"quantix/internal/payments"
+	"quantix/internal/payments/simulator"
+	"quantix/internal/payments/stripe"
+	"quantix/internal/repository"
+	"quantix/internal/services"
+)
+
+// gateway is who takes the money, with what else depends on who that is.
+type gateway struct {
+	port      payments.Gateway // with whatever other ports of package payments it implements
+	methods   services.Methods
+	notifiers map[string]payments.Notifier // by the name that PAYMENT_GATEWAY has for them
+	close     func()
+}
+
+// simulatedName is what charges of the simulated gateway are stored with.
+const simulatedName = "simulated"
+
+// GatewayName is what charges of the gateway that the settings ask for are stored with.
+func GatewayName(c config.Config) string {
+	if c.PaymentGateway == config.Stripe {
+		return stripe.Name
+	}
+	return simulatedName
+}
+
+// openGateway makes the gateway that the settings ask for.
+func openGateway(c config.Config, ledger repository.SimLedger, logger *slog.Logger) (*gateway, error) {
+	if c.PaymentGateway == config.Stripe {
+		return openStripe(c, logger)
+	}
+	g := simulator.New(ledger, simulator.Options{
+		Latency: c.PaymentSimLatency, FailureRate: c.PaymentSimFailureRate, LostRate: c.PaymentSimLostRate,
+		Rate: c.PaymentSimRate, AwayFile: c.PaymentSimAwayFile,
+		Secret: c.PaymentCallbackSecret, CallbackURL: c.PaymentSimCallbackURL, Logger: logger,
+	})
+	opened := &gateway{port: g, methods: services.SimulatedMethods, close: g.Close}
+	if c.PaymentCallbackSecret != "" {
+		opened.notifiers = map[string]payments.Notifier{string(config.Simulator): g}
+	}
+	return opened, nil
+}
+
+// openStripe needs both secrets; nothing is asked of Stripe before the first charge. There is no default method: a card is
+// the buyer's to name.
+func openStripe(c config.Config, logger *slog.Logger) (*gateway, error) {
+	g, err := stripe.New(stripe.Options{
+		SecretKey: c.StripeSecretKey, WebhookSecret: c.StripeWebhookSecret, APIURL: c.StripeAPIURL, Logger: logger,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("PAYMENT_GATEWAY=stripe: %w", err)
+	}
+	return &gateway{
+		port:      g,
+		methods:   services.Methods{Accept: stripe.IsPaymentMethod, Rule: "must be the id of a Stripe payment method, such as pm_1Qabc"},
+		notifiers: map[string]payments.Notifier{string(config.Stripe): g},
+		close:     g.Close,
+	}, nil
+}
+
+// stripeMode tells whether a key moves real money.
+func stripeMode(key string) string {
+	if strings.Contains(key, "_live_") {
+		return "live"
+	}
+	return "test"
+}

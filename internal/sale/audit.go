@@ -1,0 +1,38 @@
+package sale
+
+import "quantix/internal/models"
+
+// Audit compares what is kept with what was recomputed.
+func Audit(f models.AuditFacts) models.AuditReport {
+	kept, sums := f.Event.Stock, f.Recomputed
+	sums.Total = kept.Total
+	sums.Available = kept.Total - sums.Held - sums.Sold
+	currency := f.Event.TicketPrice.Currency
+	r := models.AuditReport{
+		EventID: f.Event.ID, Counters: kept, Recomputed: sums,
+		Charged: models.Money{Minor: f.Charged, Currency: currency}, Refunded: models.Money{Minor: f.Refunded, Currency: currency}, Differences: []models.AuditDifference{},
+	}
+	same(&r, "available", sums.Available, kept.Available)
+	same(&r, "held", sums.Held, kept.Held)
+	same(&r, "sold", sums.Sold, kept.Sold)
+	same(&r, "held_amount", sums.HeldAmount, kept.HeldAmount)
+	same(&r, "sold_amount", sums.SoldAmount, kept.SoldAmount)
+	same(&r, "pending", sums.Pending, kept.Pending)
+	same(&r, "confirmed", sums.Confirmed, kept.Confirmed)
+	same(&r, "cancelled", sums.Cancelled, kept.Cancelled)
+	same(&r, "oversold", 0, max(0, sums.Held+sums.Sold-kept.Total))
+	same(&r, "charged_minus_refunded", sums.SoldAmount, f.Charged-f.Refunded)
+	same(&r, "unpaid_confirmed", 0, f.UnpaidConfirmed)
+	same(&r, "overpaid_bookings", 0, f.OverpaidBookings)
+	same(&r, "unended_charges", 0, f.UnendedCharges)
+	same(&r, "refunds_without_charge", 0, f.RefundsWithoutCharge)
+	same(&r, "refunded", 0, f.WrongRefunded)
+	r.OK = len(r.Differences) == 0
+	return r
+}
+
+func same(r *models.AuditReport, what string, want, have int64) {
+	if want != have {
+		r.Differences = append(r.Differences, models.AuditDifference{What: what, Want: want, Have: have})
+	}
+}

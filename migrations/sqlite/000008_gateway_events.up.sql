@@ -1,0 +1,8 @@
+-- How far a gateway's own list of what happened was read, so that what its callbacks did not bring is found. One process reads
+-- it at a time: it is due again at due_at.
+CREATE TABLE gateway_events (
+    gateway TEXT    NOT NULL,
+    place   TEXT    NOT NULL DEFAULT '',
+    due_at  INTEGER NOT NULL,
+    CONSTRAINT gateway_events_pkey PRIMARY KEY (gateway)
+) STRICT;
