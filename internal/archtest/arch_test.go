@@ -39,6 +39,7 @@ var places = map[string]place{
 	"internal/metrics":    {},
 	"internal/models":     {},
 	"internal/retry":      {},
+	"internal/batch":      {},
 	"internal/strictjson": {imports: []string{"internal/models"}},
 	"internal/sale":       {imports: []string{"internal/models"}},
 	"internal/database":   {imports: []string{"migrations"}},
@@ -48,7 +49,7 @@ var places = map[string]place{
 
 	// The simulated gateway keeps its ledger in the database of the mode.
 	"internal/repository/postgres": {imports: []string{
-		"internal/models", "internal/sale", "internal/repository", "internal/payments/simulator",
+		"internal/models", "internal/sale", "internal/repository", "internal/payments/simulator", "internal/batch",
 	}},
 	"internal/repository/sqlite": {imports: []string{
 		"internal/models", "internal/sale", "internal/repository", "internal/payments/simulator",
@@ -63,7 +64,7 @@ var places = map[string]place{
 	"internal/queue/inprocess": {imports: []string{"internal/models", "internal/queue"}},
 	"internal/queue/queuetest": {imports: []string{"internal/models", "internal/queue"}, tests: true},
 	"internal/payments/simulator": {imports: []string{
-		"internal/models", "internal/payments", "internal/repository", "internal/retry",
+		"internal/models", "internal/payments", "internal/repository", "internal/retry", "internal/batch",
 	}},
 	"internal/payments/pace":         {imports: []string{"internal/models"}},
 	"internal/payments/stripe":       {imports: []string{"internal/models", "internal/payments"}},

@@ -178,7 +178,7 @@ func (s *sender) look(reference string) models.Result {
 	e := newEntry(reference, func(now time.Time, r records) models.Result {
 		return r.find(now, payments.ChargeRequest{Reference: reference})
 	})
-	s.gateway.entries.do(e)
+	s.gateway.entries.Do(e)
 	<-e.done // the ledger's own timeout bounds it
 	if e.err != nil {
 		return models.Result{Outcome: models.Unknown, Reason: "the gateway's ledger did not answer"}

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"quantix/internal/batch"
 	"quantix/internal/models"
 	"quantix/internal/payments"
 	"quantix/internal/repository"
@@ -35,7 +36,7 @@ type Options struct {
 type Gateway struct {
 	ledger  Ledger
 	options Options
-	entries batcher[*entry]
+	entries batch.Batcher[*entry]
 	door    door
 	sender  *sender // nil: no callbacks are sent
 }
@@ -60,7 +61,7 @@ func New(ledger Ledger, o Options) *Gateway {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	g := &Gateway{ledger: ledger, options: o}
-	g.entries = batcher[*entry]{run: g.write, most: mostEntries}
+	g.entries.Run, g.entries.Pick = g.write, batch.AtMost[*entry](mostEntries)
 	g.door = door{rate: o.Rate, awayFile: o.AwayFile}
 	if o.CallbackURL != "" {
 		g.sender = newSender(g, o)
@@ -125,7 +126,7 @@ func (g *Gateway) ask(ctx context.Context, fault models.Outcome, e *entry) model
 	if g.options.FailureRate > 0 && g.options.Random() < g.options.FailureRate {
 		return models.Result{Outcome: fault, Reason: "the gateway answered with an error"}
 	}
-	g.entries.do(e)
+	g.entries.Do(e)
 	select {
 	case <-e.done:
 	case <-ctx.Done():

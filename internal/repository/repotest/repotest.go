@@ -16,10 +16,15 @@ import (
 	"quantix/internal/repository"
 )
 
-// Store is a store under test.
-type Store struct {
+// Port is what every adapter implements.
+type Port interface {
 	repository.Store
 	simulator.Ledger
+}
+
+// Store is a store under test.
+type Store struct {
+	Port
 	// Exec runs a statement past the port, for tests that tamper with rows. Tables and columns have the same names
 	// in every dialect, but for the table of an event's counters, which the statements call {stock}; values of ids and
 	// times have not, so the statements name none.
