@@ -59,7 +59,7 @@ var hostile = []mutant{
 		pkg: handlers, tests: "TestBodies_are_allocated|TestCallbacks_share",
 	}, {
 		name: "any number of cancellations wait", file: "internal/boxoffice/desk.go",
-		old: "return len(waiting)+more > mostWaiting", new: "return false",
+		old: "return len(waiting)+more > maxWaiting", new: "return false",
 		pkg: boxoffice, tests: "TestDesk_bounds",
 	}, {
 		name: "any number of audits are under way", file: "internal/services/events.go",
