@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -18,7 +19,7 @@ func (c *Chronicler) Name() string { return "chronicler" }
 
 // Run reads the list until the context ends.
 func (c *Chronicler) Run(ctx context.Context) error {
-	setDefault(&c.Timeout, 2*time.Minute)
+	c.Timeout = cmp.Or(c.Timeout, 2*time.Minute)
 	c.Settings = c.withDefaults(20 * time.Second)
 	p := polling{Settings: c.Settings, name: c.Name()}
 	return p.run(ctx, func(ctx context.Context) (int, bool, error) {
