@@ -122,7 +122,8 @@ type need struct {
 
 // needs are by the client's name; who is not there needs nothing.
 var needs = map[string]need{
-	"deletes": {400_000, fillUser}, "puts": {1, fillUser}, "searches": {300_000, fillSearched}, "pages": {600, fillDescribed},
+	"deletes": {400_000, fillUser}, "puts": {1, fillUser}, "searches": {300_000, fillSearched},
+	"pages":  {600, fillDescribed},
 	"audits": {100_000, fillEvent},
 }
 

@@ -56,8 +56,9 @@ type EventPatch struct {
 func NewEvent(draft EventDraft) (Event, error) {
 	e := Event{
 		ID: NewID[EventID](), Name: draft.Name, Description: draft.Description,
-		DateTime: instant(draft.DateTime), SalesEnd: instant(draft.SalesEnd), TimeZone: draft.TimeZone, TicketPrice: draft.TicketPrice,
-		Stock: Stock{Total: draft.TotalTickets, Available: draft.TotalTickets}, Version: 1,
+		DateTime: instant(draft.DateTime), SalesEnd: instant(draft.SalesEnd), TimeZone: draft.TimeZone,
+		TicketPrice: draft.TicketPrice,
+		Stock:       Stock{Total: draft.TotalTickets, Available: draft.TotalTickets}, Version: 1,
 	}
 	return e, e.check()
 }
@@ -80,7 +81,9 @@ func (e *Event) check() error {
 	}
 	fields = checkTimeZone(fields, e.TimeZone)
 	if e.Stock.Total < 1 || e.Stock.Total > MaxTotalTickets {
-		fields = append(fields, FieldError{"body.total_tickets", "must be between 1 and " + itoa(MaxTotalTickets), e.Stock.Total})
+		fields = append(fields, FieldError{
+			"body.total_tickets", "must be between 1 and " + itoa(MaxTotalTickets), e.Stock.Total,
+		})
 	}
 	if e.TicketPrice.Minor < 0 {
 		fields = append(fields, FieldError{"body.ticket_price", "must not be negative", e.TicketPrice.String()})

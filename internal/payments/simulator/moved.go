@@ -43,7 +43,10 @@ func moved(now time.Time, c *models.SimCharge) []models.Movement {
 // byOthers is what the payment method scripts.
 func byOthers(now time.Time, c *models.SimCharge) []models.Movement {
 	late := !now.Before(c.CreatedAt.Add(movesAfter))
-	hand := models.Movement{ID: "hand_" + providerReference(c), Reason: models.RefundMoved, Amount: taken(c), State: models.MovementDone, Note: "succeeded"}
+	hand := models.Movement{
+		ID: "hand_" + providerReference(c), Reason: models.RefundMoved, Amount: taken(c), State: models.MovementDone,
+		Note: "succeeded",
+	}
 	bank := dispute(c)
 	switch c.Method {
 	case models.SimMovesPart:
@@ -79,7 +82,8 @@ func byOthers(now time.Time, c *models.SimCharge) []models.Movement {
 // dispute is the bank's, as it begins.
 func dispute(c *models.SimCharge) models.Movement {
 	return models.Movement{
-		ID: "dispute_" + providerReference(c), Reason: models.RefundDisputed, Amount: taken(c), State: models.MovementOpen, Note: "needs_response",
+		ID: "dispute_" + providerReference(c), Reason: models.RefundDisputed, Amount: taken(c), State: models.MovementOpen,
+		Note: "needs_response",
 	}
 }
 
@@ -97,8 +101,9 @@ func given(now time.Time, c *models.SimCharge) []models.Movement {
 		return nil
 	}
 	m := models.Movement{
-		ID: refundReference(c), Reason: models.RefundOwed, Part: refundPart(c), Amount: models.Money{Minor: left(now, c), Currency: c.Amount.Currency},
-		State: models.MovementDone, Note: "succeeded",
+		ID: refundReference(c), Reason: models.RefundOwed, Part: refundPart(c),
+		Amount: models.Money{Minor: left(now, c), Currency: c.Amount.Currency},
+		State:  models.MovementDone, Note: "succeeded",
 	}
 	if refundOpen(now, c) {
 		m.State, m.Note = models.MovementOpen, "pending"
@@ -164,7 +169,8 @@ func (r records) second(now time.Time, c *models.SimCharge) {
 		return
 	}
 	r[reference] = &models.SimCharge{
-		Reference: reference, Booking: c.Booking, Amount: c.Amount, Method: models.SimOK, Status: charged, Calls: 1, Charges: 1,
+		Reference: reference, Booking: c.Booking, Amount: c.Amount, Method: models.SimOK, Status: charged, Calls: 1,
+		Charges:   1,
 		CreatedAt: now, UpdatedAt: now,
 	}
 }
@@ -190,7 +196,10 @@ func later(c *models.SimCharge) map[time.Duration]notice {
 		return map[time.Duration]notice{time.Second: changed, movesAfter + time.Second: changed}
 	case models.SimTwice:
 		reference, _ := secondReference(c)
-		twice := notice{Reference: c.Reference, Outcome: models.Succeeded, ProviderReference: providerReference(&models.SimCharge{Reference: reference})}
+		twice := notice{
+			Reference: c.Reference, Outcome: models.Succeeded,
+			ProviderReference: providerReference(&models.SimCharge{Reference: reference}),
+		}
 		return map[time.Duration]notice{time.Second: twice}
 	}
 	return nil

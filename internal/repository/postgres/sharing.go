@@ -31,7 +31,8 @@ type sharing struct {
 	store *Store
 	maxTx int
 	now   func() time.Time
-	solo  chan struct{} // held by waiters whose event was locked elsewhere: they must not take all connections to wait for it
+	// held by waiters whose event was locked elsewhere: they must not take all connections to wait for it
+	solo chan struct{}
 
 	mu       sync.Mutex
 	waiting  []*waiter
@@ -169,7 +170,8 @@ func (s *sharing) serve(waiters []*waiter) {
 // transaction or a lock. Nothing was changed then, and each may try again by itself. A database that cannot be reached is
 // no call's fault.
 func mayHaveCulprit(err error) bool {
-	return errors.Is(err, repository.ErrRejected) || errors.Is(err, repository.ErrConflict) || sqlState(err) == lockNotAvailable
+	return errors.Is(err, repository.ErrRejected) || errors.Is(err, repository.ErrConflict) ||
+		sqlState(err) == lockNotAvailable
 }
 
 // runSolo gives a call whose event was locked elsewhere a transaction of its own, which waits.

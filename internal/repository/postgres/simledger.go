@@ -44,7 +44,9 @@ const (
 // wins, the other waits at its key for the winner's commit and is then undone as a whole (ErrConflict, by the name of the
 // key). So a charge is written once, finished, at the cost of one plain INSERT. Nobody waits in a circle: rows are locked
 // before any is added, both in the order of references, and changed last, when there is nothing left to wait for.
-func (s *Store) SimCharges(ctx context.Context, references []string, decide func(now time.Time, records map[string]*models.SimCharge)) error {
+func (s *Store) SimCharges(
+	ctx context.Context, references []string, decide func(now time.Time, records map[string]*models.SimCharge),
+) error {
 	const what = "the simulated gateway's ledger"
 	conn, err := s.acquire(ctx)
 	if err != nil {
@@ -69,7 +71,9 @@ func (s *Store) SimCharges(ctx context.Context, references []string, decide func
 	return s.commit(ctx, conn, batch, what)
 }
 
-func (s *Store) readSimCharges(ctx context.Context, conn *pgxpool.Conn, references []string) (now time.Time, records map[string]*models.SimCharge, err error) {
+func (s *Store) readSimCharges(
+	ctx context.Context, conn *pgxpool.Conn, references []string,
+) (now time.Time, records map[string]*models.SimCharge, err error) {
 	records = make(map[string]*models.SimCharge, len(references))
 	batch := &pgx.Batch{}
 	batch.Queue("BEGIN")
@@ -92,7 +96,8 @@ func scanSimCharge(row pgx.Row, c *models.SimCharge) error {
 	var sum amount
 	var currency string
 	err := row.Scan(&c.Reference, (*[16]byte)(&c.Booking), &sum, &currency, (*string)(&c.Method), &c.Status, &c.Calls,
-		&c.Charges, intoTime(&c.SettlesAt), &c.RefundKey, intoTime(&c.RefundedAt), intoTime(&c.CreatedAt), intoTime(&c.UpdatedAt))
+		&c.Charges, intoTime(&c.SettlesAt), &c.RefundKey, intoTime(&c.RefundedAt), intoTime(&c.CreatedAt),
+		intoTime(&c.UpdatedAt))
 	if err != nil {
 		return err
 	}

@@ -14,8 +14,11 @@ import (
 var simRules = rules{
 	"a_record_is_read_as_it_was_written": func(t *testing.T, s *shop) {
 		want := models.SimCharge{
-			Reference: "qx_a_b_1", Booking: models.NewID[models.BookingID](), Amount: models.Money{Minor: 75505, Currency: "KWD"},
-			Method: models.SimSlow, Status: "pending", Calls: 3, Charges: 1, SettlesAt: noon.Add(time.Hour), RefundKey: "refund:x",
+			Reference: "qx_a_b_1", Booking: models.NewID[models.BookingID](), Amount: models.Money{
+				Minor: 75505, Currency: "KWD",
+			},
+			Method: models.SimSlow, Status: "pending", Calls: 3, Charges: 1, SettlesAt: noon.Add(time.Hour),
+			RefundKey:  "refund:x",
 			RefundedAt: noon.Add(time.Minute), CreatedAt: noon, UpdatedAt: noon.Add(time.Microsecond),
 		}
 		s.ledger([]string{want.Reference}, func(_ time.Time, records map[string]*models.SimCharge) {
@@ -29,7 +32,10 @@ var simRules = rules{
 	},
 
 	"unset_times_stay_unset": func(t *testing.T, s *shop) {
-		want := models.SimCharge{Reference: "r", Amount: models.Money{Minor: models.MaxAmount, Currency: "USD"}, Method: models.SimOK, Status: "charged", CreatedAt: noon, UpdatedAt: noon}
+		want := models.SimCharge{
+			Reference: "r", Amount: models.Money{Minor: models.MaxAmount, Currency: "USD"}, Method: models.SimOK,
+			Status: "charged", CreatedAt: noon, UpdatedAt: noon,
+		}
 		s.ledger([]string{"r"}, func(_ time.Time, records map[string]*models.SimCharge) {
 			record := want
 			records["r"] = &record
@@ -62,9 +68,13 @@ var simRules = rules{
 		s.call([]string{"a", "b"})
 		s.ledger([]string{"a", "b", "c"}, func(now time.Time, records map[string]*models.SimCharge) {
 			records["a"].Status, records["a"].Charges = "charged", 1
-			records["c"] = &models.SimCharge{Reference: "c", Amount: models.Money{Minor: 1, Currency: "JPY"}, Method: models.SimOK, Status: "declined", CreatedAt: now, UpdatedAt: now}
+			records["c"] = &models.SimCharge{
+				Reference: "c", Amount: models.Money{Minor: 1, Currency: "JPY"}, Method: models.SimOK, Status: "declined",
+				CreatedAt: now, UpdatedAt: now,
+			}
 		})
-		if a, b, c := s.record("a"), s.record("b"), s.record("c"); a.Status != "charged" || a.Charges != 1 || b.Status != "pending" || c.Status != "declined" {
+		if a, b, c := s.record("a"), s.record("b"), s.record("c"); a.Status != "charged" || a.Charges != 1 ||
+			b.Status != "pending" || c.Status != "declined" {
 			t.Errorf("the records are %+v, %+v, %+v", a, b, c)
 		}
 	},
@@ -98,9 +108,11 @@ var simRules = rules{
 			name := fmt.Sprint("r", i)
 			names = append(names, name)
 			want[name] = models.SimCharge{
-				Reference: name, Booking: models.NewID[models.BookingID](), Method: []models.PaymentMethod{models.SimOK, models.SimSlow}[i%2],
-				Amount: models.Money{Minor: int64(1 + i), Currency: []models.Currency{"USD", "JPY", "KWD"}[i%3]}, Status: []string{"charged", "pending"}[i/3],
-				Calls: i, Charges: 5 - i, SettlesAt: noon.Add(time.Duration(i) * time.Hour), CreatedAt: noon, UpdatedAt: noon,
+				Reference: name, Booking: models.NewID[models.BookingID](),
+				Method: []models.PaymentMethod{models.SimOK, models.SimSlow}[i%2],
+				Amount: models.Money{Minor: int64(1 + i), Currency: []models.Currency{"USD", "JPY", "KWD"}[i%3]},
+				Status: []string{"charged", "pending"}[i/3],
+				Calls:  i, Charges: 5 - i, SettlesAt: noon.Add(time.Duration(i) * time.Hour), CreatedAt: noon, UpdatedAt: noon,
 			}
 		}
 		write := func(_ time.Time, records map[string]*models.SimCharge) {
@@ -131,7 +143,8 @@ var simRules = rules{
 		const callers, rounds = 8, 10
 		crowd(callers, func(caller int) {
 			for round := range rounds {
-				a, b, c := fmt.Sprint("r", (caller+round)%4), fmt.Sprint("r", (caller+round+1)%4), fmt.Sprint("r", (caller+round+2)%4)
+				a, b, c := fmt.Sprint("r", (caller+round)%4), fmt.Sprint("r", (caller+round+1)%4),
+					fmt.Sprint("r", (caller+round+2)%4)
 				if caller%2 == 0 {
 					a, c = c, a
 				}

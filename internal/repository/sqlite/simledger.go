@@ -27,7 +27,9 @@ func readSimCharge(r *row) models.SimCharge {
 }
 
 // SimCharges lets decide change or add records, and writes those that differ afterwards.
-func (s *Store) SimCharges(ctx context.Context, references []string, decide func(now time.Time, records map[string]*models.SimCharge)) error {
+func (s *Store) SimCharges(
+	ctx context.Context, references []string, decide func(now time.Time, records map[string]*models.SimCharge),
+) error {
 	return s.write(ctx, "the simulated gateway's ledger", func(c *conn) error {
 		before := make(map[string]models.SimCharge, len(references))
 		records := make(map[string]*models.SimCharge, len(references))
