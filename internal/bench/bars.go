@@ -45,6 +45,7 @@ func measures() []measure {
 		{"cold", "a cold event beside a hot one", true, (*Bars).cold},
 		{"rebuy", "tickets booked again after a cancellation, at the same and at another replica", true, (*Bars).rebuy},
 		{"hostile", "500 buyers a second beside each client that stopped everybody once", true, (*Bars).hostile},
+		{"hostile_embedded", "the same in embedded mode", true, (*Bars).hostileEmbedded},
 		{"audit", "the audit of one event, over HTTP and by the command", true, (*Bars).audit},
 		{"search", "search among 1,000 and 300,000 events, in both stores", true, (*Bars).search},
 		{"snapshot", "ten minutes beside a reader with an old snapshot", true, (*Bars).snapshot},

@@ -113,18 +113,20 @@ func fillDescribed(ctx context.Context, address string, events int) (string, err
 	return "", fillEvents(ctx, address, events, 10_000)
 }
 
-// need is what a hostile client needs in a scratch database.
+// fill makes rows where it is told, and returns the id of what a hostile client is after.
+type fill func(ctx context.Context, where string, rows int) (subject string, err error)
+
+// need is what a hostile client needs in a scratch store.
 type need struct {
-	rows int // at full strength
-	// fill makes them, and returns the id of what the client is after.
-	fill func(ctx context.Context, address string, rows int) (subject string, err error)
+	rows             int // at full strength
+	postgres, sqlite fill
 }
 
 // needs are by the client's name; who is not there needs nothing.
 var needs = map[string]need{
-	"deletes": {400_000, fillUser}, "puts": {1, fillUser}, "searches": {300_000, fillSearched},
-	"pages":  {600, fillDescribed},
-	"audits": {100_000, fillEvent},
+	"deletes": {400_000, fillUser, embedUser}, "puts": {1, fillUser, embedUser},
+	"searches": {300_000, fillSearched, embedSearched}, "pages": {600, fillDescribed, embedDescribed},
+	"audits": {100_000, fillEvent, embedEvent},
 }
 
 // fillAll fills in one transaction: the server's own audit must not see an event whose bookings are still on their way.

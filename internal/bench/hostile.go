@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -47,39 +48,97 @@ func chooseHostile(names string) (chosen []onsale.Hostile, err error) {
 
 // worst gathers the figures of the hostile clients of one run.
 type worst struct {
+	of                           Key // the measure
 	served, p99, unready, memory float64
 	results                      []onsale.Result
 }
 
 // hostile has buyers come beside each hostile client, on a server of its own, and notes the worst figures.
 func (b *Bars) hostile(ctx context.Context) error {
-	w := worst{served: 100}
+	w := worst{of: "hostile", served: 100}
 	for _, h := range b.clients {
-		err := b.onServer(ctx, func(s scratch, server *private) error { return b.disturbed(ctx, s, server, h, &w) })
+		err := b.onServer(ctx, func(s scratch, server *private) error {
+			b.say(" %s: %s", h.Name, h.Help)
+			subject, err := b.fillFor(ctx, h, s.config.DatabaseURL, func(n need) fill { return n.postgres })
+			if err != nil {
+				return err
+			}
+			return b.disturbed(ctx, site{server, s.config.DatabaseURL, subject}, h, &w)
+		})
 		if err != nil {
 			return err
 		}
 	}
+	b.addWorst(w, HostileServed, HostileP99, HostileReady, HostileMemory)
+	return nil
+}
+
+// hostileEmbedded does so in embedded mode, where what a client needs is made before its server starts.
+func (b *Bars) hostileEmbedded(ctx context.Context) error {
+	w := worst{of: "hostile_embedded", served: 100}
+	for _, h := range b.clients {
+		b.say(" %s: %s", h.Name, h.Help)
+		if err := b.disturbedEmbedded(ctx, h, &w); err != nil {
+			return err
+		}
+	}
+	b.addWorst(w, HostileServedEmb, HostileP99Emb, HostileReadyEmb, HostileMemoryEmb)
+	return nil
+}
+
+func (b *Bars) disturbedEmbedded(ctx context.Context, h onsale.Hostile, w *worst) error {
+	dir, err := os.MkdirTemp("", "quantix-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	subject, err := b.fillFor(ctx, h, filepath.Join(dir, "data"), func(n need) fill { return n.sqlite })
+	if err != nil {
+		return err
+	}
+	c := b.Config
+	c.DatabaseURL, c.RedisURL = "", ""
+	server, err := launch(ctx, b.Progress, c, dir)
+	if err != nil {
+		return err
+	}
+	defer server.stop()
+	return b.disturbed(ctx, site{server: server, subject: subject}, h, w)
+}
+
+// fillFor makes what a hostile client needs where it is told, and returns the id of what the client is after.
+func (b *Bars) fillFor(
+	ctx context.Context, h onsale.Hostile, where string, in func(need) fill,
+) (subject string, err error) {
+	n, is := needs[h.Name]
+	if !is {
+		return "", nil
+	}
+	return in(n)(ctx, where, max(n.rows/b.small, 1))
+}
+
+// addWorst notes the worst figures of all clients.
+func (b *Bars) addWorst(w worst, served, p99, ready, memory Key) {
 	var all onsale.Result
 	for _, r := range w.results {
 		all.Audits, all.Violations = append(all.Audits, r.Audits...), append(all.Violations, r.Violations...)
 	}
-	b.addResult(HostileServed, all, w.served)
-	b.addResult(HostileP99, all, w.p99)
-	b.addResult(HostileReady, all, w.unready)
-	b.addResult(HostileMemory, all, w.memory)
-	return nil
+	b.addResult(served, all, w.served)
+	b.addResult(p99, all, w.p99)
+	b.addResult(ready, all, w.unready)
+	b.addResult(memory, all, w.memory)
+}
+
+// site is where a hostile client meets the buyers.
+type site struct {
+	server  *private
+	address string // of its PostgreSQL; empty: embedded
+	subject string // what the client is after
 }
 
 // disturbed plays the same buyers without and with one hostile client.
-func (b *Bars) disturbed(ctx context.Context, s scratch, server *private, h onsale.Hostile, w *worst) (err error) {
-	b.say(" %s: %s", h.Name, h.Help)
-	var subject string
-	if n, is := needs[h.Name]; is {
-		if subject, err = n.fill(ctx, s.config.DatabaseURL, max(n.rows/b.small, 1)); err != nil {
-			return err
-		}
-	}
+func (b *Bars) disturbed(ctx context.Context, at site, h onsale.Hostile, w *worst) error {
+	server := at.server
 	buyers := onsale.Scenario{Model: onsale.Open, Rate: hostileRate, Connections: 256, Users: 100}
 	if b.small == 1 { // so that all is warm, and as it will be
 		if _, err := b.play(ctx, server, buyers); err != nil {
@@ -90,12 +149,12 @@ func (b *Bars) disturbed(ctx context.Context, s scratch, server *private, h onsa
 	if err != nil {
 		return err
 	}
-	before, told := countProcessorTime(ctx, s.config.DatabaseURL, server.pid)
-	r, d, err := b.playDisturbed(ctx, server, buyers, h, subject)
+	before, told := countProcessorTime(ctx, at.address, server.pid)
+	r, d, err := b.playDisturbed(ctx, server, buyers, h, at.subject)
 	if err != nil {
 		return err
 	}
-	after, still := countProcessorTime(ctx, s.config.DatabaseURL, server.pid)
+	after, still := countProcessorTime(ctx, at.address, server.pid)
 	if used := after.Minus(before); told == nil && still == nil {
 		b.say("  processor time: server %s, PostgreSQL %s, buyers %s", used.Server, used.Postgres, used.Generator)
 	}
@@ -110,7 +169,7 @@ func (b *Bars) disturbed(ctx context.Context, s scratch, server *private, h onsa
 func (b *Bars) compare(h onsale.Hostile, alone, r onsale.Result, d disturbance, memory float64, w *worst) {
 	undisturbed, p99 := alone.Journey.P99, r.Journey.P99
 	served := 100 * float64(r.Buyers[onsale.Accepted]) / (hostileRate * r.Scenario.Duration.Seconds())
-	key := Key("hostile").Of(h.Name)
+	key := w.of.Of(h.Name)
 	b.add(key.Of("goes"), float64(d.Goes))
 	b.add(key.Of("served"), served)
 	b.add(key.Of("alone_ms"), milliseconds(undisturbed))

@@ -18,7 +18,7 @@ import (
 type processorTime struct{ Server, Postgres, Generator time.Duration }
 
 // countProcessorTime reads it from Linux's list of processes. Elsewhere, and when PostgreSQL is not among them, it gives
-// an error.
+// an error. Without an address there is no PostgreSQL.
 func countProcessorTime(ctx context.Context, address string, server int) (t processorTime, err error) {
 	ours, err := readProcess(os.Getpid())
 	if err != nil {
@@ -29,7 +29,9 @@ func countProcessorTime(ctx context.Context, address string, server int) (t proc
 		return t, err
 	}
 	t.Generator, t.Server = ours.used, theirs.used
-	t.Postgres, err = postgresTime(ctx, address)
+	if address != "" {
+		t.Postgres, err = postgresTime(ctx, address)
+	}
 	return t, err
 }
 

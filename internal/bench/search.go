@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"quantix/internal/app"
-	"quantix/internal/database"
 	"quantix/internal/onsale"
 )
 
@@ -79,7 +77,7 @@ func (b *Bars) searchEmbedded(ctx context.Context, k Key, events int) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if err := fillEmbedded(ctx, filepath.Join(dir, "data"), events); err != nil {
+	if _, err := embedSearched(ctx, filepath.Join(dir, "data"), events); err != nil {
 		return err
 	}
 	c := b.Config
@@ -90,40 +88,6 @@ func (b *Bars) searchEmbedded(ctx context.Context, k Key, events int) error {
 	}
 	defer server.stop()
 	return b.searched(ctx, server, k)
-}
-
-// The same events as those of fillEvents.
-const (
-	embeddedEvents = `
-WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?1)
-INSERT INTO events (id, name, description, date_time, total_tickets, available, ticket_price, currency, created_at, updated_at)
-SELECT unhex('40000000000070008000' || printf('%012x', n)), 'Event number ' || n,
-  'An ordinary concert ' || hex(randomblob(16)) || iif(n <= 20, ' ` + needle + `', '') || ' lorem ipsum dolor lorem ipsum dolor lorem ipsum',
-  unixepoch() * 1000000 + (2592000 + n) * 1000000, 100, 100, 25000, 'USD', unixepoch() * 1000000, unixepoch() * 1000000
-FROM n`
-)
-
-// fillEmbedded makes that many events in a new data directory.
-func fillEmbedded(ctx context.Context, dir string, events int) (err error) {
-	files, err := database.OpenSQLite(database.SQLiteOptions{Dir: dir})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, files.Close()) }()
-	if err := database.MigrateSQLite(ctx, files, slog.New(slog.DiscardHandler)); err != nil {
-		return err
-	}
-	conn, err := files.Writer(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
-	execer, is := conn.(driver.ExecerContext)
-	if !is {
-		return errors.New("the embedded database's connection executes nothing")
-	}
-	_, err = execer.ExecContext(ctx, embeddedEvents, []driver.NamedValue{{Ordinal: 1, Value: int64(events)}})
-	return err
 }
 
 // audit measures the audit of one of twenty events with a thousand paid bookings each, warm.

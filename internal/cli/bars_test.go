@@ -35,8 +35,10 @@ func TestBenchBars_extra(t *testing.T) {
 		"rebuy":    {"rebuy_refused", "rebuy_p99", "rebuy_stale"},
 		"snapshot": {"snapshot_start", "snapshot"},
 		"hostile":  {"hostile_served", "hostile_p99", "hostile_ready", "hostile_memory", "hostile_deletes_goes", "hostile_audits_goes"},
-		"audit":    {"audit_p50", "audit_command"},
-		"search":   {"search_few", "search_many", "search_few_embedded", "search_many_embedded"},
+		"hostile_embedded": {"hostile_embedded_served", "hostile_embedded_p99", "hostile_embedded_ready", "hostile_embedded_memory",
+			"hostile_embedded_deletes_goes", "hostile_embedded_audits_goes"},
+		"audit":  {"audit_p50", "audit_command"},
+		"search": {"search_few", "search_many", "search_few_embedded", "search_many_embedded"},
 	} {
 		t.Run(only, func(t *testing.T) {
 			t.Parallel()
@@ -79,7 +81,7 @@ func TestBenchBars_help(t *testing.T) {
 	if status != 0 || !found {
 		t.Fatalf("status %d: %s%s", status, stdout, stderr)
 	}
-	for _, name := range []string{"overload", "replicas", "flat", "cold", "rebuy", "snapshot", "hostile", "audit", "search", "all"} {
+	for _, name := range []string{"overload", "replicas", "flat", "cold", "rebuy", "snapshot", "hostile", "hostile_embedded", "audit", "search", "all"} {
 		if !strings.Contains(extra, name) {
 			t.Errorf("%q is missing among what is off unless named: %s", name, extra)
 		}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"quantix/internal/models"
-	"quantix/internal/queue"
 	"quantix/internal/repository"
 )
 
@@ -61,7 +60,7 @@ func (l *LocalMarks) DeleteOutbox(ctx context.Context, ids []models.BatchID, mar
 	err := l.MarkStore.DeleteOutbox(ctx, ids, models.QueueMark{})
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err == nil && (mark.Epoch != l.mark.Epoch || queue.OlderID(l.mark.LastID, mark.LastID)) {
+	if err == nil && (mark.Epoch != l.mark.Epoch || l.mark.OlderThan(mark)) {
 		l.mark = mark
 	}
 	return err

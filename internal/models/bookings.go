@@ -50,6 +50,11 @@ type Booking struct {
 // Ref names the booking together with its event, as every statement that changes it does.
 func (b *Booking) Ref() BookingRef { return BookingRef{Event: b.EventID, Booking: b.ID} }
 
+// Payable reports whether a booking still waits for its payment. What its event says of it is not known here.
+func (b *Booking) Payable(now time.Time) bool {
+	return b.Status == Pending && now.Before(b.PaymentDeadline)
+}
+
 // BookingRef names a booking and the event it belongs to.
 type BookingRef struct {
 	Event   EventID

@@ -17,6 +17,23 @@ var ChargeStatuses = []ChargeStatus{
 	ChargeVoided,
 }
 
+// The charges that are still to be resolved, those whose next turn counts as another try, and those that have ended: what
+// the stores look for is made from these.
+var (
+	OpenChargeStatuses   = only(ChargeStatuses, ChargeStatus.Open)
+	TryingChargeStatuses = only(ChargeStatuses, ChargeStatus.Trying)
+	EndedChargeStatuses  = only(ChargeStatuses, func(s ChargeStatus) bool { return !s.Open() })
+)
+
+func only[S any](all []S, keep func(S) bool) (kept []S) {
+	for _, s := range all {
+		if keep(s) {
+			kept = append(kept, s)
+		}
+	}
+	return kept
+}
+
 // RefundStatuses lists where a refund may stand.
 var RefundStatuses = []RefundStatus{RefundPending, RefundSucceeded, RefundFailed}
 

@@ -247,24 +247,3 @@ func Summarize(b *Booking, charges []Charge, refunds []Refund) PaymentSummary {
 	summary := PaymentSummary{Status: string(last.Status), Attempts: last.Attempts, LastError: last.LastError}
 	return summary.withRefunds(last.ChargeKey, refunds, b.Status == Confirmed)
 }
-
-// QueueMark says how far a queue has got: Epoch names one unbroken life of the queue's data, LastID the newest
-// message in it. A queue that answers with another epoch, or an older id than was remembered, has lost messages.
-type QueueMark struct {
-	Epoch  string
-	LastID string
-}
-
-// OutboxRow is the messages of one batch, committed with it and not yet published.
-type OutboxRow struct {
-	ID       BatchID
-	Event    EventID
-	Bookings []BookingID
-}
-
-// Owner tells a database from its copies, which have the same installation's id: the token is turned every few seconds by
-// whichever process is at work on this database, and a copy does not see that.
-type Owner struct {
-	Installation    string
-	Token, Previous string // empty: never turned
-}

@@ -60,10 +60,10 @@ type Queue interface {
 	Close() error
 }
 
-// Lost tells whether a queue that shows the mark now has lost messages since another mark was remembered.
+// Lost reports whether a queue that shows the mark now has lost messages since another mark was remembered.
 func Lost(remembered, now models.QueueMark) bool {
 	if remembered.Epoch == "" {
 		return false
 	}
-	return remembered.Epoch != now.Epoch || OlderID(now.LastID, remembered.LastID)
+	return remembered.Epoch != now.Epoch || now.OlderThan(remembered)
 }

@@ -67,8 +67,8 @@ var core = []mutant{
 		pkg: services, tests: "TestMoved",
 	}, {
 		name: "claims wait for a locked charge", file: "internal/repository/postgres/due.go",
-		old: "AND status NOT IN ('succeeded', 'declined', 'failed', 'voided') AND next_attempt_at <= coalesce($1::timestamptz, now())\n			FOR NO KEY UPDATE SKIP LOCKED",
-		new: "AND status NOT IN ('succeeded', 'declined', 'failed', 'voided') AND next_attempt_at <= coalesce($1::timestamptz, now())\n			FOR NO KEY UPDATE",
+		old: "AND status NOT IN ` + ended + ` AND next_attempt_at <= coalesce($1::timestamptz, now())\n			FOR NO KEY UPDATE SKIP LOCKED",
+		new: "AND status NOT IN ` + ended + ` AND next_attempt_at <= coalesce($1::timestamptz, now())\n			FOR NO KEY UPDATE",
 		pkg: postgres, tests: "TestClaims_pass_over",
 	}, {
 		name: "a copy joins its original by a token that was there before", file: "internal/queue/registration.go",

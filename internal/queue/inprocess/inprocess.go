@@ -234,7 +234,7 @@ func (q *Queue) Close() error {
 	return nil
 }
 
-// id has the form of a stream's ids, so that queue.OlderID orders both alike.
+// id has the form of a stream's ids, so that models.QueueMark.OlderThan orders both alike.
 func id(sequence uint64) string { return "0-" + strconv.FormatUint(sequence, 10) }
 
 func parseID(id string) (sequence uint64, ok bool) {

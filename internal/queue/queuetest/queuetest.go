@@ -242,7 +242,7 @@ func testMark(t *testing.T, open OpenFunc) {
 	if empty.Epoch != first.Epoch || first.Epoch != second.Epoch {
 		t.Errorf("epochs %q, %q, %q, want one", empty.Epoch, first.Epoch, second.Epoch)
 	}
-	if !queue.OlderID(empty.LastID, first.LastID) || !queue.OlderID(first.LastID, second.LastID) {
+	if !empty.OlderThan(first) || !first.OlderThan(second) {
 		t.Errorf("ids %q, %q, %q, want them to grow", empty.LastID, first.LastID, second.LastID)
 	}
 }

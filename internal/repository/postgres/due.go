@@ -7,34 +7,41 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"quantix/internal/models"
 	"quantix/internal/repository"
+)
+
+// The statuses of charges as the domain has them. A partial index serves isOpen: it names the same in the same order.
+var (
+	isOpen = `status IN ` + repository.OneOf(models.OpenChargeStatuses)
+	ended  = repository.OneOf(models.EndedChargeStatuses)
+	trying = repository.OneOf(models.TryingChargeStatuses)
 )
 
 // What is due is looked for without a lock, and then taken event by event, in one order, by statements of one event each:
 // those skip what somebody else has locked, so that one row in a long transaction never holds up the others; and look
 // again at a row's status (told by what it is not, see insertCharges) and time, so that each goes to one caller.
-const (
+var (
 	// The rows' places in claims are those of the look; whoever has changed one since has moved it on.
 	dueCharges = `
 		SELECT ctid, event_id FROM payments
-		WHERE status IN ('started', 'doubtful', 'pending', 'unknown')
+		WHERE ` + isOpen + `
 			AND next_attempt_at >= ` + aroundMark + ` AND next_attempt_at <= coalesce($1::timestamptz, now())
 		ORDER BY next_attempt_at LIMIT $3 OFFSET $4`
 	claimCharges = `
 		WITH free AS MATERIALIZED (
 			SELECT ctid FROM payments WHERE ctid = ANY($2::tid[]) AND event_id = $4
-				AND status NOT IN ('succeeded', 'declined', 'failed', 'voided') AND next_attempt_at <= coalesce($1::timestamptz, now())
+				AND status NOT IN ` + ended + ` AND next_attempt_at <= coalesce($1::timestamptz, now())
 			FOR NO KEY UPDATE SKIP LOCKED
 		), claimed AS (
 			UPDATE payments p SET next_attempt_at = coalesce($1::timestamptz, now()) + $3::interval,
-				attempts = p.attempts + CASE WHEN p.status IN ('started', 'doubtful') THEN 1 ELSE 0 END,
+				attempts = p.attempts + CASE WHEN p.status IN ` + trying + ` THEN 1 ELSE 0 END,
 				updated_at = coalesce($1::timestamptz, now())
 			FROM free WHERE p.ctid = free.ctid AND p.event_id = $4
 			RETURNING p.*
 		)
 		SELECT ` + bookingColumns + `, ` + chargeColumns + `,
-			b.status = 'PENDING' AND b.payment_deadline > coalesce($1::timestamptz, now())
-				AND (SELECT e.cancelled_at FROM events e WHERE e.id = b.event_id) IS NULL
+			(SELECT e.cancelled_at FROM events e WHERE e.id = b.event_id)
 		FROM claimed p CROSS JOIN LATERAL
 			(SELECT * FROM bookings WHERE event_id = p.event_id AND id = p.booking_id OFFSET 0) b
 		ORDER BY p.booking_id, p.n`
@@ -59,12 +66,12 @@ const (
 		ORDER BY r.booking_id, r.n, r.part`
 )
 
-const (
+var (
 	// firstDue finds the first charge that is still due, and gives the time when there is none: what is before it is
 	// taken, but for what comes late. It does not look further, where those are that have just been started and made.
 	firstDue = `
 		SELECT coalesce((SELECT next_attempt_at FROM payments
-			WHERE status IN ('started', 'doubtful', 'pending', 'unknown')
+			WHERE ` + isOpen + `
 				AND next_attempt_at >= ` + aroundMark + ` AND next_attempt_at <= coalesce($1::timestamptz, now())
 			ORDER BY next_attempt_at LIMIT 1), $1, now())`
 	// Two seconds are more than a transaction takes from its reading of the clock, by which it makes a charge due at once,
@@ -103,9 +110,11 @@ func (s *Store) DueCharges(ctx context.Context, limit int, lease time.Duration) 
 
 func scanDue(row pgx.Row, d *repository.Due) error {
 	var sums chargeSums
-	if err := scanBooking(row, &d.Booking, append(chargeTargets(&d.Charge, &sums), &d.Chargeable)...); err != nil {
+	var calledOff *time.Time
+	if err := scanBooking(row, &d.Booking, append(chargeTargets(&d.Charge, &sums), &calledOff)...); err != nil {
 		return err
 	}
+	d.Chargeable = calledOff == nil && d.Booking.Payable(d.Charge.UpdatedAt) // which is when it was taken up
 	return sums.into(&d.Charge)
 }
 

@@ -54,10 +54,10 @@ func (s *Store) Processes(ctx context.Context, within time.Duration) ([]models.P
 }
 
 // Each looks at the first entry of an index. How late it is, the database's clock says.
-const selectBacklog = `
+var selectBacklog = `
 	SELECT greatest(now - (SELECT payment_deadline FROM bookings WHERE status = 'PENDING' ORDER BY payment_deadline, id LIMIT 1), '0'),
 		greatest(now - (SELECT created_at FROM outbox ORDER BY id LIMIT 1), '0'),
-		greatest(now - (SELECT next_attempt_at FROM payments WHERE status IN ('started', 'doubtful', 'pending', 'unknown')
+		greatest(now - (SELECT next_attempt_at FROM payments WHERE ` + isOpen + `
 			ORDER BY next_attempt_at LIMIT 1), '0'),
 		greatest(now - (SELECT next_attempt_at FROM refunds WHERE status = 'pending' ORDER BY next_attempt_at LIMIT 1), '0')
 	FROM (SELECT coalesce($1::timestamptz, now()) AS now) clock`

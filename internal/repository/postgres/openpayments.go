@@ -8,10 +8,10 @@ import (
 	"quantix/internal/repository"
 )
 
-const countOpenPayments = `
+var countOpenPayments = `
 	SELECT gateway, sum(charges)::bigint, sum(refunds)::bigint FROM (
 		SELECT gateway, count(*) AS charges, 0 AS refunds FROM payments
-			WHERE status IN ('started', 'doubtful', 'pending', 'unknown') GROUP BY gateway
+			WHERE ` + isOpen + ` GROUP BY gateway
 		UNION ALL SELECT gateway, 0, count(*) FROM refunds WHERE status = 'pending' GROUP BY gateway) o
 	GROUP BY gateway ORDER BY gateway`
 

@@ -57,11 +57,11 @@ func (s *Store) Processes(ctx context.Context, within time.Duration) ([]models.P
 }
 
 // Each looks at the first entry of an index; 0 where there is none.
-const selectBacklog = `
+var selectBacklog = `
 	SELECT coalesce((SELECT payment_deadline FROM bookings WHERE status = 'PENDING' AND payment_deadline < ?1
 			ORDER BY payment_deadline LIMIT 1), 0),
 		coalesce((SELECT created_at FROM outbox ORDER BY id LIMIT 1), 0),
-		coalesce((SELECT next_attempt_at FROM payments WHERE status IN ('started', 'doubtful', 'pending', 'unknown')
+		coalesce((SELECT next_attempt_at FROM payments WHERE ` + isOpen + `
 			AND next_attempt_at < ?1 ORDER BY next_attempt_at LIMIT 1), 0),
 		coalesce((SELECT next_attempt_at FROM refunds WHERE status = 'pending' AND next_attempt_at < ?1
 			ORDER BY next_attempt_at LIMIT 1), 0)`

@@ -2,8 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"strconv"
-	"strings"
 	"time"
 
 	"quantix/internal/models"
@@ -67,7 +65,7 @@ func (s *Store) DeleteOutbox(ctx context.Context, ids []models.BatchID, mark mod
 		}
 		known, err := readMark(context.Background(), c)
 		// Of one epoch the newest mark stays: relays may finish out of order.
-		if err != nil || known.Epoch == mark.Epoch && !streamBefore(known.LastID, mark.LastID) {
+		if err != nil || known.Epoch == mark.Epoch && !known.OlderThan(mark) {
 			return err
 		}
 		return c.one(setMark, mark.Epoch, mark.LastID)
@@ -86,20 +84,6 @@ func readMark(ctx context.Context, c *conn) (mark models.QueueMark, err error) {
 		return nil
 	})
 	return mark, err
-}
-
-// streamBefore tells whether one id of a stream ("<milliseconds>-<number>") comes before another.
-func streamBefore(a, b string) bool {
-	aTime, aNumber := streamID(a)
-	bTime, bNumber := streamID(b)
-	return aTime < bTime || aTime == bTime && aNumber < bNumber
-}
-
-func streamID(id string) (millis, number uint64) {
-	head, tail, _ := strings.Cut(id, "-")
-	millis, _ = strconv.ParseUint(head, 10, 64) // what cannot be read counts as the beginning
-	number, _ = strconv.ParseUint(tail, 10, 64)
-	return millis, number
 }
 
 // QueueMark gives the mark remembered last; zero when there is none.
