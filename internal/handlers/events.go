@@ -104,7 +104,7 @@ func (b *eventCreate) draft(fallback models.Currency) (models.EventDraft, error)
 		return d, nil
 	}
 	price := models.Invalid([]models.FieldError{{
-		Location: "body.ticket_price", Message: err.Error(), Value: clip(string(b.TicketPrice)),
+		Field: "ticket_price", Message: err.Error(), Value: clip(string(b.TicketPrice)),
 	}})
 	_, others := models.NewEvent(d)
 	return d, models.AlsoInvalid(price, others)
@@ -249,12 +249,10 @@ func (h *events) register(a *api) {
 
 func (h *events) list(ctx context.Context, in *eventsInput) (*listOutput[EventBody], error) {
 	if !isSearchable(in.Query) {
-		return nil, models.Invalid([]models.FieldError{{Location: "query.q", Message: "must be UTF-8 text without control characters"}})
+		return nil, models.Invalid([]models.FieldError{{Field: "query.q", Message: "must be UTF-8 text without control characters"}})
 	}
 	if len(in.Query) > maxQueryBytes {
-		return nil, models.Invalid([]models.FieldError{{
-			Location: "query.q", Message: "must have at most " + strconv.Itoa(maxQueryBytes) + " bytes of UTF-8",
-		}})
+		return nil, models.Invalid([]models.FieldError{{Field: "query.q", Message: "must have at most " + strconv.Itoa(maxQueryBytes) + " bytes of UTF-8"}})
 	}
 	l := list{path: eventsPath}
 	l.setFilter("from", timeParam(in.From.Time))

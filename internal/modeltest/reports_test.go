@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"quantix/internal/models"
 	"quantix/internal/payments"
 )
@@ -25,7 +27,7 @@ func (l *life) callback() {
 		of = other
 	}
 	said := l.report(id, of)
-	if b.method == models.SimSlow && a.state != "voided" && l.chance(3) {
+	if b.method == simulator.Slow && a.state != "voided" && l.chance(3) {
 		said.Outcome, said.Amount = models.StillOpen, models.Money{}
 	}
 	for range 1 + l.random.IntN(3) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"quantix/internal/models"
 )
 
@@ -146,9 +148,9 @@ func (l *life) endedLetters(id models.BookingID, b *booking) {
 }
 
 // record is what the simulator keeps of a booking's first or second charge.
-func (l *life) record(id models.BookingID, n int) (found *models.SimCharge) {
+func (l *life) record(id models.BookingID, n int) (found *simulator.Record) {
 	reference := models.ChargeKey{BookingRef: l.ref(id), N: n}.Reference()
-	l.must(l.store.SimCharges(context.Background(), []string{reference}, func(_ time.Time, records map[string]*models.SimCharge) {
+	l.must(l.store.SimCharges(context.Background(), []string{reference}, func(_ time.Time, records map[string]*simulator.Record) {
 		if r := records[reference]; r != nil {
 			seen := *r
 			found = &seen

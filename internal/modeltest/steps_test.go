@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"quantix/internal/models"
 	"quantix/internal/queue/inprocess"
 	"quantix/internal/services"
@@ -86,8 +88,8 @@ func (l *life) stalled() bool {
 
 // methods are what buyers pay by; sim_ok most of all.
 var methods = slices.Concat(
-	[]models.PaymentMethod{models.SimOK, models.SimOK, models.SimOK, models.SimOK}, models.PaymentMethods[:6],
-	[]models.PaymentMethod{models.SimShort, models.SimTwice},
+	[]models.PaymentMethod{simulator.OK, simulator.OK, simulator.OK, simulator.OK}, simulator.Methods[:6],
+	[]models.PaymentMethod{simulator.Short, simulator.Twice},
 )
 
 func (l *life) book() {

@@ -58,7 +58,6 @@ type Store interface {
 	Chronicles
 	Outbox
 	Audit
-	SimLedger
 	Health
 
 	// Ping tells whether the database answers.
@@ -286,16 +285,6 @@ type Audit interface {
 	// AuditFacts gives an event's counters and the same recomputed, all in one snapshot and without a lock.
 	// Error: models.ErrEventNotFound, also for ids that never were; deleted events are audited.
 	AuditFacts(ctx context.Context, id models.EventID) (models.AuditFacts, error)
-}
-
-// SimLedger is the simulated gateway's own memory. It shares the database of the mode, and nothing else.
-type SimLedger interface {
-	// SimCharges locks the records that there are of the references, in sorted order, lets decide change them or add others
-	// in the map (a pointer under its reference), and writes what differs, all or nothing; decide is called at most once.
-	// Of several who add the same record at once one succeeds; the others get ErrConflict, and a repeat shows them the record.
-	SimCharges(
-		ctx context.Context, references []string, decide func(now time.Time, records map[string]*models.SimCharge),
-	) error
 }
 
 // Health is what processes tell of themselves, and what shows whether anybody does the work.

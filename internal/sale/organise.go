@@ -51,9 +51,7 @@ func CheckPrice(price models.Money, chargeable func(models.Money) error) error {
 		return nil
 	}
 	if err := chargeable(price); err != nil {
-		return models.Invalid([]models.FieldError{{
-			Location: "body.ticket_price", Message: err.Error(), Value: price.String(),
-		}})
+		return models.Invalid([]models.FieldError{{Field: "ticket_price", Message: err.Error(), Value: price.String()}})
 	}
 	return nil
 }

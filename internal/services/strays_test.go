@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"quantix/internal/models"
 	"quantix/internal/payments"
 	"quantix/internal/sale"
@@ -131,7 +133,7 @@ func TestStray_success_is_settled_when_its_booking_appears(t *testing.T) {
 // appear makes the booking, as a replica that catches up does.
 func (x *till) appear(ref models.BookingRef) {
 	x.t.Helper()
-	c := &sale.Reserve{Booking: ref.Booking, User: x.User().ID, Quantity: 1, Method: models.SimOK}
+	c := &sale.Reserve{Booking: ref.Booking, User: x.User().ID, Quantity: 1, Method: simulator.OK}
 	if _, err := x.Office.Tell(x.t.Context(), ref.Event, c); err != nil {
 		x.t.Fatal(err)
 	}
@@ -142,7 +144,7 @@ func TestStray_message(t *testing.T) {
 	t.Parallel()
 	x := newTill(t)
 	charged, never, later := x.lost(), x.lost(), x.lost()
-	if result := x.chargeAs(charged, models.SimOK); result.Outcome != models.Succeeded {
+	if result := x.chargeAs(charged, simulator.OK); result.Outcome != models.Succeeded {
 		t.Fatalf("charge: %+v", result)
 	}
 	for range 2 {
@@ -167,7 +169,7 @@ func TestStray_message_of_an_undecided_charge_is_voided(t *testing.T) {
 	t.Parallel()
 	x := newTill(t)
 	ref := x.lost()
-	x.chargeAs(ref, models.SimAction)
+	x.chargeAs(ref, simulator.Action)
 	x.charge(ref)
 	x.strays(models.StrayFor)
 	if record := x.Record(ref); record.Status != "voided" || len(x.Letters()) != 0 {

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"github.com/google/go-cmp/cmp"
 
 	"quantix/internal/models"
@@ -153,9 +155,7 @@ func (s *shop) userNamed(name, email string) models.User {
 
 // reserve makes the command of a new booking without a key.
 func reserve(user models.User, quantity int64) *sale.Reserve {
-	return &sale.Reserve{
-		Booking: models.NewID[models.BookingID](), User: user.ID, Quantity: quantity, Method: models.SimOK,
-	}
+	return &sale.Reserve{Booking: models.NewID[models.BookingID](), User: user.ID, Quantity: quantity, Method: simulator.OK}
 }
 
 // keyed makes the command of a new booking under an Idempotency-Key.

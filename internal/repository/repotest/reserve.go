@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"quantix/internal/models"
 	"quantix/internal/repository"
 	"quantix/internal/sale"
@@ -17,14 +19,14 @@ var reserveRules = rules{
 	"is_written_as_it_was_answered": func(t *testing.T, s *shop) {
 		event, user := s.event(), s.user()
 		command := keyed(event, user, 3, `a key "of" ~ printable ASCII`)
-		command.Method = models.SimFlaky
+		command.Method = simulator.Flaky
 		s.clock.Pass(time.Second)
 		got := *s.done(event.ID, command).Booking
 		at := noon.Add(time.Second)
 		same(t, "the booking", got, models.Booking{
 			ID: command.Booking, UserID: user.ID, EventID: event.ID, Quantity: 3, Status: models.Pending,
 			UnitPrice: models.Money{Minor: 2500, Currency: "USD"}, TotalAmount: models.Money{Minor: 7500, Currency: "USD"},
-			PaymentMethod: models.SimFlaky, PaymentDeadline: at.Add(15 * time.Minute),
+			PaymentMethod: simulator.Flaky, PaymentDeadline: at.Add(15 * time.Minute),
 			IdempotencyKey: command.Key, RequestHash: command.Hash, CreatedAt: at, UpdatedAt: at,
 		})
 		for _, at := range []time.Time{got.PaymentDeadline, s.booking(got.ID).PaymentDeadline, s.booking(got.ID).CreatedAt} {
@@ -35,7 +37,7 @@ var reserveRules = rules{
 	"without_a_key_the_hash_is_kept_as_it_came": func(t *testing.T, s *shop) {
 		event, user := s.event(), s.user()
 		a, b := reserve(user, 1), reserve(user, 1)
-		b.Hash = models.HashRequest(event.ID, user.ID, 1, models.SimOK)
+		b.Hash = models.HashRequest(event.ID, user.ID, 1, simulator.OK)
 		s.done(event.ID, a)
 		s.done(event.ID, b) // two without a key are no duplicates
 	},

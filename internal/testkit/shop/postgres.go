@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"quantix/internal/database"
-	"quantix/internal/repository"
 	"quantix/internal/repository/postgres"
 	"quantix/internal/testkit"
 )
@@ -27,7 +26,7 @@ func migratePostgres(url string) error {
 const patience = time.Minute
 
 // OpenPostgres opens a store on a PostgreSQL database, on another clock than its own if one is given.
-func OpenPostgres(tb testing.TB, url string, clock func() time.Time) repository.Store {
+func OpenPostgres(tb testing.TB, url string, clock func() time.Time) Store {
 	tb.Helper()
 	pool, err := database.OpenPostgres(tb.Context(), database.PostgresOptions{
 		URL: url, MaxConns: 10, ShortStatements: true, LockTimeout: patience, StatementTimeout: patience,
