@@ -59,7 +59,8 @@ func Open(ctx context.Context, s Setup, access Access) (*App, error) {
 		return nil, fmt.Errorf("CURRENCY: %w", err)
 	}
 	a := &App{
-		Currency: currency, config: c, logger: s.Logger, version: s.Version, metrics: metrics.New(s.Version), booked: make(chan struct{}, 1),
+		Currency: currency, config: c, logger: s.Logger, version: s.Version, metrics: metrics.New(s.Version),
+		booked: make(chan struct{}, 1),
 	}
 	a.monitor, a.unwatch = health.New(), func() {}
 	if a.store, err = OpenStore(ctx, c, s.Logger, access); err != nil {

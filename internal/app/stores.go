@@ -94,7 +94,8 @@ func connectPostgres(ctx context.Context, c config.Config, logger *slog.Logger, 
 		return nil, err
 	}
 	// The warnings about the server's settings were said once.
-	options.MaxConns, options.AppName, options.ShortStatements, options.Logger = c.DBMaxConns-options.MaxConns, "quantix", false, nil
+	options.MaxConns, options.AppName, options.ShortStatements, options.Logger = c.DBMaxConns-options.MaxConns, "quantix",
+		false, nil
 	read, err := database.OpenPostgres(ctx, options)
 	if err != nil {
 		desk.Close()
@@ -112,7 +113,9 @@ func connectPostgres(ctx context.Context, c config.Config, logger *slog.Logger, 
 
 // WithMigrator opens the migrations of the store that the settings ask for, and closes them after use. Only with create
 // does it make a database that does not exist.
-func WithMigrator(ctx context.Context, c config.Config, create bool, logger *slog.Logger, use func(*database.Migrator) error) error {
+func WithMigrator(
+	ctx context.Context, c config.Config, create bool, logger *slog.Logger, use func(*database.Migrator) error,
+) error {
 	if c.Store() == config.Postgres {
 		m, err := database.OpenPostgresMigrator(ctx, c.PostgresURL(), create, logger)
 		if err != nil {

@@ -44,7 +44,7 @@ func stubBookings(tb testing.TB, tickets int64) (*services.Bookings, string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	event.Stock.Available = tickets
+	event.Stock.Total, event.Stock.Available = tickets, tickets // the rules assert the balance
 	user := models.NewID[models.UserID]()
 	desk := &stubDesk{state: &sale.State{
 		Now: today, Event: &event, Users: map[models.UserID]bool{user: true}, Keys: map[models.ReplayKey]*models.Booking{},

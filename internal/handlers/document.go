@@ -79,7 +79,8 @@ func (l link) add(byID map[string]*huma.Operation) {
 		response.Links = map[string]*huma.Link{}
 	}
 	response.Links[l.to] = &huma.Link{
-		OperationID: byID[l.to].OperationID, Description: byID[l.to].Summary, Parameters: map[string]any{l.parameter: l.value},
+		OperationID: byID[l.to].OperationID, Description: byID[l.to].Summary,
+		Parameters: map[string]any{l.parameter: l.value},
 	}
 }
 

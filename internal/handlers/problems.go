@@ -76,10 +76,13 @@ var problemTypes = []*models.Error{
 	models.ErrEventNotFound, models.ErrUserNotFound, models.ErrBookingNotFound, models.ErrLetterNotFound,
 	models.ErrSoldOut, models.ErrInsufficientTickets, models.ErrEventStarted, models.ErrSalesEnded,
 	models.ErrEventCancelled, models.ErrEventOver, models.ErrAlreadyCancelled, models.ErrCapacityBelowTaken,
-	models.ErrCurrencyFixed, models.ErrEventHasBookings, models.ErrEventRefundable, models.ErrDateInPast, models.ErrUserHasBookings, models.ErrEmailTaken,
-	models.ErrLetterUnknown, models.ErrRefundOwed, models.ErrMoneyMoved, models.ErrNotRetryable, models.ErrBookingNotPending,
+	models.ErrCurrencyFixed, models.ErrEventHasBookings, models.ErrEventRefundable, models.ErrDateInPast,
+	models.ErrUserHasBookings, models.ErrEmailTaken,
+	models.ErrLetterUnknown, models.ErrRefundOwed, models.ErrMoneyMoved, models.ErrNotRetryable,
+	models.ErrBookingNotPending,
 	models.ErrVersionMismatch, models.ErrKeyReused, models.ErrBusy, models.ErrUnavailable, models.ErrOutcomeUnknown,
-	models.ErrShuttingDown, models.ErrInternal, models.ErrGatewayNotFound, models.ErrCallbackForged, models.ErrCallbackStale,
+	models.ErrShuttingDown, models.ErrInternal, models.ErrGatewayNotFound, models.ErrCallbackForged,
+	models.ErrCallbackStale,
 	models.ErrCallbackUnreadable,
 }
 
@@ -341,7 +344,8 @@ func merge(status int, errs []error) error {
 			fields = append(fields, models.FieldError{Field: d.Location, Message: reworded(d.Message), Value: shortValue(d.Value)})
 			continue
 		}
-		if known, ok := errors.AsType[*models.Error](err); ok && known.Code == models.ErrInvalid.Code && len(known.Fields) > 0 {
+		if known, ok := errors.AsType[*models.Error](err); ok && known.Code == models.ErrInvalid.Code &&
+			len(known.Fields) > 0 {
 			fields = append(fields, known.Fields...)
 			continue
 		}

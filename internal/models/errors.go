@@ -22,7 +22,9 @@ const (
 )
 
 // Kinds lists every kind, for tests that must cover them all.
-var Kinds = []Kind{KindInvalid, KindNotFound, KindConflict, KindPrecondition, KindUnprocessed, KindUnavailable, KindInternal}
+var Kinds = []Kind{
+	KindInvalid, KindNotFound, KindConflict, KindPrecondition, KindUnprocessed, KindUnavailable, KindInternal,
+}
 
 // FieldError says what is wrong with one field of a request.
 type FieldError struct {

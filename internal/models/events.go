@@ -56,8 +56,9 @@ type EventPatch struct {
 func NewEvent(draft EventDraft) (Event, error) {
 	e := Event{
 		ID: NewID[EventID](), Name: draft.Name, Description: draft.Description,
-		DateTime: instant(draft.DateTime), SalesEnd: instant(draft.SalesEnd), TimeZone: draft.TimeZone, TicketPrice: draft.TicketPrice,
-		Stock: Stock{Total: draft.TotalTickets, Available: draft.TotalTickets}, Version: 1,
+		DateTime: instant(draft.DateTime), SalesEnd: instant(draft.SalesEnd), TimeZone: draft.TimeZone,
+		TicketPrice: draft.TicketPrice,
+		Stock:       Stock{Total: draft.TotalTickets, Available: draft.TotalTickets}, Version: 1,
 	}
 	return e, e.check()
 }

@@ -147,8 +147,9 @@ const (
 	Absent      Outcome = "absent"      // Find: the gateway has never heard of it
 	Voided      Outcome = "voided"      // Void: it did not and will not happen
 	Prepared    Outcome = "prepared"    // Prepare: the gateway has given its reference; no money has moved
-	Moved       Outcome = "moved"       // Refund: so much is not left, because money has moved otherwise; look at all of it
-	Gone        Outcome = "gone"        // nobody was asked: the payment's gateway is not set up any more
+	// Refund: so much is not left, because money has moved otherwise; look at all of it
+	Moved Outcome = "moved"
+	Gone  Outcome = "gone" // nobody was asked: the payment's gateway is not set up any more
 )
 
 // Result is a gateway's answer.

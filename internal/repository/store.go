@@ -80,7 +80,9 @@ type Desk interface {
 	// state.Event is nil when there is no such event; decide is called all the same. It is called at most once, and
 	// must do no I/O. state.Rules and state.Recheck are decide's to set. The answers that decide noted are valid only
 	// when AtDesk gives nil. Errors: ErrConflict, ErrUnavailable, ErrRejected, ErrCommitUnknown.
-	AtDesk(ctx context.Context, event models.EventID, batch models.BatchID, need sale.Reads, decide func(*sale.State)) error
+	AtDesk(
+		ctx context.Context, event models.EventID, batch models.BatchID, need sale.Reads, decide func(*sale.State),
+	) error
 }
 
 // Events is the reading of events, and their creation. Deleted events are not found.
@@ -132,7 +134,9 @@ type Bookings interface {
 	// Error: models.ErrBookingNotFound.
 	BookingByKey(ctx context.Context, event models.EventID, key models.ReplayKey) (models.Booking, error)
 	// BookingsOfUser lists a user's bookings, newest (highest id) first. page.After holds the id of the last one seen.
-	BookingsOfUser(ctx context.Context, user models.UserID, filter models.BookingFilter, page models.Page) ([]models.Booking, error)
+	BookingsOfUser(
+		ctx context.Context, user models.UserID, filter models.BookingFilter, page models.Page,
+	) ([]models.Booking, error)
 	// LiveBookings lists an event's PENDING and CONFIRMED bookings by id, after the given one.
 	LiveBookings(ctx context.Context, event models.EventID, after models.BookingID, limit int) ([]models.BookingID, error)
 	// ExpiredBookings lists PENDING bookings whose payment_deadline has come (<= now), oldest deadline first, but for those

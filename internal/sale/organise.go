@@ -67,7 +67,8 @@ func (c *DeleteEvent) decide(s *State) Verdict {
 	case c.IfVersion != nil && *c.IfVersion != event.Version:
 		return refuse(models.ErrVersionMismatch)
 	case event.HasLiveBookings(s.Now):
-		return refuse(models.ErrEventHasBookings.Attr("pending", event.Stock.Pending).Attr("confirmed", event.Stock.Confirmed))
+		return refuse(models.ErrEventHasBookings.Attr("pending", event.Stock.Pending).Attr("confirmed",
+			event.Stock.Confirmed))
 	case event.HasRefundableBookings(s.Now, s.Rules.RefundWindow):
 		return refuse(models.ErrEventRefundable.Attr("confirmed", event.Stock.Confirmed))
 	}

@@ -104,7 +104,9 @@ func (b *Bookings) Payments(ctx context.Context, id models.BookingID) ([]models.
 	return charges, refunds, err
 }
 
-func (b *Bookings) withPayments(ctx context.Context, id models.BookingID) (models.Booking, []models.Charge, []models.Refund, error) {
+func (b *Bookings) withPayments(
+	ctx context.Context, id models.BookingID,
+) (models.Booking, []models.Charge, []models.Refund, error) {
 	booking, err := b.store.Booking(ctx, id)
 	if err != nil {
 		return models.Booking{}, nil, nil, repository.Explain(err)
@@ -128,7 +130,9 @@ func (b *Bookings) Cancel(ctx context.Context, id models.BookingID) (models.Book
 }
 
 // OfUser lists a user's bookings, newest first, and those of an erased one. Error: models.ErrUserNotFound.
-func (b *Bookings) OfUser(ctx context.Context, user models.UserID, filter models.BookingFilter, p models.Page) ([]models.Booking, error) {
+func (b *Bookings) OfUser(
+	ctx context.Context, user models.UserID, filter models.BookingFilter, p models.Page,
+) ([]models.Booking, error) {
 	if known, err := read(b.store.UserKnown(ctx, user)); err != nil {
 		return nil, err
 	} else if !known {

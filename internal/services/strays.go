@@ -94,7 +94,8 @@ func (p *Payments) giveStrayUp(ctx context.Context, d *repository.DueStray) erro
 		}
 	}
 	p.options.Logger.Error("money was taken, or may be, for a booking that is not here: it is in the dead letters",
-		"gateway", s.Gateway, "reference", s.Reference(), "provider_reference", s.Result.ProviderReference, "outcome", s.Result.Outcome)
+		"gateway", s.Gateway, "reference", s.Reference(), "provider_reference", s.Result.ProviderReference,
+		"outcome", s.Result.Outcome)
 	p.options.Observer.Payment("charge", "dead_letter")
 	return repository.Explain(p.store.StrayLetter(ctx, *s))
 }

@@ -43,7 +43,10 @@ func moved(now time.Time, c *Record) []models.Movement {
 // byOthers is what the payment method scripts.
 func byOthers(now time.Time, c *Record) []models.Movement {
 	late := !now.Before(c.CreatedAt.Add(movesAfter))
-	hand := models.Movement{ID: "hand_" + providerReference(c), Reason: models.RefundMoved, Amount: taken(c), State: models.MovementDone, Note: "succeeded"}
+	hand := models.Movement{
+		ID: "hand_" + providerReference(c), Reason: models.RefundMoved, Amount: taken(c), State: models.MovementDone,
+		Note: "succeeded",
+	}
 	bank := dispute(c)
 	switch c.Method {
 	case MovesPart:
@@ -79,7 +82,8 @@ func byOthers(now time.Time, c *Record) []models.Movement {
 // dispute is the bank's, as it begins.
 func dispute(c *Record) models.Movement {
 	return models.Movement{
-		ID: "dispute_" + providerReference(c), Reason: models.RefundDisputed, Amount: taken(c), State: models.MovementOpen, Note: "needs_response",
+		ID: "dispute_" + providerReference(c), Reason: models.RefundDisputed, Amount: taken(c), State: models.MovementOpen,
+		Note: "needs_response",
 	}
 }
 
@@ -97,8 +101,9 @@ func given(now time.Time, c *Record) []models.Movement {
 		return nil
 	}
 	m := models.Movement{
-		ID: refundReference(c), Reason: models.RefundOwed, Part: refundPart(c), Amount: models.Money{Minor: left(now, c), Currency: c.Amount.Currency},
-		State: models.MovementDone, Note: "succeeded",
+		ID: refundReference(c), Reason: models.RefundOwed, Part: refundPart(c),
+		Amount: models.Money{Minor: left(now, c), Currency: c.Amount.Currency},
+		State:  models.MovementDone, Note: "succeeded",
 	}
 	if refundOpen(now, c) {
 		m.State, m.Note = models.MovementOpen, "pending"

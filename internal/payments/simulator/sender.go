@@ -158,7 +158,9 @@ func (s *sender) try(reference string) (again bool, err error) {
 	default:
 		return true, fmt.Errorf("the charge is %s: %s", result.Outcome, result.Reason)
 	}
-	n := notice{Reference: reference, Outcome: result.Outcome, ProviderReference: result.ProviderReference, Reason: result.Reason}
+	n := notice{
+		Reference: reference, Outcome: result.Outcome, ProviderReference: result.ProviderReference, Reason: result.Reason,
+	}
 	if result.Amount.Currency != "" {
 		n.Amount, n.Currency = result.Amount.String(), string(result.Amount.Currency)
 	}

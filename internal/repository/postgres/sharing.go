@@ -145,7 +145,8 @@ func (s *sharing) serve(waiters []*waiter) {
 // transaction or a lock. Nothing was changed then, and each may try again by itself. A database that cannot be reached is
 // no call's fault.
 func mayHaveCulprit(err error) bool {
-	return errors.Is(err, repository.ErrRejected) || errors.Is(err, repository.ErrConflict) || sqlState(err) == lockNotAvailable
+	return errors.Is(err, repository.ErrRejected) || errors.Is(err, repository.ErrConflict) ||
+		sqlState(err) == lockNotAvailable
 }
 
 // runSolo gives a call whose event was locked elsewhere a transaction of its own, which waits.

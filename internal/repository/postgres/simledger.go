@@ -94,7 +94,8 @@ func scanSimCharge(row pgx.Row, c *simulator.Record) error {
 	var sum amount
 	var currency string
 	err := row.Scan(&c.Reference, (*[16]byte)(&c.Booking), &sum, &currency, (*string)(&c.Method), &c.Status, &c.Calls,
-		&c.Charges, intoTime(&c.SettlesAt), &c.RefundKey, intoTime(&c.RefundedAt), intoTime(&c.CreatedAt), intoTime(&c.UpdatedAt))
+		&c.Charges, intoTime(&c.SettlesAt), &c.RefundKey, intoTime(&c.RefundedAt), intoTime(&c.CreatedAt),
+		intoTime(&c.UpdatedAt))
 	if err != nil {
 		return err
 	}

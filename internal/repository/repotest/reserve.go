@@ -140,7 +140,9 @@ var reserveRules = rules{
 
 	"keys_of_different_users_and_different_keys_never_meet": func(t *testing.T, s *shop) {
 		event, john, jane := s.event(), s.user(), s.user()
-		for _, command := range []sale.Command{keyed(event, john, 1, "k"), keyed(event, jane, 1, "k"), keyed(event, john, 1, "K"), keyed(event, john, 1, "k ")} {
+		for _, command := range []sale.Command{
+			keyed(event, john, 1, "k"), keyed(event, jane, 1, "k"), keyed(event, john, 1, "K"), keyed(event, john, 1, "k "),
+		} {
 			if v := s.done(event.ID, command); v.Replayed {
 				t.Errorf("%+v was taken for another's", command)
 			}
@@ -149,8 +151,10 @@ var reserveRules = rules{
 
 	"duplicates_inside_a_batch_are_one": func(t *testing.T, s *shop) {
 		event, user := s.event(), s.user()
-		verdicts := s.ask(event.ID, keyed(event, user, 4, "k"), keyed(event, user, 4, "k"), keyed(event, user, 5, "k"), keyed(event, user, 4, "k"))
-		if verdicts[0].Replayed || !verdicts[1].Replayed || !errors.Is(verdicts[2].Err, models.ErrKeyReused) || !verdicts[3].Replayed {
+		verdicts := s.ask(event.ID, keyed(event, user, 4, "k"), keyed(event, user, 4, "k"), keyed(event, user, 5, "k"),
+			keyed(event, user, 4, "k"))
+		if verdicts[0].Replayed || !verdicts[1].Replayed || !errors.Is(verdicts[2].Err, models.ErrKeyReused) ||
+			!verdicts[3].Replayed {
 			t.Fatalf("the verdicts are %+v", verdicts)
 		}
 		same(t, "the second answer", *verdicts[1].Booking, *verdicts[0].Booking)
@@ -196,7 +200,8 @@ var reserveRules = rules{
 		event, other, user := s.event(), s.event(), s.user()
 		s.done(event.ID, keyed(event, user, 2, "k"))
 		slip := func(e models.Event, command *sale.Reserve) error {
-			return s.AtDesk(s.ctx(), e.ID, models.NewID[models.BatchID](), sale.Reads{Users: []models.UserID{user.ID}}, decideAll([]sale.Command{command}))
+			return s.AtDesk(s.ctx(), e.ID, models.NewID[models.BatchID](), sale.Reads{Users: []models.UserID{user.ID}},
+				decideAll([]sale.Command{command}))
 		}
 		s.leavesNothing(func() {
 			err := slip(event, keyed(event, user, 2, "k"))

@@ -66,7 +66,8 @@ var simRules = rules{
 			records["a"].Status, records["a"].Charges = "charged", 1
 			records["c"] = &simulator.Record{Reference: "c", Amount: models.Money{Minor: 1, Currency: "JPY"}, Method: simulator.OK, Status: "declined", CreatedAt: now, UpdatedAt: now}
 		})
-		if a, b, c := s.record("a"), s.record("b"), s.record("c"); a.Status != "charged" || a.Charges != 1 || b.Status != "pending" || c.Status != "declined" {
+		if a, b, c := s.record("a"), s.record("b"), s.record("c"); a.Status != "charged" || a.Charges != 1 ||
+			b.Status != "pending" || c.Status != "declined" {
 			t.Errorf("the records are %+v, %+v, %+v", a, b, c)
 		}
 	},
@@ -133,7 +134,8 @@ var simRules = rules{
 		const callers, rounds = 8, 10
 		crowd(callers, func(caller int) {
 			for round := range rounds {
-				a, b, c := fmt.Sprint("r", (caller+round)%4), fmt.Sprint("r", (caller+round+1)%4), fmt.Sprint("r", (caller+round+2)%4)
+				a, b, c := fmt.Sprint("r", (caller+round)%4), fmt.Sprint("r", (caller+round+1)%4),
+					fmt.Sprint("r", (caller+round+2)%4)
 				if caller%2 == 0 {
 					a, c = c, a
 				}

@@ -35,7 +35,9 @@ func OpenPostgres(tb testing.TB, url string, clock func() time.Time) Store {
 	if err != nil {
 		tb.Fatalf("open the database: %v", err)
 	}
-	store := postgres.New(postgres.Pools{Desk: pool}, postgres.Options{Clock: clock, AcquireTimeout: patience, CommitTimeout: 2 * patience})
+	store := postgres.New(postgres.Pools{Desk: pool}, postgres.Options{
+		Clock: clock, AcquireTimeout: patience, CommitTimeout: 2 * patience,
+	})
 	tb.Cleanup(func() {
 		if err := store.Close(); err != nil {
 			tb.Errorf("close the store: %v", err)

@@ -106,7 +106,8 @@ func Free(d *models.EventDraft) { d.TicketPrice.Minor = 0 }
 // User registers a user.
 func (s *Shop) User() models.User {
 	s.tb.Helper()
-	user, err := services.NewUsers(s.Store).Create(s.ctx(), "John Doe", models.NewID[models.UserID]().String()+"@example.com")
+	user, err := services.NewUsers(s.Store).Create(s.ctx(), "John Doe", models.NewID[models.UserID]().String()+
+		"@example.com")
 	if err != nil {
 		s.tb.Fatalf("create a user: %v", err)
 	}
@@ -120,7 +121,9 @@ func (s *Shop) Book(event models.EventID, quantity int64, method models.PaymentM
 }
 
 // BookFor books tickets for a user.
-func (s *Shop) BookFor(user models.UserID, event models.EventID, quantity int64, method models.PaymentMethod) models.BookingRef {
+func (s *Shop) BookFor(
+	user models.UserID, event models.EventID, quantity int64, method models.PaymentMethod,
+) models.BookingRef {
 	s.tb.Helper()
 	booking, _, err := services.NewBookings(s.Store, s.Office, services.BookingOptions{MaxTickets: 100, Methods: simulator.PaidWith}).Create(s.ctx(), services.BookingRequest{
 		User: user, Event: event, Quantity: quantity, Method: method,
