@@ -64,7 +64,7 @@ func openStripe(c config.Config, logger *slog.Logger) (*gateway, error) {
 	}, nil
 }
 
-// stripeMode tells whether a key moves real money.
+// stripeMode reports whether a key moves real money.
 func stripeMode(key string) string {
 	if strings.Contains(key, "_live_") {
 		return "live"

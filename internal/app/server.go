@@ -158,7 +158,7 @@ func (a *App) gauges() {
 		n, err := a.store.OutboxDepth(ctx)
 		return float64(n), err
 	})
-	a.metrics.Gauge("quantix_dead_letters", "Dead letters: payments that need a person's look.", func(ctx context.Context) (float64, error) {
+	a.metrics.Gauge("quantix_dead_letters", "Dead letters: payments that need manual review.", func(ctx context.Context) (float64, error) {
 		n, err := a.store.CountDeadLetters(ctx)
 		return float64(n), err
 	})

@@ -7,7 +7,7 @@ import (
 	"quantix/internal/handlers"
 )
 
-// openHealth shows a worker's health and metrics on WORKER_PORT, and gives what ends that. A worker that cannot listen
+// openHealth shows a worker's health and metrics on WORKER_PORT, and returns what ends that. A worker that cannot listen
 // works all the same: payments matter more than their numbers.
 func (a *App) openHealth(ctx context.Context) (end func() error) {
 	end = func() error { return nil }

@@ -30,7 +30,7 @@ func HostileNames() string {
 	return strings.Join(names, ",")
 }
 
-// chooseHostile gives the clients that --clients names; all if none.
+// chooseHostile returns the clients that --clients names; all if none.
 func chooseHostile(names string) (chosen []onsale.Hostile, err error) {
 	all := onsale.Hostiles()
 	if names == "" {

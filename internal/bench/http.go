@@ -72,7 +72,7 @@ func (b *Bars) count(ctx context.Context, s scratch) (c counters, err error) {
 	return c, err
 }
 
-// peakMemory gives the most memory that a process ever had, in megabytes.
+// peakMemory returns the most memory that a process ever had, in megabytes.
 func peakMemory(pid int) (float64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -177,7 +177,7 @@ func deskTransactions(ctx context.Context, url string) (sum float64, err error) 
 	return sum, lines.Err()
 }
 
-// fetch gives the body of an answer with status 200.
+// fetch returns the body of an answer with status 200.
 func fetch(ctx context.Context, address string) (io.ReadCloser, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {

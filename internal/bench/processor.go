@@ -35,7 +35,7 @@ func countProcessorTime(ctx context.Context, address string, server int) (t proc
 	return t, err
 }
 
-// Minus gives what was used since.
+// Minus returns what was used since.
 func (t processorTime) Minus(before processorTime) processorTime {
 	return processorTime{t.Server - before.Server, t.Postgres - before.Postgres, t.Generator - before.Generator}
 }
@@ -106,7 +106,7 @@ func postgresTime(ctx context.Context, address string) (time.Duration, error) {
 	return sum, nil
 }
 
-// postmaster gives the parent of the process that serves a new connection. A server in a container, or behind a tunnel,
+// postmaster returns the parent of the process that serves a new connection. A server in a container, or behind a tunnel,
 // names a process that is not there, or is somebody else's.
 func postmaster(ctx context.Context, address string) (int, error) {
 	db, err := pgx.Connect(ctx, address)

@@ -112,7 +112,7 @@ func countPostgres(ctx context.Context, address string) (c postgresCounters, err
 	return c, nil
 }
 
-// Minus gives what was counted since.
+// Minus returns what was counted since.
 func (c postgresCounters) Minus(before postgresCounters) postgresCounters {
 	return postgresCounters{c.Bookings - before.Bookings, c.WALBytes - before.WALBytes, c.Syncs - before.Syncs}
 }

@@ -77,7 +77,7 @@ func (r *scratchRedis) take(u *url.URL) error {
 	return errors.New("no database of this Redis is empty: give bench a Redis of its own")
 }
 
-// Trips gives how often the server has read from a client so far: once for each round trip, however many commands
+// Trips returns how often the server has read from a client so far: once for each round trip, however many commands
 // travel in it.
 func (r *scratchRedis) Trips() (int64, error) {
 	info, err := r.do("INFO", "stats")

@@ -53,7 +53,7 @@ func (b *Bars) searched(ctx context.Context, server *private, k Key) error {
 	return err
 }
 
-// pinged gives the p50 of a GET, one after another, in milliseconds. All of the answers must be good.
+// pinged returns the p50 of a GET, one after another, in milliseconds. All of the answers must be good.
 func (b *Bars) pinged(ctx context.Context, server *private, path string) (float64, error) {
 	r, err := onsale.Ping(ctx, onsale.Probe{
 		Target: server.url, Path: path, Connections: 1, Duration: b.Load, Warmup: b.warmup,
@@ -116,7 +116,7 @@ func (b *Bars) audit(ctx context.Context) error {
 	})
 }
 
-// auditCommand does what quantix audit does, over and over, and gives the milliseconds that one event takes. What the
+// auditCommand does what quantix audit does, over and over, and returns the milliseconds that one event takes. What the
 // process needs to start is no audit.
 func (b *Bars) auditCommand(ctx context.Context, s scratch) (float64, error) {
 	s.config.LogLevel = slog.LevelWarn

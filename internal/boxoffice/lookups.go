@@ -53,7 +53,7 @@ func (o *Office) refuse(
 	return sale.Verdict{}, refusal
 }
 
-// lookUp gives what a keyed request was answered before; nothing when it was not.
+// lookUp returns what a keyed request was answered before; nothing when it was not.
 func (o *Office) lookUp(ctx context.Context, event models.EventID, c *sale.Reserve) (sale.Verdict, error) {
 	ctx, cancel := context.WithTimeout(ctx, min(o.options.MaxWait, o.options.Patience))
 	defer cancel()

@@ -52,7 +52,7 @@ func TestBenchBars_extra(t *testing.T) {
 	}
 }
 
-// quickBars takes measures the quick way, which must break no promise, and gives their figures.
+// quickBars takes measures the quick way, which must break no promise, and returns their figures.
 func quickBars(t *testing.T, only string) map[string][]float64 {
 	t.Helper()
 	redis := testkit.NewRedis(t, testkit.RedisOptions{}) // of its own: the bench takes whatever database is empty

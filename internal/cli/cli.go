@@ -33,7 +33,7 @@ func usageError(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", errUsage, fmt.Sprintf(format, args...))
 }
 
-// Run runs the command that the arguments name and gives the exit status: 0, 1 for a failure, 2 for a wrong command
+// Run runs the command that the arguments name and returns the exit status: 0, 1 for a failure, 2 for a wrong command
 // line. It returns when the command is done or, for servers, after the context has ended and all is stopped.
 func Run(ctx context.Context, p Program) int {
 	if len(p.Args) == 0 {

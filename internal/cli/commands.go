@@ -82,7 +82,7 @@ func commands() []command {
 	}
 }
 
-// find gives the command of a name.
+// find returns the command of a name.
 func find(name string) (command, bool) {
 	for _, c := range commands() {
 		if c.name == name {

@@ -51,7 +51,7 @@ func showSettings(p Program, c config.Config) {
 	_ = w.Flush()
 }
 
-// finding prints one line of the examination, and tells whether it is good.
+// finding prints one line of the examination, and reports whether it is good.
 func finding(p Program, what string, err error, advice string) bool {
 	if err == nil {
 		fmt.Fprintf(p.Stdout, "ok     %s\n", what)

@@ -41,7 +41,7 @@ func examineBacklog(ctx context.Context, p Program, store repository.Store) bool
 	return finding(p, fmt.Sprintf("outbox: %d rows wait to be published", depth), err, "the schema may be damaged")
 }
 
-// examineWrites tells whether PostgreSQL takes a write, and has room for it; nothing of it stays. The embedded database is
+// examineWrites reports whether PostgreSQL takes a write, and has room for it; nothing of it stays. The embedded database is
 // its server's to write: there the directory was tried.
 func examineWrites(ctx context.Context, p Program, c config.Config, store repository.Store) bool {
 	if c.Store() == config.SQLite {
@@ -58,7 +58,7 @@ func examineWrites(ctx context.Context, p Program, c config.Config, store reposi
 	return finding(p, "database takes writes", err, remedy)
 }
 
-// examineTexts tells whether PostgreSQL knows the letters of all languages.
+// examineTexts reports whether PostgreSQL knows the letters of all languages.
 func examineTexts(ctx context.Context, p Program, c config.Config) bool {
 	if c.Store() == config.SQLite {
 		return true

@@ -34,7 +34,7 @@ func (p Program) loadAlone(command string, args []string) (config.Config, error)
 	return c, err
 }
 
-// isHelp tells whether an argument asks for help.
+// isHelp reports whether an argument asks for help.
 func isHelp(arg string) bool { return slices.Contains([]string{"-h", "-help", "--help"}, arg) }
 
 // ownFlags lists a set's flags before the settings join them.

@@ -45,7 +45,7 @@ func runInstallation(ctx context.Context, p Program, args []string) error {
 	return errors.Join(err, store.Close())
 }
 
-// examineOwner tells whether the queue is another database's, of which this one is a copy or which is a copy of it.
+// examineOwner reports whether the queue is another database's, of which this one is a copy or which is a copy of it.
 func examineOwner(ctx context.Context, p Program, c config.Config, store repository.Store) bool {
 	owner, err := store.Owner(ctx)
 	if err != nil || c.Queue() == config.InProcess {

@@ -39,7 +39,7 @@ func serveIn(tb testing.TB, dir string, env ...string) *server {
 	return &server{Process: p, url: fmt.Sprintf("http://127.0.0.1:%d", port), env: env}
 }
 
-// quantix runs a command to its end and gives its exit status.
+// quantix runs a command to its end and returns its exit status.
 func quantix(tb testing.TB, dir string, env []string, args ...string) (stdout, stderr string, status int) {
 	tb.Helper()
 	p := testkit.StartIn(tb, dir, testkit.Build(tb), env, args...)
@@ -52,7 +52,7 @@ func modes(tb testing.TB) map[string][]string {
 	return map[string][]string{"embedded": nil, "servers": onServers(tb)}
 }
 
-// onServers gives the settings for a new database on the private PostgreSQL and for a private Redis.
+// onServers returns the settings for a new database on the private PostgreSQL and for a private Redis.
 func onServers(tb testing.TB) []string {
 	tb.Helper()
 	return []string{
@@ -70,7 +70,7 @@ type answer struct {
 	body   string
 }
 
-// text gives a member of the answer's object as text.
+// text returns a member of the answer's object as text.
 func (a answer) text(name string) string {
 	var members map[string]json.RawMessage
 	if json.Unmarshal([]byte(a.body), &members) != nil {
@@ -79,7 +79,7 @@ func (a answer) text(name string) string {
 	return strings.Trim(string(members[name]), `"`)
 }
 
-// try sends a request and gives the answer, or why there was none.
+// try sends a request and returns the answer, or why there was none.
 func (s *server) try(method, path, body string, header ...string) (answer, error) {
 	request, err := http.NewRequest(method, s.url+path, bytes.NewBufferString(body))
 	if err != nil {

@@ -64,7 +64,7 @@ func cutNumber(verb string, args []string) (number, rest []string) {
 	return nil, args
 }
 
-// parseSteps gives how many migrations to take back; one unless a number is there.
+// parseSteps returns how many migrations to take back; one unless a number is there.
 func parseSteps(number []string) (int, error) {
 	if len(number) == 0 {
 		return 1, nil

@@ -15,7 +15,7 @@ import (
 	"quantix/internal/testkit"
 )
 
-// bookAs books a ticket that is paid with a method, and gives the booking's id.
+// bookAs books a ticket that is paid with a method, and returns the booking's id.
 func (s *server) bookAs(tb testing.TB, user, event, method string) string {
 	tb.Helper()
 	body := fmt.Sprintf(`{"user_id":%q,"event_id":%q,"quantity":1,"payment_method":%q}`, user, event, method)

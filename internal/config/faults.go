@@ -18,7 +18,7 @@ func (f Faults) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unwrap gives the single faults.
+// Unwrap returns the single faults.
 func (f Faults) Unwrap() []error { return f }
 
 // FlagError marks what is wrong with the command line itself.

@@ -37,7 +37,7 @@ const (
 )
 
 // Store says which store the settings ask for: PostgreSQL as soon as
-// DATABASE_URL or any DB_ option is set, else the embedded one.
+// DATABASE_URL or any DB_ option is set, otherwise the embedded one.
 func (c Config) Store() Store {
 	if c.DatabaseURL != "" {
 		return Postgres
@@ -45,7 +45,7 @@ func (c Config) Store() Store {
 	return SQLite
 }
 
-// Queue says which queue the settings ask for: Redis if REDIS_URL is set, else
+// Queue says which queue the settings ask for: Redis if REDIS_URL is set, otherwise
 // the embedded one.
 func (c Config) Queue() Queue {
 	if c.RedisURL != "" {

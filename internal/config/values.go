@@ -132,12 +132,12 @@ func notInToken(r rune) bool {
 	return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_-+/=", r)
 }
 
-// leastSecret is how many bytes a secret that signs must have, so that it cannot be guessed.
-const leastSecret = 16
+// minSecret is how many bytes a secret that signs must have, so that it cannot be guessed.
+const minSecret = 16
 
 // secret takes any single line that is long enough.
 func secret(to *string, v string) error {
-	if len(v) < leastSecret {
+	if len(v) < minSecret {
 		return errWrong
 	}
 	return text(to, v)
@@ -259,8 +259,8 @@ func redisURL(to *string, v string) error {
 	return nil
 }
 
-// misread tells whether a URL was cut where a password goes on: at a # / or ? that was not written as %23, %2F or %3F. Part
-// of the password would else be taken for a port or a path, and shown. An @ in a password is read rightly: the last one before
+// misread reports whether a URL was cut where a password goes on: at a # / or ? that was not written as %23, %2F or %3F. Part
+// of the password would otherwise be taken for a port or a path, and shown. An @ in a password is read rightly: the last one before
 // the path ends it.
 func misread(u *url.URL, v string) bool {
 	if strings.Contains(v, "#") {

@@ -48,7 +48,7 @@ func (m *Migrator) Losses(ctx context.Context, steps int) ([]Loss, error) {
 	return losses, nil
 }
 
-// newest gives the newest steps migrations that are in force, the last one first.
+// newest returns the newest steps migrations that are in force, the last one first.
 func (m *Migrator) newest(steps int) ([]Migration, error) {
 	if steps < 1 {
 		return nil, fmt.Errorf("migrate down: the number of steps must be at least 1, not %d", steps)

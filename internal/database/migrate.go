@@ -243,7 +243,7 @@ func dirtyError(version uint) error {
 		"`quantix migrate repair` and `quantix migrate up`", version)
 }
 
-// RequiredVersion gives the number of the newest migration in a folder: what this binary needs.
+// RequiredVersion returns the number of the newest migration in a folder: what this binary needs.
 func RequiredVersion(files fs.FS) (uint, error) {
 	list, err := listMigrations(files)
 	if err != nil {

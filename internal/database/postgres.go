@@ -39,7 +39,7 @@ type PostgresOptions struct {
 }
 
 // OpenPostgres opens a pool and checks that the database answers. A database that does not exist is created if
-// Create says so and the role may; else the error names the command that does.
+// Create says so and the role may; otherwise the error names the command that does.
 func OpenPostgres(ctx context.Context, o PostgresOptions) (*pgxpool.Pool, error) {
 	config, err := poolConfig(o)
 	if err != nil {
@@ -86,7 +86,7 @@ func poolConfig(o PostgresOptions) (*pgxpool.Config, error) {
 }
 
 // planForIndexes makes the planner keep one plan for each statement, and that plan a nested loop over an index. A plan
-// made while a table is still small would else read all of it, and stay so until the next ANALYZE, a minute into the
+// made while a table is still small would otherwise read all of it, and stay so until the next ANALYZE, a minute into the
 // on-sale; planning anew each time costs more than the statements themselves.
 func planForIndexes(settings map[string]string) {
 	settings["plan_cache_mode"] = "force_generic_plan"

@@ -70,7 +70,7 @@ func createPostgres(ctx context.Context, config *pgx.ConnConfig) error {
 }
 
 // rootCause finds the one reason among those of several attempts, with TLS and without it, at every address of a name: what
-// the server said, else what the system said, else how the last attempt ended.
+// the server said, otherwise what the system said, otherwise how the last attempt ended.
 func rootCause(err error) error {
 	if said, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return said
@@ -94,7 +94,7 @@ func hasState(err error, state string) bool {
 	return ok && pgErr.Code == state
 }
 
-// hasClass tells whether an error is of one of some classes of SQLSTATE.
+// hasClass reports whether an error is of one of some classes of SQLSTATE.
 func hasClass(err error, classes ...string) bool {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && len(pgErr.Code) == 5 && slices.Contains(classes, pgErr.Code[:2])

@@ -83,7 +83,7 @@ func held(t *testing.T, address, statement string) (release func()) {
 	return release
 }
 
-// waits gives nil once somebody waits for a lock.
+// waits returns nil once somebody waits for a lock.
 func waits(ctx context.Context, address string) error {
 	conn, err := pgx.Connect(ctx, address)
 	if err != nil {

@@ -288,7 +288,7 @@ func TestUnreachableAndWrongAddresses(t *testing.T) {
 	}
 }
 
-// refusing answers like a PostgreSQL without TLS that does not take the password, and gives its port.
+// refusing answers like a PostgreSQL without TLS that does not take the password, and returns its port.
 func refusing(t *testing.T) int {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

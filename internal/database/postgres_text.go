@@ -12,7 +12,7 @@ type querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// CheckTexts tells whether a database keeps every text and knows which letters are the same but for their case.
+// CheckTexts reports whether a database keeps every text and knows which letters are the same but for their case.
 func CheckTexts(ctx context.Context, url string) error {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {

@@ -64,7 +64,7 @@ func OpenSQLite(o SQLiteOptions) (*SQLite, error) {
 // Path is the database's file.
 func (db *SQLite) Path() string { return filepath.Join(db.dir, sqliteFile) }
 
-// ReadOnly tells whether the database was opened for reading only.
+// ReadOnly reports whether the database was opened for reading only.
 func (db *SQLite) ReadOnly() bool { return db.readOnly }
 
 // Close lets go of the data directory. Connections are closed by those who opened them, before.
@@ -113,7 +113,7 @@ func (db *SQLite) prepareFile() error {
 	return errors.Join(db.checkFormat(file), file.Close())
 }
 
-// CheckWritable tells whether a server could keep its data in a directory, which need not be there yet. Nothing is left
+// CheckWritable reports whether a server could keep its data in a directory, which need not be there yet. Nothing is left
 // behind.
 func CheckWritable(dir string) error {
 	trial, err := os.MkdirTemp(nearest(dir), ".quantix-trial-")

@@ -32,13 +32,13 @@ func newStall(t *testing.T) stall {
 	b := setup(t)
 	s := stall{bundle: b, event: b.event(9), user: b.user("john@example.com")}
 	failed := b.book(s.event.ID, s.user.ID, 1)
-	b.giveUp(failed, models.Unavailable)
+	b.giveUp(failed, models.OutcomeUnavailable)
 	s.letter = read[[]struct{ ID string }](b.do("GET", lettersPath, "").want(http.StatusOK))[0].ID
 	s.booking = b.book(s.event.ID, s.user.ID, 2)
 	return s
 }
 
-// request gives an operation's address and a body that it takes.
+// request returns an operation's address and a body that it takes.
 func (s stall) request(o string) (method, path, body string) {
 	method, path, _ = strings.Cut(o, " ")
 	id := s.event.ID
@@ -159,7 +159,7 @@ func TestProblem_members_are_documented(t *testing.T) {
 	}
 }
 
-// component gives a schema of the document.
+// component returns a schema of the document.
 func component(t *testing.T, name string) map[string]any {
 	t.Helper()
 	text, _ := document()

@@ -39,7 +39,7 @@ func TestBodies_cut_off(t *testing.T) {
 	}
 }
 
-// sendRaw sends bytes, hangs up its half of the connection, and gives what comes back.
+// sendRaw sends bytes, hangs up its half of the connection, and returns what comes back.
 func sendRaw(tb testing.TB, web *httptest.Server, text string) string {
 	tb.Helper()
 	conn, err := net.DialTimeout("tcp", web.Listener.Addr().String(), 5*time.Second)

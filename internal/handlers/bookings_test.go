@@ -20,7 +20,7 @@ func TestBookings(t *testing.T) {
 	booking, at := read[bookingJSON](created), created.header.Get("Location")
 	b.do("GET", at, "").want(http.StatusOK).golden("booking_get_pending")
 	b.do("GET", at+"/payments", "").want(http.StatusOK).golden("booking_payments_none")
-	b.pay(booking, models.Succeeded)
+	b.pay(booking, models.OutcomeSucceeded)
 	b.do("GET", at, "").want(http.StatusOK).golden("booking_get_paid")
 	b.do("PUT", at+"/cancel", "").want(http.StatusOK).golden("booking_cancel")
 	b.do("GET", at+"/payments", "").want(http.StatusOK).golden("booking_payments")
@@ -183,7 +183,7 @@ func TestAppendBooking(t *testing.T) {
 	t.Parallel()
 	booking := models.Booking{
 		ID: models.NewID[models.BookingID](), UserID: models.NewID[models.UserID](), EventID: models.NewID[models.EventID](),
-		Quantity: 3, Status: models.Pending, UnitPrice: models.Money{Minor: 7550, Currency: "USD"},
+		Quantity: 3, Status: models.StatusPending, UnitPrice: models.Money{Minor: 7550, Currency: "USD"},
 		TotalAmount: models.Money{Minor: 22650, Currency: "USD"}, PaymentDeadline: today.Add(15 * time.Minute),
 		CreatedAt: today.Add(123456 * time.Microsecond).In(time.FixedZone("", 3600)), UpdatedAt: today,
 	}

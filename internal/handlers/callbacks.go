@@ -91,7 +91,7 @@ func refuseUnread(c *gin.Context, err error) {
 // What callbacks may take of the memory together. A gateway's are a few KiB: those stay welcome when large ones, which
 // anybody can begin to send, have taken their share.
 const (
-	mostInHand   = 16 << 20
+	maxInHand    = 16 << 20
 	largeInHand  = 12 << 20
 	largeAtLeast = 64 << 10
 )
@@ -124,10 +124,10 @@ func (b *callbackBodies) read(from io.Reader) (body []byte, err error) {
 	}
 }
 
-// grow gives a body room for as much again. Error: models.ErrBusy when that would be too much for all together.
+// grow returns a body room for as much again. Error: models.ErrBusy when that would be too much for all together.
 func (b *callbackBodies) grow(body []byte) ([]byte, error) {
 	room := min(max(4<<10, 2*cap(body)), maxCallback+1)
-	most := int64(mostInHand)
+	most := int64(maxInHand)
 	if room > largeAtLeast {
 		most = largeInHand
 	}

@@ -65,7 +65,7 @@ func TestCallbacks(t *testing.T) {
 	b := setupCallbacks(t, notifier{})
 	event, user := b.event(10), b.user("john@example.com")
 	booking := b.book(event.ID, user.ID, 2)
-	b.pay(booking, models.StillOpen)
+	b.pay(booking, models.OutcomePending)
 	at := callbacksPath + "/test"
 	paid := "succeeded " + models.FirstCharge(refOf(t, booking)).Reference()
 	b.do("POST", at, paid, "Content-Type", "text/plain").want(http.StatusNoContent).golden("callback_settled")

@@ -86,7 +86,7 @@ type Paging struct {
 	Cursor string `query:"cursor" maxLength:"128" doc:"Where to go on: the cursor of the Link header (rel=next) of the page before, with the same filters."`
 }
 
-// page asks the store for one item more than the client did: that tells whether a next page exists. At the largest limit
+// page asks the store for one item more than the client did: that reports whether a next page exists. At the largest limit
 // the store gives no more, so there a full page says that there may be one.
 func (p Paging) page(l list) (models.Page, error) {
 	after, err := l.decode(p.Cursor)

@@ -130,7 +130,7 @@ func TestEvents_called_off_at_their_start(t *testing.T) {
 	event, user := b.event(10), b.user("john@example.com")
 	at := eventsPath + "/" + event.ID
 	booking := b.book(event.ID, user.ID, 2)
-	b.pay(booking, models.Succeeded)
+	b.pay(booking, models.OutcomeSucceeded)
 	b.do("PUT", at, `{"date_time":"2025-12-31T20:00:00Z"}`).refused(http.StatusConflict, "date_in_past")
 	b.clock.Advance(time.Date(2026, 12, 31, 20, 0, 0, 0, time.UTC).Sub(today))
 	b.do("PUT", bookingsPath+"/"+booking.ID+"/cancel", "").refused(http.StatusConflict, "event_over")
@@ -149,7 +149,7 @@ func TestLetters_of_strays(t *testing.T) {
 	b := setup(t)
 	ref := models.BookingRef{Event: models.NewID[models.EventID](), Booking: models.NewID[models.BookingID]()}
 	stray := models.Stray{ChargeKey: models.FirstCharge(ref), Gateway: "stripe", Result: models.Result{
-		Outcome: models.Succeeded, ProviderReference: "pi_1", Amount: models.Money{Minor: 7550, Currency: "EUR"},
+		Outcome: models.OutcomeSucceeded, ProviderReference: "pi_1", Amount: models.Money{Minor: 7550, Currency: "EUR"},
 	}}
 	if err := b.store.KeepStrays(t.Context(), []models.Stray{stray}, time.Minute); err != nil {
 		t.Fatal(err)

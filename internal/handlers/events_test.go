@@ -315,7 +315,7 @@ func TestEvents_list(t *testing.T) {
 	})
 }
 
-// nextPage gives the address in the Link header; empty at the end.
+// nextPage returns the address in the Link header; empty at the end.
 func nextPage(a *answer) string {
 	link, ok := strings.CutSuffix(a.header.Get("Link"), `>; rel="next"`)
 	if !ok {

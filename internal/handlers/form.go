@@ -58,7 +58,7 @@ type judged interface{ judge() error }
 // forms are kept for the next body: every booking needs one.
 var forms = sync.Pool{New: func() any { return new(form) }}
 
-// release forgets the body, and gives the form back unless a freak body has made it large.
+// release forgets the body, and returns the form back unless a freak body has made it large.
 func (f *form) release() {
 	const usual = 64
 	clear(f.members)
@@ -79,7 +79,7 @@ type body[T any, P interface {
 
 func (b *body[T, P]) decode(data []byte) { b.err = decode(data, P(&b.Value)) }
 
-// Resolve gives huma what was wrong with the body.
+// Resolve returns huma what was wrong with the body.
 func (b *body[T, P]) Resolve(huma.Context) []error {
 	if b.err == nil {
 		return nil
@@ -122,7 +122,7 @@ func (f *form) find(name string) ([]byte, bool) {
 	return nil, false
 }
 
-// value gives a field's text; false when it is absent or null, which is a fault of its own unless allowed.
+// value returns a field's text; false when it is absent or null, which is a fault of its own unless allowed.
 func (f *form) value(name string, p presence) ([]byte, bool) {
 	raw, present := f.find(name)
 	switch {
@@ -198,7 +198,7 @@ func (f *form) instant(name string, p presence) (instant, bool) {
 	return instant{t}, true
 }
 
-// clearable reads a time that null takes away; present tells whether anything was sent.
+// clearable reads a time that null takes away; present reports whether anything was sent.
 func (f *form) clearable(name string) (t instant, present bool) {
 	if raw, sent := f.find(name); sent && isNull(raw) {
 		return instant{}, true
@@ -206,7 +206,7 @@ func (f *form) clearable(name string) (t instant, present bool) {
 	return f.instant(name, optional)
 }
 
-// textOrNull reads a text that null takes away; present tells whether anything was sent.
+// textOrNull reads a text that null takes away; present reports whether anything was sent.
 func (f *form) textOrNull(name string) (text string, present bool) {
 	if raw, sent := f.find(name); sent && isNull(raw) {
 		return "", true

@@ -242,7 +242,7 @@ func (g *generator) breakBody(r *request) string {
 	return "an unknown field"
 }
 
-// bad gives values that the schema does not allow; none where it allows everything.
+// bad returns values that the schema does not allow; none where it allows everything.
 func (g *generator) bad(schema map[string]any, asText bool) []any {
 	s := g.resolve(schema)
 	kinds, _ := s["type"].([]any)

@@ -60,7 +60,7 @@ func (h *letters) register(a *api) {
 	notFound := models.ErrLetterNotFound
 	register(a, operation{
 		id: "list-dead-letters", method: http.MethodGet, path: lettersPath, tag: "payments", summary: "List dead letters",
-		detail: "Payments that need a person's look, oldest first.", errors: []*models.Error{models.ErrInvalidCursor},
+		detail: "Payments that need manual review, oldest first.", errors: []*models.Error{models.ErrInvalidCursor},
 	}, h.list)
 	register(a, operation{
 		id: "retry-dead-letter", method: http.MethodPost, path: lettersPath + "/{id}/retry", tag: "payments",
@@ -103,8 +103,8 @@ func (h *letters) discard(ctx context.Context, in *letterPath) (*struct{}, error
 	return nil, h.letters.Discard(ctx, in.ID)
 }
 
-// mostReason bounds a closing's reason, in characters.
-const mostReason = 500
+// maxReason bounds a closing's reason, in characters.
+const maxReason = 500
 
 // closing is the body of close-dead-letter.
 type closing struct {
@@ -115,7 +115,7 @@ func (c *closing) read(f *form) {
 	reason, present := f.text("reason", required)
 	switch c.Reason = strings.TrimSpace(reason); {
 	case !present:
-	case c.Reason == "" || utf8.RuneCountInString(reason) > mostReason:
+	case c.Reason == "" || utf8.RuneCountInString(reason) > maxReason:
 		f.refuse("reason", "must have 1 to 500 characters", nil)
 	case !isSearchable(c.Reason):
 		f.refuse("reason", "must be UTF-8 text without control characters", nil)

@@ -18,7 +18,7 @@ func TestLetters(t *testing.T) {
 	b := setup(t)
 	event, user := b.event(10), b.user("john@example.com")
 	booking := b.book(event.ID, user.ID, 2)
-	b.giveUp(booking, models.Unavailable)
+	b.giveUp(booking, models.OutcomeUnavailable)
 	listed := b.do("GET", lettersPath, "").want(http.StatusOK)
 	listed.golden("letter_list")
 	at := lettersPath + "/" + read[[]letterJSON](listed)[0].ID
@@ -31,10 +31,10 @@ func TestLetters_discard(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	event, user := b.event(10), b.user("john@example.com")
-	b.giveUp(b.book(event.ID, user.ID, 1), models.Unavailable)
+	b.giveUp(b.book(event.ID, user.ID, 1), models.OutcomeUnavailable)
 	sure := lettersPath + "/" + read[[]letterJSON](b.do("GET", lettersPath, ""))[0].ID
 	b.do("DELETE", sure, "").want(http.StatusNoContent).golden("letter_discard")
-	b.giveUp(b.book(event.ID, user.ID, 1), models.Unknown)
+	b.giveUp(b.book(event.ID, user.ID, 1), models.OutcomeUnknown)
 	unsure := lettersPath + "/" + read[[]letterJSON](b.do("GET", lettersPath, ""))[0].ID
 	b.do("DELETE", unsure, "").refused(http.StatusConflict, "outcome_not_known")
 }
@@ -44,7 +44,7 @@ func TestLetters_of_a_charge_whose_booking_ended(t *testing.T) {
 	b := setup(t)
 	event, user := b.event(10), b.user("john@example.com")
 	booking := b.book(event.ID, user.ID, 1)
-	b.giveUp(booking, models.Unavailable)
+	b.giveUp(booking, models.OutcomeUnavailable)
 	b.do("PUT", bookingsPath+"/"+booking.ID+"/cancel", "").want(http.StatusOK)
 	at := lettersPath + "/" + read[[]letterJSON](b.do("GET", lettersPath, ""))[0].ID
 	b.do("POST", at+"/retry", "").refused(http.StatusConflict, "booking_not_pending")
@@ -74,7 +74,7 @@ func TestLetters_are_retried_all_at_once(t *testing.T) {
 	event, other, user := b.event(10), b.event(10), b.user("john@example.com")
 	ended := b.book(event.ID, user.ID, 1)
 	for _, booking := range []bookingJSON{ended, b.book(event.ID, user.ID, 1), b.book(other.ID, user.ID, 1)} {
-		b.giveUp(booking, models.Unavailable)
+		b.giveUp(booking, models.OutcomeUnavailable)
 	}
 	b.do("PUT", bookingsPath+"/"+ended.ID+"/cancel", "").want(http.StatusOK)
 	retry := lettersPath + "/retry"
@@ -105,7 +105,7 @@ func TestLetters_close(t *testing.T) {
 	b := setup(t)
 	event, user := b.event(10), b.user("john@example.com")
 	booking := b.book(event.ID, user.ID, 2)
-	b.pay(booking, models.Succeeded)
+	b.pay(booking, models.OutcomeSucceeded)
 	ref := refOf(t, booking)
 	moved := &sale.SettleMoved{Charge: models.FirstCharge(ref), Movements: []models.Movement{{
 		ID: "re_hand", Reason: models.RefundMoved, Amount: models.Money{Minor: 1000, Currency: "USD"}, State: models.MovementDone, Note: "succeeded",

@@ -210,7 +210,7 @@ func checkBody(r *http.Request) error {
 	return nil
 }
 
-// isJSON tells whether a Content-Type is JSON in UTF-8; none at all is taken as JSON, for there is nothing else.
+// isJSON reports whether a Content-Type is JSON in UTF-8; none at all is taken as JSON, for there is nothing else.
 func isJSON(contentType string) bool {
 	kind, params, err := mime.ParseMediaType(contentType)
 	if err != nil || kind != "application/json" {
@@ -253,8 +253,8 @@ func (s *server) deadline(ctx huma.Context, next func(huma.Context)) {
 	next(huma.WithContext(ctx, bounded))
 }
 
-// mostLists bounds the pages that are in hand: each holds its memory until its client has read it, or WriteTimeout ends it.
-const mostLists = 400
+// maxLists bounds the pages that are in hand: each holds its memory until its client has read it, or WriteTimeout ends it.
+const maxLists = 400
 
 // boundLists refuses lists while too many are in hand.
 func (s *server) boundLists(ctx huma.Context, next func(huma.Context)) {
@@ -263,7 +263,7 @@ func (s *server) boundLists(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	defer s.lists.Add(-1)
-	if s.lists.Add(1) > mostLists {
+	if s.lists.Add(1) > maxLists {
 		writeProblem(humagin.Unwrap(ctx), models.ErrUnavailable.Say("Too many lists are being read; ask again shortly."))
 		return
 	}

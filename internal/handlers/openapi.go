@@ -48,7 +48,7 @@ func newConfig(version string) huma.Config {
 			Tags: []*huma.Tag{
 				{Name: "events", Description: "What tickets are sold for."}, {Name: "users", Description: "Who books."},
 				{Name: "bookings", Description: "Tickets held, paid and cancelled."},
-				{Name: "payments", Description: "Charges, refunds, and those that need a person's look."},
+				{Name: "payments", Description: "Charges, refunds, and those that need manual review."},
 				{Name: "service", Description: "How the server is."},
 			},
 		},
@@ -166,7 +166,7 @@ func problemResponses(registry huma.Registry, possible []*models.Error) map[stri
 	return responses
 }
 
-// hasBody tells whether an operation's input has a body.
+// hasBody reports whether an operation's input has a body.
 func hasBody(input reflect.Type) bool {
 	_, ok := input.FieldByName("Body")
 	return ok

@@ -28,7 +28,7 @@ func TestEvents_pages_are_bounded_in_bytes(t *testing.T) {
 	pages := 0
 	for next := eventsPath + "?limit=500"; next != ""; pages++ {
 		a := b.do("GET", next, "").want(http.StatusOK)
-		if len(a.body) > models.MostText+len(long)+500*events {
+		if len(a.body) > models.MaxText+len(long)+500*events {
 			t.Fatalf("a page of %d bytes", len(a.body))
 		}
 		for _, e := range read[[]eventJSON](a) {
@@ -90,8 +90,8 @@ func TestLists_in_hand_are_bounded(t *testing.T) {
 	b := setup(t)
 	on := make(chan struct{})
 	var reading, group sync.WaitGroup
-	reading.Add(mostLists)
-	for range mostLists {
+	reading.Add(maxLists)
+	for range maxLists {
 		group.Go(func() {
 			w := &unread{ResponseWriter: httptest.NewRecorder(), stopped: sync.OnceFunc(reading.Done), on: on}
 			b.server.router.ServeHTTP(w, newRequest("GET", usersPath, ""))

@@ -140,10 +140,10 @@ func newProblem(err error, r *http.Request, requestID string) Problem {
 // wrong, as nginx does. Nobody sees it, and it is no fault of ours.
 const statusClientGone = 499
 
-// Error gives the error's text, for logs.
+// Error returns the error's text, for logs.
 func (p *Problem) Error() string { return p.err.Error() }
 
-// GetStatus gives the HTTP status.
+// GetStatus returns the HTTP status.
 func (p *Problem) GetStatus() int { return p.status }
 
 // ContentType is problem+json whatever was negotiated: there is nothing else.
@@ -194,7 +194,7 @@ func (p *Problem) appendFields(b []byte) ([]byte, error) {
 	if len(p.err.Fields) == 0 {
 		return b, nil
 	}
-	told := min(len(p.err.Fields), mostPlaces)
+	told := min(len(p.err.Fields), maxPlaces)
 	places := make([]problemPlace, told)
 	for i, f := range p.err.Fields[:told] {
 		places[i] = problemPlace{locationOf(f.Field), f.Message, f.Value}
@@ -206,8 +206,8 @@ func (p *Problem) appendFields(b []byte) ([]byte, error) {
 	return b, err
 }
 
-// mostPlaces bounds errors[]: an answer must not be many times as large as what it answers.
-const mostPlaces = 20
+// maxPlaces bounds errors[]: an answer must not be many times as large as what it answers.
+const maxPlaces = 20
 
 func appendMember(b []byte, name string, value any) ([]byte, error) {
 	b = append(b, ',')
@@ -341,7 +341,9 @@ func merge(status int, errs []error) error {
 	for _, err := range errs {
 		if place, ok := err.(huma.ErrorDetailer); ok {
 			d := place.ErrorDetail()
-			fields = append(fields, models.FieldError{Field: d.Location, Message: reworded(d.Message), Value: shortValue(d.Value)})
+			fields = append(fields, models.FieldError{
+				Field: d.Location, Message: reworded(d.Message), Value: shortValue(d.Value),
+			})
 			continue
 		}
 		if known, ok := errors.AsType[*models.Error](err); ok && known.Code == models.ErrInvalid.Code &&

@@ -178,7 +178,7 @@ func (a *answer) checkDocument(r *http.Request) {
 	}
 }
 
-// isOperation tells whether the document has the request's operation.
+// isOperation reports whether the document has the request's operation.
 func isOperation(r *http.Request) bool { return operationOf(r) != nil }
 
 // operationOf finds the request's operation in the document.
@@ -261,7 +261,7 @@ func (a *answer) checkProblem() *problem {
 	return &p
 }
 
-// want fails unless the answer has the status, and gives it back.
+// want fails unless the answer has the status, and returns it back.
 func (a *answer) want(status int) *answer {
 	a.tb.Helper()
 	if a.status != status {
@@ -364,7 +364,7 @@ func (b *bundle) pay(booking bookingJSON, outcome models.Outcome) {
 func (b *bundle) settle(key models.ChargeKey, outcome models.Outcome) {
 	b.tb.Helper()
 	result := models.Result{Outcome: outcome, ProviderReference: "sim_1", Reason: "the gateway says so"}
-	if outcome == models.Succeeded {
+	if outcome == models.OutcomeSucceeded {
 		result.Reason = ""
 	}
 	_, err := b.office.Tell(b.tb.Context(), key.Event, &sale.Settle{Charge: key, Result: result, Backoff: time.Second})

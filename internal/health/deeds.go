@@ -40,7 +40,7 @@ func (d *Deeds) Note(kind string, err error) {
 	d.of[kind] = deed
 }
 
-// Last gives what is known of a kind of work; zero: nothing.
+// Last returns what is known of a kind of work; zero: nothing.
 func (d *Deeds) Last(kind string) Deed {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -34,7 +34,7 @@ type Installation struct {
 	Backlog   models.Backlog
 }
 
-// JudgeWorkers tells whether anybody works.
+// JudgeWorkers reports whether anybody works.
 func (i Installation) JudgeWorkers() State {
 	if i.Self.Works || slices.ContainsFunc(i.Processes, func(p models.Process) bool { return p.Works }) {
 		return State{Part: Workers, Status: OK}
@@ -45,7 +45,7 @@ func (i Installation) JudgeWorkers() State {
 	}
 }
 
-// JudgeExpiry tells whether holds end in time.
+// JudgeExpiry reports whether holds end in time.
 func (i Installation) JudgeExpiry() State {
 	if i.Backlog.Expiry <= lateExpiry {
 		return State{Part: Expiry, Status: OK}
@@ -57,7 +57,7 @@ func (i Installation) JudgeExpiry() State {
 	}
 }
 
-// JudgePayments tells whether payments are made in time, and by whom this process sells for.
+// JudgePayments reports whether payments are made in time, and by whom this process sells for.
 func (i Installation) JudgePayments() State {
 	if other := i.stranger(); other != nil {
 		return State{
@@ -97,7 +97,7 @@ func (i Installation) stranger() *models.Process {
 	return nil
 }
 
-// judgeLoops tells whether the loops of this process do their work. What the database or the queue is to blame for, these
+// judgeLoops reports whether the loops of this process do their work. What the database or the queue is to blame for, these
 // parts say themselves.
 func judgeLoops(now, begun time.Time, loops []string, deeds *Deeds) (failing, blamesQueue *State) {
 	for _, loop := range loops {

@@ -94,7 +94,7 @@ func (m *Monitor) Run(ctx context.Context) {
 	})
 }
 
-// Examine gives how all parts do. Whoever asks while another looks gets what that one sees.
+// Examine returns how all parts do. Whoever asks while another looks gets what that one sees.
 func (m *Monitor) Examine(ctx context.Context) Report {
 	select {
 	case m.turn <- struct{}{}:
@@ -146,7 +146,7 @@ func (m *Monitor) look(ctx context.Context) Report {
 	return report
 }
 
-// lookAtDatabase tells whether bookings can be taken: the schema is good, and the last write succeeded. Once one has failed
+// lookAtDatabase reports whether bookings can be taken: the schema is good, and the last write succeeded. Once one has failed
 // and none succeeded since, it tries a write itself, for nobody sends bookings to a server that says it is down.
 func (m *Monitor) lookAtDatabase(ctx context.Context) State {
 	err := within(ctx, databasePatience, func(ctx context.Context) error {

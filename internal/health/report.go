@@ -46,7 +46,7 @@ func (r Report) Ready() bool {
 	return !slices.ContainsFunc(r, func(s State) bool { return s.Status == Down })
 }
 
-// Find gives the state of a part; zero if nothing is known of it.
+// Find returns the state of a part; zero if nothing is known of it.
 func (r Report) Find(part string) State {
 	for _, s := range r {
 		if s.Part == part {

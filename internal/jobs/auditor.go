@@ -48,7 +48,7 @@ var errNoRound = errors.New("no round of the audit is complete yet")
 // Name is "auditor".
 func (a *Auditor) Name() string { return "auditor" }
 
-// Last gives the last complete round. Error: there was none yet.
+// Last returns the last complete round. Error: there was none yet.
 func (a *Auditor) Last() (AuditRound, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -68,7 +68,7 @@ func (a *Auditor) Run(ctx context.Context) error {
 		// There is nothing to finish: the loop's own context ends an audit at once.
 		begun := time.Now()
 		audited, err := a.step(ctx)
-		retry.Pause(ctx, min(time.Since(begun)*time.Duration(a.Share), mostAuditPause))
+		retry.Pause(ctx, min(time.Since(begun)*time.Duration(a.Share), maxAuditPause))
 		if ctx.Err() != nil {
 			err = nil
 		}
@@ -76,7 +76,7 @@ func (a *Auditor) Run(ctx context.Context) error {
 	})
 }
 
-const mostAuditPause = 10 * time.Minute
+const maxAuditPause = 10 * time.Minute
 
 // step audits the next events. When one cannot be read, the next step goes on behind it, so that one event does not keep
 // the others from being audited; the round is then none that counts.

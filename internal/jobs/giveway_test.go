@@ -16,9 +16,9 @@ func TestYield(t *testing.T) {
 		{0, 0, 0},
 		{needyCrowd - 1, 0, 0}, // they are served as fast as they come
 		{needyCrowd, 0, needyCrowd * time.Millisecond},
-		{1000, 0, mostPause},
-		{1000, 15 * time.Second, mostPause / 2},
-		{1000, 24 * time.Second, mostPause / 5},
+		{1000, 0, maxPause},
+		{1000, 15 * time.Second, maxPause / 2},
+		{1000, 24 * time.Second, maxPause / 5},
 		{1000, most, 0},
 		{1000, time.Hour, 0},
 	} {

@@ -161,7 +161,7 @@ func (p *polling) rest(ctx context.Context) {
 	}
 }
 
-// lasting gives a context that ends grace after ctx, so that what is in hand can be finished.
+// lasting returns a context that ends grace after ctx, so that what is in hand can be finished.
 func lasting(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {

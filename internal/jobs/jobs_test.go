@@ -51,7 +51,7 @@ type house struct {
 	logger  *slog.Logger // of the loops
 }
 
-// newHouse builds one of the two modes: with a queue on Redis the store is PostgreSQL, else the embedded one.
+// newHouse builds one of the two modes: with a queue on Redis the store is PostgreSQL, otherwise the embedded one.
 func newHouse(t *testing.T, q queue.Queue, o simulator.Options) *house {
 	t.Helper()
 	clock := newRunningClock()
@@ -287,7 +287,7 @@ func TestLoops_after_a_crash(t *testing.T) {
 			h.startCharges(refs)
 			h.takeMoney(refs)
 			for _, ref := range refs {
-				command := &sale.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.Succeeded}}
+				command := &sale.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.OutcomeSucceeded}}
 				if _, err := h.Office.Tell(h.t.Context(), ref.Event, command); err != nil {
 					h.t.Fatal(err)
 				}
@@ -377,7 +377,7 @@ func (h *house) takeMoney(refs []models.BookingRef) {
 			Reference: models.FirstCharge(ref).Reference(), Booking: ref.Booking, Method: simulator.OK,
 			Amount: models.Money{Minor: 7550, Currency: "USD"},
 		})
-		if got.Outcome != models.Succeeded {
+		if got.Outcome != models.OutcomeSucceeded {
 			h.t.Fatalf("charge: %+v", got)
 		}
 	}

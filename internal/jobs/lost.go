@@ -32,7 +32,7 @@ func (r *Reconciler) search(ctx context.Context) (published int, err error) {
 		}
 		held = &oldest.Booking
 	}
-	found, err := r.Store.LostBookings(ctx, held, r.Slack, mostLost)
+	found, err := r.Store.LostBookings(ctx, held, r.Slack, maxLost)
 	if err != nil {
 		return 0, err
 	}
@@ -48,11 +48,11 @@ func (r *Reconciler) search(ctx context.Context) (published int, err error) {
 	return published, err
 }
 
-// mostLost bounds the bookings that one search looks at: what a replica had in an on-sale goes with it, and is to be charged
+// maxLost bounds the bookings that one search looks at: what a replica had in an on-sale goes with it, and is to be charged
 // within two minutes.
-const mostLost = 10_000
+const maxLost = 10_000
 
-// again gives those of the bookings that were suspects before; all of them are for the next time.
+// again returns those of the bookings that were suspects before; all of them are for the next time.
 func (s *suspects) again(found []models.BookingRef) (lost []models.BookingRef) {
 	before := s.found
 	s.looked, s.found = time.Now(), make(map[models.BookingRef]bool, len(found))

@@ -51,7 +51,7 @@ func (h *house) round(r *Reconciler) int {
 	return n
 }
 
-// waitingAgain gives the bookings in the outbox.
+// waitingAgain returns the bookings in the outbox.
 func (h *house) waitingAgain() (ids []models.BookingID) {
 	h.t.Helper()
 	rows, err := h.Store.ClaimOutbox(h.t.Context(), 1000, 1)

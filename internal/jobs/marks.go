@@ -45,7 +45,7 @@ func (l *LocalMarks) LostBookings(
 	return l.MarkStore.LostBookings(ctx, held, slack, limit)
 }
 
-// QueueMark gives the mark remembered last; before the first, one that no queue ever shows.
+// QueueMark returns the mark remembered last; before the first, one that no queue ever shows.
 func (l *LocalMarks) QueueMark(context.Context) (models.QueueMark, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

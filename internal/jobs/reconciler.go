@@ -101,8 +101,8 @@ func (r *Reconciler) republish(ctx context.Context, remembered, now models.Queue
 	}
 }
 
-// mostInRow bounds the bookings of one outbox row.
-const mostInRow = 500
+// maxInRow bounds the bookings of one outbox row.
+const maxInRow = 500
 
 // outboxRows groups bookings by their event, in the order of their first appearance.
 func outboxRows(bookings []models.Booking) []models.OutboxRow {
@@ -117,7 +117,7 @@ func outboxRows(bookings []models.Booking) []models.OutboxRow {
 	}
 	var rows []models.OutboxRow
 	for _, event := range events {
-		for ids := range slices.Chunk(byEvent[event], mostInRow) {
+		for ids := range slices.Chunk(byEvent[event], maxInRow) {
 			rows = append(rows, models.OutboxRow{ID: models.NewID[models.BatchID](), Event: event, Bookings: ids})
 		}
 	}

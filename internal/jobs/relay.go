@@ -102,7 +102,7 @@ func (r *Relay) publish(ctx context.Context) (done []models.BatchID, published i
 	return done, published, mark, nil
 }
 
-// nextBookings gives the bookings of the first rows, as many rows as fit into most bookings, and at least one.
+// nextBookings returns the bookings of the first rows, as many rows as fit into most bookings, and at least one.
 func nextBookings(rows []models.OutboxRow, most int) (taken int, bookings []models.BookingRef) {
 	for _, row := range rows {
 		if taken > 0 && len(bookings)+len(row.Bookings) > most {
@@ -116,7 +116,7 @@ func nextBookings(rows []models.OutboxRow, most int) (taken int, bookings []mode
 	return taken, bookings
 }
 
-// safeMark gives the mark to remember. When the queue has lost what was remembered, the store goes on remembering the
+// safeMark returns the mark to remember. When the queue has lost what was remembered, the store goes on remembering the
 // old mark until the reconciler has published again: a new one would hide the loss.
 func (r *Relay) safeMark(ctx context.Context, mark models.QueueMark) (models.QueueMark, error) {
 	if r.remembered.Epoch == "" || queue.Lost(r.remembered, mark) {

@@ -24,7 +24,7 @@ func (r *Retrier) Run(ctx context.Context) error {
 	return p.run(ctx, untilNone(r.Payments.Retry))
 }
 
-// untilNone makes a round of a call that deals with some things at a time and gives how many there were.
+// untilNone makes a round of a call that deals with some things at a time and returns how many there were.
 func untilNone(call func(context.Context) (int, error)) round {
 	return func(ctx context.Context) (int, bool, error) {
 		n, err := call(ctx)

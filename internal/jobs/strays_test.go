@@ -24,7 +24,7 @@ func TestStrays_of_the_queue(t *testing.T) {
 			Reference: models.FirstCharge(charged).Reference(), Booking: charged.Booking, Method: simulator.OK,
 			Amount: models.Money{Minor: 7550, Currency: "USD"}, Deadline: shop.Opening.Add(shop.Deadline),
 		})
-		if result.Outcome != models.Succeeded {
+		if result.Outcome != models.OutcomeSucceeded {
 			t.Fatalf("charge: %+v", result)
 		}
 		if _, err := q.Publish(t.Context(), []models.BookingRef{charged, never}); err != nil {

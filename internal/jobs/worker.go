@@ -72,7 +72,7 @@ type intake struct {
 	logger   *slog.Logger
 }
 
-// take has the messages' bookings charged, sets aside what nobody can read, and acknowledges both. It gives how many
+// take has the messages' bookings charged, sets aside what nobody can read, and acknowledges both. It returns how many
 // messages are done with; the others are delivered again.
 func (in *intake) take(ctx context.Context, messages []queue.Message) (int, error) {
 	if len(messages) == 0 {
@@ -94,7 +94,7 @@ func (in *intake) take(ctx context.Context, messages []queue.Message) (int, erro
 	return len(done), errors.Join(append(errs, err, in.queue.Ack(ctx, done))...)
 }
 
-// charge has bookings charged, and gives the messages that are done with. When the database refuses one of them, each is
+// charge has bookings charged, and returns the messages that are done with. When the database refuses one of them, each is
 // tried alone, so that only the culprit waits. Its message is a sale all the same: it is left for another try, whatever
 // kind of error it was, until its booking has been charged or has ended.
 func (in *intake) charge(ctx context.Context, messages []queue.Message) (done []queue.Message, err error) {

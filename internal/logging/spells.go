@@ -11,8 +11,8 @@ import (
 const (
 	// every is how often a fault that lasts is told again, and how long none may come before it is over.
 	every = time.Minute
-	// mostSpells bounds the kinds of faults that are told apart at one time; those beyond share one.
-	mostSpells = 100
+	// maxSpells bounds the kinds of faults that are told apart at one time; those beyond share one.
+	maxSpells = 100
 )
 
 // Spells tell of faults of some kinds by few lines: one when a spell of them begins, one a minute with how many there were
@@ -50,7 +50,7 @@ func (s *Spells) Fault(level slog.Level, kind, message string, attrs ...slog.Att
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one := s.kinds[kind]
-	if one == nil && len(s.kinds) >= mostSpells {
+	if one == nil && len(s.kinds) >= maxSpells {
 		kind = ""
 		one = s.kinds[kind]
 	}

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// written gives the lines of a log without their times, and empties it.
+// written returns the lines of a log without their times, and empties it.
 func written(text *bytes.Buffer) []string {
 	defer text.Reset()
 	lines := []string{}
@@ -89,10 +89,10 @@ func TestSpells_are_bounded_in_number(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		spells, text := newLog()
-		for i := range 10 * mostSpells {
+		for i := range 10 * maxSpells {
 			spells.Fault(slog.LevelWarn, strconv.Itoa(i), "fault")
 		}
-		if lines := written(text); len(lines) != mostSpells+1 {
+		if lines := written(text); len(lines) != maxSpells+1 {
 			t.Errorf("%d lines", len(lines))
 		}
 		time.Sleep(3 * every)

@@ -11,9 +11,9 @@ type Status string
 
 // The statuses of a booking. docs/states.md draws who moves it from one to the next.
 const (
-	Pending   Status = "PENDING"
-	Confirmed Status = "CONFIRMED"
-	Cancelled Status = "CANCELLED"
+	StatusPending   Status = "PENDING"
+	StatusConfirmed Status = "CONFIRMED"
+	StatusCancelled Status = "CANCELLED"
 )
 
 // CancelReason says why a booking is CANCELLED; empty otherwise.
@@ -52,7 +52,7 @@ func (b *Booking) Ref() BookingRef { return BookingRef{Event: b.EventID, Booking
 
 // Payable reports whether a booking still waits for its payment. What its event says of it is not known here.
 func (b *Booking) Payable(now time.Time) bool {
-	return b.Status == Pending && now.Before(b.PaymentDeadline)
+	return b.Status == StatusPending && now.Before(b.PaymentDeadline)
 }
 
 // BookingRef names a booking and the event it belongs to.
@@ -64,7 +64,7 @@ type BookingRef struct {
 // AsFirstAnswered is the booking as its creation answered it, rebuilt from columns that never change, so that a
 // replay of an Idempotency-Key gives the first answer whatever has happened since.
 func (b Booking) AsFirstAnswered() Booking {
-	b.Status, b.CancelReason = Pending, ""
+	b.Status, b.CancelReason = StatusPending, ""
 	b.ConfirmedAt, b.CancelledAt, b.UpdatedAt = time.Time{}, time.Time{}, b.CreatedAt
 	return b
 }

@@ -47,7 +47,7 @@ func parseDecimal(text string) (decimal, error) {
 	return d, nil
 }
 
-// times10 gives the number × 10^places as a whole number. Errors: errFraction, errRange.
+// times10 returns the number × 10^places as a whole number. Errors: errFraction, errRange.
 func (d decimal) times10(places int) (int64, error) {
 	digits, shift := strings.TrimLeft(d.digits, "0"), d.exponent+places
 	if digits == "" {
@@ -59,8 +59,8 @@ func (d decimal) times10(places int) (int64, error) {
 		}
 		digits = digits[:len(digits)-1]
 	}
-	const mostDigits = 19 // of an int64
-	if len(digits)+shift > mostDigits {
+	const maxDigits = 19 // of an int64
+	if len(digits)+shift > maxDigits {
 		return 0, errRange
 	}
 	n, err := strconv.ParseInt(digits+strings.Repeat("0", shift), 10, 64)

@@ -6,7 +6,7 @@ import "slices"
 // documented there; a test reads the constants from the source and finds what is missing here.
 
 // Statuses lists where a booking may stand.
-var Statuses = []Status{Pending, Confirmed, Cancelled}
+var Statuses = []Status{StatusPending, StatusConfirmed, StatusCancelled}
 
 // CancelReasons lists why a booking may be CANCELLED.
 var CancelReasons = []CancelReason{ReasonUser, ReasonExpired, ReasonDeclined, ReasonEventCancelled}

@@ -47,7 +47,7 @@ func asTexts[S ~string](values []S) []string {
 	return all
 }
 
-// constants gives the text constants of the package by their declared type.
+// constants returns the text constants of the package by their declared type.
 func constants(t *testing.T) map[string][]string {
 	t.Helper()
 	entries, err := os.ReadDir(".")

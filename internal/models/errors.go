@@ -28,7 +28,8 @@ var Kinds = []Kind{
 
 // FieldError says what is wrong with one field of a request.
 type FieldError struct {
-	Field   string // its name, such as "ticket_price"; a front end says where it stands, or gives places of its own, with a dot
+	// its name, such as "ticket_price"; a front end says where it stands, or gives places of its own, with a dot
+	Field   string
 	Message string
 	Value   any // what was sent, where it is short and safe to repeat; otherwise nil
 }
@@ -48,7 +49,7 @@ type Error struct {
 	Err        error
 }
 
-// Error gives the code, the sentence and, for logs, the cause.
+// Error returns the code, the sentence and, for logs, the cause.
 func (e *Error) Error() string {
 	if e.Err != nil {
 		return fmt.Sprintf("%s: %s: %v", e.Code, e.Detail, e.Err)
@@ -56,7 +57,7 @@ func (e *Error) Error() string {
 	return e.Code + ": " + e.Detail
 }
 
-// Unwrap gives the hidden cause.
+// Unwrap returns the hidden cause.
 func (e *Error) Unwrap() error { return e.Err }
 
 // Is compares by code, so that a sentinel still matches after With.
@@ -145,7 +146,7 @@ func Invalid(fields []FieldError) error {
 	return &e
 }
 
-// AlsoInvalid gives an ErrInvalid, or nil, with another's places besides, except those that it names itself. All other
+// AlsoInvalid returns an ErrInvalid, or nil, with another's places besides, except those that it names itself. All other
 // errors are given as they are.
 func AlsoInvalid(err, also error) error {
 	if err == nil {

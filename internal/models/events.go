@@ -91,7 +91,7 @@ func (e *Event) check() error {
 	return Invalid(fields)
 }
 
-// amountsFit tells whether the event's amounts stay within bounds whatever is sold from now on: what is taken, at the
+// amountsFit reports whether the event's amounts stay within bounds whatever is sold from now on: what is taken, at the
 // prices of its time, and every ticket once more at today's.
 func (e *Event) amountsFit() bool {
 	all, fits := e.TicketPrice.Times(max(e.Stock.Total, 0))
@@ -106,7 +106,7 @@ func checkInstant(fields []FieldError, place string, t time.Time) []FieldError {
 	return fields
 }
 
-// SalesClosed gives the reason why nothing can be booked at a time, or nil.
+// SalesClosed returns the reason why nothing can be booked at a time, or nil.
 func (e *Event) SalesClosed(now time.Time) *Error {
 	cutoff := e.SalesEnd
 	if cutoff.IsZero() {

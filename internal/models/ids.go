@@ -52,7 +52,7 @@ func NewID[I ~[16]byte]() I {
 // lastTick is what nextTick gave last.
 var lastTick atomic.Int64
 
-// nextTick gives the time as an id begins with it: milliseconds in the upper bits, the fraction in units of 256 ns in
+// nextTick returns the time as an id begins with it: milliseconds in the upper bits, the fraction in units of 256 ns in
 // the lower 12. Within a process each is greater than the one before.
 func nextTick() int64 {
 	now := time.Now().UnixNano()
@@ -96,7 +96,7 @@ func (id ID[K]) Append(b []byte) []byte {
 	return b
 }
 
-// IsZero tells whether the id was never set.
+// IsZero reports whether the id was never set.
 func (id ID[K]) IsZero() bool { return id == ID[K]{} }
 
 // Compare orders ids by their bytes, which for UUIDv7 is the order of their making.
@@ -146,13 +146,13 @@ func ownLayout[I ~[16]byte](id I) I {
 	return id
 }
 
-// MadeAt gives an id that is not greater than any that is made then or later.
+// MadeAt returns an id that is not greater than any that is made then or later.
 func MadeAt[I ~[16]byte](at time.Time) (id I) {
 	binary.BigEndian.PutUint64(id[:8], uint64(max(at.UnixMilli(), 0))<<16)
 	return id
 }
 
-// MadeBefore gives an id that is less than every one that was made less than so long before a given one. Processes whose
+// MadeBefore returns an id that is less than every one that was made less than so long before a given one. Processes whose
 // clocks differ by less than that agree on what comes after it.
 func MadeBefore[I ~[16]byte](id I, long time.Duration) I {
 	var earlier I

@@ -11,22 +11,22 @@ type Page struct {
 	After *Position // nil: from the start
 }
 
-// MostText bounds the names and descriptions of one page of events, in bytes: a page ends with the event that reaches it,
+// MaxText bounds the names and descriptions of one page of events, in bytes: a page ends with the event that reaches it,
 // however many were asked for.
-const MostText = 128 << 10
+const MaxText = 128 << 10
 
 // EventPage is a page of a list of events.
 type EventPage struct {
 	Events []Event
-	// Next is where to read on when the page ends for a bound of its own, MostText or SearchShort, and neither for its limit
-	// nor for want of events; else nil.
+	// Next is where to read on when the page ends for a bound of its own, MaxText or SearchShort, and neither for its limit
+	// nor for want of events; otherwise nil.
 	Next *Position
 }
 
-// PositionOf gives an event's place in lists of events.
+// PositionOf returns an event's place in lists of events.
 func PositionOf(e *Event) Position { return Position{Time: e.DateTime, ID: e.ID} }
 
-// TextOf gives how much of MostText an event takes.
+// TextOf returns how much of MaxText an event takes.
 func TextOf(e *Event) int { return len(e.Name) + len(e.Description) }
 
 // Position is the last item seen, by the list's order.
@@ -71,7 +71,7 @@ const SearchNear = 1000
 // trigrams: a page of such a search ends there, and its reader may go on.
 const SearchShort = 5 * SearchNear
 
-// Trigrams gives every three characters in a row of a text, each once, up to some: what an index of trigrams is asked for.
+// Trigrams returns every three characters in a row of a text, each once, up to some: what an index of trigrams is asked for.
 // None of a text that is shorter, which only reading finds.
 func Trigrams(text string) []string {
 	const most = 32

@@ -69,12 +69,12 @@ const (
 	ChargeVoided    ChargeStatus = "voided"    // can never be made any more
 )
 
-// Open tells whether the outcome is still to come.
+// Open reports whether the outcome is still to come.
 func (s ChargeStatus) Open() bool {
 	return s.Trying() || s == ChargePending || s == ChargeUnknown
 }
 
-// Trying tells whether the next time that the charge is taken up counts as another try.
+// Trying reports whether the next time that the charge is taken up counts as another try.
 func (s ChargeStatus) Trying() bool { return s == ChargeStarted || s == ChargeDoubtful }
 
 // Charge is one attempt to take a booking's money, with all its tries at the gateway.
@@ -122,7 +122,7 @@ const (
 	LetterStray   LetterKind = "stray"   // money was taken for a booking that is not in this database
 )
 
-// DeadLetter is a payment that needs a person's look.
+// DeadLetter is a payment that needs manual review.
 type DeadLetter struct {
 	ID        LetterID
 	Kind      LetterKind
@@ -139,17 +139,17 @@ type Outcome string
 
 // The outcomes.
 const (
-	Succeeded   Outcome = "succeeded"
-	Declined    Outcome = "declined"
-	StillOpen   Outcome = "pending"     // the gateway has it and has not decided
-	Unknown     Outcome = "unknown"     // no answer: it may or may not have happened
-	Unavailable Outcome = "unavailable" // an answer that says it surely did not happen; try again
-	Absent      Outcome = "absent"      // Find: the gateway has never heard of it
-	Voided      Outcome = "voided"      // Void: it did not and will not happen
-	Prepared    Outcome = "prepared"    // Prepare: the gateway has given its reference; no money has moved
+	OutcomeSucceeded   Outcome = "succeeded"
+	OutcomeDeclined    Outcome = "declined"
+	OutcomePending     Outcome = "pending"     // the gateway has it and has not decided
+	OutcomeUnknown     Outcome = "unknown"     // no answer: it may or may not have happened
+	OutcomeUnavailable Outcome = "unavailable" // an answer that says it surely did not happen; try again
+	OutcomeAbsent      Outcome = "absent"      // Find: the gateway has never heard of it
+	OutcomeVoided      Outcome = "voided"      // Void: it did not and will not happen
+	OutcomePrepared    Outcome = "prepared"    // Prepare: the gateway has given its reference; no money has moved
 	// Refund: so much is not left, because money has moved otherwise; look at all of it
-	Moved Outcome = "moved"
-	Gone  Outcome = "gone" // nobody was asked: the payment's gateway is not set up any more
+	OutcomeMoved Outcome = "moved"
+	OutcomeGone  Outcome = "gone" // nobody was asked: the payment's gateway is not set up any more
 )
 
 // Result is a gateway's answer.
@@ -185,12 +185,12 @@ func Summarize(b *Booking, charges []Charge, refunds []Refund) PaymentSummary {
 	switch {
 	case b.TotalAmount.Minor == 0:
 		return PaymentSummary{Status: SummaryNotRequired}
-	case len(charges) == 0 && b.Status == Pending:
+	case len(charges) == 0 && b.Status == StatusPending:
 		return PaymentSummary{Status: SummaryQueued}
 	case len(charges) == 0:
 		return PaymentSummary{Status: SummaryNone}
 	}
 	last := charges[len(charges)-1]
 	summary := PaymentSummary{Status: string(last.Status), Attempts: last.Attempts, LastError: last.LastError}
-	return summary.withRefunds(last.ChargeKey, refunds, b.Status == Confirmed)
+	return summary.withRefunds(last.ChargeKey, refunds, b.Status == StatusConfirmed)
 }

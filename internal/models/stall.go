@@ -6,7 +6,7 @@ type Stall string
 
 // The stalls; empty is none.
 const (
-	Throttled Stall = "throttled" // the gateway takes no more calls a second, and has not looked at this one
-	Away      Stall = "away"      // there is no gateway that could be asked
-	Locked    Stall = "locked"    // the gateway is busy with an earlier call for this payment
+	StallThrottled Stall = "throttled" // the gateway takes no more calls a second, and has not looked at this one
+	StallAway      Stall = "away"      // there is no gateway that could be asked
+	StallLocked    Stall = "locked"    // the gateway is busy with an earlier call for this payment
 )

@@ -27,7 +27,7 @@ func (s *Stock) Hold(quantity, amount int64) {
 	s.mustBalance()
 }
 
-// Release gives back the tickets of a PENDING booking that ends.
+// Release returns back the tickets of a PENDING booking that ends.
 func (s *Stock) Release(quantity, amount int64) {
 	s.Available += quantity
 	s.Held -= quantity

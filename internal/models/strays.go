@@ -9,8 +9,8 @@ import (
 // database lags behind, or a restore takes.
 const StrayFor = time.Hour
 
-// StrayMost is how long a gateway that gives no answer is asked about a message's payment before a person has to.
-const StrayMost = 24 * time.Hour
+// StrayMax is how long a gateway that gives no answer is asked about a message's payment before a person has to.
+const StrayMax = 24 * time.Hour
 
 // Stray is a success that a gateway has reported, or a message that the queue has delivered, of a booking that is not in
 // this database: it was set back to an older state, or is not up to date yet. There is one for each charge.
@@ -24,8 +24,8 @@ type Stray struct {
 // LetterID is the id of the stray, and of the letter that it becomes.
 func (s *Stray) LetterID() LetterID { return s.ChargeKey.LetterID(LetterStray) }
 
-// Reported tells whether a gateway has said that money was taken.
-func (s *Stray) Reported() bool { return s.Result.Outcome == Succeeded }
+// Reported reports whether a gateway has said that money was taken.
+func (s *Stray) Reported() bool { return s.Result.Outcome == OutcomeSucceeded }
 
 // Explain is what the letter says of it.
 func (s *Stray) Explain() string {

@@ -36,7 +36,7 @@ func NewUser(name, email string) (User, error) {
 	return u, u.check()
 }
 
-// Apply changes a user by a patch and tells whether anything differs now. Errors: ErrInvalid, and
+// Apply changes a user by a patch and reports whether anything differs now. Errors: ErrInvalid, and
 // ErrVersionMismatch when ifVersion is given and not the user's.
 func (u *User) Apply(patch UserPatch, ifVersion *int64, now time.Time) (changed bool, err error) {
 	if ifVersion != nil && *ifVersion != u.Version {

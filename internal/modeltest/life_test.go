@@ -110,7 +110,7 @@ func (l *life) ref(id models.BookingID) models.BookingRef {
 	return models.BookingRef{Event: l.event, Booking: id}
 }
 
-// any gives one of the bookings, or false when there is none.
+// any returns one of the bookings, or false when there is none.
 func (l *life) any() (models.BookingID, *booking, bool) {
 	if len(l.order) == 0 {
 		return models.BookingID{}, nil, false

@@ -9,15 +9,15 @@ import (
 	"quantix/internal/models"
 )
 
-// The program's settings in this test. Tests move the clock by more than mostBackoff or by almost nothing, so that the
+// The program's settings in this test. Tests move the clock by more than maxBackoff or by almost nothing, so that the
 // jitter of a backoff never decides anything.
 const (
 	paymentDeadline = 15 * time.Minute
 	lease           = 40 * time.Second
 	firstBackoff    = time.Second
-	mostBackoff     = 16 * time.Second
+	maxBackoff      = 16 * time.Second
 	refundWindow    = 20 * time.Minute
-	mostLate        = time.Hour // after its deadline nobody waits for an undecided payment any more
+	maxLate         = time.Hour // after its deadline nobody waits for an undecided payment any more
 )
 
 // charge is the one charge that is asked for a booking; due is when it may be taken up (again), if it is open.
@@ -35,7 +35,7 @@ func (c *charge) open() bool {
 	return c != nil && (c.trying() || c.status == "pending" || c.status == "unknown")
 }
 
-// trying tells whether taking the charge up counts as another try. Doubtful: an earlier one had no answer.
+// trying reports whether taking the charge up counts as another try. Doubtful: an earlier one had no answer.
 func (c *charge) trying() bool { return c.status == "started" || c.status == "doubtful" }
 
 // A reference is what the gateway calls money that it took: its one payment's, or that of a second one, which nobody has
@@ -77,7 +77,7 @@ func (b *booking) gone() int64 {
 
 func (r *refund) owed() bool { return r != nil && !r.done }
 
-// refundOf gives the refund of the booking's first or second charge.
+// refundOf returns the refund of the booking's first or second charge.
 func (b *booking) refundOf(n int) *refund {
 	if n == 2 {
 		return b.second
@@ -118,10 +118,10 @@ func (m *model) count(status string) (n int) {
 
 func (m *model) begun() bool { return !m.now.Before(m.date) }
 
-// settled tells whether the event is over for so long that nothing can be refunded any more.
+// settled reports whether the event is over for so long that nothing can be refunded any more.
 func (m *model) settled() bool { return m.now.Sub(m.date) >= refundWindow }
 
-// live tells whether tickets are out that somebody may still come with, and refundable, whether anybody's money may still
+// live reports whether tickets are out that somebody may still come with, and refundable, whether anybody's money may still
 // have to be given back with the whole event.
 func (m *model) live() bool {
 	return m.count("PENDING") > 0 || m.count("CONFIRMED") > 0 && !m.begun()
@@ -136,7 +136,7 @@ func (m *model) refundable() bool {
 	return false
 }
 
-// book gives the code of the refusal, or nothing and the booking is made.
+// book returns the code of the refusal, or nothing and the booking is made.
 func (m *model) book(id models.BookingID, buyer models.UserID, quantity int64, method models.PaymentMethod) string {
 	if code := m.refusesBooking(quantity); code != "" {
 		return code
@@ -274,12 +274,12 @@ func (m *model) edit(total, price int64, date time.Time, version *int64) string 
 	return ""
 }
 
-// historic tells whether a date would make the event one of the past, or of a longer ago past.
+// historic reports whether a date would make the event one of the past, or of a longer ago past.
 func (m *model) historic(date time.Time) bool {
 	return !date.IsZero() && !date.After(m.now) && date.Before(m.date)
 }
 
-// startsCharge tells whether a worker that receives the booking may do something for it, and does it.
+// startsCharge reports whether a worker that receives the booking may do something for it, and does it.
 func (m *model) startsCharge(b *booking) (charged, confirmed bool) {
 	switch {
 	case b == nil || b.status != "PENDING" || b.charge != nil || m.cancelled:
@@ -293,7 +293,7 @@ func (m *model) startsCharge(b *booking) (charged, confirmed bool) {
 	return true, false
 }
 
-// takeUp is a retrier that takes a due charge. It tells whether the booking may still be charged.
+// takeUp is a retrier that takes a due charge. It reports whether the booking may still be charged.
 func (m *model) takeUp(b *booking) (chargeable bool) {
 	if b.charge.trying() {
 		b.charge.attempts++
@@ -302,7 +302,7 @@ func (m *model) takeUp(b *booking) (chargeable bool) {
 	return b.status == "PENDING" && m.now.Before(b.deadline) && !m.cancelled
 }
 
-// dueCharge tells whether a retrier may take the booking's charge up now.
+// dueCharge reports whether a retrier may take the booking's charge up now.
 func (m *model) dueCharge(b *booking) bool { return b.charge.open() && !m.now.Before(b.charge.due) }
 
 func (m *model) dueRefund(r *refund) bool { return r.owed() && !m.now.Before(r.due) }

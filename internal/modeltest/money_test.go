@@ -13,21 +13,21 @@ func (m *model) settle(b *booking, of reference, outcome models.Outcome, pause t
 	c := b.charge
 	switch {
 	case c == nil:
-	case outcome == models.Succeeded && c.known != "" && c.known != of:
+	case outcome == models.OutcomeSucceeded && c.known != "" && c.known != of:
 		if b.second == nil { // else it is said again
 			b.second = &refund{due: m.now}
 		}
-	case outcome == models.Succeeded:
+	case outcome == models.OutcomeSucceeded:
 		m.succeeded(b, of)
 	case !c.open():
-	case outcome == models.Declined:
+	case outcome == models.OutcomeDeclined:
 		c.status, c.letter = "declined", false
 		if b.status == "PENDING" {
 			m.end(b, "payment_declined")
 		}
-	case outcome == models.Voided:
+	case outcome == models.OutcomeVoided:
 		c.status, c.letter = "voided", false
-	case outcome == models.StillOpen:
+	case outcome == models.OutcomePending:
 		c.status, c.letter, c.due = "pending", false, m.now.Add(pause).Truncate(time.Microsecond)
 	default:
 		m.erred(c, outcome)
@@ -52,10 +52,10 @@ func (m *model) stalled(c *charge, stall models.Stall) {
 	case c.trying():
 		c.attempts = max(c.attempts-1, 0)
 	}
-	if c.status == "started" && stall == models.Locked {
+	if c.status == "started" && stall == models.StallLocked {
 		c.status = "doubtful"
 	}
-	c.due = m.now.Add(mostBackoff)
+	c.due = m.now.Add(maxBackoff)
 }
 
 // succeeded: a success is never forgotten, and ends in a ticket or in a refund.
@@ -86,13 +86,13 @@ func half(amount int64) int64 { return (amount + 1) / 2 }
 func (m *model) erred(c *charge, outcome models.Outcome) {
 	if c.status == "unknown" {
 		c.due = m.now.Add(lease)
-		if outcome == models.Absent {
+		if outcome == models.OutcomeAbsent {
 			c.status = "failed"
 		}
 		return
 	}
-	c.due = m.now.Add(mostBackoff)
-	if c.status == "started" && outcome == models.Unknown {
+	c.due = m.now.Add(maxBackoff)
+	if c.status == "started" && outcome == models.OutcomeUnknown {
 		c.status = "doubtful"
 	}
 	if c.status == "pending" || c.attempts < 5 {
@@ -107,11 +107,11 @@ func (m *model) erred(c *charge, outcome models.Outcome) {
 }
 
 func (m *model) settleRefund(r *refund, answer call) {
-	if answer.told == models.Succeeded {
+	if answer.told == models.OutcomeSucceeded {
 		r.done, r.letter = true, false
 		return
 	}
-	r.due = m.now.Add(mostBackoff)
+	r.due = m.now.Add(maxBackoff)
 	if answer.stall != "" {
 		r.attempts--
 		return
@@ -147,7 +147,7 @@ func (m *model) discardLetter(b *booking) string {
 
 // pause is how long an undecided charge is left alone: the longer, the older it is.
 func (m *model) pause(c *charge) time.Duration {
-	return min(max(firstBackoff, m.now.Sub(c.created)/4), mostBackoff)
+	return min(max(firstBackoff, m.now.Sub(c.created)/4), maxBackoff)
 }
 
 // ledger is the naive gateway: what it has done, by booking.
@@ -162,7 +162,7 @@ type account struct {
 	second, secondReturned bool // the money was taken twice
 }
 
-// of gives an account, with a slow payment settled when its time has come.
+// of returns an account, with a slow payment settled when its time has come.
 func (l ledger) of(id models.BookingID, now time.Time) *account {
 	a := l[id]
 	if a != nil && a.state == "pending" && !now.Before(a.settlesAt) {
@@ -190,9 +190,9 @@ func (l ledger) charge(id models.BookingID, b *booking, now time.Time) models.Ou
 	}
 	switch {
 	case a.state == "charged" && b.method == simulator.Lost:
-		return models.Unknown
+		return models.OutcomeUnknown
 	case a.state == "voided":
-		return models.Declined
+		return models.OutcomeDeclined
 	}
 	return a.says()
 }
@@ -201,7 +201,7 @@ func (l ledger) find(id models.BookingID, now time.Time) models.Outcome {
 	if a := l.of(id, now); a != nil && a.state != "failed" {
 		return a.says()
 	}
-	return models.Absent
+	return models.OutcomeAbsent
 }
 
 func (l ledger) void(id models.BookingID, now time.Time) models.Outcome {
@@ -224,14 +224,14 @@ func (l ledger) refund(id models.BookingID, n int, now time.Time) models.Outcome
 	case a != nil && n == 1 && a.state == "charged":
 		a.returned = true
 	default:
-		return models.Unavailable
+		return models.OutcomeUnavailable
 	}
-	return models.Succeeded
+	return models.OutcomeSucceeded
 }
 
 func (a *account) says() models.Outcome {
 	return map[string]models.Outcome{
-		"charged": models.Succeeded, "declined": models.Declined, "pending": models.StillOpen,
-		"voided": models.Voided, "failed": models.Unavailable,
+		"charged": models.OutcomeSucceeded, "declined": models.OutcomeDeclined, "pending": models.OutcomePending,
+		"voided": models.OutcomeVoided, "failed": models.OutcomeUnavailable,
 	}[a.state]
 }

@@ -46,7 +46,7 @@ const (
 )
 
 // stalls are the faults that are no tries.
-var stalls = map[fault]models.Stall{throttled: models.Throttled, away: models.Away, locked: models.Locked}
+var stalls = map[fault]models.Stall{throttled: models.StallThrottled, away: models.StallAway, locked: models.StallLocked}
 
 // plan is the faults of one step.
 type plan struct {
@@ -65,7 +65,7 @@ type call struct {
 	stall      models.Stall
 }
 
-// nothing tells whether the gateway has not even heard of the call.
+// nothing reports whether the gateway has not even heard of the call.
 func (c call) nothing() bool { return c.fault == refused || c.stall != "" }
 
 // world is what all processes share, and what they are seen to do.
@@ -226,15 +226,15 @@ type gateway struct{ w *world }
 func (g gateway) Name() string { return g.w.inner.Name() }
 
 func (g gateway) Charge(ctx context.Context, r payments.ChargeRequest) models.Result {
-	return g.ask("charge", r.Booking, 1, models.Unavailable, func() models.Result { return g.w.inner.Charge(ctx, r) })
+	return g.ask("charge", r.Booking, 1, models.OutcomeUnavailable, func() models.Result { return g.w.inner.Charge(ctx, r) })
 }
 
 func (g gateway) Find(ctx context.Context, r payments.ChargeRequest) models.Result {
-	return g.ask("find", r.Booking, 1, models.Unknown, func() models.Result { return g.w.inner.Find(ctx, r) })
+	return g.ask("find", r.Booking, 1, models.OutcomeUnknown, func() models.Result { return g.w.inner.Find(ctx, r) })
 }
 
 func (g gateway) Void(ctx context.Context, r payments.ChargeRequest) models.Result {
-	return g.ask("void", r.Booking, 1, models.Unknown, func() models.Result { return g.w.inner.Void(ctx, r) })
+	return g.ask("void", r.Booking, 1, models.OutcomeUnknown, func() models.Result { return g.w.inner.Void(ctx, r) })
 }
 
 func (g gateway) Refund(ctx context.Context, r payments.RefundRequest) models.Result {
@@ -242,13 +242,13 @@ func (g gateway) Refund(ctx context.Context, r payments.RefundRequest) models.Re
 	if err != nil {
 		panic(err)
 	}
-	return g.ask("refund", key.Booking, key.N, models.Unavailable, func() models.Result { return g.w.inner.Refund(ctx, r) })
+	return g.ask("refund", key.Booking, key.N, models.OutcomeUnavailable, func() models.Result { return g.w.inner.Refund(ctx, r) })
 }
 
 // ask makes a call as the plan wants it.
 func (g gateway) ask(op string, booking models.BookingID, n int, nothing models.Outcome, do func() models.Result) models.Result {
 	if g.w.dead {
-		return models.Result{Outcome: models.Unknown}
+		return models.Result{Outcome: models.OutcomeUnknown}
 	}
 	var f fault
 	if n := len(g.w.calls); n < len(g.w.plan.calls) {
@@ -261,7 +261,7 @@ func (g gateway) ask(op string, booking models.BookingID, n int, nothing models.
 		said = result.Outcome
 	}
 	if f == answerLost {
-		result = models.Result{Outcome: models.Unknown, Reason: "a fault of the test"}
+		result = models.Result{Outcome: models.OutcomeUnknown, Reason: "a fault of the test"}
 	}
 	g.w.calls = append(g.w.calls, call{op, f, booking, n, said, result.Outcome, result.Stall})
 	_ = g.w.diesAt(afterGateway)
@@ -285,7 +285,7 @@ func (w *world) newProcess() *process {
 		Rules:    sale.Rules{PaymentDeadline: paymentDeadline, RetryLease: lease, RefundWindow: refundWindow},
 		LatchFor: time.Nanosecond, // the latch reads the real clock
 	})
-	paying := services.NewPayments(st, office, gateway{w}, services.PaymentOptions{RetryBase: firstBackoff, RetryMost: mostBackoff, Lease: lease})
+	paying := services.NewPayments(st, office, gateway{w}, services.PaymentOptions{RetryBase: firstBackoff, RetryMax: maxBackoff, Lease: lease})
 	upkeep := services.NewUpkeep(st, office)
 	p := &process{
 		office: office, bookings: services.NewBookings(st, office, services.BookingOptions{MaxTickets: 100, Methods: simulator.PaidWith}), events: services.NewEvents(st, office),

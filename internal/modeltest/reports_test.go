@@ -29,7 +29,7 @@ func (l *life) callback() {
 	}
 	said := l.report(id, of)
 	if b.method == simulator.Slow && a.state != "voided" && l.chance(3) {
-		said.Outcome, said.Amount = models.StillOpen, models.Money{}
+		said.Outcome, said.Amount = models.OutcomePending, models.Money{}
 	}
 	for range 1 + l.random.IntN(3) {
 		l.plan.desk = l.lostCommit()
@@ -41,7 +41,7 @@ func (l *life) callback() {
 func (l *life) report(id models.BookingID, of reference) models.Result {
 	key, want := models.FirstCharge(l.ref(id)), l.ledger.of(id, l.model.now).says()
 	if of == other {
-		key.N, want = 2, models.Succeeded
+		key.N, want = 2, models.OutcomeSucceeded
 	}
 	said := l.inner.Find(context.Background(), payments.ChargeRequest{Reference: key.Reference()})
 	if said.Outcome != want {

@@ -77,7 +77,7 @@ func (l *life) relayAll() {
 	}
 }
 
-// atRest tells whether nothing is to come any more.
+// atRest reports whether nothing is to come any more.
 func (l *life) atRest() bool {
 	for id, b := range l.model.bookings {
 		unheard := l.ledger[id] != nil && l.ledger[id].second && b.second == nil
@@ -117,7 +117,7 @@ func (l *life) ended(id models.BookingID, b *booking) {
 	l.endedMoved(id, b)
 }
 
-// endedSecond checks what the gateway took besides, and gives how often that is kept.
+// endedSecond checks what the gateway took besides, and returns how often that is kept.
 func (l *life) endedSecond(id models.BookingID, a *account) (kept int) {
 	l.t.Helper()
 	record := l.record(id, 2)

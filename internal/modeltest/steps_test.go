@@ -129,7 +129,7 @@ func (l *life) bookAgain(request, first services.BookingRequest) {
 	}
 	made, replayed, err := l.one().bookings.Create(context.Background(), request)
 	l.same("book again with key "+request.Key, err, code)
-	if err == nil && (!replayed || made.ID != l.keyed[request.Key] || made.Status != models.Pending) {
+	if err == nil && (!replayed || made.ID != l.keyed[request.Key] || made.Status != models.StatusPending) {
 		l.fail("the key was answered with %+v, replayed: %v", made, replayed)
 	}
 }
@@ -153,7 +153,7 @@ func (l *life) wait() {
 	}
 	if l.chance(3) {
 		moment := moments[l.random.IntN(len(moments))]
-		if left := moment.Sub(l.model.now) - time.Duration(l.random.IntN(2))*time.Microsecond; left > mostBackoff {
+		if left := moment.Sub(l.model.now) - time.Duration(l.random.IntN(2))*time.Microsecond; left > maxBackoff {
 			pause = left
 		}
 	}
@@ -196,7 +196,7 @@ func (l *life) worker() {
 	l.work("worker")
 }
 
-// pay gives a worker something to do, and has it done.
+// pay returns a worker something to do, and has it done.
 func (l *life) pay() {
 	l.note("relay")
 	l.run("relay")
@@ -287,10 +287,10 @@ func (l *life) retry() {
 	}
 	ops := []string{"find"}
 	found := l.calls[0].told
-	ended := b.status == "CANCELLED" && (b.reason != "expired" || l.model.now.Sub(b.deadline) >= mostLate)
-	if found == models.Absent && !chargeable || found == models.StillOpen && ended {
+	ended := b.status == "CANCELLED" && (b.reason != "expired" || l.model.now.Sub(b.deadline) >= maxLate)
+	if found == models.OutcomeAbsent && !chargeable || found == models.OutcomePending && ended {
 		ops = append(ops, "void")
-	} else if found == models.Absent && b.charge.status != "unknown" {
+	} else if found == models.OutcomeAbsent && b.charge.status != "unknown" {
 		ops = append(ops, "charge")
 	}
 	if l.plan.dies == afterGateway {
@@ -299,8 +299,8 @@ func (l *life) retry() {
 	}
 	l.calledAsWanted(ops...)
 	last := l.calls[len(ops)-1]
-	if last.told == models.Unavailable && last.op != "charge" {
-		last.told = models.Unknown
+	if last.told == models.OutcomeUnavailable && last.op != "charge" {
+		last.told = models.OutcomeUnknown
 	}
 	l.model.settleCall(b, last)
 }
@@ -328,7 +328,7 @@ func (l *life) dueRefunds() map[models.ChargeKey]bool {
 	return due
 }
 
-// taken checks that what a loop took up was due, and gives its booking, and which of its charges; nil when nothing was and
+// taken checks that what a loop took up was due, and returns its booking, and which of its charges; nil when nothing was and
 // nothing was taken.
 func (l *life) taken(loop string, due map[models.ChargeKey]bool) (*booking, int) {
 	l.t.Helper()

@@ -60,7 +60,7 @@ func (h Hostile) Disturb(ctx context.Context, server, subject string) (Disturban
 		return Disturbance{}, err
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: h.lines}
-	a := &attack{to: to, subject: subject, client: &http.Client{Transport: transport}, large: mostOfCallback(to)}
+	a := &attack{to: to, subject: subject, client: &http.Client{Transport: transport}, large: maxOfCallback(to)}
 	defer transport.CloseIdleConnections()
 	var lines sync.WaitGroup
 	for line := range h.lines {
@@ -135,8 +135,8 @@ func (a *attack) page(ctx context.Context, line int) {
 	}, false)
 }
 
-// mostOfCallback is what announces 1 MiB, and is shorter.
-func mostOfCallback(to target) []byte {
+// maxOfCallback is what announces 1 MiB, and is shorter.
+func maxOfCallback(to target) []byte {
 	const length = 1 << 20
 	whole := requestBytes(to, http.MethodPost, "/api/v1/payments/callbacks/nobody", "", bytes.Repeat([]byte{' '}, length))
 	return whole[:len(whole)-length/10]
@@ -181,7 +181,7 @@ const (
 	readyIn    = time.Second
 )
 
-// WatchReady asks whether the server is ready, on a new connection each time, until ctx ends, and gives what was wrong with
+// WatchReady asks whether the server is ready, on a new connection each time, until ctx ends, and returns what was wrong with
 // each look that failed.
 func WatchReady(ctx context.Context, server string) (looks int, unready []string, err error) {
 	to, err := parseTarget(server, false)

@@ -108,7 +108,7 @@ func (p *rebuyPlay) again(ctx context.Context) error {
 	return err
 }
 
-// elsewhere lets B see that all is sold, has A take the ticket back, and gives the time until B has sold it.
+// elsewhere lets B see that all is sold, has A take the ticket back, and returns the time until B has sold it.
 func (p *rebuyPlay) elsewhere(ctx context.Context) (time.Duration, error) {
 	switch booking, err := p.b.book(ctx); {
 	case err != nil:
@@ -145,7 +145,7 @@ func newRebuyServer(to target, s Scenario, user, event string) rebuyServer {
 	return rebuyServer{api: newAPI(to), request: r.bytes}
 }
 
-// book gives the booking's id, or none when the answer is that all is sold.
+// book returns the booking's id, or none when the answer is that all is sold.
 func (s *rebuyServer) book(ctx context.Context) (string, error) {
 	res, err := s.send(ctx, s.request)
 	switch {

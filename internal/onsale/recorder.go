@@ -101,7 +101,7 @@ func (s *shard) attempt(o outcome, latency, lateness, done time.Duration) {
 	s.last = max(s.last, done)
 }
 
-// longer gives a series with n entries at least.
+// longer returns a series with n entries at least.
 func longer[T any](series []T, n int) []T {
 	if n > len(series) {
 		series = append(series, make([]T, n-len(series))...)

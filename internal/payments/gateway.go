@@ -24,7 +24,7 @@ type ChargeRequest struct {
 	Amount            models.Money
 	Method            models.PaymentMethod
 	Deadline          time.Time // of the booking
-	EventName         string    // for people to read, where a gateway is told of it (Preparer); else empty
+	EventName         string    // for people to read, where a gateway is told of it (Preparer); otherwise empty
 }
 
 // RefundRequest asks a gateway to give a charge back.
@@ -36,7 +36,7 @@ type RefundRequest struct {
 	Amount            models.Money
 }
 
-// Gateway takes money and gives it back. Its methods answer within the context's time or with models.Unknown; they
+// Gateway takes money and gives it back. Its methods answer within the context's time or with models.OutcomeUnknown; they
 // give results, not errors, because every answer of a gateway, a broken line too, is something to record.
 type Gateway interface {
 	// Name is stored with each charge, so that its later questions go to the same gateway.
@@ -48,7 +48,7 @@ type Gateway interface {
 	// Void makes sure that a charge is not made any more: Voided, also for one never heard of, which a later Charge then
 	// cannot make; Succeeded or Declined when it is too late; or Unknown.
 	Void(ctx context.Context, request ChargeRequest) models.Result
-	// Refund gives a charge, or a part of it, back: Succeeded, also when that was done before; StillOpen while the gateway
+	// Refund returns a charge, or a part of it, back: Succeeded, also when that was done before; StillOpen while the gateway
 	// has it and has not finished; Moved when so much is not left; or Unknown or Unavailable.
 	Refund(ctx context.Context, request RefundRequest) models.Result
 }
@@ -97,7 +97,7 @@ type Shared interface {
 
 // Limited is a gateway that cannot charge every amount.
 type Limited interface {
-	// CanCharge gives nil for an amount that can be charged, else why it cannot, for an organiser to read.
+	// CanCharge returns nil for an amount that can be charged, otherwise why it cannot, for an organiser to read.
 	CanCharge(amount models.Money) error
 }
 

@@ -25,7 +25,7 @@ func CheckSignature(secret []byte, signature string, body []byte, now time.Time)
 	return checkAge(seconds, now)
 }
 
-// Sign gives the signature of a body at a time, as CheckSignature takes it.
+// Sign returns the signature of a body at a time, as CheckSignature takes it.
 func Sign(secret []byte, now time.Time, body []byte) string {
 	at := strconv.FormatInt(now.Unix(), 10)
 	return "t=" + at + ",v1=" + hex.EncodeToString(mac(secret, at, body))

@@ -24,7 +24,7 @@ var (
 // Shared is a queue that several databases may reach.
 type Shared interface {
 	Queue
-	// Registration gives who works on it, and the time by its clock.
+	// Registration returns who works on it, and the time by its clock.
 	Registration(ctx context.Context) (Registration, time.Time, error)
 	// Register puts one registration in the place of another, and reports whether that one was still there.
 	Register(ctx context.Context, old, now Registration) (bool, error)
@@ -65,7 +65,7 @@ type Guard struct {
 	verdict error
 }
 
-// check tells whether the queue is ours. The first call begins to give signs, until Close.
+// check reports whether the queue is ours. The first call begins to give signs, until Close.
 func (g *Guard) check(ctx context.Context) error {
 	g.once.Do(func() {
 		g.end = make(chan struct{})
@@ -204,7 +204,7 @@ func (g *Guard) owner(ctx context.Context, holds bool) (models.Owner, error) {
 	return g.Owners.TurnOwner(ctx, turnEvery)
 }
 
-// goOn gives a sign of one that holds the queue, unless another process has just given one.
+// goOn returns a sign of one that holds the queue, unless another process has just given one.
 func (g *Guard) goOn(ctx context.Context, owner models.Owner, there time.Time) (settled bool, verdict, err error) {
 	w := &g.watch
 	ours := w.last.Since.Equal(w.mine.Since)
@@ -263,7 +263,7 @@ func (g *Guard) Publish(ctx context.Context, bookings []models.BookingRef) (mode
 	return g.Shared.Publish(ctx, bookings)
 }
 
-// Receive gives new messages, if the queue is this database's.
+// Receive returns new messages, if the queue is this database's.
 func (g *Guard) Receive(ctx context.Context, consumer string, limit int, wait time.Duration) ([]Message, error) {
 	if err := g.check(ctx); err != nil {
 		return nil, err
@@ -271,7 +271,7 @@ func (g *Guard) Receive(ctx context.Context, consumer string, limit int, wait ti
 	return g.Shared.Receive(ctx, consumer, limit, wait)
 }
 
-// Reclaim gives messages that lie unacknowledged, if the queue is this database's.
+// Reclaim returns messages that lie unacknowledged, if the queue is this database's.
 func (g *Guard) Reclaim(ctx context.Context, consumer string, minIdle time.Duration, limit int) ([]Message, error) {
 	if err := g.check(ctx); err != nil {
 		return nil, err
@@ -287,7 +287,7 @@ func (g *Guard) Ack(ctx context.Context, messages []Message) error {
 	return g.Shared.Ack(ctx, messages)
 }
 
-// Mark gives how far the queue has got, if it is this database's.
+// Mark returns how far the queue has got, if it is this database's.
 func (g *Guard) Mark(ctx context.Context) (models.QueueMark, error) {
 	if err := g.check(ctx); err != nil {
 		return models.QueueMark{}, err
@@ -295,7 +295,7 @@ func (g *Guard) Mark(ctx context.Context) (models.QueueMark, error) {
 	return g.Shared.Mark(ctx)
 }
 
-// Oldest gives the queue's oldest message, if it is this database's.
+// Oldest returns the queue's oldest message, if it is this database's.
 func (g *Guard) Oldest(ctx context.Context) (*Message, error) {
 	if err := g.check(ctx); err != nil {
 		return nil, err

@@ -25,7 +25,7 @@ type Refusal struct {
 // Error is the server's own sentence.
 func (r *Refusal) Error() string { return r.Err.Error() }
 
-// Unwrap gives the driver's error.
+// Unwrap returns the driver's error.
 func (r *Refusal) Unwrap() error { return r.Err }
 
 // Message says that a booking waits for its payment.
@@ -38,22 +38,22 @@ type Message struct {
 
 // Queue delivers each message at least once, to one consumer at a time.
 type Queue interface {
-	// Publish adds a message for each booking, in order, in one round trip, and gives the mark after the last one.
+	// Publish adds a message for each booking, in order, in one round trip, and returns the mark after the last one.
 	Publish(ctx context.Context, bookings []models.BookingRef) (models.QueueMark, error)
-	// Receive gives up to limit new messages to a consumer, waiting for the first at most wait. None is no error.
+	// Receive returns up to limit new messages to a consumer, waiting for the first at most wait. None is no error.
 	Receive(ctx context.Context, consumer string, limit int, wait time.Duration) ([]Message, error)
-	// Reclaim gives up to limit messages to a consumer that another one received and has not acknowledged for minIdle.
+	// Reclaim returns up to limit messages to a consumer that another one received and has not acknowledged for minIdle.
 	Reclaim(ctx context.Context, consumer string, minIdle time.Duration, limit int) ([]Message, error)
 	// Ack removes messages for good.
 	Ack(ctx context.Context, messages []Message) error
-	// Oldest gives the message that was published before all others that it holds, delivered and unacknowledged ones
+	// Oldest returns the message that was published before all others that it holds, delivered and unacknowledged ones
 	// included; nil when it holds none.
 	Oldest(ctx context.Context) (*Message, error)
-	// Mark gives how far the queue has got, starting a new epoch when its data has none.
+	// Mark returns how far the queue has got, starting a new epoch when its data has none.
 	Mark(ctx context.Context) (models.QueueMark, error)
-	// Depth gives how many messages it holds, delivered and unacknowledged ones included.
+	// Depth returns how many messages it holds, delivered and unacknowledged ones included.
 	Depth(ctx context.Context) (int64, error)
-	// Ping tells whether it takes what is published, by a small write that nobody sees: one that only answers may be full,
+	// Ping reports whether it takes what is published, by a small write that nobody sees: one that only answers may be full,
 	// or a replica.
 	Ping(ctx context.Context) error
 	// Close lets go of it; a Receive that waits returns.

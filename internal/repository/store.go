@@ -37,7 +37,7 @@ var (
 // ClocksDiffer is by how much the clocks of two processes may differ that make ids.
 const ClocksDiffer = 10 * time.Minute
 
-// FirstUnseen gives an id that no booking is less than which a look at all of a user's bookings did not see, because it was
+// FirstUnseen returns an id that no booking is less than which a look at all of a user's bookings did not see, because it was
 // made meanwhile: by when it looked, by the store's clock, and by the newest that it saw, whichever is the earlier. (The newest
 // may have been made by a clock that was ahead.) Only a booking of a clock that is behind both by ClocksDiffer would be less.
 func FirstUnseen(newest models.BookingID, at time.Time) models.BookingID {
@@ -60,9 +60,9 @@ type Store interface {
 	Audit
 	Health
 
-	// Ping tells whether the database answers.
+	// Ping reports whether the database answers.
 	Ping(ctx context.Context) error
-	// SchemaVersion gives the number of the newest migration in force, and whether one failed half-way.
+	// SchemaVersion returns the number of the newest migration in force, and whether one failed half-way.
 	SchemaVersion(ctx context.Context) (version uint, dirty bool, err error)
 	// Close waits for what is in hand and lets go of the database.
 	Close() error
@@ -87,14 +87,14 @@ type Desk interface {
 
 // Events is the reading of events, and their creation. Deleted events are not found.
 type Events interface {
-	// CreateEvent writes a new event and gives it with its times set.
+	// CreateEvent writes a new event and returns it with its times set.
 	CreateEvent(ctx context.Context, event models.Event) (models.Event, error)
-	// Event gives one event with its counters in one snapshot. Error: models.ErrEventNotFound.
+	// Event returns one event with its counters in one snapshot. Error: models.ErrEventNotFound.
 	Event(ctx context.Context, id models.EventID) (models.Event, error)
 	// AnyEvent is Event for deleted ones, too.
 	AnyEvent(ctx context.Context, id models.EventID) (models.Event, error)
 	// Events lists by date_time and id. page.After holds the date_time and id of the last event seen. It ends with the event
-	// whose text reaches models.MostText in sum, and a search without trigrams after models.SearchShort events.
+	// whose text reaches models.MaxText in sum, and a search without trigrams after models.SearchShort events.
 	Events(ctx context.Context, filter models.EventFilter, page models.Page) (models.EventPage, error)
 	// CancelledEvents lists events, deleted or not, that are cancelled and still have live bookings.
 	CancelledEvents(ctx context.Context, limit int) ([]models.EventID, error)
@@ -104,13 +104,13 @@ type Events interface {
 
 // Users is everything about users. Deleted users are not found.
 type Users interface {
-	// CreateUser writes a new user and gives it with its times set. Error: models.ErrEmailTaken (case-insensitive).
+	// CreateUser writes a new user and returns it with its times set. Error: models.ErrEmailTaken (case-insensitive).
 	CreateUser(ctx context.Context, user models.User) (models.User, error)
-	// User gives one user. Error: models.ErrUserNotFound.
+	// User returns one user. Error: models.ErrUserNotFound.
 	User(ctx context.Context, id models.UserID) (models.User, error)
-	// UserKnown tells whether there is such a user, or was one: a deleted one counts.
+	// UserKnown reports whether there is such a user, or was one: a deleted one counts.
 	UserKnown(ctx context.Context, id models.UserID) (bool, error)
-	// UserByEmail gives the user who has an address, in any case. Error: models.ErrUserNotFound.
+	// UserByEmail returns the user who has an address, in any case. Error: models.ErrUserNotFound.
 	UserByEmail(ctx context.Context, email string) (models.User, error)
 	// Users lists by id, which is the order of creation. page.After holds the id of the last user seen.
 	Users(ctx context.Context, page models.Page) ([]models.User, error)
@@ -128,9 +128,9 @@ type Users interface {
 
 // Bookings is the reading of bookings.
 type Bookings interface {
-	// Booking gives one booking. Error: models.ErrBookingNotFound.
+	// Booking returns one booking. Error: models.ErrBookingNotFound.
 	Booking(ctx context.Context, id models.BookingID) (models.Booking, error)
-	// BookingByKey gives the booking that the user made under an Idempotency-Key: the event's, else one of any event.
+	// BookingByKey returns the booking that the user made under an Idempotency-Key: the event's, otherwise one of any event.
 	// Error: models.ErrBookingNotFound.
 	BookingByKey(ctx context.Context, event models.EventID, key models.ReplayKey) (models.Booking, error)
 	// BookingsOfUser lists a user's bookings, newest (highest id) first. page.After holds the id of the last one seen.
@@ -194,16 +194,16 @@ type Payments interface {
 	DueRefunds(ctx context.Context, limit int, lease time.Duration) ([]DueRefund, error)
 	// OpenPayments counts charges without an outcome and refunds that are still owed, by gateway.
 	OpenPayments(ctx context.Context) ([]OpenPayments, error)
-	// PaymentsOf gives a booking's charges and refunds, by N, in one snapshot.
+	// PaymentsOf returns a booking's charges and refunds, by N, in one snapshot.
 	PaymentsOf(ctx context.Context, booking models.BookingRef) ([]models.Charge, []models.Refund, error)
 
 	// DeadLetters lists dead letters by failed_at and id, oldest first. page.After holds the last one's.
 	DeadLetters(ctx context.Context, page models.Page) ([]models.DeadLetter, error)
 	// DeadLettersOf lists likewise the letters of charges and refunds that a filter lets pass.
 	DeadLettersOf(ctx context.Context, filter models.LetterFilter, page models.Page) ([]models.DeadLetter, error)
-	// CountDeadLetters tells how many dead letters there are.
+	// CountDeadLetters returns how many dead letters there are.
 	CountDeadLetters(ctx context.Context) (int64, error)
-	// DeadLetter gives one. Error: models.ErrLetterNotFound.
+	// DeadLetter returns one. Error: models.ErrLetterNotFound.
 	DeadLetter(ctx context.Context, id models.LetterID) (models.DeadLetter, error)
 	// AddMessageLetter keeps a queue message that cannot be read, with the store's clock as FailedAt. A letter with its id
 	// that is there already stays.
@@ -231,7 +231,7 @@ type Strays interface {
 
 // Chronicles is how far gateways' lists of what happened were read.
 type Chronicles interface {
-	// ClaimChronicle gives the place that was kept last for a gateway's list, empty when none was, to one caller within a time:
+	// ClaimChronicle returns the place that was kept last for a gateway's list, empty when none was, to one caller within a time:
 	// the others are not due.
 	ClaimChronicle(ctx context.Context, gateway string, every time.Duration) (place string, due bool, err error)
 	// KeepPlace remembers how far a list was read that was claimed.
@@ -252,7 +252,7 @@ type Outbox interface {
 	// DeleteOutbox removes rows that were published, and remembers the queue's mark in the same transaction; of two marks
 	// of one epoch the newer one stays. The zero mark leaves what is remembered.
 	DeleteOutbox(ctx context.Context, ids []models.BatchID, mark models.QueueMark) error
-	// QueueMark gives the mark remembered last; zero when there is none.
+	// QueueMark returns the mark remembered last; zero when there is none.
 	QueueMark(ctx context.Context) (models.QueueMark, error)
 	// Republish writes outbox rows for bookings that a queue has lost and remembers exactly the given mark, in one
 	// transaction. The zero mark leaves what is remembered.
@@ -264,25 +264,25 @@ type Outbox interface {
 	// that is not here, nothing is lost.
 	LostBookings(ctx context.Context, held *models.BookingRef, slack time.Duration, limit int) ([]models.BookingRef, error)
 	// PublishLost writes outbox rows for those of the bookings that were not published again within a minute, notes that they
-	// were, and gives how many. Which of them a queue holds nobody looks at.
+	// were, and returns how many. Which of them a queue holds nobody looks at.
 	PublishLost(ctx context.Context, bookings []models.BookingRef) (int, error)
 	// NoteQueue notes the oldest message of a queue that one process keeps, none when it is empty. It counts for half a minute.
 	NoteQueue(ctx context.Context, member models.BatchID, oldest *models.BookingRef) error
 	// Installation names this database, for things outside it that several installations may share.
 	Installation(ctx context.Context) (string, error)
-	// Owner gives what tells this database from its copies, and TurnOwner first gives it a new token, unless it has one
+	// Owner returns what tells this database from its copies, and TurnOwner first gives it a new token, unless it has one
 	// that is younger. Of several who turn at once one does; the others may be given what was before.
 	Owner(ctx context.Context) (models.Owner, error)
 	TurnOwner(ctx context.Context, every time.Duration) (models.Owner, error)
-	// RenewInstallation gives this database a name of its own, which no copy has, and forgets how far the queue had got.
+	// RenewInstallation returns this database a name of its own, which no copy has, and forgets how far the queue had got.
 	RenewInstallation(ctx context.Context) (string, error)
-	// OutboxDepth gives how many rows wait.
+	// OutboxDepth returns how many rows wait.
 	OutboxDepth(ctx context.Context) (int64, error)
 }
 
 // Audit recomputes.
 type Audit interface {
-	// AuditFacts gives an event's counters and the same recomputed, all in one snapshot and without a lock.
+	// AuditFacts returns an event's counters and the same recomputed, all in one snapshot and without a lock.
 	// Error: models.ErrEventNotFound, also for ids that never were; deleted events are audited.
 	AuditFacts(ctx context.Context, id models.EventID) (models.AuditFacts, error)
 }
@@ -297,6 +297,6 @@ type Health interface {
 	Leave(ctx context.Context, id models.ProcessID) error
 	// Processes lists those that were heard of within a time, by id.
 	Processes(ctx context.Context, within time.Duration) ([]models.Process, error)
-	// Backlog tells how late the oldest of what waits for a worker is. It is cheap, however much waits.
+	// Backlog returns how late the oldest of what waits for a worker is. It is cheap, however much waits.
 	Backlog(ctx context.Context) (models.Backlog, error)
 }

@@ -9,9 +9,9 @@ import (
 
 // Bounds of Do: in all about a second and a half at most.
 const (
-	tries    = 6
-	base     = 25 * time.Millisecond
-	mostWait = time.Second
+	tries   = 6
+	base    = 25 * time.Millisecond
+	maxWait = time.Second
 )
 
 // Do repeats what failed with an error that again accepts, a few times and with jitter, so that two who got into each
@@ -19,7 +19,7 @@ const (
 func Do(ctx context.Context, again func(error) bool, do func() error) error {
 	for try := 1; ; try++ {
 		err := do()
-		if err == nil || try == tries || !again(err) || !Pause(ctx, Backoff(base, try, mostWait)) {
+		if err == nil || try == tries || !again(err) || !Pause(ctx, Backoff(base, try, maxWait)) {
 			return err
 		}
 	}

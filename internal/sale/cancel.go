@@ -8,9 +8,9 @@ func (c *Cancel) decide(s *State) Verdict {
 	switch {
 	case b == nil:
 		return refuse(models.ErrBookingNotFound)
-	case b.Status == models.Cancelled && s.Recheck && b.CancelReason == models.ReasonUser:
+	case b.Status == models.StatusCancelled && s.Recheck && b.CancelReason == models.ReasonUser:
 		// Sent before with unknown outcome: what was asked for is so.
-	case b.Status == models.Cancelled:
+	case b.Status == models.StatusCancelled:
 		return refuse(models.ErrAlreadyCancelled.Attr("cancel_reason", string(b.CancelReason)))
 	case s.Event.Over(s.Now):
 		return refuse(models.ErrEventOver)
@@ -27,7 +27,7 @@ func (c *Expire) decide(s *State) Verdict {
 	if b == nil {
 		return refuse(models.ErrBookingNotFound)
 	}
-	if b.Status == models.Pending && !s.Now.Before(b.PaymentDeadline) {
+	if b.Status == models.StatusPending && !s.Now.Before(b.PaymentDeadline) {
 		s.cancel(b, models.ReasonExpired)
 	}
 	return Verdict{Booking: copyOf(b)}
@@ -40,22 +40,22 @@ func (c *CancelForEvent) decide(s *State) Verdict {
 		return refuse(models.ErrBookingNotFound)
 	case s.Event.CancelledAt.IsZero():
 		return refuse(models.ErrInternal.Say("The event is not cancelled."))
-	case b.Status != models.Cancelled:
+	case b.Status != models.StatusCancelled:
 		s.cancel(b, models.ReasonEventCancelled)
 	}
 	return Verdict{Booking: copyOf(b)}
 }
 
-// cancel gives a live booking's tickets back, and its money if that was taken. An open charge is left to its worker:
+// cancel returns a live booking's tickets back, and its money if that was taken. An open charge is left to its worker:
 // Settle writes the refund should it succeed.
 func (s *State) cancel(b *models.Booking, reason models.CancelReason) {
-	if b.Status == models.Confirmed {
+	if b.Status == models.StatusConfirmed {
 		s.Event.Stock.TakeBack(b.Quantity, s.kept(b))
 		s.refundPaid(b)
 	} else {
 		s.Event.Stock.Release(b.Quantity, b.TotalAmount.Minor)
 	}
-	b.Status, b.CancelReason, b.CancelledAt = models.Cancelled, reason, s.Now
+	b.Status, b.CancelReason, b.CancelledAt = models.StatusCancelled, reason, s.Now
 	s.touchEvent()
 	s.touchBooking(b)
 }

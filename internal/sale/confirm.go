@@ -8,11 +8,11 @@ import (
 
 // confirm turns a booking into tickets: a PENDING one, or one that expired while its payment was on the way.
 func (s *State) confirm(b *models.Booking) {
-	if b.Status != models.Pending {
+	if b.Status != models.StatusPending {
 		s.Event.Stock.Reclaim(b.Quantity, b.TotalAmount.Minor)
 	}
 	s.Event.Stock.Sell(b.Quantity, b.TotalAmount.Minor)
-	b.Status, b.CancelReason, b.CancelledAt, b.ConfirmedAt = models.Confirmed, "", time.Time{}, s.Now
+	b.Status, b.CancelReason, b.CancelledAt, b.ConfirmedAt = models.StatusConfirmed, "", time.Time{}, s.Now
 	s.touchEvent()
 	s.touchBooking(b)
 }
@@ -24,7 +24,7 @@ func (c *ConfirmFree) decide(s *State) Verdict {
 		return refuse(models.ErrBookingNotFound)
 	case b.TotalAmount.Minor != 0:
 		return refuse(models.ErrInternal.Say("The booking is not free; it needs a charge."))
-	case b.Status == models.Pending && s.Event.CancelledAt.IsZero():
+	case b.Status == models.StatusPending && s.Event.CancelledAt.IsZero():
 		s.confirm(b)
 	}
 	return Verdict{Booking: copyOf(b)}

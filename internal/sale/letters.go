@@ -6,7 +6,7 @@ import (
 	"quantix/internal/models"
 )
 
-// decide gives a dead letter's payment a new round of attempts, at once. A charge is tried again only while its booking
+// decide returns a dead letter's payment a new round of attempts, at once. A charge is tried again only while its booking
 // waits for it; one of unknown outcome is asked about in any case.
 func (c *RetryLetter) decide(s *State) Verdict {
 	switch c.Kind {
@@ -22,7 +22,7 @@ func (c *RetryLetter) decide(s *State) Verdict {
 	if charge == nil || b == nil || charge.Status != models.ChargeFailed && charge.Status != models.ChargeUnknown {
 		return refuse(models.ErrLetterNotFound)
 	}
-	if charge.Status == models.ChargeFailed && (b.Status != models.Pending || !s.Now.Before(b.PaymentDeadline)) {
+	if charge.Status == models.ChargeFailed && (b.Status != models.StatusPending || !s.Now.Before(b.PaymentDeadline)) {
 		return refuse(models.ErrBookingNotPending)
 	}
 	if charge.Status == models.ChargeUnknown {

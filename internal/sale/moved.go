@@ -63,10 +63,10 @@ func (s *State) chargeUnder(b *models.Booking, c *SettleMoved) *models.Charge {
 // afterMoves does what follows for the booking.
 func (s *State) afterMoves(charge *models.Charge, b *models.Booking, before int64, movements []models.Movement) {
 	s.sumUp(charge)
-	if b.Status != models.Confirmed || s.owedBack(charge) {
+	if b.Status != models.StatusConfirmed || s.owedBack(charge) {
 		s.owe(charge)
 	}
-	if change := s.kept(b) - before; b.Status == models.Confirmed && change != 0 {
+	if change := s.kept(b) - before; b.Status == models.StatusConfirmed && change != 0 {
 		s.Event.Stock.Earn(change)
 		s.touchEvent()
 	}
@@ -192,7 +192,7 @@ func (s *State) tellOfMoves(charge *models.Charge, b *models.Booking, movements 
 		switch {
 		case !moved:
 			s.closeLetter(charge.LetterID(kind))
-		case b.Status == models.Confirmed || kind == models.LetterDispute:
+		case b.Status == models.StatusConfirmed || kind == models.LetterDispute:
 			s.addLetter(models.DeadLetter{
 				ID: charge.LetterID(kind), Kind: kind, ChargeKey: charge.ChargeKey, Amount: models.Money{
 					Minor: sum, Currency: charge.Amount.Currency,

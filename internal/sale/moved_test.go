@@ -7,12 +7,12 @@ import (
 	"quantix/internal/models"
 )
 
-// sold gives a state with a CONFIRMED booking of 50.00 and its charge.
+// sold returns a state with a CONFIRMED booking of 50.00 and its charge.
 func sold() (*State, *models.Booking, *models.Charge) {
 	s, user := newState()
-	b := given(s, user, models.Pending, "")
+	b := given(s, user, models.StatusPending, "")
 	c := givenCharge(s, b, models.ChargeStarted, 1)
-	s.Decide(&Settle{Charge: c.ChargeKey, Result: models.Result{Outcome: models.Succeeded, ProviderReference: "p1", Amount: c.Amount}})
+	s.Decide(&Settle{Charge: c.ChargeKey, Result: models.Result{Outcome: models.OutcomeSucceeded, ProviderReference: "p1", Amount: c.Amount}})
 	s.writes = Writes{}
 	return s, b, c
 }
@@ -37,7 +37,7 @@ func TestMoved_gives_back_the_rest_and_no_more(t *testing.T) {
 	t.Parallel()
 	s, b, c := sold()
 	s.Decide(&SettleMoved{Charge: c.ChargeKey, Movements: []models.Movement{move("r1", models.RefundMoved, 2000, models.MovementDone)}})
-	if b.Status != models.Confirmed || s.Event.Stock.SoldAmount != 3000 || c.Refunded != 2000 {
+	if b.Status != models.StatusConfirmed || s.Event.Stock.SoldAmount != 3000 || c.Refunded != 2000 {
 		t.Fatalf("booking %s, sold %d, refunded %d", b.Status, s.Event.Stock.SoldAmount, c.Refunded)
 	}
 	if letters := s.Writes().Letters; len(letters) != 1 || letters[0].Kind != models.LetterMoved || letters[0].Amount.Minor != 2000 {
@@ -53,7 +53,7 @@ func TestMoved_gives_back_the_rest_and_no_more(t *testing.T) {
 // mends it.
 func TestRefund_of_an_older_program_is_summed_up(t *testing.T) {
 	t.Parallel()
-	for _, outcome := range []models.Outcome{models.Succeeded, models.Unavailable} {
+	for _, outcome := range []models.Outcome{models.OutcomeSucceeded, models.OutcomeUnavailable} {
 		s, b, c := sold()
 		s.Decide(&Cancel{b.ID})
 		c.Refunded = 0
@@ -94,7 +94,7 @@ func TestMoved_that_came_back_is_owed_again(t *testing.T) {
 	t.Parallel()
 	s, b, c := sold()
 	s.Decide(&Cancel{b.ID})
-	s.Decide(&SettleRefund{Charge: c.ChargeKey, Result: models.Result{Outcome: models.Succeeded, ProviderReference: "r1"}})
+	s.Decide(&SettleRefund{Charge: c.ChargeKey, Result: models.Result{Outcome: models.OutcomeSucceeded, ProviderReference: "r1"}})
 	for range 3 {
 		s.Decide(&SettleMoved{Charge: c.ChargeKey, Movements: []models.Movement{move("r1", models.RefundOwed, 5000, models.MovementUndone)}})
 	}
@@ -134,7 +134,7 @@ func TestMoved_in_any_order(t *testing.T) {
 			if c.Refunded > 5000 || c.Refunded != s.back(c) || s.Event.Stock.SoldAmount != kept(s, b, c) {
 				t.Fatalf("refunded %d, back %d, sold %d", c.Refunded, s.back(c), s.Event.Stock.SoldAmount)
 			}
-			if b.Status == models.Cancelled && s.back(c) != 5000 {
+			if b.Status == models.StatusCancelled && s.back(c) != 5000 {
 				t.Fatalf("the booking has ended, and of 5000 only %d went back or is owed", s.back(c))
 			}
 		}
@@ -143,7 +143,7 @@ func TestMoved_in_any_order(t *testing.T) {
 
 // kept is what a booking should earn.
 func kept(s *State, b *models.Booking, c *models.Charge) int64 {
-	if b.Status != models.Confirmed {
+	if b.Status != models.StatusConfirmed {
 		return 0
 	}
 	return c.Amount.Minor - backOf(s, c)
@@ -158,21 +158,21 @@ func TestSettle_of_something_else(t *testing.T) {
 		owed    int64
 		letters int
 	}{
-		"as asked for":      {models.Result{ProviderReference: "p1", Amount: models.Money{Minor: 5000, Currency: "USD"}}, models.Confirmed, 1, 0, 0},
-		"nothing said":      {models.Result{ProviderReference: "p1"}, models.Confirmed, 1, 0, 0},
-		"less":              {models.Result{ProviderReference: "p1", Amount: models.Money{Minor: 4999, Currency: "USD"}}, models.Cancelled, 1, 4999, 0},
-		"more":              {models.Result{ProviderReference: "p1", Amount: models.Money{Minor: 5001, Currency: "USD"}}, models.Cancelled, 1, 5001, 0},
-		"another currency":  {models.Result{ProviderReference: "p1", Amount: models.Money{Minor: 5000, Currency: "EUR"}}, models.Cancelled, 1, 0, 1},
-		"another reference": {models.Result{ProviderReference: "p2", Amount: models.Money{Minor: 5000, Currency: "USD"}}, models.Pending, 2, 5000, 0},
-		"both":              {models.Result{ProviderReference: "p2", Amount: models.Money{Minor: 70, Currency: "EUR"}}, models.Pending, 2, 0, 1},
+		"as asked for":      {models.Result{ProviderReference: "p1", Amount: models.Money{Minor: 5000, Currency: "USD"}}, models.StatusConfirmed, 1, 0, 0},
+		"nothing said":      {models.Result{ProviderReference: "p1"}, models.StatusConfirmed, 1, 0, 0},
+		"less":              {models.Result{ProviderReference: "p1", Amount: models.Money{Minor: 4999, Currency: "USD"}}, models.StatusCancelled, 1, 4999, 0},
+		"more":              {models.Result{ProviderReference: "p1", Amount: models.Money{Minor: 5001, Currency: "USD"}}, models.StatusCancelled, 1, 5001, 0},
+		"another currency":  {models.Result{ProviderReference: "p1", Amount: models.Money{Minor: 5000, Currency: "EUR"}}, models.StatusCancelled, 1, 0, 1},
+		"another reference": {models.Result{ProviderReference: "p2", Amount: models.Money{Minor: 5000, Currency: "USD"}}, models.StatusPending, 2, 5000, 0},
+		"both":              {models.Result{ProviderReference: "p2", Amount: models.Money{Minor: 70, Currency: "EUR"}}, models.StatusPending, 2, 0, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, user := newState()
-			b := given(s, user, models.Pending, "")
+			b := given(s, user, models.StatusPending, "")
 			c := givenCharge(s, b, models.ChargePending, 1)
 			c.ProviderReference = "p1"
-			test.result.Outcome = models.Succeeded
+			test.result.Outcome = models.OutcomeSucceeded
 			for range 3 {
 				s.Decide(&Settle{Charge: c.ChargeKey, Result: test.result})
 			}
@@ -193,14 +193,14 @@ func TestSettle_of_something_else(t *testing.T) {
 func TestMoved_of_a_second_success_that_came_back_is_owed_again(t *testing.T) {
 	t.Parallel()
 	s, b, c := sold()
-	s.Decide(&Settle{Charge: c.ChargeKey, Result: models.Result{Outcome: models.Succeeded, ProviderReference: "p2", Amount: c.Amount}})
+	s.Decide(&Settle{Charge: c.ChargeKey, Result: models.Result{Outcome: models.OutcomeSucceeded, ProviderReference: "p2", Amount: c.Amount}})
 	second := s.Charges[models.ChargeKey{BookingRef: b.Ref(), N: 2}]
 	if second == nil || owedOf(s, second) != second.Amount.Minor {
 		t.Fatalf("the second success is not owed back: %+v", second)
 	}
-	s.Decide(&SettleRefund{Charge: second.ChargeKey, Part: 1, Result: models.Result{Outcome: models.Succeeded, ProviderReference: "r2"}})
+	s.Decide(&SettleRefund{Charge: second.ChargeKey, Part: 1, Result: models.Result{Outcome: models.OutcomeSucceeded, ProviderReference: "r2"}})
 	s.Decide(&SettleMoved{Charge: second.ChargeKey, Movements: []models.Movement{move("r2", models.RefundOwed, second.Amount.Minor, models.MovementUndone)}})
-	if owedOf(s, second) != second.Amount.Minor || b.Status != models.Confirmed {
+	if owedOf(s, second) != second.Amount.Minor || b.Status != models.StatusConfirmed {
 		t.Errorf("owed %d, booking %s", owedOf(s, second), b.Status)
 	}
 }
@@ -214,7 +214,7 @@ func TestMoved_in_another_currency_is_no_number_of_the_charges(t *testing.T) {
 		yen.Amount.Currency = "JPY"
 		s.Decide(&SettleMoved{Charge: c.ChargeKey, Movements: []models.Movement{yen}})
 		letters := s.Writes().Letters
-		if len(letters) != 1 || letters[0].Amount.Minor != 0 || c.Refunded != 0 || s.Event.Stock.SoldAmount != 5000 || b.Status != models.Confirmed {
+		if len(letters) != 1 || letters[0].Amount.Minor != 0 || c.Refunded != 0 || s.Event.Stock.SoldAmount != 5000 || b.Status != models.StatusConfirmed {
 			t.Fatalf("%q: letters %+v, refunded %d, sold %d", reason, letters, c.Refunded, s.Event.Stock.SoldAmount)
 		}
 		s.writes = Writes{}
@@ -241,7 +241,7 @@ func TestMoved_in_another_currency_gives_nothing_that_is_owed(t *testing.T) {
 	for _, id := range []string{"r1", "r2"} {
 		s, b, c := sold()
 		s.Decide(&Cancel{b.ID})
-		s.Decide(&SettleRefund{Charge: c.ChargeKey, Part: 1, Result: models.Result{Outcome: models.StillOpen, ProviderReference: "r1"}})
+		s.Decide(&SettleRefund{Charge: c.ChargeKey, Part: 1, Result: models.Result{Outcome: models.OutcomePending, ProviderReference: "r1"}})
 		yen := move(id, models.RefundOwed, 9000, models.MovementDone)
 		yen.Amount.Currency = "JPY"
 		s.Decide(&SettleMoved{Charge: c.ChargeKey, Movements: []models.Movement{yen}})
@@ -255,9 +255,9 @@ func TestMoved_in_another_currency_gives_nothing_that_is_owed(t *testing.T) {
 func TestSuccess_in_another_currency_is_told_once_whatever_is_noted(t *testing.T) {
 	t.Parallel()
 	s, user := newState()
-	b := given(s, user, models.Pending, "")
+	b := given(s, user, models.StatusPending, "")
 	c := givenCharge(s, b, models.ChargePending, 1)
-	euro := &Settle{Charge: c.ChargeKey, Result: models.Result{Outcome: models.Succeeded, ProviderReference: "p1", Amount: models.Money{Minor: 5000, Currency: "EUR"}}}
+	euro := &Settle{Charge: c.ChargeKey, Result: models.Result{Outcome: models.OutcomeSucceeded, ProviderReference: "p1", Amount: models.Money{Minor: 5000, Currency: "EUR"}}}
 	s.Decide(euro)
 	if c.Status != models.ChargeFailed || c.Amount != euro.Result.Amount || len(s.Writes().Letters) != 1 || s.Writes().Letters[0].Amount.Currency != "USD" {
 		t.Fatalf("charge %+v, letters %+v", c, s.Writes().Letters)

@@ -14,7 +14,7 @@ const window = 14 * 24 * time.Hour
 func calledOff(since time.Duration) (*State, *models.Booking) {
 	s, user := newState()
 	s.Rules.RefundWindow = window
-	b := given(s, user, models.Confirmed, "")
+	b := given(s, user, models.StatusConfirmed, "")
 	givenCharge(s, b, models.ChargeSucceeded, 1)
 	s.Now = s.Event.DateTime.Add(since)
 	return s, b
@@ -78,13 +78,13 @@ func TestEditEvent_date_into_the_past(t *testing.T) {
 		"a microsecond in the past": {DateTime: ago(time.Microsecond)},
 	}
 	for name, patch := range patches {
-		for _, status := range []models.Status{models.Pending, models.Confirmed, models.Cancelled} {
+		for _, status := range []models.Status{models.StatusPending, models.StatusConfirmed, models.StatusCancelled} {
 			s, user := newState()
 			s.Rules.RefundWindow = window
 			given(s, user, status, models.ReasonUser)
 			before := *s.Event
 			v := s.Decide(&EditEvent{Patch: patch})
-			if live := status != models.Cancelled; live != (v.Err != nil && errors.Is(v.Err, models.ErrDateInPast)) {
+			if live := status != models.StatusCancelled; live != (v.Err != nil && errors.Is(v.Err, models.ErrDateInPast)) {
 				t.Errorf("%s, with a %s booking: %+v", name, status, v)
 			} else if live && (*s.Event != before || !s.Writes().Empty()) {
 				t.Errorf("%s: a refused edit has changed the event", name)
@@ -102,7 +102,7 @@ func TestEditEvent_cannot_end_the_refund_window(t *testing.T) {
 	begun := func() *State { // a year ago, with a sale that goes on
 		s, user := newState()
 		s.Rules.RefundWindow = window
-		given(s, user, models.Confirmed, "")
+		given(s, user, models.StatusConfirmed, "")
 		s.Event.DateTime, s.Event.SalesEnd = noon.Add(-365*24*time.Hour), noon.Add(time.Hour)
 		return s
 	}
@@ -125,9 +125,9 @@ func TestConfirmFree_of_a_cancelled_event(t *testing.T) {
 	t.Parallel()
 	s, user := newState()
 	s.Event.TicketPrice.Minor = 0
-	b := given(s, user, models.Pending, "")
+	b := given(s, user, models.StatusPending, "")
 	s.Event.CancelledAt = noon
-	if v := s.Decide(&ConfirmFree{Booking: b.ID}); v.Err != nil || v.Booking.Status != models.Pending {
+	if v := s.Decide(&ConfirmFree{Booking: b.ID}); v.Err != nil || v.Booking.Status != models.StatusPending {
 		t.Errorf("%+v", v)
 	}
 }

@@ -18,16 +18,16 @@ func (c *SettleRefund) decide(s *State) Verdict {
 	s.sumUp(charge) // should a program have written it that does not know of the sum
 	r.LastError, r.NextAttemptAt = c.Result.Reason, s.Now.Add(c.Backoff)
 	switch {
-	case c.Result.Outcome == models.Succeeded:
+	case c.Result.Outcome == models.OutcomeSucceeded:
 		s.give(charge, r, c.Result.ProviderReference)
-	case c.Result.Outcome == models.StillOpen:
+	case c.Result.Outcome == models.OutcomePending:
 		r.Attempts, r.ProviderReference = 0, c.Result.ProviderReference
 		s.closeLetter(r.LetterID(models.LetterRefund))
 	case c.Result.Stall != "":
 		if lastTry(r.Attempts, c.Try) {
 			r.Attempts = max(r.Attempts-1, 0)
 		}
-	case r.Attempts >= models.MaxAttempts || c.Result.Outcome == models.Gone:
+	case r.Attempts >= models.MaxAttempts || c.Result.Outcome == models.OutcomeGone:
 		s.addLetter(models.DeadLetter{
 			ID: r.LetterID(models.LetterRefund), Kind: models.LetterRefund, ChargeKey: r.ChargeKey,
 			Amount: r.Amount, Attempts: r.Attempts, LastError: r.LastError,

@@ -6,7 +6,7 @@ import (
 	"quantix/internal/models"
 )
 
-// decide gives a first answer again before it looks for any reason to refuse: a buyer who lost the answer must get the
+// decide returns a first answer again before it looks for any reason to refuse: a buyer who lost the answer must get the
 // ticket that was sold, not "sold out".
 func (c *Reserve) decide(s *State) Verdict {
 	if made := s.Bookings[c.Booking]; s.Recheck && made != nil {
@@ -57,7 +57,7 @@ var errMethodRequired = func() *models.Error {
 	return &e
 }()
 
-// OutOfStock gives the refusal of a quantity that is not available, or nil.
+// OutOfStock returns the refusal of a quantity that is not available, or nil.
 func OutOfStock(quantity, available int64) *models.Error {
 	switch {
 	case quantity <= available:
@@ -73,7 +73,7 @@ func (s *State) reserve(c *Reserve, event *models.Event) *models.Booking {
 	// The product fits: price × total_tickets was checked when either was set, and the quantity is available.
 	total, _ := event.TicketPrice.Times(c.Quantity)
 	b := &models.Booking{
-		ID: c.Booking, UserID: c.User, EventID: event.ID, Quantity: c.Quantity, Status: models.Pending,
+		ID: c.Booking, UserID: c.User, EventID: event.ID, Quantity: c.Quantity, Status: models.StatusPending,
 		UnitPrice: event.TicketPrice, TotalAmount: total, PaymentMethod: c.Method,
 		PaymentDeadline: s.Now.Add(s.Rules.PaymentDeadline).Truncate(time.Microsecond),
 		IdempotencyKey:  c.Key, RequestHash: c.Hash, CreatedAt: s.Now, UpdatedAt: s.Now,

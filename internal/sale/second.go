@@ -29,7 +29,7 @@ func (s *State) wrongSum(charge *models.Charge, b *models.Booking, result models
 	} else {
 		s.takenAbroad(charge, result, problem)
 	}
-	if b.Status == models.Pending {
+	if b.Status == models.StatusPending {
 		s.cancel(b, models.ReasonDeclined)
 	}
 }

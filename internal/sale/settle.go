@@ -10,13 +10,13 @@ func (c *Settle) decide(s *State) Verdict {
 	if charge == nil || b == nil {
 		return refuse(models.ErrBookingNotFound)
 	}
-	if c.Result.Outcome == models.Succeeded {
+	if c.Result.Outcome == models.OutcomeSucceeded {
 		s.chargeSucceeded(charge, b, c.Result)
 	} else if charge.Status.Open() && !isForOtherReference(charge, c.Result) {
 		s.chargeNotSucceeded(charge, b, c)
 	}
 	verdict := Verdict{Booking: copyOf(b), Charge: copyOf(charge)}
-	if c.Result.Outcome == models.Prepared {
+	if c.Result.Outcome == models.OutcomePrepared {
 		verdict.Event = copyOf(s.Event) // whether it still takes place decides what follows
 	}
 	return verdict
@@ -50,10 +50,10 @@ func (s *State) chargeSucceeded(charge *models.Charge, b *models.Booking, result
 // earnsTicket reports whether a charge that has just succeeded pays for its booking: a PENDING one always, and one that
 // expired meanwhile if its tickets are still there to take, the event goes on, and no money was owed back for it yet.
 func (s *State) earnsTicket(b *models.Booking) bool {
-	if b.Status == models.Pending {
+	if b.Status == models.StatusPending {
 		return true
 	}
-	if b.Status != models.Cancelled || b.CancelReason != models.ReasonExpired || s.hasRefund(b) {
+	if b.Status != models.StatusCancelled || b.CancelReason != models.ReasonExpired || s.hasRefund(b) {
 		return false
 	}
 	event, err := s.liveEvent()
@@ -78,16 +78,16 @@ func (s *State) chargeNotSucceeded(charge *models.Charge, b *models.Booking, c *
 		charge.ProviderReference = c.Result.ProviderReference
 	}
 	switch c.Result.Outcome {
-	case models.Declined:
+	case models.OutcomeDeclined:
 		charge.Status = models.ChargeDeclined
-		if b.Status == models.Pending {
+		if b.Status == models.StatusPending {
 			s.cancel(b, models.ReasonDeclined)
 		}
-	case models.Voided:
+	case models.OutcomeVoided:
 		charge.Status = models.ChargeVoided
-	case models.StillOpen:
+	case models.OutcomePending:
 		charge.Status = models.ChargePending
-	case models.Prepared:
+	case models.OutcomePrepared:
 		return // under way: only its reference is news
 	default:
 		s.chargeErred(charge, c)
@@ -105,7 +105,7 @@ func (s *State) chargeErred(charge *models.Charge, c *Settle) {
 	result := c.Result
 	if charge.Status == models.ChargeUnknown {
 		charge.NextAttemptAt = s.Now.Add(s.Rules.RetryLease)
-		if result.Outcome == models.Absent {
+		if result.Outcome == models.OutcomeAbsent {
 			charge.Status = models.ChargeFailed // the letter stays: now it may be retried or discarded
 		}
 		return
@@ -114,11 +114,11 @@ func (s *State) chargeErred(charge *models.Charge, c *Settle) {
 		giveTryBack(charge, result, c.Try)
 		return
 	}
-	if charge.Status == models.ChargeStarted && result.Outcome == models.Unknown {
+	if charge.Status == models.ChargeStarted && result.Outcome == models.OutcomeUnknown {
 		charge.Status = models.ChargeDoubtful
 	}
 	switch {
-	case result.Outcome == models.Gone: // it may have been asked for there; nobody here can know
+	case result.Outcome == models.OutcomeGone: // it may have been asked for there; nobody here can know
 		charge.Status = models.ChargeUnknown
 	case charge.Status == models.ChargePending || charge.Attempts < models.MaxAttempts:
 		return

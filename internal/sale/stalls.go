@@ -2,10 +2,10 @@ package sale
 
 import "quantix/internal/models"
 
-// giveTryBack gives back the try that was counted when a charge was taken up. What was certain of earlier ones stays so,
+// giveTryBack returns back the try that was counted when a charge was taken up. What was certain of earlier ones stays so,
 // unless one of them is still under way.
 func giveTryBack(c *models.Charge, r models.Result, try int) {
-	if c.Status == models.ChargeStarted && r.Stall == models.Locked {
+	if c.Status == models.ChargeStarted && r.Stall == models.StallLocked {
 		c.Status = models.ChargeDoubtful
 	}
 	if c.Status.Trying() && lastTry(c.Attempts, try) {

@@ -35,9 +35,9 @@ func given(s *State, user models.UserID, status models.Status, reason models.Can
 	b := *verdict.Booking
 	s.Bookings[b.ID] = &b
 	switch status {
-	case models.Confirmed:
+	case models.StatusConfirmed:
 		s.confirm(&b)
-	case models.Cancelled:
+	case models.StatusCancelled:
 		s.cancel(&b, reason)
 	}
 	s.writes = Writes{}
@@ -58,11 +58,11 @@ func balanced(t *testing.T, s *State) {
 	want.Total = s.Event.Stock.Total
 	for _, b := range s.Bookings {
 		switch b.Status {
-		case models.Pending:
+		case models.StatusPending:
 			want.Held, want.HeldAmount, want.Pending = want.Held+b.Quantity, want.HeldAmount+b.TotalAmount.Minor, want.Pending+1
-		case models.Confirmed:
+		case models.StatusConfirmed:
 			want.Sold, want.SoldAmount, want.Confirmed = want.Sold+b.Quantity, want.SoldAmount+b.TotalAmount.Minor, want.Confirmed+1
-		case models.Cancelled:
+		case models.StatusCancelled:
 			want.Cancelled++
 		}
 	}
@@ -107,7 +107,7 @@ func TestReserve(t *testing.T) {
 				return
 			}
 			b := verdict.Booking
-			if verdict.Err != nil || b.Status != models.Pending || b.TotalAmount.Minor != 2500*test.quantity || b.PaymentDeadline != noon.Add(15*time.Minute) {
+			if verdict.Err != nil || b.Status != models.StatusPending || b.TotalAmount.Minor != 2500*test.quantity || b.PaymentDeadline != noon.Add(15*time.Minute) {
 				t.Fatalf("verdict %+v", verdict)
 			}
 			if got := s.Writes(); len(got.NewBookings) != 1 || len(got.Publish) != 1 || got.Event == nil || got.EventEdited {
@@ -184,7 +184,7 @@ func TestReserve_with_a_key(t *testing.T) {
 func TestReserve_sent_again_after_an_unknown_commit_finds_its_booking(t *testing.T) {
 	t.Parallel()
 	s, user := newState()
-	b := given(s, user, models.Pending, "")
+	b := given(s, user, models.StatusPending, "")
 	s.Recheck = true
 	verdict := s.Decide(&Reserve{Booking: b.ID, User: user, Quantity: 2, Method: card})
 	if verdict.Err != nil || verdict.Booking.ID != b.ID || !s.Writes().Empty() {
@@ -199,9 +199,9 @@ func TestTransitions(t *testing.T) {
 		status models.Status
 		reason models.CancelReason
 	}
-	pending, confirmed := state{models.Pending, ""}, state{models.Confirmed, ""}
-	byUser, expired := state{models.Cancelled, models.ReasonUser}, state{models.Cancelled, models.ReasonExpired}
-	declined, byEvent := state{models.Cancelled, models.ReasonDeclined}, state{models.Cancelled, models.ReasonEventCancelled}
+	pending, confirmed := state{models.StatusPending, ""}, state{models.StatusConfirmed, ""}
+	byUser, expired := state{models.StatusCancelled, models.ReasonUser}, state{models.StatusCancelled, models.ReasonExpired}
+	declined, byEvent := state{models.StatusCancelled, models.ReasonDeclined}, state{models.StatusCancelled, models.ReasonEventCancelled}
 	all := []state{pending, confirmed, byUser, expired, declined, byEvent}
 	stays := func(except map[state]state) map[state]state {
 		to := map[state]state{}
@@ -230,19 +230,19 @@ func TestTransitions(t *testing.T) {
 			func(s *State) { s.Now = noon.Add(15 * time.Minute) }, stays(map[state]state{pending: expired})},
 		"event_cancelled": {func(b *models.Booking) Command { return &CancelForEvent{b.ID} },
 			func(s *State) { s.Event.CancelledAt = noon }, stays(map[state]state{pending: byEvent, confirmed: byEvent})},
-		"paid": {settle(models.Succeeded), nil, stays(map[state]state{pending: confirmed, expired: confirmed})},
-		"paid_after_the_deadline": {settle(models.Succeeded),
+		"paid": {settle(models.OutcomeSucceeded), nil, stays(map[state]state{pending: confirmed, expired: confirmed})},
+		"paid_after_the_deadline": {settle(models.OutcomeSucceeded),
 			func(s *State) { s.Now = noon.Add(time.Hour) }, stays(map[state]state{pending: confirmed, expired: confirmed})},
-		"paid_and_sold_out": {settle(models.Succeeded),
+		"paid_and_sold_out": {settle(models.OutcomeSucceeded),
 			func(s *State) { s.Event.Stock.Available, s.Event.Stock.Total = 0, s.Event.Stock.Taken() }, stays(map[state]state{pending: confirmed})},
-		"paid_and_begun":      {settle(models.Succeeded), func(s *State) { s.Event.DateTime = noon }, stays(map[state]state{pending: confirmed})},
-		"paid_and_called_off": {settle(models.Succeeded), func(s *State) { s.Event.CancelledAt = noon }, stays(map[state]state{pending: confirmed})},
-		"paid_and_deleted":    {settle(models.Succeeded), func(s *State) { s.Event.DeletedAt = noon }, stays(map[state]state{pending: confirmed})},
-		"declined":            {settle(models.Declined), nil, stays(map[state]state{pending: declined})},
-		"still_open":          {settle(models.StillOpen), nil, stays(nil)},
-		"unknown":             {settle(models.Unknown), nil, stays(nil)},
-		"unavailable":         {settle(models.Unavailable), nil, stays(nil)},
-		"voided":              {settle(models.Voided), nil, stays(nil)},
+		"paid_and_begun":      {settle(models.OutcomeSucceeded), func(s *State) { s.Event.DateTime = noon }, stays(map[state]state{pending: confirmed})},
+		"paid_and_called_off": {settle(models.OutcomeSucceeded), func(s *State) { s.Event.CancelledAt = noon }, stays(map[state]state{pending: confirmed})},
+		"paid_and_deleted":    {settle(models.OutcomeSucceeded), func(s *State) { s.Event.DeletedAt = noon }, stays(map[state]state{pending: confirmed})},
+		"declined":            {settle(models.OutcomeDeclined), nil, stays(map[state]state{pending: declined})},
+		"still_open":          {settle(models.OutcomePending), nil, stays(nil)},
+		"unknown":             {settle(models.OutcomeUnknown), nil, stays(nil)},
+		"unavailable":         {settle(models.OutcomeUnavailable), nil, stays(nil)},
+		"voided":              {settle(models.OutcomeVoided), nil, stays(nil)},
 	} {
 		for _, from := range all {
 			t.Run(fmt.Sprintf("%s/%s_%s", name, from.status, from.reason), func(t *testing.T) {
@@ -274,7 +274,7 @@ func moneyEnds(t *testing.T, s *State, b *models.Booking) {
 	t.Helper()
 	for key, charge := range s.Charges {
 		refunded, paid := s.Refunds[models.RefundKey{ChargeKey: key, Part: 1}] != nil, charge.Status == models.ChargeSucceeded
-		if ends := (b.Status == models.Confirmed) != refunded; paid != ends && (paid || refunded) {
+		if ends := (b.Status == models.StatusConfirmed) != refunded; paid != ends && (paid || refunded) {
 			t.Errorf("charge %s, booking %s, refund %t", charge.Status, b.Status, refunded)
 		}
 	}
@@ -282,19 +282,19 @@ func moneyEnds(t *testing.T, s *State, b *models.Booking) {
 
 func TestSettle_repeated_and_out_of_order_is_harmless(t *testing.T) {
 	t.Parallel()
-	outcomes := []models.Outcome{models.Succeeded, models.Declined, models.StillOpen, models.Unknown, models.Unavailable, models.Voided}
+	outcomes := []models.Outcome{models.OutcomeSucceeded, models.OutcomeDeclined, models.OutcomePending, models.OutcomeUnknown, models.OutcomeUnavailable, models.OutcomeVoided}
 	for _, first := range outcomes {
 		for _, second := range outcomes {
 			for _, third := range outcomes {
 				s, user := newState()
-				b := given(s, user, models.Pending, "")
+				b := given(s, user, models.StatusPending, "")
 				charge := givenCharge(s, b, models.ChargeStarted, models.MaxAttempts)
 				for _, o := range []models.Outcome{first, second, third} {
 					s.Decide(&Settle{Charge: charge.ChargeKey, Result: models.Result{Outcome: o}})
 				}
 				balanced(t, s)
 				moneyEnds(t, s, b)
-				everPaid := first == models.Succeeded || second == models.Succeeded || third == models.Succeeded
+				everPaid := first == models.OutcomeSucceeded || second == models.OutcomeSucceeded || third == models.OutcomeSucceeded
 				if everPaid != (charge.Status == models.ChargeSucceeded) {
 					t.Errorf("%s, %s, %s left the charge %s", first, second, third, charge.Status)
 				}
@@ -306,23 +306,23 @@ func TestSettle_repeated_and_out_of_order_is_harmless(t *testing.T) {
 func TestSettle_after_a_refund_was_written_never_confirms(t *testing.T) {
 	t.Parallel()
 	s, user := newState()
-	b := given(s, user, models.Cancelled, models.ReasonExpired)
+	b := given(s, user, models.StatusCancelled, models.ReasonExpired)
 	first := givenCharge(s, b, models.ChargeSucceeded, 1)
 	s.owe(first)
 	second := &models.Charge{ChargeKey: models.ChargeKey{BookingRef: b.Ref(), N: 2}, Amount: b.TotalAmount, Status: models.ChargeStarted, Attempts: 1}
 	s.Charges[second.ChargeKey] = second
-	s.Decide(&Settle{Charge: second.ChargeKey, Result: models.Result{Outcome: models.Succeeded}})
-	if b.Status != models.Cancelled || s.Refunds[models.RefundKey{ChargeKey: second.ChargeKey, Part: 1}] == nil {
+	s.Decide(&Settle{Charge: second.ChargeKey, Result: models.Result{Outcome: models.OutcomeSucceeded}})
+	if b.Status != models.StatusCancelled || s.Refunds[models.RefundKey{ChargeKey: second.ChargeKey, Part: 1}] == nil {
 		t.Fatalf("booking %s, refunds %v", b.Status, s.Refunds)
 	}
 }
 
 func TestSettle_gives_up_after_the_last_attempt_with_a_letter(t *testing.T) {
 	t.Parallel()
-	for outcome, want := range map[models.Outcome][2]models.ChargeStatus{models.Unavailable: {models.ChargeStarted, models.ChargeFailed}, models.Unknown: {models.ChargeDoubtful, models.ChargeUnknown}} {
+	for outcome, want := range map[models.Outcome][2]models.ChargeStatus{models.OutcomeUnavailable: {models.ChargeStarted, models.ChargeFailed}, models.OutcomeUnknown: {models.ChargeDoubtful, models.ChargeUnknown}} {
 		for attempts := 1; attempts <= models.MaxAttempts; attempts++ {
 			s, user := newState()
-			b := given(s, user, models.Pending, "")
+			b := given(s, user, models.StatusPending, "")
 			charge := givenCharge(s, b, models.ChargeStarted, attempts)
 			s.Decide(&Settle{Charge: charge.ChargeKey, Result: models.Result{Outcome: outcome, Reason: "gateway down"}, Backoff: time.Second})
 			letters := s.Writes().Letters
@@ -335,7 +335,7 @@ func TestSettle_gives_up_after_the_last_attempt_with_a_letter(t *testing.T) {
 			if charge.Status != want[1] || len(letters) != 1 || letters[0].LastError != "gateway down" || letters[0].FailedAt != noon {
 				t.Errorf("last attempt, %s: charge %+v, letters %+v", outcome, charge, letters)
 			}
-			if b.Status != models.Pending {
+			if b.Status != models.StatusPending {
 				t.Errorf("the booking is %s; it waits for review until its deadline", b.Status)
 			}
 		}
@@ -345,8 +345,8 @@ func TestSettle_gives_up_after_the_last_attempt_with_a_letter(t *testing.T) {
 func TestSettle_stays_in_doubt_after_any_try_without_an_answer(t *testing.T) {
 	t.Parallel()
 	s, user := newState()
-	charge := givenCharge(s, given(s, user, models.Pending, ""), models.ChargeStarted, 0)
-	for _, o := range []models.Outcome{models.Unknown, models.Unavailable, models.Unavailable, models.Unavailable, models.Unavailable} {
+	charge := givenCharge(s, given(s, user, models.StatusPending, ""), models.ChargeStarted, 0)
+	for _, o := range []models.Outcome{models.OutcomeUnknown, models.OutcomeUnavailable, models.OutcomeUnavailable, models.OutcomeUnavailable, models.OutcomeUnavailable} {
 		charge.Attempts++
 		s.Decide(&Settle{Charge: charge.ChargeKey, Result: models.Result{Outcome: o}})
 	}
@@ -356,7 +356,7 @@ func TestSettle_stays_in_doubt_after_any_try_without_an_answer(t *testing.T) {
 	if got := s.Decide(&DiscardLetter{models.LetterCharge, charge.ChargeKey}).Err; !errors.Is(got, models.ErrLetterUnknown) {
 		t.Errorf("discard: %v", got)
 	}
-	s.Decide(&Settle{Charge: charge.ChargeKey, Result: models.Result{Outcome: models.Absent}})
+	s.Decide(&Settle{Charge: charge.ChargeKey, Result: models.Result{Outcome: models.OutcomeAbsent}})
 	if charge.Status != models.ChargeFailed {
 		t.Errorf("after the gateway has never heard of it: %+v", charge)
 	}
@@ -373,7 +373,7 @@ func TestLetters(t *testing.T) {
 	} {
 		for i, wanted := range []*models.Error{want.retry, want.discard} {
 			s, user := newState()
-			charge := givenCharge(s, given(s, user, models.Pending, ""), status, models.MaxAttempts)
+			charge := givenCharge(s, given(s, user, models.StatusPending, ""), status, models.MaxAttempts)
 			command := []Command{&RetryLetter{models.LetterCharge, charge.ChargeKey}, &DiscardLetter{models.LetterCharge, charge.ChargeKey}}[i]
 			got := s.Decide(command).Err
 			if wanted == nil && (got != nil || len(s.Writes().ClosedLetters) != 1) || wanted != nil && !errors.Is(got, wanted) {
@@ -389,7 +389,7 @@ func TestLetters_at_the_deadline(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[models.ChargeStatus]*models.Error{models.ChargeFailed: models.ErrBookingNotPending, models.ChargeUnknown: nil} {
 		s, user := newState()
-		b := given(s, user, models.Pending, "")
+		b := given(s, user, models.StatusPending, "")
 		charge := givenCharge(s, b, status, models.MaxAttempts)
 		s.Now = b.PaymentDeadline.Add(-time.Microsecond)
 		before := *charge
@@ -406,7 +406,7 @@ func TestLetters_at_the_deadline(t *testing.T) {
 func TestSettleRefund(t *testing.T) {
 	t.Parallel()
 	s, user := newState()
-	b := given(s, user, models.Confirmed, "")
+	b := given(s, user, models.StatusConfirmed, "")
 	charge := givenCharge(s, b, models.ChargeSucceeded, 1)
 	s.Decide(&Cancel{b.ID})
 	refund := s.Refunds[models.RefundKey{ChargeKey: charge.ChargeKey, Part: 1}]
@@ -414,15 +414,15 @@ func TestSettleRefund(t *testing.T) {
 		t.Fatalf("refund %+v", refund)
 	}
 	refund.Attempts = models.MaxAttempts
-	s.Decide(&SettleRefund{Charge: charge.ChargeKey, Result: models.Result{Outcome: models.Unavailable, Reason: "down"}, Backoff: time.Minute})
+	s.Decide(&SettleRefund{Charge: charge.ChargeKey, Result: models.Result{Outcome: models.OutcomeUnavailable, Reason: "down"}, Backoff: time.Minute})
 	if refund.Status != models.RefundPending || len(s.Writes().Letters) != 1 {
 		t.Fatalf("a refund that fails for long: %+v, letters %v", refund, s.Writes().Letters)
 	}
 	if got := s.Decide(&DiscardLetter{models.LetterRefund, charge.ChargeKey}).Err; !errors.Is(got, models.ErrRefundOwed) {
 		t.Errorf("discard: %v", got)
 	}
-	s.Decide(&SettleRefund{Charge: charge.ChargeKey, Result: models.Result{Outcome: models.Succeeded}})
-	s.Decide(&SettleRefund{Charge: charge.ChargeKey, Result: models.Result{Outcome: models.Unknown}})
+	s.Decide(&SettleRefund{Charge: charge.ChargeKey, Result: models.Result{Outcome: models.OutcomeSucceeded}})
+	s.Decide(&SettleRefund{Charge: charge.ChargeKey, Result: models.Result{Outcome: models.OutcomeUnknown}})
 	if refund.Status != models.RefundSucceeded || len(s.Writes().Letters) != 0 || len(s.Writes().ClosedLetters) != 1 {
 		t.Errorf("refund %+v, letters %v", refund, s.Writes().Letters)
 	}
@@ -453,7 +453,7 @@ func TestEditEvent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, user := newState()
-			given(s, user, models.Confirmed, "")
+			given(s, user, models.StatusConfirmed, "")
 			before := *s.Event
 			verdict := s.Decide(&EditEvent{Patch: test.patch, IfVersion: test.ifVersion})
 			if test.want != nil {
@@ -501,11 +501,11 @@ func TestDeleteEvent(t *testing.T) {
 		want    *models.Error
 	}{
 		"without_bookings":                {"", nil, nil},
-		"not_with_pending_ones":           {models.Pending, nil, models.ErrEventHasBookings},
-		"not_with_confirmed_ones":         {models.Confirmed, nil, models.ErrEventHasBookings},
-		"with_cancelled_ones":             {models.Cancelled, nil, nil},
-		"with_confirmed_ones_once_over":   {models.Confirmed, over, nil},
-		"not_with_pending_ones_even_then": {models.Pending, over, models.ErrEventHasBookings},
+		"not_with_pending_ones":           {models.StatusPending, nil, models.ErrEventHasBookings},
+		"not_with_confirmed_ones":         {models.StatusConfirmed, nil, models.ErrEventHasBookings},
+		"with_cancelled_ones":             {models.StatusCancelled, nil, nil},
+		"with_confirmed_ones_once_over":   {models.StatusConfirmed, over, nil},
+		"not_with_pending_ones_even_then": {models.StatusPending, over, models.ErrEventHasBookings},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -89,7 +89,7 @@ type BookingDetail struct {
 	Payment models.PaymentSummary
 }
 
-// Get gives one booking. Error: models.ErrBookingNotFound.
+// Get returns one booking. Error: models.ErrBookingNotFound.
 func (b *Bookings) Get(ctx context.Context, id models.BookingID) (BookingDetail, error) {
 	booking, charges, refunds, err := b.withPayments(ctx, id)
 	if err != nil {
@@ -98,7 +98,7 @@ func (b *Bookings) Get(ctx context.Context, id models.BookingID) (BookingDetail,
 	return BookingDetail{Booking: booking, Payment: models.Summarize(&booking, charges, refunds)}, nil
 }
 
-// Payments gives a booking's charges and refunds. Error: models.ErrBookingNotFound.
+// Payments returns a booking's charges and refunds. Error: models.ErrBookingNotFound.
 func (b *Bookings) Payments(ctx context.Context, id models.BookingID) ([]models.Charge, []models.Refund, error) {
 	_, charges, refunds, err := b.withPayments(ctx, id)
 	return charges, refunds, err

@@ -29,7 +29,7 @@ func NewCallbacks(office *boxoffice.Office, gateways map[string]payments.Notifie
 	return &Callbacks{gateways: gateways, office: office, now: now}
 }
 
-// Keeping gives the same use cases with a place for money that was taken for unknown bookings.
+// Keeping returns the same use cases with a place for money that was taken for unknown bookings.
 func (c *Callbacks) Keeping(strays StrayKeeper) *Callbacks {
 	other := *c
 	other.strays = strays
@@ -89,7 +89,7 @@ func (c *Callbacks) settle(ctx context.Context, gateway string, notice payments.
 	if !errors.Is(err, models.ErrBookingNotFound) {
 		return err
 	}
-	if c.strays == nil || notice.Result.Outcome != models.Succeeded {
+	if c.strays == nil || notice.Result.Outcome != models.OutcomeSucceeded {
 		return nil // no money hangs on it
 	}
 	stray := models.Stray{ChargeKey: key, Gateway: gateway, Result: notice.Result}

@@ -56,11 +56,11 @@ func TestCallback_success_replayed_and_contradicted(t *testing.T) {
 	m.charge(ref)
 	reference := m.Charge(ref).ProviderReference
 	for range 5 {
-		m.tell(ref, models.Succeeded)
+		m.tell(ref, models.OutcomeSucceeded)
 		m.wantState(ref, "CONFIRMED")
 	}
-	m.tell(ref, models.Declined)
-	m.tell(ref, models.Voided)
+	m.tell(ref, models.OutcomeDeclined)
+	m.tell(ref, models.OutcomeVoided)
 	m.wantState(ref, "CONFIRMED")
 	if c := m.Charge(ref); c.ProviderReference != reference || reference == "" || m.Refund(ref) != nil {
 		t.Errorf("charge %+v, refund %+v", c, m.Refund(ref))
@@ -75,7 +75,7 @@ func TestCallback_failure_replayed(t *testing.T) {
 	ref := m.Book(event, 2, simulator.Slow)
 	m.charge(ref)
 	for range 5 {
-		m.tell(ref, models.Declined)
+		m.tell(ref, models.OutcomeDeclined)
 	}
 	m.wantState(ref, "CANCELLED payment_declined")
 	if stock := m.Stock(event); stock.Available != 10 {
@@ -89,9 +89,9 @@ func TestCallback_success_after_failure_is_refunded(t *testing.T) {
 	m := newMailbox(t)
 	ref := m.Book(m.Event(10).ID, 2, simulator.Slow)
 	m.charge(ref)
-	m.tell(ref, models.Declined)
+	m.tell(ref, models.OutcomeDeclined)
 	for range 5 {
-		m.tell(ref, models.Succeeded)
+		m.tell(ref, models.OutcomeSucceeded)
 	}
 	m.wantState(ref, "CANCELLED payment_declined")
 	if r := m.Refund(ref); r == nil || r.Status != models.RefundPending {
@@ -106,9 +106,9 @@ func TestCallback_before_the_answer(t *testing.T) {
 	ref := m.Book(m.Event(10).ID, 2, simulator.Lost)
 	m.charge(ref)
 	m.wantCharge(ref, models.ChargeDoubtful, 1)
-	m.tell(ref, models.StillOpen)
+	m.tell(ref, models.OutcomePending)
 	m.wantCharge(ref, models.ChargePending, 1)
-	m.tell(ref, models.Succeeded)
+	m.tell(ref, models.OutcomeSucceeded)
 	m.wantState(ref, "CONFIRMED")
 	m.wantMoney(ref, 1, false)
 }
@@ -145,9 +145,9 @@ func TestCallback_of_another_installation(t *testing.T) {
 	t.Parallel()
 	m := newMailbox(t)
 	event := m.Event(10).ID
-	m.tell(models.BookingRef{Event: models.NewID[models.EventID](), Booking: models.NewID[models.BookingID]()}, models.Succeeded)
-	m.tell(models.BookingRef{Event: event, Booking: models.NewID[models.BookingID]()}, models.Succeeded)
-	m.tell(m.Book(event, 1, simulator.OK), models.Succeeded) // ours, but never charged
+	m.tell(models.BookingRef{Event: models.NewID[models.EventID](), Booking: models.NewID[models.BookingID]()}, models.OutcomeSucceeded)
+	m.tell(models.BookingRef{Event: event, Booking: models.NewID[models.BookingID]()}, models.OutcomeSucceeded)
+	m.tell(m.Book(event, 1, simulator.OK), models.OutcomeSucceeded) // ours, but never charged
 	if stock := m.Stock(event); stock.Confirmed != 0 || stock.Pending != 1 {
 		t.Errorf("stock %+v", stock)
 	}
@@ -173,6 +173,6 @@ func TestCallback_while_the_store_is_down(t *testing.T) {
 		t.Fatalf("receive: %v", err)
 	}
 	store.before.Store(nil)
-	m.tell(ref, models.Succeeded)
+	m.tell(ref, models.OutcomeSucceeded)
 	m.wantState(ref, "CONFIRMED")
 }

@@ -60,7 +60,7 @@ func TestCharge_of_an_event_that_is_cancelled_while_it_is_prepared(t *testing.T)
 		if _, err := services.NewEvents(x.Store, x.Office).Cancel(ctx, event); err != nil {
 			t.Error(err)
 		}
-		return models.Result{Outcome: models.Prepared, ProviderReference: "ref_1"}
+		return models.Result{Outcome: models.OutcomePrepared, ProviderReference: "ref_1"}
 	}
 	x.charge(ref)
 	if c := x.Charge(ref); c.Status != models.ChargeVoided || len(gateway.charged) != 0 {

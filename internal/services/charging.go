@@ -67,7 +67,8 @@ func (p *Payments) noteLag(starts []repository.Start) {
 
 // first asks the gateway for a charge that has never been asked for.
 func (p *Payments) first(ctx context.Context, start *repository.Start) {
-	if start.Booking.Status != models.Pending { // it ended just as its charge was written: nobody wants to be charged
+	// it ended just as its charge was written: nobody wants to be charged
+	if start.Booking.Status != models.StatusPending {
 		p.settle(ctx, start.Charge, unsure(p.call(ctx, chargeRequest(&start.Booking, start.Charge), p.gateway.Void)))
 		return
 	}
@@ -92,11 +93,12 @@ func (p *Payments) resolve(ctx context.Context, d *repository.Due) (result model
 	request := chargeRequest(&d.Booking, &d.Charge)
 	found := p.call(ctx, request, p.gateway.Find)
 	switch {
-	case found.Outcome == models.Absent && d.Chargeable && d.Charge.Status == models.ChargeUnknown:
+	case found.Outcome == models.OutcomeAbsent && d.Chargeable && d.Charge.Status == models.ChargeUnknown:
 		return found, true // given up, and now surely not made: a person may retry or discard its letter
-	case found.Outcome == models.Absent && d.Chargeable:
+	case found.Outcome == models.OutcomeAbsent && d.Chargeable:
 		return p.take(ctx, &d.Booking, &d.Charge)
-	case found.Outcome == models.Absent, found.Outcome == models.StillOpen && (endedForGood(&d.Booking) || tooLate(d)):
+	case found.Outcome == models.OutcomeAbsent, found.Outcome == models.OutcomePending &&
+		(endedForGood(&d.Booking) || tooLate(d)):
 		return unsure(p.call(ctx, request, p.gateway.Void)), true
 	}
 	return unsure(found), true
@@ -110,7 +112,7 @@ func (p *Payments) take(ctx context.Context, b *models.Booking, c *models.Charge
 	if preparer, is := p.gateway.(payments.Preparer); is && request.ProviderReference == "" {
 		request.EventName = p.names.of(ctx, b.EventID)
 		prepared := p.call(ctx, request, preparer.Prepare)
-		if prepared.Outcome != models.Prepared {
+		if prepared.Outcome != models.OutcomePrepared {
 			return nothingMoved(prepared), true
 		}
 		request.ProviderReference = prepared.ProviderReference
@@ -119,14 +121,14 @@ func (p *Payments) take(ctx context.Context, b *models.Booking, c *models.Charge
 			return models.Result{}, false
 		}
 		// it ended meanwhile: nobody wants to be charged for it
-		if verdict.Booking.Status != models.Pending || !verdict.Event.CancelledAt.IsZero() {
+		if verdict.Booking.Status != models.StatusPending || !verdict.Event.CancelledAt.IsZero() {
 			return unsure(p.call(ctx, request, p.gateway.Void)), true
 		}
 	}
 	return p.call(ctx, request, p.gateway.Charge), true
 }
 
-// stillMine tells whether a charge waits for just the reference that was prepared here. If not, another process has it in
+// stillMine reports whether a charge waits for just the reference that was prepared here. If not, another process has it in
 // hand under a reference of its own, or it has ended; what was prepared here in vain is never charged.
 func stillMine(c *models.Charge, prepared models.Result) bool {
 	return c.Status.Open() && c.ProviderReference == prepared.ProviderReference
@@ -134,23 +136,23 @@ func stillMine(c *models.Charge, prepared models.Result) bool {
 
 // nothingMoved says of a preparation that failed what is certain: no money was taken.
 func nothingMoved(r models.Result) models.Result {
-	if r.Outcome != models.Declined {
-		r.Outcome = models.Unavailable
+	if r.Outcome != models.OutcomeDeclined {
+		r.Outcome = models.OutcomeUnavailable
 	}
 	return r
 }
 
-// endedForGood tells whether a payment can no longer confirm a booking. One that has expired it still can.
+// endedForGood reports whether a payment can no longer confirm a booking. One that has expired it still can.
 func endedForGood(b *models.Booking) bool {
-	return b.Status == models.Cancelled && b.CancelReason != models.ReasonExpired
+	return b.Status == models.StatusCancelled && b.CancelReason != models.ReasonExpired
 }
 
-// mostLate is how long past its deadline an undecided charge may still confirm its booking. Then it is voided: one that waits
-// for a buyer who has left would else wait for ever. What cannot be voided, because a bank works on it, goes on.
-const mostLate = time.Hour
+// maxLate is how long past its deadline an undecided charge may still confirm its booking. Then it is voided: one that waits
+// for a buyer who has left would otherwise wait for ever. What cannot be voided, because a bank works on it, goes on.
+const maxLate = time.Hour
 
 func tooLate(d *repository.Due) bool {
-	return d.Booking.Status == models.Cancelled && d.Charge.UpdatedAt.Sub(d.Booking.PaymentDeadline) >= mostLate
+	return d.Booking.Status == models.StatusCancelled && d.Charge.UpdatedAt.Sub(d.Booking.PaymentDeadline) >= maxLate
 }
 
 func chargeRequest(b *models.Booking, c *models.Charge) payments.ChargeRequest {

@@ -14,15 +14,15 @@ import (
 // at. Nothing waits for it: while the gateway limits its calls or is away, it is left alone.
 const (
 	chronicleEvery = time.Minute
-	mostPieces     = 20
-	mostLooks      = 20
+	maxPieces      = 20
+	maxLooks       = 20
 )
 
 // ReadChronicle looks at charges whose money has moved according to the gateway's own list, should a callback not have come.
-// It gives how many it looked at.
+// It returns how many it looked at.
 func (p *Payments) ReadChronicle(ctx context.Context) (looked int, err error) {
 	chronicler, is := p.gateway.(payments.Chronicler)
-	if !is || p.Room(mostDue) < mostDue {
+	if !is || p.Room(maxDue) < maxDue {
 		return 0, nil
 	}
 	name := p.gateway.Name()
@@ -30,9 +30,9 @@ func (p *Payments) ReadChronicle(ctx context.Context) (looked int, err error) {
 	if err != nil || !due {
 		return 0, repository.Explain(err)
 	}
-	for range mostPieces {
+	for range maxPieces {
 		list := p.readPiece(ctx, chronicler, place)
-		if list.Result.Outcome != models.Succeeded {
+		if list.Result.Outcome != models.OutcomeSucceeded {
 			return looked, nil // the gateway has told why; the same piece is read again in a minute
 		}
 		for _, reference := range list.Charges {
@@ -44,7 +44,7 @@ func (p *Payments) ReadChronicle(ctx context.Context) (looked int, err error) {
 		if list.Place != place {
 			place, err = list.Place, p.store.KeepPlace(ctx, name, list.Place)
 		}
-		if err != nil || !list.More || looked >= mostLooks {
+		if err != nil || !list.More || looked >= maxLooks {
 			return looked, repository.Explain(err)
 		}
 	}
@@ -70,7 +70,7 @@ func (p *Payments) lookAt(ctx context.Context, teller payments.Teller, reference
 		statement = teller.Look(ctx, payments.ChargeRequest{ProviderReference: reference})
 		return statement.Result
 	})
-	if answer.Outcome == models.Unknown || answer.Outcome == models.Unavailable {
+	if answer.Outcome == models.OutcomeUnknown || answer.Outcome == models.OutcomeUnavailable {
 		statement.Result = answer
 	}
 	_, err := settleStatement(ctx, p.office, statement)

@@ -56,7 +56,7 @@ func NewEvents(store EventStore, office *boxoffice.Office) *Events {
 	}
 }
 
-// ChargedBy gives the same use cases for a gateway that cannot charge every price; it says why not, for the organiser to
+// ChargedBy returns the same use cases for a gateway that cannot charge every price; it says why not, for the organiser to
 // read.
 func (e *Events) ChargedBy(chargeable func(models.Money) error) *Events {
 	other := *e
@@ -87,18 +87,18 @@ func (e *Events) Create(ctx context.Context, draft models.EventDraft) (models.Ev
 	return write(ctx, func() (models.Event, error) { return e.store.CreateEvent(ctx, event) })
 }
 
-// Get gives one event, by a query that all share who ask for it at the same time. Error: models.ErrEventNotFound.
+// Get returns one event, by a query that all share who ask for it at the same time. Error: models.ErrEventNotFound.
 func (e *Events) Get(ctx context.Context, id models.EventID) (models.Event, error) {
 	return read(e.single.get(ctx, id))
 }
 
-// Figures gives one event, a deleted one too, for its Stock, which is its statistics: in one snapshot and at constant cost.
+// Figures returns one event, a deleted one too, for its Stock, which is its statistics: in one snapshot and at constant cost.
 // Error: models.ErrEventNotFound.
 func (e *Events) Figures(ctx context.Context, id models.EventID) (models.Event, error) {
 	return read(e.figures.get(ctx, id))
 }
 
-// List gives events by date_time; the list is shared with all who ask for the same at the same time, and not to be changed.
+// List returns events by date_time; the list is shared with all who ask for the same at the same time, and not to be changed.
 func (e *Events) List(ctx context.Context, filter models.EventFilter, p models.Page) (models.EventPage, error) {
 	p = page(p)
 	key := eventList{filter: filter, limit: p.Limit, later: p.After != nil}

@@ -16,7 +16,7 @@ const (
 	freePages = 100
 )
 
-// ConfirmFree confirms free bookings that wait behind those that the gateway has no room for. It gives how many; when some
+// ConfirmFree confirms free bookings that wait behind those that the gateway has no room for. It returns how many; when some
 // could not be confirmed, also the first error.
 func (p *Payments) ConfirmFree(ctx context.Context) (confirmed int, err error) {
 	now, last := time.Now().Unix(), p.freed.Load()

@@ -34,12 +34,12 @@ func NewLetters(store LetterStore, office *boxoffice.Office) *Letters {
 var errStrayNotRetryable = models.ErrNotRetryable.Say(
 	"The booking of this payment is not here; there is nothing to retry. Give the money back at the gateway, or book again, and discard the letter.")
 
-// List gives dead letters, oldest first.
+// List returns dead letters, oldest first.
 func (l *Letters) List(ctx context.Context, p models.Page) ([]models.DeadLetter, error) {
 	return read(l.store.DeadLetters(ctx, page(p)))
 }
 
-// Retry gives a letter's payment a new round of attempts. Errors: models.ErrLetterNotFound,
+// Retry returns a letter's payment a new round of attempts. Errors: models.ErrLetterNotFound,
 // models.ErrBookingNotPending, models.ErrNotRetryable.
 func (l *Letters) Retry(ctx context.Context, id models.LetterID) error {
 	letter, err := read(l.store.DeadLetter(ctx, id))

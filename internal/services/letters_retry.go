@@ -12,8 +12,8 @@ import (
 // A call of RetryAll looks at so many letters, and puts so many before the desks at once. That is little beside what
 // settles payments in the same lane; in the organisers' own lane it would keep them out.
 const (
-	mostRetried = 10_000
-	retryPiece  = 128
+	maxRetried = 10_000
+	retryPiece = 128
 )
 
 // Retried is what became of letters that were retried together.
@@ -25,7 +25,7 @@ type Retried struct {
 
 var errRetrying = models.ErrBusy.Say("Dead letters are being retried already; ask again when that has ended. Nothing was changed.")
 
-// RetryAll gives the payments of the letters that a filter lets pass a new round of attempts, after a position, in
+// RetryAll returns the payments of the letters that a filter lets pass a new round of attempts, after a position, in
 // pieces. Error: what ended it before its end, what was retried until then is; models.ErrBusy while another call does the
 // same in this process.
 func (l *Letters) RetryAll(ctx context.Context, filter models.LetterFilter, after *models.Position) (Retried, error) {
@@ -35,7 +35,7 @@ func (l *Letters) RetryAll(ctx context.Context, filter models.LetterFilter, afte
 	}
 	defer l.retrying.Unlock()
 	page := models.Page{Limit: retryPiece, After: after}
-	for looked := 0; looked < mostRetried; looked += retryPiece {
+	for looked := 0; looked < maxRetried; looked += retryPiece {
 		letters, err := read(l.store.DeadLettersOf(ctx, filter, page))
 		if err != nil {
 			return done, err
@@ -63,7 +63,7 @@ func (l *Letters) retryPage(ctx context.Context, letters []models.DeadLetter, do
 	return firstOf(err, told)
 }
 
-// count notes what became of a letter, and gives what no letter is to blame for.
+// count notes what became of a letter, and returns what no letter is to blame for.
 func (r *Retried) count(err error) error {
 	switch {
 	case err == nil:

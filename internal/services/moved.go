@@ -32,11 +32,11 @@ func (c *Callbacks) look(ctx context.Context, gateway string, notice payments.No
 // settleStatement puts what a gateway knows of a charge before the event's desk: that it succeeded, should that not be known
 // yet, and what went back of it since.
 func settleStatement(ctx context.Context, office *boxoffice.Office, s payments.Statement) (sale.Verdict, error) {
-	if s.Result.Outcome == models.Unknown || s.Result.Outcome == models.Unavailable {
+	if s.Result.Outcome == models.OutcomeUnknown || s.Result.Outcome == models.OutcomeUnavailable {
 		return sale.Verdict{}, models.ErrUnavailable.Say("The gateway does not tell now; send it again.")
 	}
 	key, err := models.ParseReference(s.Reference)
-	if err != nil || s.Result.Outcome != models.Succeeded {
+	if err != nil || s.Result.Outcome != models.OutcomeSucceeded {
 		return sale.Verdict{}, nil // not ours, or nothing was taken that could go back
 	}
 	outcomes := office.TellAll(ctx, key.Event, []sale.Command{

@@ -71,16 +71,16 @@ func TestMoved(t *testing.T) {
 	}{
 		{"a part by hand, kept", simulator.MovesPart, func(m *mailbox, ref models.BookingRef, all int64) {
 			for range 3 {
-				m.tell(ref, models.Moved)
+				m.tell(ref, models.OutcomeMoved)
 			}
 			m.wantState(ref, "CONFIRMED")
 			m.wantSums(ref, all/2, all/2, models.LetterMoved)
 			m.close("the buyer had a complaint")
-			m.tell(ref, models.Moved)
+			m.tell(ref, models.OutcomeMoved)
 			m.wantSums(ref, all/2, all/2)
 		}},
 		{"a part by hand, then cancelled", simulator.MovesPart, func(m *mailbox, ref models.BookingRef, all int64) {
-			m.tell(ref, models.Moved)
+			m.tell(ref, models.OutcomeMoved)
 			m.Cancel(ref)
 			m.wantSums(ref, 0, all/2, models.LetterMoved)
 			m.giveBack()
@@ -93,7 +93,7 @@ func TestMoved(t *testing.T) {
 			m.wantSums(ref, 0, all)
 		}},
 		{"all by hand, then cancelled", simulator.MovesAll, func(m *mailbox, ref models.BookingRef, all int64) {
-			m.tell(ref, models.Moved)
+			m.tell(ref, models.OutcomeMoved)
 			m.wantState(ref, "CONFIRMED")
 			m.wantSums(ref, 0, all, models.LetterMoved)
 			m.Cancel(ref)
@@ -105,44 +105,44 @@ func TestMoved(t *testing.T) {
 			m.wantSums(ref, 0, all)
 		}},
 		{"disputed, and still open", simulator.Disputed, func(m *mailbox, ref models.BookingRef, all int64) {
-			m.tell(ref, models.Moved)
+			m.tell(ref, models.OutcomeMoved)
 			m.wantSums(ref, 0, all, models.LetterDispute)
 			m.Cancel(ref)
 			m.giveBack()
 			m.wantSums(ref, 0, all)
 		}},
 		{"disputed, and lost", simulator.DisputeLost, func(m *mailbox, ref models.BookingRef, all int64) {
-			m.tell(ref, models.Moved)
+			m.tell(ref, models.OutcomeMoved)
 			m.close("wait for the bank")
 			m.Clock.Advance(2 * time.Minute)
-			m.tell(ref, models.Moved)
+			m.tell(ref, models.OutcomeMoved)
 			m.wantSums(ref, 0, all, models.LetterDispute)
 			m.close("keep the booking")
-			m.tell(ref, models.Moved)
+			m.tell(ref, models.OutcomeMoved)
 			m.wantState(ref, "CONFIRMED")
 			m.wantSums(ref, 0, all)
 		}},
 		{"disputed, and won", simulator.DisputeWon, func(m *mailbox, ref models.BookingRef, all int64) {
-			m.tell(ref, models.Moved)
+			m.tell(ref, models.OutcomeMoved)
 			m.wantSums(ref, 0, all, models.LetterDispute)
 			m.Clock.Advance(2 * time.Minute)
-			m.tell(ref, models.Moved)
+			m.tell(ref, models.OutcomeMoved)
 			m.wantSums(ref, all, 0)
 		}},
 		{"disputed, cancelled, and won", simulator.DisputeWon, func(m *mailbox, ref models.BookingRef, all int64) {
-			m.tell(ref, models.Moved)
+			m.tell(ref, models.OutcomeMoved)
 			m.Cancel(ref)
 			m.Clock.Advance(2 * time.Minute)
-			m.tell(ref, models.Moved)
+			m.tell(ref, models.OutcomeMoved)
 			m.giveBack()
 			m.wantSums(ref, 0, all)
 		}},
 		{"by hand, and it came back", simulator.MovesBack, func(m *mailbox, ref models.BookingRef, all int64) {
-			m.tell(ref, models.Moved)
+			m.tell(ref, models.OutcomeMoved)
 			m.wantSums(ref, 0, all, models.LetterMoved)
 			m.Clock.Advance(2 * time.Minute)
 			for range 3 {
-				m.tell(ref, models.Moved)
+				m.tell(ref, models.OutcomeMoved)
 			}
 			m.wantState(ref, "CONFIRMED")
 			m.wantSums(ref, all, 0)
@@ -151,7 +151,7 @@ func TestMoved(t *testing.T) {
 			m.wantSums(ref, 0, all)
 		}},
 		{"by hand, and not finished, then cancelled", simulator.MovesSlow, func(m *mailbox, ref models.BookingRef, all int64) {
-			m.tell(ref, models.Moved)
+			m.tell(ref, models.OutcomeMoved)
 			m.wantSums(ref, all, 0) // it may still fail
 			m.Cancel(ref)
 			for range 20 {
@@ -166,7 +166,7 @@ func TestMoved(t *testing.T) {
 			}
 		}},
 		{"asked about, and nothing was taken", simulator.Inquiry, func(m *mailbox, ref models.BookingRef, all int64) {
-			m.tell(ref, models.Moved)
+			m.tell(ref, models.OutcomeMoved)
 			m.wantSums(ref, all, 0)
 			m.Cancel(ref)
 			m.giveBack()
@@ -175,23 +175,23 @@ func TestMoved(t *testing.T) {
 		{"a bank takes what was given back before", simulator.DisputeLate, func(m *mailbox, ref models.BookingRef, all int64) {
 			m.Cancel(ref)
 			m.refund()
-			m.tell(ref, models.Moved)
+			m.tell(ref, models.OutcomeMoved)
 			m.wantSums(ref, 0, all)
 			m.Clock.Advance(2 * time.Minute)
 			for range 3 {
-				m.tell(ref, models.Moved)
+				m.tell(ref, models.OutcomeMoved)
 			}
 			m.wantState(ref, "CANCELLED user")
 			m.wantSums(ref, 0, all, models.LetterDispute)
 			m.close("the bank was answered")
-			m.tell(ref, models.Moved)
+			m.tell(ref, models.OutcomeMoved)
 			m.wantSums(ref, 0, all)
 		}},
 		{"a refund that fails after it had succeeded", simulator.RefundFails, func(m *mailbox, ref models.BookingRef, all int64) {
 			m.Cancel(ref)
 			m.giveBack()
 			for range 3 {
-				m.tell(ref, models.Moved)
+				m.tell(ref, models.OutcomeMoved)
 			}
 			m.wantSums(ref, 0, 0)
 			m.giveBack()
@@ -276,11 +276,11 @@ func TestAction_that_nobody_takes_is_voided(t *testing.T) {
 type movedAndAway struct{ *simulator.Gateway }
 
 func (movedAndAway) Refund(context.Context, payments.RefundRequest) models.Result {
-	return models.Result{Outcome: models.Moved}
+	return models.Result{Outcome: models.OutcomeMoved}
 }
 
 func (movedAndAway) Look(context.Context, payments.ChargeRequest) payments.Statement {
-	return payments.Statement{Result: models.Result{Outcome: models.Unknown, Stall: models.Away}}
+	return payments.Statement{Result: models.Result{Outcome: models.OutcomeUnknown, Stall: models.StallAway}}
 }
 
 // A refund of which the gateway cannot tell just now what has moved was not tried: however often, nobody has to look at it.

@@ -31,7 +31,7 @@ type knownName struct {
 const (
 	nameFor     = time.Minute
 	namelessFor = time.Second
-	mostNames   = 10_000
+	maxNames    = 10_000
 )
 
 func (n *names) of(ctx context.Context, id models.EventID) string {
@@ -56,7 +56,7 @@ func (n *names) entry(id models.EventID) *knownName {
 	defer n.mu.Unlock()
 	known := n.known[id]
 	if known == nil {
-		if n.known == nil || len(n.known) >= mostNames {
+		if n.known == nil || len(n.known) >= maxNames {
 			n.known = map[models.EventID]*knownName{}
 		}
 		known = &knownName{}

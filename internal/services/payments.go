@@ -42,7 +42,7 @@ type PaymentOptions struct {
 	// for their turns
 	Lease     time.Duration
 	RetryBase time.Duration // pause after the first error, doubled with each further one; default 1 s
-	RetryMost time.Duration // longest pause; default 30 s
+	RetryMax  time.Duration // longest pause; default 30 s
 	Observer  PaymentObserver
 	Logger    *slog.Logger
 }
@@ -75,9 +75,9 @@ func NewPayments(store PaymentStore, office *boxoffice.Office, gateway payments.
 	o.Concurrency = cmp.Or(o.Concurrency, 1024)
 	o.Timeout = cmp.Or(o.Timeout, 5*time.Second)
 	o.Lease = cmp.Or(o.Lease, 40*time.Second)
-	o.Lease = max(o.Lease, callsOfATry*(mostTurn+o.Timeout)+settleTimeout)
+	o.Lease = max(o.Lease, callsOfATry*(maxTurn+o.Timeout)+settleTimeout)
 	o.RetryBase = cmp.Or(o.RetryBase, time.Second)
-	o.RetryMost = cmp.Or(o.RetryMost, 30*time.Second)
+	o.RetryMax = cmp.Or(o.RetryMax, 30*time.Second)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -87,7 +87,7 @@ func NewPayments(store PaymentStore, office *boxoffice.Office, gateway payments.
 	return &Payments{
 		store: store, office: office, gateway: gateway, options: o,
 		inHand: newSemaphore(2 * o.Concurrency), asking: newSemaphore(o.Concurrency),
-		elsewhere: newSemaphore(mostDue), pace: pace.Pacer{Logger: o.Logger},
+		elsewhere: newSemaphore(maxDue), pace: pace.Pacer{Logger: o.Logger},
 		names: names{events: store},
 	}
 }
@@ -144,18 +144,18 @@ func (p *Payments) Drain(ctx context.Context) error {
 	}
 }
 
-// mostDue bounds how many due charges or refunds are taken up at once.
-const mostDue = 256
+// maxDue bounds how many due charges or refunds are taken up at once.
+const maxDue = 256
 
 // Retry takes up charges whose next try has come, because an earlier one failed, is undecided, or was cut off by a
-// crash, and resolves them with the gateway in the background (see Drain). It gives how many it took up.
+// crash, and resolves them with the gateway in the background (see Drain). It returns how many it took up.
 func (p *Payments) Retry(ctx context.Context) (int, error) {
 	return takeUp(ctx, p, func(n int) ([]repository.Due, error) {
 		return p.store.DueCharges(ctx, n, p.options.Lease)
 	}, p.retry, func(d *repository.Due) string { return d.Charge.Gateway })
 }
 
-// Refund gives back charges that are owed back, in the background (see Drain). It gives how many it took up.
+// Refund returns back charges that are owed back, in the background (see Drain). It returns how many it took up.
 func (p *Payments) Refund(ctx context.Context) (int, error) {
 	return takeUp(ctx, p, func(n int) ([]repository.DueRefund, error) {
 		return p.store.DueRefunds(ctx, n, p.options.Lease)
@@ -167,7 +167,7 @@ func (p *Payments) Refund(ctx context.Context) (int, error) {
 func takeUp[T any](
 	ctx context.Context, p *Payments, take func(int) ([]T, error), do func(context.Context, *T), gateway func(*T) string,
 ) (int, error) {
-	room := p.Room(mostDue)
+	room := p.Room(maxDue)
 	if room == 0 {
 		return 0, nil
 	}

@@ -81,7 +81,7 @@ func (x *till) charge(refs ...models.BookingRef) {
 	x.drain(x.t.Context())
 }
 
-// retry passes time and resolves what is due then. It gives how many charges that were.
+// retry passes time and resolves what is due then. It returns how many charges that were.
 func (x *till) retry(pass time.Duration) int {
 	x.t.Helper()
 	x.Clock.Advance(pass)
@@ -495,7 +495,7 @@ func TestRetry_voids_what_is_too_late_to_charge(t *testing.T) {
 	late := x.gateway.Charge(t.Context(), payments.ChargeRequest{
 		Reference: models.FirstCharge(ref).Reference(), Booking: ref.Booking, Method: simulator.OK,
 	})
-	if late.Outcome == models.Succeeded {
+	if late.Outcome == models.OutcomeSucceeded {
 		t.Error("the voided charge was made")
 	}
 	x.wantMoney(ref, 0, false)
@@ -606,7 +606,7 @@ func (s *heldDesk) AtDesk(ctx context.Context, event models.EventID, batch model
 func TestRetry_goes_on_asking_for_an_unknown_charge(t *testing.T) {
 	t.Parallel()
 	x, gateway := newScriptedTill(t)
-	gateway.find = answer(models.Unavailable)
+	gateway.find = answer(models.OutcomeUnavailable)
 	ref := x.Book(x.Event(10).ID, 1, simulator.Lost)
 	x.charge(ref)
 	for range models.MaxAttempts - 1 {
@@ -642,7 +642,7 @@ func TestRetry_learns_nothing_from_a_gateway_that_cannot_be_asked(t *testing.T) 
 	if _, err := x.Store.StartCharges(t.Context(), gateway.Name(), []models.BookingRef{ref}, shop.Lease); err != nil {
 		t.Fatal(err)
 	}
-	gateway.find = answer(models.Unavailable)
+	gateway.find = answer(models.OutcomeUnavailable)
 	x.retry(shop.Lease)
 	x.wantCharge(ref, models.ChargeDoubtful, 2)
 	for range models.MaxAttempts - 2 {
@@ -661,7 +661,7 @@ func TestRetry_leaves_another_gateways_charge_alone(t *testing.T) {
 	x, gateway := newScriptedTill(t)
 	asked := func(context.Context) models.Result {
 		t.Error("this gateway was asked")
-		return models.Result{Outcome: models.Absent}
+		return models.Result{Outcome: models.OutcomeAbsent}
 	}
 	gateway.charge, gateway.find, gateway.void = asked, asked, asked
 	ref := x.Book(x.Event(10).ID, 1, simulator.OK)
@@ -679,14 +679,14 @@ func TestRefund_leaves_another_gateways_refund_alone(t *testing.T) {
 	x, gateway := newScriptedTill(t)
 	gateway.refund = func(context.Context) models.Result {
 		t.Error("this gateway was asked")
-		return models.Result{Outcome: models.Succeeded}
+		return models.Result{Outcome: models.OutcomeSucceeded}
 	}
 	event := x.Event(10).ID
 	ref := x.Book(event, 1, simulator.OK)
 	if _, err := x.Store.StartCharges(t.Context(), "another", []models.BookingRef{ref}, shop.Lease); err != nil {
 		t.Fatal(err)
 	}
-	paid := &sale.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.Succeeded, ProviderReference: "theirs"}}
+	paid := &sale.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.OutcomeSucceeded, ProviderReference: "theirs"}}
 	if _, err := x.Office.Tell(t.Context(), event, paid); err != nil {
 		t.Fatal(err)
 	}
@@ -699,7 +699,7 @@ func TestRefund_leaves_another_gateways_refund_alone(t *testing.T) {
 func TestRetry_an_unknown_charge_that_was_never_made(t *testing.T) {
 	t.Parallel()
 	x, gateway := newScriptedTill(t)
-	gateway.charge, gateway.find = answer(models.Unknown), answer(models.Unknown)
+	gateway.charge, gateway.find = answer(models.OutcomeUnknown), answer(models.OutcomeUnknown)
 	ref := x.Book(x.Event(10).ID, 1, simulator.OK)
 	x.charge(ref)
 	for range models.MaxAttempts - 1 {
@@ -728,7 +728,7 @@ func TestCharge_survives_a_gateway_that_panics(t *testing.T) {
 		if calls.Add(1) == 1 {
 			panic("the gateway's fault")
 		}
-		return models.Result{Outcome: models.Succeeded}
+		return models.Result{Outcome: models.OutcomeSucceeded}
 	}
 	event := x.Event(10).ID
 	refs := []models.BookingRef{x.Book(event, 1, simulator.OK), x.Book(event, 1, simulator.OK), x.Book(event, 1, simulator.OK)}
@@ -747,7 +747,7 @@ func TestCharge_does_not_wait_for_a_gateway_that_hangs(t *testing.T) {
 	x, gateway := newScriptedTill(t)
 	gateway.charge = func(ctx context.Context) models.Result {
 		<-ctx.Done()
-		return models.Result{Outcome: models.Unknown, Reason: "time out"}
+		return models.Result{Outcome: models.OutcomeUnknown, Reason: "time out"}
 	}
 	ref := x.Book(x.Event(10).ID, 1, simulator.OK)
 	begun := time.Now()
@@ -761,7 +761,7 @@ func TestCharge_does_not_wait_for_a_gateway_that_hangs(t *testing.T) {
 func TestRefund_goes_on_until_it_succeeds(t *testing.T) {
 	t.Parallel()
 	x, gateway := newScriptedTill(t)
-	gateway.refund = answer(models.Unavailable)
+	gateway.refund = answer(models.OutcomeUnavailable)
 	ref := x.Book(x.Event(10).ID, 1, simulator.OK)
 	x.charge(ref)
 	x.Cancel(ref)
@@ -870,14 +870,14 @@ func TestSettle_again_and_out_of_order(t *testing.T) {
 	paid, refused := x.Book(event, 1, simulator.OK), x.Book(event, 2, simulator.Decline)
 	x.charge(paid, refused)
 	for _, outcome := range []models.Outcome{
-		models.Succeeded, models.Declined, models.Unknown, models.Unavailable, models.Voided, models.StillOpen, models.Succeeded,
+		models.OutcomeSucceeded, models.OutcomeDeclined, models.OutcomeUnknown, models.OutcomeUnavailable, models.OutcomeVoided, models.OutcomePending, models.OutcomeSucceeded,
 	} {
 		if _, err := x.Office.Tell(t.Context(), event, &sale.Settle{Charge: models.FirstCharge(paid), Result: models.Result{Outcome: outcome}}); err != nil {
 			t.Fatalf("settle %s: %v", outcome, err)
 		}
 	}
 	for range 3 {
-		if _, err := x.Office.Tell(t.Context(), event, &sale.Settle{Charge: models.FirstCharge(refused), Result: models.Result{Outcome: models.Declined}}); err != nil {
+		if _, err := x.Office.Tell(t.Context(), event, &sale.Settle{Charge: models.FirstCharge(refused), Result: models.Result{Outcome: models.OutcomeDeclined}}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -40,7 +40,7 @@ func newPreparingTill(t *testing.T) (*till, *preparing) {
 func (g *preparing) Prepare(ctx context.Context, _ payments.ChargeRequest) models.Result {
 	g.mu.Lock()
 	g.prepared++
-	result := models.Result{Outcome: models.Prepared, ProviderReference: "ref_" + string(rune('0'+g.prepared))}
+	result := models.Result{Outcome: models.OutcomePrepared, ProviderReference: "ref_" + string(rune('0'+g.prepared))}
 	scripted := g.prepare
 	g.mu.Unlock()
 	if scripted != nil {
@@ -65,14 +65,14 @@ func (g *preparing) Charge(ctx context.Context, r payments.ChargeRequest) models
 
 func (g *preparing) Find(ctx context.Context, r payments.ChargeRequest) models.Result {
 	if r.ProviderReference == "" {
-		return models.Result{Outcome: models.Absent}
+		return models.Result{Outcome: models.OutcomeAbsent}
 	}
 	return under(r, g.Gateway.Find(ctx, r))
 }
 
 func (g *preparing) Void(ctx context.Context, r payments.ChargeRequest) models.Result {
 	if r.ProviderReference == "" {
-		return models.Result{Outcome: models.Voided}
+		return models.Result{Outcome: models.OutcomeVoided}
 	}
 	return under(r, g.Gateway.Void(ctx, r))
 }
@@ -98,7 +98,7 @@ func TestPrepare_puts_the_gateways_reference_on_disk_before_it_charges(t *testin
 func TestPrepare_again_after_a_lost_answer(t *testing.T) {
 	t.Parallel()
 	x, gateway := newPreparingTill(t)
-	gateway.prepare = answer(models.Unknown)
+	gateway.prepare = answer(models.OutcomeUnknown)
 	ref := x.Book(x.Event(10).ID, 1, simulator.OK)
 	x.charge(ref)
 	x.wantCharge(ref, models.ChargeStarted, 1)
@@ -111,7 +111,7 @@ func TestPrepare_again_after_a_lost_answer(t *testing.T) {
 func TestPrepare_that_never_works_surely_took_nothing(t *testing.T) {
 	t.Parallel()
 	x, gateway := newPreparingTill(t)
-	gateway.prepare = answer(models.Unknown)
+	gateway.prepare = answer(models.OutcomeUnknown)
 	ref := x.Book(x.Event(10).ID, 1, simulator.OK)
 	x.charge(ref)
 	for range models.MaxAttempts - 1 {
@@ -123,7 +123,7 @@ func TestPrepare_that_never_works_surely_took_nothing(t *testing.T) {
 func TestPrepare_is_declined(t *testing.T) {
 	t.Parallel()
 	x, gateway := newPreparingTill(t)
-	gateway.prepare = answer(models.Declined)
+	gateway.prepare = answer(models.OutcomeDeclined)
 	ref := x.Book(x.Event(10).ID, 1, simulator.OK)
 	x.charge(ref)
 	x.wantState(ref, "CANCELLED payment_declined")
@@ -215,7 +215,7 @@ func TestPrepare_of_a_booking_that_ends_meanwhile_is_voided(t *testing.T) {
 	ref := x.Book(x.Event(10).ID, 1, simulator.OK)
 	gateway.prepare = func(context.Context) models.Result {
 		x.Cancel(ref)
-		return models.Result{Outcome: models.Prepared, ProviderReference: "ref_1"}
+		return models.Result{Outcome: models.OutcomePrepared, ProviderReference: "ref_1"}
 	}
 	x.charge(ref)
 	x.wantCharge(ref, models.ChargeVoided, 1)
@@ -237,7 +237,7 @@ func TestPrepare_twice_charges_under_one_reference(t *testing.T) {
 		gateway.mu.Unlock()
 		close(asleep)
 		<-wake
-		return models.Result{Outcome: models.Prepared, ProviderReference: "ref_late"}
+		return models.Result{Outcome: models.OutcomePrepared, ProviderReference: "ref_late"}
 	}
 	ref := x.Book(x.Event(10).ID, 1, simulator.Slow)
 	if err := x.payments.Charge(t.Context(), []models.BookingRef{ref}); err != nil {
@@ -266,7 +266,7 @@ func TestPrepare_of_a_charge_that_was_given_up_meanwhile_does_nothing(t *testing
 			close(asleep)
 			<-wake
 		}
-		return models.Result{Outcome: models.Prepared, ProviderReference: "ref_same"}
+		return models.Result{Outcome: models.OutcomePrepared, ProviderReference: "ref_same"}
 	}
 	ref := x.Book(x.Event(10).ID, 1, simulator.Error) // surely not charged, however often it is asked
 	if err := x.payments.Charge(t.Context(), []models.BookingRef{ref}); err != nil {
@@ -301,13 +301,13 @@ func TestSettle_drops_what_is_said_of_another_reference(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, o := range []models.Outcome{models.Declined, models.Voided, models.Unknown, models.Prepared} {
+	for _, o := range []models.Outcome{models.OutcomeDeclined, models.OutcomeVoided, models.OutcomeUnknown, models.OutcomePrepared} {
 		tell(o)
 		x.wantCharge(ref, models.ChargePending, 1)
 		x.wantState(ref, "PENDING")
 	}
 	for range 3 {
-		tell(models.Succeeded)
+		tell(models.OutcomeSucceeded)
 	}
 	x.wantState(ref, "PENDING") // what was asked for may still succeed
 	charges, refunds, err := x.Store.PaymentsOf(t.Context(), ref)

@@ -32,25 +32,25 @@ func (p *Payments) giveBack(ctx context.Context, r *models.Refund) (result model
 			Amount: r.Amount,
 		}
 		result = p.ask(ctx, request.Key, func(ctx context.Context) models.Result { return p.gateway.Refund(ctx, request) })
-		if result.Outcome != models.Moved {
+		if result.Outcome != models.OutcomeMoved {
 			return result, false
 		}
 		owed, open, stall, err := p.lookAgain(ctx, r)
 		switch {
 		case err != nil:
-			return models.Result{Outcome: models.Unknown, Reason: result.Reason, Stall: stall}, false
+			return models.Result{Outcome: models.OutcomeUnknown, Reason: result.Reason, Stall: stall}, false
 		case owed != nil && open:
-			return models.Result{Outcome: models.StillOpen, Reason: "a refund that was made at the gateway is not finished"}, false
+			return models.Result{Outcome: models.OutcomePending, Reason: "a refund that was made at the gateway is not finished"}, false
 		case owed == nil:
 			return result, true
 		}
 		owed.Attempts = r.Attempts
 		*r = *owed
 	}
-	return models.Result{Outcome: models.Unavailable, Reason: result.Reason}, false
+	return models.Result{Outcome: models.OutcomeUnavailable, Reason: result.Reason}, false
 }
 
-// lookAgain gives what is still owed of a charge, now that it is known what has moved, and whether something that somebody
+// lookAgain returns what is still owed of a charge, now that it is known what has moved, and whether something that somebody
 // else gave back is open: it may be the rest, or fail. An error comes with the stall of a gateway that does not tell now.
 func (p *Payments) lookAgain(
 	ctx context.Context, r *models.Refund,
@@ -64,7 +64,7 @@ func (p *Payments) lookAgain(
 		statement = teller.Look(ctx, payments.ChargeRequest{Reference: r.Reference(), ProviderReference: r.ChargeReference})
 		return statement.Result
 	})
-	if answer.Outcome != models.Succeeded {
+	if answer.Outcome != models.OutcomeSucceeded {
 		return nil, false, answer.Stall, models.ErrUnavailable
 	}
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)

@@ -18,7 +18,7 @@ func (p *Payments) settle(ctx context.Context, c *models.Charge, result models.R
 	if _, err := p.tellSettle(ctx, c, result, p.pause(c, result)); err != nil {
 		return
 	}
-	gone := result.Outcome == models.Gone && c.Status != models.ChargeUnknown
+	gone := result.Outcome == models.OutcomeGone && c.Status != models.ChargeUnknown
 	if gone || c.Status.Trying() && c.Attempts >= models.MaxAttempts && failed(result) {
 		p.gaveUp("charge", c.Reference(), c.ChargeKey, result)
 	}
@@ -53,15 +53,15 @@ func (p *Payments) settleRefund(ctx context.Context, r *models.Refund, result mo
 			"error", err)
 		return
 	}
-	failing := result.Outcome != models.Succeeded && result.Outcome != models.StillOpen && result.Stall == ""
-	if failing && r.Attempts == models.MaxAttempts || result.Outcome == models.Gone && r.Attempts == 1 {
+	failing := result.Outcome != models.OutcomeSucceeded && result.Outcome != models.OutcomePending && result.Stall == ""
+	if failing && r.Attempts == models.MaxAttempts || result.Outcome == models.OutcomeGone && r.Attempts == 1 {
 		p.gaveUp("refund", r.Reference(), r.ChargeKey, result)
 	}
 }
 
 func (p *Payments) gaveUp(kind, reference string, key models.ChargeKey, result models.Result) {
 	p.options.Observer.Payment(kind, "dead_letter")
-	p.options.Logger.Error("a payment needs a person's look: it is in the dead letters",
+	p.options.Logger.Error("a payment needs manual review: it is in the dead letters",
 		"kind", kind, "event_id", key.Event, "booking_id", key.Booking, "reference", reference,
 		"outcome", result.Outcome, "reason", result.Reason)
 }
@@ -69,14 +69,14 @@ func (p *Payments) gaveUp(kind, reference string, key models.ChargeKey, result m
 // pause is how long to leave a charge alone before the next try. What the gateway has not decided is asked for ever
 // more rarely as it grows older, by the store's clock.
 func (p *Payments) pause(c *models.Charge, result models.Result) time.Duration {
-	if result.Outcome == models.StillOpen {
+	if result.Outcome == models.OutcomePending {
 		age := c.UpdatedAt.Sub(c.CreatedAt)
-		return min(max(p.options.RetryBase, age/4), p.options.RetryMost)
+		return min(max(p.options.RetryBase, age/4), p.options.RetryMax)
 	}
 	if result.Stall != "" {
 		return p.stallPause()
 	}
-	return retry.Backoff(p.options.RetryBase, c.Attempts, p.options.RetryMost)
+	return retry.Backoff(p.options.RetryBase, c.Attempts, p.options.RetryMax)
 }
 
 // stallBase is the least pause of a payment whose gateway limits its rate or is away: the pacer decides when calls go, and
@@ -85,19 +85,19 @@ const stallBase = time.Second
 
 // stallPause is how long a payment is left alone whose gateway would have no call.
 func (p *Payments) stallPause() time.Duration {
-	return retry.Backoff(max(p.options.RetryBase, stallBase), 1, p.options.RetryMost)
+	return retry.Backoff(max(p.options.RetryBase, stallBase), 1, p.options.RetryMax)
 }
 
-// mostRefundPause is the longest pause between two questions about a refund that the gateway has in hand. Banks take days.
-const mostRefundPause = time.Hour
+// maxRefundPause is the longest pause between two questions about a refund that the gateway has in hand. Banks take days.
+const maxRefundPause = time.Hour
 
 // refundPause is how long to leave a refund alone. One that the gateway has is asked about ever more rarely.
 func (p *Payments) refundPause(r *models.Refund, result models.Result) time.Duration {
 	if result.Stall != "" {
 		return p.stallPause()
 	}
-	if result.Outcome == models.StillOpen {
-		return min(max(p.options.RetryBase, r.UpdatedAt.Sub(r.CreatedAt)/4), mostRefundPause)
+	if result.Outcome == models.OutcomePending {
+		return min(max(p.options.RetryBase, r.UpdatedAt.Sub(r.CreatedAt)/4), maxRefundPause)
 	}
-	return retry.Backoff(p.options.RetryBase, r.Attempts, p.options.RetryMost)
+	return retry.Backoff(p.options.RetryBase, r.Attempts, p.options.RetryMax)
 }

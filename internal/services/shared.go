@@ -53,7 +53,7 @@ func newSharedReads[K comparable, V any](
 	}
 }
 
-// get gives the answer to a key. It is shared: nobody may change it. Error: the query's, repository.ErrUnavailable when the
+// get returns the answer to a key. It is shared: nobody may change it. Error: the query's, repository.ErrUnavailable when the
 // context ends first, or models.ErrUnavailable when too much is asked for.
 func (s *sharedReads[K, V]) get(ctx context.Context, key K) (V, error) {
 	var none V
@@ -70,7 +70,7 @@ func (s *sharedReads[K, V]) get(ctx context.Context, key K) (V, error) {
 	}
 }
 
-// join gives the query that will answer whoever comes now, and begins it unless another one is under way; nil when too much
+// join returns the query that will answer whoever comes now, and begins it unless another one is under way; nil when too much
 // is asked for.
 func (s *sharedReads[K, V]) join(ctx context.Context, key K) *sharedRead[V] {
 	s.mu.Lock()
@@ -138,7 +138,7 @@ func (s *sharedReads[K, V]) begin(one *sharedRead[V], cancel context.CancelFunc)
 	}
 }
 
-// following gives the query that some wait for by now; nil when nobody does.
+// following returns the query that some wait for by now; nil when nobody does.
 func (s *sharedReads[K, V]) following(key K) *sharedRead[V] {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -105,11 +105,11 @@ func TestCharge_counts_no_try_that_the_gateway_would_not_look_at(t *testing.T) {
 	var open atomic.Bool
 	limited := func(context.Context) models.Result {
 		if open.Load() {
-			return models.Result{Outcome: models.Succeeded}
+			return models.Result{Outcome: models.OutcomeSucceeded}
 		}
-		return models.Result{Outcome: models.Unavailable, Stall: models.Throttled}
+		return models.Result{Outcome: models.OutcomeUnavailable, Stall: models.StallThrottled}
 	}
-	gateway.charge, gateway.find = limited, answer(models.Absent)
+	gateway.charge, gateway.find = limited, answer(models.OutcomeAbsent)
 	ref := x.bookOne(simulator.OK)
 	x.charge(ref)
 	x.wantCharge(ref, models.ChargeStarted, 0)

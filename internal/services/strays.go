@@ -37,10 +37,10 @@ func keepStrays(ctx context.Context, keeper StrayKeeper, strays []models.Stray) 
 }
 
 // ResolveStrays takes up strays: what has found its booking is settled or charged like anything else, and what has not in
-// models.StrayFor becomes a dead letter. It gives how many it took up.
+// models.StrayFor becomes a dead letter. It returns how many it took up.
 func (p *Payments) ResolveStrays(ctx context.Context) (int, error) {
 	due, err := write(ctx, func() ([]repository.DueStray, error) {
-		return p.store.DueStrays(ctx, mostDue, strayLease)
+		return p.store.DueStrays(ctx, maxDue, strayLease)
 	})
 	for i := range due {
 		if strayErr := p.resolveStray(ctx, &due[i]); strayErr != nil {
@@ -63,7 +63,7 @@ func (p *Payments) resolveStray(ctx context.Context, d *repository.DueStray) err
 	return nil
 }
 
-// bringHome tells whether the booking is known by now. If so, its money is settled, or the message's work is done.
+// bringHome reports whether the booking is known by now. If so, its money is settled, or the message's work is done.
 func (p *Payments) bringHome(ctx context.Context, s *models.Stray) (found bool, err error) {
 	if s.Reported() {
 		_, err = p.office.Tell(ctx, s.Event, &sale.Settle{Charge: s.ChargeKey, Result: s.Result, Backoff: callbackPoll})
@@ -84,12 +84,12 @@ func (p *Payments) giveStrayUp(ctx context.Context, d *repository.DueStray) erro
 		s.Result = p.askForStray(ctx, s)
 	}
 	switch s.Result.Outcome {
-	case models.Declined, models.Voided, models.Absent:
+	case models.OutcomeDeclined, models.OutcomeVoided, models.OutcomeAbsent:
 		p.options.Logger.Warn("a message of a booking that is not here is dropped; nothing was charged for it",
 			"event_id", s.Event, "booking_id", s.Booking)
 		return repository.Explain(p.store.ForgetStray(ctx, s.LetterID()))
-	case models.Unknown, models.Unavailable:
-		if d.Age < models.StrayMost {
+	case models.OutcomeUnknown, models.OutcomeUnavailable:
+		if d.Age < models.StrayMax {
 			return nil // asked again when the lease runs out
 		}
 	}

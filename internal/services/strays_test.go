@@ -42,7 +42,7 @@ func (x *till) lost() models.BookingRef {
 	return models.BookingRef{Event: x.Event(10).ID, Booking: models.NewID[models.BookingID]()}
 }
 
-// told gives the callback of a success with the gateway's own name for the payment.
+// told returns the callback of a success with the gateway's own name for the payment.
 func told(ref models.BookingRef, provider string) string {
 	return fmt.Sprintf(`{"reference":%q,"outcome":"succeeded","provider_reference":%q}`, models.FirstCharge(ref).Reference(), provider)
 }
@@ -101,7 +101,7 @@ func TestStray_of_what_took_no_money_is_none(t *testing.T) {
 	t.Parallel()
 	m := newStrayMailbox(t)
 	ref := m.lost()
-	for _, outcome := range []models.Outcome{models.Declined, models.StillOpen, models.Voided} {
+	for _, outcome := range []models.Outcome{models.OutcomeDeclined, models.OutcomePending, models.OutcomeVoided} {
 		m.tell(ref, outcome)
 	}
 	if m.strays(2*models.StrayFor) != 0 || len(m.Letters()) != 0 {
@@ -144,7 +144,7 @@ func TestStray_message(t *testing.T) {
 	t.Parallel()
 	x := newTill(t)
 	charged, never, later := x.lost(), x.lost(), x.lost()
-	if result := x.chargeAs(charged, simulator.OK); result.Outcome != models.Succeeded {
+	if result := x.chargeAs(charged, simulator.OK); result.Outcome != models.OutcomeSucceeded {
 		t.Fatalf("charge: %+v", result)
 	}
 	for range 2 {
@@ -195,9 +195,9 @@ func TestStray_message_that_no_answer_ends_becomes_a_letter(t *testing.T) {
 		find  models.Outcome
 		after time.Duration
 	}{
-		"still open":  {models.StillOpen, models.StrayFor},
-		"no answer":   {models.Unknown, models.StrayMost},
-		"unavailable": {models.Unavailable, models.StrayMost},
+		"still open":  {models.OutcomePending, models.StrayFor},
+		"no answer":   {models.OutcomeUnknown, models.StrayMax},
+		"unavailable": {models.OutcomeUnavailable, models.StrayMax},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -217,7 +217,7 @@ func TestStray_message_that_no_answer_ends_becomes_a_letter(t *testing.T) {
 			if letters := x.Letters(); len(letters) != 1 || letters[0].Kind != models.LetterStray || letters[0].BookingRef != ref {
 				t.Errorf("letters %+v", letters)
 			}
-			if x.strays(models.StrayMost) != 0 {
+			if x.strays(models.StrayMax) != 0 {
 				t.Error("it is asked about after its letter")
 			}
 		})
@@ -230,7 +230,7 @@ func TestStray_message_of_another_gateway_is_left_to_a_letter(t *testing.T) {
 	x, gateway := newScriptedTill(t)
 	gateway.find = func(context.Context) models.Result {
 		t.Error("the present gateway was asked")
-		return models.Result{Outcome: models.Absent}
+		return models.Result{Outcome: models.OutcomeAbsent}
 	}
 	ref := x.lost()
 	if err := x.Store.KeepStrays(t.Context(), []models.Stray{{ChargeKey: models.FirstCharge(ref), Gateway: "before"}}, time.Minute); err != nil {

@@ -10,8 +10,8 @@ import (
 // How many changes of users one process makes at once, and how many may wait: of one user, and of all.
 const (
 	userChangesAtOnce = 2
-	mostOfOneUser     = 8
-	mostUserChanges   = 256
+	maxOfOneUser      = 8
+	maxUserChanges    = 256
 )
 
 // turns let changes of one user follow one another, and few of different ones go on at a time: changes wait for one another at
@@ -63,7 +63,7 @@ func (t *turns) join(id models.UserID) *turn {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	one := t.users[id]
-	if t.all >= mostUserChanges || one != nil && one.waiting >= mostOfOneUser {
+	if t.all >= maxUserChanges || one != nil && one.waiting >= maxOfOneUser {
 		return nil
 	}
 	if one == nil {

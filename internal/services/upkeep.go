@@ -99,13 +99,13 @@ func (u *Upkeep) busyEvents() []models.EventID {
 	return slices.Collect(maps.Keys(u.busy))
 }
 
-// mostEvents bounds how many cancelled events one call of CancelBookings deals with.
-const mostEvents = 100
+// maxEvents bounds how many cancelled events one call of CancelBookings deals with.
+const maxEvents = 100
 
 // CancelBookings ends the live bookings of cancelled events, limit of them in one transaction, and owes their money
 // back. It returns how many it ended; when some could not be, also the first error.
 func (u *Upkeep) CancelBookings(ctx context.Context, limit int) (int, error) {
-	events, err := read(u.store.CancelledEvents(ctx, mostEvents))
+	events, err := read(u.store.CancelledEvents(ctx, maxEvents))
 	ended := 0
 	for _, event := range events {
 		n, eventErr := u.cancelBookingsOf(ctx, event, limit)

@@ -21,7 +21,7 @@ func NewUsers(store repository.Users) *Users {
 	return &Users{store: store, turns: newTurns(), window: models.DefaultRefundWindow}
 }
 
-// Refunded gives the same use cases for another refund window.
+// Refunded returns the same use cases for another refund window.
 func (u *Users) Refunded(window time.Duration) *Users {
 	other := *u
 	other.window = window
@@ -37,17 +37,17 @@ func (u *Users) Create(ctx context.Context, name, email string) (models.User, er
 	return write(ctx, func() (models.User, error) { return u.store.CreateUser(ctx, user) })
 }
 
-// Get gives one user. Error: models.ErrUserNotFound.
+// Get returns one user. Error: models.ErrUserNotFound.
 func (u *Users) Get(ctx context.Context, id models.UserID) (models.User, error) {
 	return read(u.store.User(ctx, id))
 }
 
-// List gives users in the order of their creation.
+// List returns users in the order of their creation.
 func (u *Users) List(ctx context.Context, p models.Page) ([]models.User, error) {
 	return read(u.store.Users(ctx, page(p)))
 }
 
-// ByEmail gives the user who has an address, in any case, or none: a list of at most one.
+// ByEmail returns the user who has an address, in any case, or none: a list of at most one.
 func (u *Users) ByEmail(ctx context.Context, email string) ([]models.User, error) {
 	user, err := u.store.UserByEmail(ctx, email)
 	if errors.Is(err, models.ErrUserNotFound) {

@@ -37,7 +37,7 @@ func TestUsers_changes_are_bounded(t *testing.T) {
 	for name, test := range map[string]struct {
 		users, atOnce, refused int64
 	}{
-		"one user": {1, 1, 300 - mostOfOneUser}, "many users": {300, userChangesAtOnce, 300 - mostUserChanges},
+		"one user": {1, 1, 300 - maxOfOneUser}, "many users": {300, userChangesAtOnce, 300 - maxUserChanges},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

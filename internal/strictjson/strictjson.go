@@ -53,7 +53,7 @@ func (s *scanner) fault(format string, args ...any) error {
 	return fmt.Errorf("at byte %d: %s", s.pos+1, fmt.Sprintf(format, args...))
 }
 
-// peek gives the next byte, or 0 at the end: no JSON value begins with it.
+// peek returns the next byte, or 0 at the end: no JSON value begins with it.
 func (s *scanner) peek() byte {
 	if s.pos < len(s.data) {
 		return s.data[s.pos]
@@ -246,7 +246,7 @@ func (s *scanner) digits() bool {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// text reads a string in quotes and tells whether it holds escapes.
+// text reads a string in quotes and reports whether it holds escapes.
 func (s *scanner) text() (escaped bool, err error) {
 	s.pos++ // the quote
 	for {

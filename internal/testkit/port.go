@@ -21,7 +21,7 @@ var portsGiven struct {
 	seen map[int]bool
 }
 
-// FreePort returns a TCP port of 127.0.0.1 on which nobody listens. It gives
+// FreePort returns a TCP port of 127.0.0.1 on which nobody listens. It returns
 // none twice in a test process.
 func FreePort(tb testing.TB) int {
 	tb.Helper()

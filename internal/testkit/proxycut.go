@@ -16,7 +16,7 @@ const (
 	Server
 )
 
-// Cutter is asked before each message passes, and tells whether its connection
+// Cutter is asked before each message passes, and reports whether its connection
 // is to be cut there: the other end never sees it, but has all before it. It is
 // called with the proxy's lock held.
 type Cutter func(Side) bool
@@ -109,7 +109,7 @@ func (p *Proxy) messages(l *link, side Side, data []byte) (pass []byte, goOn boo
 	return pass, true
 }
 
-// isOpen tells whether neither end of a link has been closed.
+// isOpen reports whether neither end of a link has been closed.
 func (p *Proxy) isOpen(l *link) bool {
 	_, is := p.links[l]
 	return is

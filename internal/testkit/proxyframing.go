@@ -48,7 +48,7 @@ func (l *link) beginning(sent []byte) (length int, counts bool) {
 	return length, true
 }
 
-// whole gives a message's length once all of it is there.
+// whole returns a message's length once all of it is there.
 func whole(sent []byte, length int) int {
 	if length > len(sent) {
 		return 0
@@ -62,7 +62,7 @@ func redisMessage(_ *link, _ Side, sent []byte) (length int, counts bool) {
 	return length, length > 0
 }
 
-// respValue gives the length of the value that some bytes begin with, or 0.
+// respValue returns the length of the value that some bytes begin with, or 0.
 func respValue(sent []byte) int {
 	end := bytes.Index(sent, []byte("\r\n"))
 	if end < 1 {

@@ -103,7 +103,7 @@ func TestCase13_success_at_the_instant_of_expiry(t *testing.T) {
 	clock.Advance(shop.Deadline)
 	worker, sweeper := shop.OpenOffice(t, h.Store), shop.OpenOffice(t, h.Store)
 	for i, ref := range refs {
-		both(func() { settle(t, worker.Tell, ref, models.Succeeded) }, func() {
+		both(func() { settle(t, worker.Tell, ref, models.OutcomeSucceeded) }, func() {
 			if _, err := sweeper.Tell(t.Context(), event, &sale.Expire{Booking: ref.Booking}); err != nil {
 				t.Error(err)
 			}
@@ -136,7 +136,7 @@ func TestCase16_cancel_against_confirm(t *testing.T) {
 	h.startCharges(refs)
 	worker, api := shop.OpenOffice(t, h.Store), shop.OpenOffice(t, h.Store)
 	for _, ref := range refs {
-		both(func() { settle(t, worker.Tell, ref, models.Succeeded) }, func() {
+		both(func() { settle(t, worker.Tell, ref, models.OutcomeSucceeded) }, func() {
 			if _, err := api.Ask(t.Context(), event, &sale.Cancel{Booking: ref.Booking}); err != nil {
 				t.Error(err)
 			}
@@ -222,11 +222,11 @@ func TestCase19_to_22_repeated_work_and_answers(t *testing.T) {
 		}
 	}
 	group.Wait()
-	for _, outcome := range []models.Outcome{models.Succeeded, models.Declined, models.Unknown, models.Voided, models.Succeeded} {
+	for _, outcome := range []models.Outcome{models.OutcomeSucceeded, models.OutcomeDeclined, models.OutcomeUnknown, models.OutcomeVoided, models.OutcomeSucceeded} {
 		settle(t, h.Office.Tell, paid[0], outcome)
 	}
 	for range 5 {
-		settle(t, h.Office.Tell, declined[0], models.Declined)
+		settle(t, h.Office.Tell, declined[0], models.OutcomeDeclined)
 	}
 	h.zero("bookings called to the gateway twice", `SELECT count(*) FROM sim_charges WHERE calls <> 1`)
 	if stock := h.Stock(event); stock.Sold != 100 || stock.Cancelled != 50 || stock.Available != 100 {
@@ -307,7 +307,7 @@ func TestCase14_15_success_after_expiry(t *testing.T) {
 	}
 	h.Book(event, 1, simulator.OK)
 	for _, ref := range refs {
-		settle(t, h.Office.Tell, ref, models.Succeeded)
+		settle(t, h.Office.Tell, ref, models.OutcomeSucceeded)
 	}
 	if got := h.State(refs[0]) + ", " + h.State(refs[1]); got != "CONFIRMED, CANCELLED expired" {
 		t.Error(got)

@@ -34,7 +34,7 @@ func (in *installation) call(method, path, body string) ([]byte, error) {
 	return answer, err
 }
 
-// id sends a request that creates something and gives its id.
+// id sends a request that creates something and returns its id.
 func (in *installation) id(path, body string) (string, error) {
 	answer, err := in.call("POST", path, body)
 	if err != nil {
@@ -98,7 +98,7 @@ func (c *crowd) create(path, body string) string {
 	return id
 }
 
-// method gives the way the i-th booking is paid: 5 of 100 are declined, of 2 the answer is lost.
+// method returns the way the i-th booking is paid: 5 of 100 are declined, of 2 the answer is lost.
 func method(i int) string {
 	switch {
 	case i%20 == 7:
@@ -109,7 +109,7 @@ func method(i int) string {
 	return "sim_ok"
 }
 
-// changesMind tells whether the buyer of the i-th booking cancels it at once; none whose payment is declined, so that the
+// changesMind reports whether the buyer of the i-th booking cancels it at once; none whose payment is declined, so that the
 // numbers can be told beforehand.
 func changesMind(i int) bool { return i%50 == 23 && method(i) != "sim_decline" }
 
@@ -131,14 +131,14 @@ func (c *crowd) buy() {
 	}
 }
 
-// finished tells whether all bookings are made.
+// finished reports whether all bookings are made.
 func (c *crowd) finished() bool { return c.ended.Load() != nil }
 
 // took is how long the booking took.
 func (c *crowd) took() time.Duration { return c.ended.Load().Sub(c.started) }
 
 // dealWithLetters does what a person would: retries every dead letter, and discards those whose booking needs no payment
-// any more. It gives how many there were.
+// any more. It returns how many there were.
 func (in *installation) dealWithLetters() int {
 	in.t.Helper()
 	answer, err := in.call("GET", "/api/v1/payments/dead-letters?limit=100", "")

@@ -51,7 +51,7 @@ func installBehindProxy(t *testing.T) *cutInstallation {
 	return in
 }
 
-// behindProxy gives a proxy before the server of a database, and the database's URL through it.
+// behindProxy returns a proxy before the server of a database, and the database's URL through it.
 func behindProxy(t *testing.T, direct string) (*testkit.Proxy, string) {
 	t.Helper()
 	address, err := url.Parse(direct)
@@ -141,7 +141,7 @@ func (in *cutInstallation) buyUntil(a *answers, user string, events []string, en
 	group.Wait()
 }
 
-// book asks once, and tells whether that was answered for good.
+// book asks once, and reports whether that was answered for good.
 func (in *cutInstallation) book(a *answers, key, body string) bool {
 	status, answer, err := in.post(key, body)
 	a.mu.Lock()

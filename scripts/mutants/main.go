@@ -40,7 +40,7 @@ func main() {
 	}
 }
 
-// choose gives the mutants that a part of a name or file and a shard leave.
+// choose returns the mutants that a part of a name or file and a shard leave.
 func choose(all []mutant, only, shard string) (chosen []mutant, err error) {
 	var part, parts int
 	if _, err := fmt.Sscanf(shard, "%d/%d", &part, &parts); err != nil || part < 1 || part > parts {

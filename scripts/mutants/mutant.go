@@ -73,7 +73,7 @@ func (m mutant) dropFailures(before []string) {
 	}
 }
 
-// mutated gives the file's path and its text with the passage replaced.
+// mutated returns the file's path and its text with the passage replaced.
 func (m mutant) mutated() (original, text string, err error) {
 	if original, err = filepath.Abs(m.file); err != nil {
 		return "", "", err

@@ -59,7 +59,7 @@ var core = []mutant{
 		pkg: sqlite, tests: "TestStore/Moved",
 	}, {
 		name: "a bank that takes what was given back before is not told of", file: "internal/sale/moved.go",
-		old: "case b.Status == models.Confirmed || kind == models.LetterDispute:", new: "case b.Status == models.Confirmed:",
+		old: "case b.Status == models.StatusConfirmed || kind == models.LetterDispute:", new: "case b.Status == models.StatusConfirmed:",
 		pkg: services, tests: "TestMoved",
 	}, {
 		name: "a refund of our own is made beside an unfinished one by hand", file: "internal/services/refunding.go",
@@ -96,19 +96,19 @@ var core = []mutant{
 		pkg: rules, tests: "TestReserve",
 	}, {
 		name: "a cancelled booking is cancelled again", file: "internal/sale/cancel.go",
-		old: "case b.Status == models.Cancelled:\n", new: "case false:\n",
+		old: "case b.Status == models.StatusCancelled:\n", new: "case false:\n",
 		pkg: rules, tests: "TestTransitions",
 	}, {
 		name: "a booking expires before its deadline", file: "internal/sale/cancel.go",
-		old: "b.Status == models.Pending && !s.Now.Before(b.PaymentDeadline)", new: "b.Status == models.Pending",
+		old: "b.Status == models.StatusPending && !s.Now.Before(b.PaymentDeadline)", new: "b.Status == models.StatusPending",
 		pkg: rules, tests: "TestTransitions",
 	}, {
 		name: "expiry does not look at the status", file: "internal/sale/cancel.go",
-		old: "b.Status == models.Pending && !s.Now.Before(b.PaymentDeadline)", new: "!s.Now.Before(b.PaymentDeadline)",
+		old: "b.Status == models.StatusPending && !s.Now.Before(b.PaymentDeadline)", new: "!s.Now.Before(b.PaymentDeadline)",
 		pkg: rules, tests: "TestTransitions",
 	}, {
 		name: "a late payment confirms whatever became of the booking", file: "internal/sale/settle.go",
-		old: "b.Status != models.Cancelled || b.CancelReason != models.ReasonExpired || s.hasRefund(b)", new: "false",
+		old: "b.Status != models.StatusCancelled || b.CancelReason != models.ReasonExpired || s.hasRefund(b)", new: "false",
 		pkg: rules, tests: "TestTransitions|TestSettle",
 	}, {
 		name: "a late payment takes tickets that are not there", file: "internal/sale/settle.go",
@@ -144,7 +144,7 @@ var core = []mutant{
 		pkg: rules, tests: "TestSettle_of_something_else",
 	}, {
 		name: "a success after a decline is forgotten", file: "internal/sale/settle.go",
-		old: "if c.Result.Outcome == models.Succeeded {\n		s.chargeSucceeded", new: "if c.Result.Outcome == models.Succeeded && charge.Status.Open() {\n		s.chargeSucceeded",
+		old: "if c.Result.Outcome == models.OutcomeSucceeded {\n		s.chargeSucceeded", new: "if c.Result.Outcome == models.OutcomeSucceeded && charge.Status.Open() {\n		s.chargeSucceeded",
 		pkg: rules, tests: "TestSettle",
 	}, {
 		name: "capacity may be lowered below what is taken", file: "internal/models/events.go",
@@ -200,7 +200,7 @@ var core = []mutant{
 		pkg: services, tests: "TestPrepare_twice",
 	}, {
 		name: "a booking that ended while prepared is charged", file: "internal/services/charging.go",
-		old: "verdict.Booking.Status != models.Pending", new: "false",
+		old: "verdict.Booking.Status != models.StatusPending", new: "false",
 		pkg: services, tests: "TestPrepare_of_a_booking",
 	}, {
 		name: "a callback's age does not count", file: "internal/payments/signature.go",
@@ -255,7 +255,7 @@ var core = []mutant{
 		pkg: postgres, tests: "TestSimCharges|TestStore/SimLedger",
 	}, {
 		name: "a poll never looks back at what came late (PostgreSQL)", file: "internal/repository/postgres/lowwater.go",
-		old: "w.looks < mostLooks && !w.full.IsZero() && time.Since(w.full) < fullLook", new: "!w.full.IsZero() && fullLook+mostLooks > 0",
+		old: "w.looks < maxLooks && !w.full.IsZero() && time.Since(w.full) < fullLook", new: "!w.full.IsZero() && fullLook+maxLooks > 0",
 		pkg: postgres, tests: "TestStore/(Outbox|Payments)",
 	}, {
 		name: "a batch is answered before it is committed (SQLite)", file: "internal/repository/sqlite/writer.go",
@@ -307,7 +307,7 @@ var core = []mutant{
 		pkg: sqlite, tests: "TestStore/Ends",
 	}, {
 		name: "money for an unknown booking leaves no trace", file: "internal/services/callbacks.go",
-		old: "notice.Result.Outcome != models.Succeeded", new: "true",
+		old: "notice.Result.Outcome != models.OutcomeSucceeded", new: "true",
 		pkg: services, tests: "TestStray",
 	},
 }

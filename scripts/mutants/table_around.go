@@ -17,7 +17,7 @@ var around = []mutant{
 	// Payments.
 	{
 		name: "letters are retried all at once", file: "internal/services/letters_retry.go",
-		old: "	retryPiece  = 128\n", new: "	retryPiece  = 5000\n",
+		old: "	retryPiece = 128\n", new: "	retryPiece = 5000\n",
 		pkg: services, tests: "TestRetryAll",
 	}, {
 		name: "a place of the gateway's list is kept before all before it is settled", file: "internal/services/chronicle.go",
@@ -45,11 +45,11 @@ var around = []mutant{
 		pkg: services, tests: "TestStray_message",
 	}, {
 		name: "what is undecided for a booking that is not here is asked about for ever", file: "internal/services/strays.go",
-		old: "	case models.Unknown, models.Unavailable:\n", new: "	case models.Unknown, models.Unavailable, models.StillOpen:\n",
+		old: "	case models.OutcomeUnknown, models.OutcomeUnavailable:\n", new: "	case models.OutcomeUnknown, models.OutcomeUnavailable, models.OutcomePending:\n",
 		pkg: services, tests: "TestStray_message",
 	}, {
 		name: "a gateway without an answer is asked about a stray for ever", file: "internal/services/strays.go",
-		old: "		if d.Age < models.StrayMost {\n", new: "		if true {\n",
+		old: "		if d.Age < models.StrayMax {\n", new: "		if true {\n",
 		pkg: services, tests: "TestStray_message",
 	}, {
 		name: "another gateway's charge takes a place of this one's", file: "internal/services/payments.go",
@@ -61,7 +61,7 @@ var around = []mutant{
 		pkg: services, tests: "TestPrepare_of_a_charge",
 	}, {
 		name: "a refund with a part still pending counts as given back", file: "internal/payments/stripe/refunds.go",
-		old: "result.Outcome, result.Reason = models.StillOpen,", new: "result.Outcome, result.Reason = models.Succeeded,",
+		old: "result.Outcome, result.Reason = models.OutcomePending,", new: "result.Outcome, result.Reason = models.OutcomeSucceeded,",
 		pkg: stripe, tests: "TestRefund",
 	}, {
 		name: "the outbox poll allows for no lateness", file: "internal/repository/postgres/outbox.go",
@@ -77,7 +77,7 @@ var around = []mutant{
 		pkg: services, tests: "TestRetry",
 	}, {
 		name: "a lease is shorter than all of a try's calls together", file: "internal/services/payments.go",
-		old: "callsOfATry*(mostTurn+o.Timeout)+settleTimeout", new: "o.Timeout+settleTimeout",
+		old: "callsOfATry*(maxTurn+o.Timeout)+settleTimeout", new: "o.Timeout+settleTimeout",
 		pkg: services, tests: "TestRetry",
 	}, {
 		name: "another gateway's charge is asked about at this one", file: "internal/services/charging.go",
@@ -101,7 +101,7 @@ var around = []mutant{
 		pkg: services, tests: "TestSharedReads",
 	}, {
 		name: "a letter is retried after its booking's deadline", file: "internal/sale/letters.go",
-		old: "(b.Status != models.Pending || !s.Now.Before(b.PaymentDeadline))", new: "b.Status != models.Pending",
+		old: "(b.Status != models.StatusPending || !s.Now.Before(b.PaymentDeadline))", new: "b.Status != models.StatusPending",
 		pkg: rules, tests: "TestTransitions|TestLetters|TestSettle",
 	}, {
 		name: "a signature does not cover its time", file: "internal/payments/signature.go",
@@ -121,11 +121,11 @@ var around = []mutant{
 		pkg: simulator, tests: "TestQuestions|TestConformance|TestGateway|TestSlow|TestCharge",
 	}, {
 		name: "a charge of a past deadline is still taken up for charging (SQLite)", file: "internal/repository/sqlite/payments.go",
-		old: "d.Chargeable && d.Booking.Payable(now)", new: "d.Chargeable && d.Booking.Status == models.Pending",
+		old: "d.Chargeable && d.Booking.Payable(now)", new: "d.Chargeable && d.Booking.Status == models.StatusPending",
 		pkg: sqlite, tests: "TestStore/Payments",
 	}, {
 		name: "a charge of a past deadline is still taken up for charging (PostgreSQL)", file: "internal/repository/postgres/due.go",
-		old: "d.Booking.Payable(d.Charge.UpdatedAt)", new: "d.Booking.Status == models.Pending",
+		old: "d.Booking.Payable(d.Charge.UpdatedAt)", new: "d.Booking.Status == models.StatusPending",
 		pkg: postgres, tests: "TestStore/Payments",
 	},
 	// Queues.

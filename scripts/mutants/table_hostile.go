@@ -7,7 +7,7 @@ var hostile = []mutant{
 	// One client.
 	{
 		name: "any number of changes of one user may wait", file: "internal/services/turns.go",
-		old: "one != nil && one.waiting >= mostOfOneUser", new: "false",
+		old: "one != nil && one.waiting >= maxOfOneUser", new: "false",
 		pkg: services, tests: "TestUsers_changes_are_bounded",
 	}, {
 		name: "users are changed on the desk's connections", file: "internal/repository/postgres/users.go",
@@ -39,11 +39,11 @@ var hostile = []mutant{
 		pkg: handlers, tests: "TestEvents_a_page|TestEvents_pages",
 	}, {
 		name: "a page has no bound in bytes", file: "internal/repository/sqlite/events.go",
-		old: "text >= models.MostText", new: "false",
+		old: "text >= models.MaxText", new: "false",
 		pkg: handlers, tests: "TestEvents_pages",
 	}, {
 		name: "any number of lists are in hand", file: "internal/handlers/middleware.go",
-		old: "s.lists.Add(1) > mostLists", new: "s.lists.Add(1) > 10*mostLists",
+		old: "s.lists.Add(1) > maxLists", new: "s.lists.Add(1) > 10*maxLists",
 		pkg: handlers, tests: "TestLists_in_hand",
 	}, {
 		name: "a callback is read before its header is looked at", file: "internal/handlers/callbacks.go",

@@ -21,9 +21,9 @@ const (
 	growth = 0.05
 	// ahead is for how long calls may have to wait for their turn: far shorter than the lease that their charges are under.
 	ahead = 2 * time.Second
-	// leastHold is how long calls rest after a refusal: gateways count by the second. mostHold bounds what they can ask for
+	// minHold is how long calls rest after a refusal: gateways count by the second. maxHold bounds what they can ask for
 	// with Retry-After.
-	leastHold, mostHold = time.Second, 30 * time.Second
+	minHold, maxHold = time.Second, 30 * time.Second
 	// probeEvery is how often a gateway that is away is called, to see whether it is back.
 	probeEvery = time.Second
 	// awayAfter is how many calls in a row must find nobody: a single one may have met a broken connection.
@@ -49,7 +49,7 @@ type Pacer struct {
 	probe   time.Time // when a gateway that is away is called next
 }
 
-// Room gives how many of most payments there is room for now; zero while the gateway is away or has enough to do. What
+// Room returns how many of most payments there is room for now; zero while the gateway is away or has enough to do. What
 // there is no room for waits better where it is, in the queue or in the database.
 func (p *Pacer) Room(most int) int {
 	p.mu.Lock()
@@ -141,17 +141,17 @@ func (p *Pacer) Note(begun time.Time, r models.Result) {
 	defer p.mu.Unlock()
 	now := time.Now()
 	switch {
-	case r.Stall == models.Away:
+	case r.Stall == models.StallAway:
 		p.missed(now)
 		return
-	case r.Stall == "" && r.Outcome == models.Unknown:
+	case r.Stall == "" && r.Outcome == models.OutcomeUnknown:
 		return // whether anybody was there is not known either
 	}
 	if p.misses = 0; p.away {
 		p.away = false
 		p.tell(slog.LevelInfo, "the gateway can be reached again")
 	}
-	if r.Stall == models.Throttled {
+	if r.Stall == models.StallThrottled {
 		p.refused(now, begun, r.RetryAfter)
 	}
 }
@@ -166,7 +166,7 @@ func (p *Pacer) missed(now time.Time) {
 
 // refused slows down. Calls that had gone before the last time tell nothing new.
 func (p *Pacer) refused(now, begun time.Time, after time.Duration) {
-	if hold := now.Add(min(max(after, leastHold), mostHold)); hold.After(p.hold) {
+	if hold := now.Add(min(max(after, minHold), maxHold)); hold.After(p.hold) {
 		p.hold = hold
 	}
 	if p.limit.lower(now, begun, p.sent.rate(now)) {

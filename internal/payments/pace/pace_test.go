@@ -11,9 +11,9 @@ import (
 )
 
 var (
-	answered  = models.Result{Outcome: models.Succeeded}
-	throttled = models.Result{Outcome: models.Unavailable, Stall: models.Throttled}
-	away      = models.Result{Outcome: models.Unavailable, Stall: models.Away}
+	answered  = models.Result{Outcome: models.OutcomeSucceeded}
+	throttled = models.Result{Outcome: models.OutcomeUnavailable, Stall: models.StallThrottled}
+	away      = models.Result{Outcome: models.OutcomeUnavailable, Stall: models.StallAway}
 )
 
 // a limited gateway takes some calls a second, and refuses the rest.

@@ -16,7 +16,7 @@ type rate struct {
 
 func (r *rate) set() bool { return r.perSecond > 0 }
 
-// within gives how many calls may go in some time; at least one.
+// within returns how many calls may go in some time; at least one.
 func (r *rate) within(d time.Duration) int {
 	return max(int(math.Ceil(r.perSecond*d.Seconds())), 1)
 }
@@ -51,7 +51,7 @@ func (r *rate) grow(now time.Time) {
 }
 
 // lower halves the rate, once for all calls that were on their way together; the first time, from the rate of calls just
-// sent. It tells whether that set the limit.
+// sent. It reports whether that set the limit.
 func (r *rate) lower(now, begun time.Time, sent float64) (first bool) {
 	if begun.Before(r.lowered) {
 		return false
@@ -75,7 +75,7 @@ func (m *meter) add(now time.Time) {
 	m.now++
 }
 
-// rate gives the calls of the last second, or those since then if they are more.
+// rate returns the calls of the last second, or those since then if they are more.
 func (m *meter) rate(now time.Time) float64 {
 	m.turn(now)
 	return max(m.now, m.last)

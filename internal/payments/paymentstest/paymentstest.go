@@ -76,7 +76,7 @@ func (b Bench) request(t *testing.T, script Script) payments.ChargeRequest {
 		return request
 	}
 	result := preparer.Prepare(t.Context(), request)
-	if result.Outcome != models.Prepared || result.ProviderReference == "" {
+	if result.Outcome != models.OutcomePrepared || result.ProviderReference == "" {
 		t.Fatalf("prepare: %+v, want a reference", result)
 	}
 	request.ProviderReference = result.ProviderReference
@@ -104,19 +104,19 @@ func (b Bench) wantMoney(t *testing.T, reference string, taken, given int) {
 func testChargeOnce(t *testing.T, b Bench) {
 	request := b.request(t, Takes)
 	first := b.Gateway.Charge(t.Context(), request)
-	want(t, "charge", first, models.Succeeded)
+	want(t, "charge", first, models.OutcomeSucceeded)
 	if first.ProviderReference == "" {
 		t.Error("a charge has no reference of the provider")
 	}
 	request.ProviderReference = first.ProviderReference
 	for range 2 {
 		again := b.Gateway.Charge(t.Context(), request)
-		want(t, "charge again", again, models.Succeeded)
+		want(t, "charge again", again, models.OutcomeSucceeded)
 		if again.ProviderReference != first.ProviderReference {
 			t.Errorf("the charge is now called %q, was %q", again.ProviderReference, first.ProviderReference)
 		}
 	}
-	want(t, "find", b.Gateway.Find(t.Context(), request), models.Succeeded)
+	want(t, "find", b.Gateway.Find(t.Context(), request), models.OutcomeSucceeded)
 	b.wantMoney(t, request.Reference, 1, 0)
 }
 
@@ -126,12 +126,13 @@ func testChargeConcurrently(t *testing.T, b Bench) {
 	for range 8 {
 		calls.Go(func() {
 			// A try may collide with another, but must not claim that the charge was declined.
-			want(t, "charge", b.Gateway.Charge(t.Context(), request), models.Succeeded, models.StillOpen, models.Unknown,
-				models.Unavailable)
+			want(t, "charge", b.Gateway.Charge(t.Context(), request), models.OutcomeSucceeded, models.OutcomePending,
+				models.OutcomeUnknown,
+				models.OutcomeUnavailable)
 		})
 	}
 	calls.Wait()
-	want(t, "find", b.Gateway.Find(t.Context(), request), models.Succeeded)
+	want(t, "find", b.Gateway.Find(t.Context(), request), models.OutcomeSucceeded)
 	b.wantMoney(t, request.Reference, 1, 0)
 }
 
@@ -139,57 +140,57 @@ func testDecline(t *testing.T, b Bench) {
 	request := b.request(t, Declines)
 	for range 2 {
 		result := b.Gateway.Charge(t.Context(), request)
-		want(t, "charge", result, models.Declined)
+		want(t, "charge", result, models.OutcomeDeclined)
 		if result.Reason == "" {
 			t.Error("a decline has no reason")
 		}
 	}
-	want(t, "find", b.Gateway.Find(t.Context(), request), models.Declined)
+	want(t, "find", b.Gateway.Find(t.Context(), request), models.OutcomeDeclined)
 	b.wantMoney(t, request.Reference, 0, 0)
 }
 
 func testLostAnswer(t *testing.T, b Bench) {
 	request := b.request(t, LosesAnswer)
-	want(t, "charge", b.Gateway.Charge(t.Context(), request), models.Unknown)
-	want(t, "find", b.Gateway.Find(t.Context(), request), models.Succeeded)
-	want(t, "charge again", b.Gateway.Charge(t.Context(), request), models.Succeeded, models.Unknown)
+	want(t, "charge", b.Gateway.Charge(t.Context(), request), models.OutcomeUnknown)
+	want(t, "find", b.Gateway.Find(t.Context(), request), models.OutcomeSucceeded)
+	want(t, "charge again", b.Gateway.Charge(t.Context(), request), models.OutcomeSucceeded, models.OutcomeUnknown)
 	b.wantMoney(t, request.Reference, 1, 0)
 }
 
 func testStaysOpen(t *testing.T, b Bench) {
 	request := b.request(t, StaysOpen)
-	want(t, "charge", b.Gateway.Charge(t.Context(), request), models.StillOpen)
-	want(t, "find", b.Gateway.Find(t.Context(), request), models.StillOpen)
+	want(t, "charge", b.Gateway.Charge(t.Context(), request), models.OutcomePending)
+	want(t, "find", b.Gateway.Find(t.Context(), request), models.OutcomePending)
 	b.wantMoney(t, request.Reference, 0, 0)
 }
 
 func testAbsent(t *testing.T, b Bench) {
-	want(t, "find one never heard of", b.Gateway.Find(t.Context(), NewRequest(b.Method(Takes))), models.Absent)
-	want(t, "find one not charged", b.Gateway.Find(t.Context(), b.request(t, Takes)), models.Absent)
+	want(t, "find one never heard of", b.Gateway.Find(t.Context(), NewRequest(b.Method(Takes))), models.OutcomeAbsent)
+	want(t, "find one not charged", b.Gateway.Find(t.Context(), b.request(t, Takes)), models.OutcomeAbsent)
 }
 
 func testVoidThenCharge(t *testing.T, b Bench) {
 	request := b.request(t, Takes)
 	for range 2 {
-		want(t, "void", b.Gateway.Void(t.Context(), request), models.Voided)
+		want(t, "void", b.Gateway.Void(t.Context(), request), models.OutcomeVoided)
 	}
-	want(t, "charge", b.Gateway.Charge(t.Context(), request), models.Declined, models.Unavailable)
-	want(t, "find", b.Gateway.Find(t.Context(), request), models.Voided)
+	want(t, "charge", b.Gateway.Charge(t.Context(), request), models.OutcomeDeclined, models.OutcomeUnavailable)
+	want(t, "find", b.Gateway.Find(t.Context(), request), models.OutcomeVoided)
 	b.wantMoney(t, request.Reference, 0, 0)
 }
 
 func testVoidUnheardOf(t *testing.T, b Bench) {
 	request := NewRequest(b.Method(Takes))
-	want(t, "void", b.Gateway.Void(t.Context(), request), models.Voided)
-	want(t, "charge", b.Gateway.Charge(t.Context(), request), models.Declined, models.Unavailable)
+	want(t, "void", b.Gateway.Void(t.Context(), request), models.OutcomeVoided)
+	want(t, "charge", b.Gateway.Charge(t.Context(), request), models.OutcomeDeclined, models.OutcomeUnavailable)
 	b.wantMoney(t, request.Reference, 0, 0)
 }
 
 func testVoidTooLate(t *testing.T, b Bench) {
 	request := b.request(t, Takes)
-	want(t, "charge", b.Gateway.Charge(t.Context(), request), models.Succeeded)
-	want(t, "void", b.Gateway.Void(t.Context(), request), models.Succeeded)
-	want(t, "find", b.Gateway.Find(t.Context(), request), models.Succeeded)
+	want(t, "charge", b.Gateway.Charge(t.Context(), request), models.OutcomeSucceeded)
+	want(t, "void", b.Gateway.Void(t.Context(), request), models.OutcomeSucceeded)
+	want(t, "find", b.Gateway.Find(t.Context(), request), models.OutcomeSucceeded)
 	b.wantMoney(t, request.Reference, 1, 0)
 }
 
@@ -203,17 +204,18 @@ func refundOf(request payments.ChargeRequest, provider string) payments.RefundRe
 func testRefund(t *testing.T, b Bench) {
 	request := b.request(t, Takes)
 	charged := b.Gateway.Charge(t.Context(), request)
-	want(t, "charge", charged, models.Succeeded)
+	want(t, "charge", charged, models.OutcomeSucceeded)
 	refund := refundOf(request, charged.ProviderReference)
 	var calls sync.WaitGroup
 	for range 4 {
 		calls.Go(func() {
-			want(t, "refund", b.Gateway.Refund(t.Context(), refund), models.Succeeded, models.Unknown, models.Unavailable)
+			want(t, "refund", b.Gateway.Refund(t.Context(), refund), models.OutcomeSucceeded, models.OutcomeUnknown,
+				models.OutcomeUnavailable)
 		})
 	}
 	calls.Wait()
 	result := b.Gateway.Refund(t.Context(), refund)
-	want(t, "refund again", result, models.Succeeded)
+	want(t, "refund again", result, models.OutcomeSucceeded)
 	if result.ProviderReference == "" {
 		t.Error("a refund has no reference of the provider")
 	}
@@ -222,8 +224,9 @@ func testRefund(t *testing.T, b Bench) {
 
 func testRefundNothing(t *testing.T, b Bench) {
 	request := b.request(t, Takes)
-	want(t, "refund", b.Gateway.Refund(t.Context(), refundOf(request, request.ProviderReference)), models.Unavailable,
-		models.Unknown)
+	want(t, "refund", b.Gateway.Refund(t.Context(), refundOf(request, request.ProviderReference)),
+		models.OutcomeUnavailable,
+		models.OutcomeUnknown)
 	b.wantMoney(t, request.Reference, 0, 0)
 }
 
@@ -231,9 +234,9 @@ func testContext(t *testing.T, b Bench) {
 	request := b.request(t, Takes)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	want(t, "charge", b.Gateway.Charge(ended, request), models.Unknown, models.Unavailable)
-	want(t, "find", b.Gateway.Find(ended, request), models.Unknown)
-	want(t, "void", b.Gateway.Void(ended, request), models.Unknown)
-	want(t, "refund", b.Gateway.Refund(ended, refundOf(request, request.ProviderReference)), models.Unknown,
-		models.Unavailable)
+	want(t, "charge", b.Gateway.Charge(ended, request), models.OutcomeUnknown, models.OutcomeUnavailable)
+	want(t, "find", b.Gateway.Find(ended, request), models.OutcomeUnknown)
+	want(t, "void", b.Gateway.Void(ended, request), models.OutcomeUnknown)
+	want(t, "refund", b.Gateway.Refund(ended, refundOf(request, request.ProviderReference)), models.OutcomeUnknown,
+		models.OutcomeUnavailable)
 }

@@ -13,7 +13,7 @@ import (
 // SignatureHeader is the header in which callbacks are signed: "t=<unix seconds>,v1=<hex>".
 const SignatureHeader = "Quantix-Signature"
 
-// Sign gives the value of SignatureHeader for a callback that is sent now.
+// Sign returns the value of SignatureHeader for a callback that is sent now.
 func Sign(secret string, now time.Time, body []byte) string {
 	return payments.Sign([]byte(secret), now, body)
 }
@@ -46,7 +46,7 @@ func (g *Gateway) ReadCallback(header func(name string) string, body []byte, now
 	if err != nil {
 		return payments.Notice{}, payments.ErrUnreadable
 	}
-	return payments.Notice{Reference: n.Reference, Moved: n.Outcome == models.Moved, Result: models.Result{
+	return payments.Notice{Reference: n.Reference, Moved: n.Outcome == models.OutcomeMoved, Result: models.Result{
 		Outcome: n.Outcome, ProviderReference: n.ProviderReference, Reason: n.Reason, Amount: amount,
 	}}, nil
 }
@@ -69,18 +69,18 @@ func (n *notice) amount() (models.Money, error) {
 
 // The longest texts of a callback that are kept, in bytes.
 const (
-	mostProviderReference = 255
-	mostReason            = 500
+	maxProviderReference = 255
+	maxReason            = 500
 )
 
-// sensible tells whether a notice has an outcome that can be reported, and texts that can be stored.
+// sensible reports whether a notice has an outcome that can be reported, and texts that can be stored.
 func (n *notice) sensible() bool {
 	switch n.Outcome {
-	case models.Succeeded, models.Declined, models.StillOpen, models.Voided, models.Moved:
+	case models.OutcomeSucceeded, models.OutcomeDeclined, models.OutcomePending, models.OutcomeVoided, models.OutcomeMoved:
 	default:
 		return false
 	}
 	_, err := models.ParseReference(n.Reference)
-	return err == nil && len(n.ProviderReference) <= mostProviderReference && len(n.Reason) <= mostReason &&
+	return err == nil && len(n.ProviderReference) <= maxProviderReference && len(n.Reason) <= maxReason &&
 		!strings.ContainsFunc(n.ProviderReference+n.Reason, unicode.IsControl)
 }

@@ -82,14 +82,14 @@ func TestCallbacks_are_sent_for_every_decision(t *testing.T) {
 	r := newReceiver(t, s)
 	g := sending(t, s, r)
 	for method, outcome := range map[models.PaymentMethod]models.Outcome{
-		simulator.OK: models.Succeeded, simulator.Decline: models.Declined, simulator.Lost: models.Succeeded,
+		simulator.OK: models.OutcomeSucceeded, simulator.Decline: models.OutcomeDeclined, simulator.Lost: models.OutcomeSucceeded,
 	} {
 		charge := request(method)
 		g.Charge(t.Context(), charge)
 		r.await(charge.Reference, outcome)
 	}
 	failing := request(simulator.Error)
-	want(t, "charge", g.Charge(t.Context(), failing), models.Unavailable)
+	want(t, "charge", g.Charge(t.Context(), failing), models.OutcomeUnavailable)
 	g.Close()
 	if r.seen[failing.Reference] != nil {
 		t.Error("a charge that was not decided was told of")
@@ -104,8 +104,8 @@ func TestCallbacks_of_slow_charges(t *testing.T) {
 	g := sending(t, s, r)
 	charge := request(simulator.Slow)
 	charge.Deadline = time.Now().Add(-500 * time.Millisecond) // decided a second after it
-	want(t, "charge", g.Charge(t.Context(), charge), models.StillOpen)
-	r.await(charge.Reference, models.Succeeded)
+	want(t, "charge", g.Charge(t.Context(), charge), models.OutcomePending)
+	r.await(charge.Reference, models.OutcomeSucceeded)
 }
 
 func TestCallbacks_are_sent_again_until_taken(t *testing.T) {
@@ -114,7 +114,7 @@ func TestCallbacks_are_sent_again_until_taken(t *testing.T) {
 	r := newReceiver(t, s, http.StatusServiceUnavailable, http.StatusTooManyRequests)
 	charge := request(simulator.OK)
 	sending(t, s, r).Charge(t.Context(), charge)
-	r.await(charge.Reference, models.Succeeded)
+	r.await(charge.Reference, models.OutcomeSucceeded)
 }
 
 // A receiver that hangs holds up neither charges nor the end.
@@ -133,7 +133,7 @@ func TestCallbacks_nobody_takes(t *testing.T) {
 	g := simulator.New(s.Store, simulator.Options{Secret: secret, CallbackURL: server.URL})
 	begun := time.Now()
 	for range 50 {
-		want(t, "charge", g.Charge(t.Context(), request(simulator.OK)), models.Succeeded)
+		want(t, "charge", g.Charge(t.Context(), request(simulator.OK)), models.OutcomeSucceeded)
 	}
 	g.Charge(t.Context(), request(simulator.Slow))
 	g.Close()

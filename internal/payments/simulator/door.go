@@ -18,13 +18,13 @@ type door struct {
 	taken  int       // calls in it
 }
 
-// enter gives the refusal of a call, or nil.
+// enter returns the refusal of a call, or nil.
 func (d *door) enter(now time.Time) *models.Result {
 	switch {
 	case d.away():
-		return &models.Result{Outcome: models.Unavailable, Stall: models.Away, Reason: "the gateway cannot be reached"}
+		return &models.Result{Outcome: models.OutcomeUnavailable, Stall: models.StallAway, Reason: "the gateway cannot be reached"}
 	case d.full(now):
-		return &models.Result{Outcome: models.Unavailable, Stall: models.Throttled, Reason: "the gateway limits the rate of calls"}
+		return &models.Result{Outcome: models.OutcomeUnavailable, Stall: models.StallThrottled, Reason: "the gateway limits the rate of calls"}
 	}
 	return nil
 }
@@ -37,7 +37,7 @@ func (d *door) away() bool {
 	return err == nil
 }
 
-// full counts a call, and tells whether there were too many before it in this second.
+// full counts a call, and reports whether there were too many before it in this second.
 func (d *door) full(now time.Time) bool {
 	if d.rate == 0 {
 		return false
@@ -51,11 +51,11 @@ func (d *door) full(now time.Time) bool {
 	return d.taken > d.rate
 }
 
-// lost is what is known of a call whose answer was lost. A question (whose fault is models.Unknown) has moved nothing, and
+// lost is what is known of a call whose answer was lost. A question (whose fault is models.OutcomeUnknown) has moved nothing, and
 // whether anybody was there to answer it is the question now.
 func lost(fault models.Outcome) models.Result {
-	if fault == models.Unknown {
-		return models.Result{Outcome: models.Unknown, Stall: models.Away, Reason: "the gateway did not answer"}
+	if fault == models.OutcomeUnknown {
+		return models.Result{Outcome: models.OutcomeUnknown, Stall: models.StallAway, Reason: "the gateway did not answer"}
 	}
-	return models.Result{Outcome: models.Unknown, Reason: "the gateway did not answer"}
+	return models.Result{Outcome: models.OutcomeUnknown, Reason: "the gateway did not answer"}
 }

@@ -19,14 +19,14 @@ const movesAfter = time.Minute
 // Look tells what became of a charge and its money.
 func (g *Gateway) Look(ctx context.Context, request payments.ChargeRequest) payments.Statement {
 	var movements []models.Movement
-	result := g.ask(ctx, models.Unknown, newEntry(request.Reference, func(now time.Time, r records) models.Result {
+	result := g.ask(ctx, models.OutcomeUnknown, newEntry(request.Reference, func(now time.Time, r records) models.Result {
 		movements = nil
 		if c := r.known(now, request.Reference); c != nil {
 			movements = moved(now, c)
 		}
 		return r.find(now, request)
 	}))
-	if result.Outcome == models.Unknown {
+	if result.Outcome == models.OutcomeUnknown {
 		return payments.Statement{Result: result} // the ledger may still be at it
 	}
 	return payments.Statement{Reference: request.Reference, Result: result, Movements: movements}
@@ -185,7 +185,7 @@ func secondReference(c *Record) (string, bool) {
 
 // later is what a charge gives to report after its own outcome, and when. Each is a callback's body.
 func later(c *Record) map[time.Duration]notice {
-	changed := notice{Reference: c.Reference, Outcome: models.Moved}
+	changed := notice{Reference: c.Reference, Outcome: models.OutcomeMoved}
 	switch c.Method {
 	case MovesPart, MovesAll, Disputed, Inquiry:
 		return map[time.Duration]notice{time.Second: changed}
@@ -195,7 +195,10 @@ func later(c *Record) map[time.Duration]notice {
 		return map[time.Duration]notice{time.Second: changed, movesAfter + time.Second: changed}
 	case Twice:
 		reference, _ := secondReference(c)
-		twice := notice{Reference: c.Reference, Outcome: models.Succeeded, ProviderReference: providerReference(&Record{Reference: reference})}
+		twice := notice{
+			Reference: c.Reference, Outcome: models.OutcomeSucceeded,
+			ProviderReference: providerReference(&Record{Reference: reference}),
+		}
 		return map[time.Duration]notice{time.Second: twice}
 	}
 	return nil

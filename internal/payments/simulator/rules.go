@@ -41,9 +41,9 @@ func (r records) charge(now time.Time, request payments.ChargeRequest) models.Re
 	}
 	switch {
 	case c.Status == charged && c.Method == Lost:
-		return models.Result{Outcome: models.Unknown, Reason: "the gateway did not answer"}
+		return models.Result{Outcome: models.OutcomeUnknown, Reason: "the gateway did not answer"}
 	case c.Status == voided:
-		return models.Result{Outcome: models.Declined, ProviderReference: providerReference(c), Reason: "the charge was voided before"}
+		return models.Result{Outcome: models.OutcomeDeclined, ProviderReference: providerReference(c), Reason: "the charge was voided before"}
 	}
 	return told(c)
 }
@@ -78,7 +78,7 @@ func take(c *Record) {
 	c.Charges++
 }
 
-// known gives the record of a reference, or nil. A pending one is decided once its time has come, whoever asks.
+// known returns the record of a reference, or nil. A pending one is decided once its time has come, whoever asks.
 func (r records) known(now time.Time, reference string) *Record {
 	c := r[reference]
 	if c != nil && c.Status == pending && !now.Before(c.SettlesAt) {
@@ -101,7 +101,7 @@ func (r records) open(now time.Time, request payments.ChargeRequest, status stri
 func (r records) find(now time.Time, request payments.ChargeRequest) models.Result {
 	c := r.known(now, request.Reference)
 	if c == nil || c.Status == failed {
-		return models.Result{Outcome: models.Absent, Reason: "the gateway knows of no such charge"}
+		return models.Result{Outcome: models.OutcomeAbsent, Reason: "the gateway knows of no such charge"}
 	}
 	return told(c)
 }
@@ -118,22 +118,22 @@ func (r records) void(now time.Time, request payments.ChargeRequest) models.Resu
 	return told(c)
 }
 
-// refund gives a charge back, or a part of it, once, if so much is left.
+// refund returns a charge back, or a part of it, once, if so much is left.
 func (r records) refund(now time.Time, request payments.RefundRequest) models.Result {
 	c := r.known(now, request.Reference)
 	if c == nil || c.Status != charged {
-		return models.Result{Outcome: models.Unavailable, Reason: "there is no charge to give back"}
+		return models.Result{Outcome: models.OutcomeUnavailable, Reason: "there is no charge to give back"}
 	}
 	if c.RefundKey == "" || cameBack(c) && c.RefundKey != request.Key {
 		if request.Amount.Minor > left(now, c) {
-			return models.Result{Outcome: models.Moved, Reason: "the money has moved otherwise"}
+			return models.Result{Outcome: models.OutcomeMoved, Reason: "the money has moved otherwise"}
 		}
 		c.RefundKey, c.RefundedAt, c.UpdatedAt = request.Key, now, now
 	}
 	if refundOpen(now, c) {
-		return models.Result{Outcome: models.StillOpen, ProviderReference: refundReference(c), Reason: "the refund is not finished yet"}
+		return models.Result{Outcome: models.OutcomePending, ProviderReference: refundReference(c), Reason: "the refund is not finished yet"}
 	}
-	return models.Result{Outcome: models.Succeeded, ProviderReference: refundReference(c)}
+	return models.Result{Outcome: models.OutcomeSucceeded, ProviderReference: refundReference(c)}
 }
 
 // told is what a record says, as an answer.
@@ -141,15 +141,15 @@ func told(c *Record) models.Result {
 	result := models.Result{ProviderReference: providerReference(c)}
 	switch c.Status {
 	case charged:
-		result.Outcome, result.Amount = models.Succeeded, taken(c)
+		result.Outcome, result.Amount = models.OutcomeSucceeded, taken(c)
 	case declined:
-		result.Outcome, result.Reason = models.Declined, "the payment was declined"
+		result.Outcome, result.Reason = models.OutcomeDeclined, "the payment was declined"
 	case pending:
-		result.Outcome, result.Reason = models.StillOpen, "the payment is not decided yet"
+		result.Outcome, result.Reason = models.OutcomePending, "the payment is not decided yet"
 	case voided:
-		result.Outcome, result.Reason = models.Voided, "the charge was voided"
+		result.Outcome, result.Reason = models.OutcomeVoided, "the charge was voided"
 	default:
-		return models.Result{Outcome: models.Unavailable, Reason: "the gateway answered with an error"}
+		return models.Result{Outcome: models.OutcomeUnavailable, Reason: "the gateway answered with an error"}
 	}
 	return result
 }

@@ -32,13 +32,13 @@ func TestCharge_follows_the_script_of_its_method(t *testing.T) {
 		status  string
 		charges int
 	}{
-		OK:               {[]models.Outcome{models.Succeeded, models.Succeeded}, charged, 1},
-		Decline:          {[]models.Outcome{models.Declined, models.Declined}, declined, 0},
-		Flaky:            {[]models.Outcome{models.Unavailable, models.Unavailable, models.Succeeded, models.Succeeded}, charged, 1},
-		Error:            {[]models.Outcome{models.Unavailable, models.Unavailable, models.Unavailable, models.Unavailable}, failed, 0},
-		Slow:             {[]models.Outcome{models.StillOpen, models.StillOpen}, pending, 0},
-		Lost:             {[]models.Outcome{models.Unknown, models.Unknown}, charged, 1},
-		"no_such_method": {[]models.Outcome{models.Declined}, declined, 0},
+		OK:               {[]models.Outcome{models.OutcomeSucceeded, models.OutcomeSucceeded}, charged, 1},
+		Decline:          {[]models.Outcome{models.OutcomeDeclined, models.OutcomeDeclined}, declined, 0},
+		Flaky:            {[]models.Outcome{models.OutcomeUnavailable, models.OutcomeUnavailable, models.OutcomeSucceeded, models.OutcomeSucceeded}, charged, 1},
+		Error:            {[]models.Outcome{models.OutcomeUnavailable, models.OutcomeUnavailable, models.OutcomeUnavailable, models.OutcomeUnavailable}, failed, 0},
+		Slow:             {[]models.Outcome{models.OutcomePending, models.OutcomePending}, pending, 0},
+		Lost:             {[]models.Outcome{models.OutcomeUnknown, models.OutcomeUnknown}, charged, 1},
+		"no_such_method": {[]models.Outcome{models.OutcomeDeclined}, declined, 0},
 	} {
 		t.Run(string(method), func(t *testing.T) {
 			t.Parallel()
@@ -82,32 +82,32 @@ func TestQuestions_by_state(t *testing.T) {
 		want  map[string]answer
 	}{
 		{"", noon, map[string]answer{
-			"charge": {models.Succeeded, charged}, "find": {models.Absent, ""},
-			"void": {models.Voided, voided}, "refund": {models.Unavailable, ""},
+			"charge": {models.OutcomeSucceeded, charged}, "find": {models.OutcomeAbsent, ""},
+			"void": {models.OutcomeVoided, voided}, "refund": {models.OutcomeUnavailable, ""},
 		}},
 		{failed, noon, map[string]answer{
-			"charge": {models.Succeeded, charged}, "find": {models.Absent, failed},
-			"void": {models.Voided, voided}, "refund": {models.Unavailable, failed},
+			"charge": {models.OutcomeSucceeded, charged}, "find": {models.OutcomeAbsent, failed},
+			"void": {models.OutcomeVoided, voided}, "refund": {models.OutcomeUnavailable, failed},
 		}},
 		{charged, noon, map[string]answer{
-			"charge": {models.Succeeded, charged}, "find": {models.Succeeded, charged},
-			"void": {models.Succeeded, charged}, "refund": {models.Succeeded, charged},
+			"charge": {models.OutcomeSucceeded, charged}, "find": {models.OutcomeSucceeded, charged},
+			"void": {models.OutcomeSucceeded, charged}, "refund": {models.OutcomeSucceeded, charged},
 		}},
 		{declined, noon, map[string]answer{
-			"charge": {models.Declined, declined}, "find": {models.Declined, declined},
-			"void": {models.Declined, declined}, "refund": {models.Unavailable, declined},
+			"charge": {models.OutcomeDeclined, declined}, "find": {models.OutcomeDeclined, declined},
+			"void": {models.OutcomeDeclined, declined}, "refund": {models.OutcomeUnavailable, declined},
 		}},
 		{pending, settles.Add(-1), map[string]answer{
-			"charge": {models.StillOpen, pending}, "find": {models.StillOpen, pending},
-			"void": {models.Voided, voided}, "refund": {models.Unavailable, pending},
+			"charge": {models.OutcomePending, pending}, "find": {models.OutcomePending, pending},
+			"void": {models.OutcomeVoided, voided}, "refund": {models.OutcomeUnavailable, pending},
 		}},
 		{pending, settles, map[string]answer{
-			"charge": {models.Succeeded, charged}, "find": {models.Succeeded, charged},
-			"void": {models.Succeeded, charged}, "refund": {models.Succeeded, charged},
+			"charge": {models.OutcomeSucceeded, charged}, "find": {models.OutcomeSucceeded, charged},
+			"void": {models.OutcomeSucceeded, charged}, "refund": {models.OutcomeSucceeded, charged},
 		}},
 		{voided, noon, map[string]answer{
-			"charge": {models.Declined, voided}, "find": {models.Voided, voided},
-			"void": {models.Voided, voided}, "refund": {models.Unavailable, voided},
+			"charge": {models.OutcomeDeclined, voided}, "find": {models.OutcomeVoided, voided},
+			"void": {models.OutcomeVoided, voided}, "refund": {models.OutcomeUnavailable, voided},
 		}},
 	} {
 		for question, want := range test.want {
@@ -137,8 +137,8 @@ func TestSlow_succeeds_after_the_deadline_once(t *testing.T) {
 		outcome models.Outcome
 		charges int
 	}{
-		{noon, models.StillOpen, 0}, {deadline, models.StillOpen, 0}, {settles, models.Succeeded, 1},
-		{settles.Add(time.Hour), models.Succeeded, 1},
+		{noon, models.OutcomePending, 0}, {deadline, models.OutcomePending, 0}, {settles, models.OutcomeSucceeded, 1},
+		{settles.Add(time.Hour), models.OutcomeSucceeded, 1},
 	} {
 		if got := r.charge(step.now, request(Slow)).Outcome; got != step.outcome || r["r"].Charges != step.charges {
 			t.Errorf("at %s: %s with %d charges, want %+v", step.now, got, r["r"].Charges, step)
@@ -149,10 +149,10 @@ func TestSlow_succeeds_after_the_deadline_once(t *testing.T) {
 func TestLost_is_found(t *testing.T) {
 	t.Parallel()
 	r := records{}
-	if got := r.charge(noon, request(Lost)).Outcome; got != models.Unknown {
+	if got := r.charge(noon, request(Lost)).Outcome; got != models.OutcomeUnknown {
 		t.Errorf("charge: %s", got)
 	}
-	if got := r.find(noon, request(Lost)).Outcome; got != models.Succeeded {
+	if got := r.find(noon, request(Lost)).Outcome; got != models.OutcomeSucceeded {
 		t.Errorf("find: %s", got)
 	}
 }
@@ -164,7 +164,7 @@ func TestRefund_gives_back_once(t *testing.T) {
 	var references []string
 	for _, key := range []string{"refund:r", "refund:r", "another"} {
 		got := r.refund(noon, payments.RefundRequest{Key: key, Reference: "r"})
-		if got.Outcome != models.Succeeded {
+		if got.Outcome != models.OutcomeSucceeded {
 			t.Errorf("key %q: %+v", key, got)
 		}
 		references = append(references, got.ProviderReference)

@@ -20,7 +20,7 @@ import (
 // Bounds of the sender.
 const (
 	sendersAtOnce = 8
-	mostWaiting   = 10_000 // callbacks, to be sent now or later; beyond that none are taken
+	maxWaiting    = 10_000 // callbacks, to be sent now or later; beyond that none are taken
 	sendTries     = 4
 	sendBackoff   = 250 * time.Millisecond
 	sendTimeout   = 5 * time.Second
@@ -54,7 +54,7 @@ func newSender(g *Gateway, o Options) *sender {
 				return errors.New("a receiver of callbacks does not redirect")
 			},
 		},
-		room: make(chan struct{}, mostWaiting), due: make(chan string, mostWaiting), more: make(chan notice, mostWaiting),
+		room: make(chan struct{}, maxWaiting), due: make(chan string, maxWaiting), more: make(chan notice, maxWaiting),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	for range sendersAtOnce {
@@ -120,7 +120,7 @@ func (s *sender) after(c *Record) {
 // refunded plans the report of a refund that comes back.
 func (s *sender) refunded(_ time.Time, c Record) {
 	if cameBack(&c) {
-		s.plan(time.Second, notice{Reference: c.Reference, Outcome: models.Moved})
+		s.plan(time.Second, notice{Reference: c.Reference, Outcome: models.OutcomeMoved})
 	}
 }
 
@@ -150,11 +150,11 @@ func (s *sender) tell(reference string, post func() (again bool, err error)) {
 	}
 }
 
-// try posts once; again tells whether another try may help.
+// try posts once; again reports whether another try may help.
 func (s *sender) try(reference string) (again bool, err error) {
 	result := s.look(reference)
 	switch result.Outcome {
-	case models.Succeeded, models.Declined, models.Voided, models.StillOpen:
+	case models.OutcomeSucceeded, models.OutcomeDeclined, models.OutcomeVoided, models.OutcomePending:
 	default:
 		return true, fmt.Errorf("the charge is %s: %s", result.Outcome, result.Reason)
 	}
@@ -183,7 +183,7 @@ func (s *sender) look(reference string) models.Result {
 	s.gateway.entries.Do(e)
 	<-e.done // the ledger's own timeout bounds it
 	if e.err != nil {
-		return models.Result{Outcome: models.Unknown, Reason: "the gateway's ledger did not answer"}
+		return models.Result{Outcome: models.OutcomeUnknown, Reason: "the gateway's ledger did not answer"}
 	}
 	return e.result
 }

@@ -46,8 +46,8 @@ var (
 	_ payments.Notifier = (*Gateway)(nil)
 )
 
-// mostEntries bounds one transaction of the ledger.
-const mostEntries = 512
+// maxEntries bounds one transaction of the ledger.
+const maxEntries = 512
 
 // New makes a gateway on its ledger. Close ends the sending of callbacks.
 func New(ledger Ledger, o Options) *Gateway {
@@ -61,7 +61,7 @@ func New(ledger Ledger, o Options) *Gateway {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	g := &Gateway{ledger: ledger, options: o}
-	g.entries.Run, g.entries.Pick = g.write, batch.AtMost[*entry](mostEntries)
+	g.entries.Run, g.entries.Pick = g.write, batch.AtMost[*entry](maxEntries)
 	g.door = door{rate: o.Rate, awayFile: o.AwayFile}
 	if o.CallbackURL != "" {
 		g.sender = newSender(g, o)
@@ -85,43 +85,43 @@ func (g *Gateway) Charge(ctx context.Context, request payments.ChargeRequest) mo
 	if g.sender != nil {
 		e.tell = g.sender.charged
 	}
-	return g.ask(ctx, models.Unavailable, e)
+	return g.ask(ctx, models.OutcomeUnavailable, e)
 }
 
 // Find tells what became of a charge.
 func (g *Gateway) Find(ctx context.Context, request payments.ChargeRequest) models.Result {
-	return g.ask(ctx, models.Unknown, newEntry(request.Reference, func(now time.Time, r records) models.Result {
+	return g.ask(ctx, models.OutcomeUnknown, newEntry(request.Reference, func(now time.Time, r records) models.Result {
 		return r.find(now, request)
 	}))
 }
 
 // Void makes sure that a charge is not made any more, unless it was made already.
 func (g *Gateway) Void(ctx context.Context, request payments.ChargeRequest) models.Result {
-	return g.ask(ctx, models.Unknown, newEntry(request.Reference, func(now time.Time, r records) models.Result {
+	return g.ask(ctx, models.OutcomeUnknown, newEntry(request.Reference, func(now time.Time, r records) models.Result {
 		return r.void(now, request)
 	}))
 }
 
-// Refund gives a charge back, once.
+// Refund returns a charge back, once.
 func (g *Gateway) Refund(ctx context.Context, request payments.RefundRequest) models.Result {
 	e := newEntry(request.Reference, func(now time.Time, r records) models.Result { return r.refund(now, request) })
 	if g.sender != nil {
 		e.tell = g.sender.refunded
 	}
-	return g.ask(ctx, models.Unavailable, e)
+	return g.ask(ctx, models.OutcomeUnavailable, e)
 }
 
 // ask takes its time, fails as often as it is set to, and else lets the ledger decide. The fault is the outcome of a
-// call that surely did nothing: models.Unavailable for those that would have done something.
+// call that surely did nothing: models.OutcomeUnavailable for those that would have done something.
 func (g *Gateway) ask(ctx context.Context, fault models.Outcome, e *entry) models.Result {
-	if ctx.Err() != nil { // nothing was sent; a ledger that is quick would else do it all the same
+	if ctx.Err() != nil { // nothing was sent; a ledger that is quick would otherwise do it all the same
 		return models.Result{Outcome: fault, Reason: "the call had no time left"}
 	}
 	if refusal := g.door.enter(time.Now()); refusal != nil {
 		return *refusal
 	}
 	if g.options.Latency > 0 && !retry.Pause(ctx, g.options.Latency) {
-		return models.Result{Outcome: models.Unknown, Reason: "the gateway did not answer in time"}
+		return models.Result{Outcome: models.OutcomeUnknown, Reason: "the gateway did not answer in time"}
 	}
 	if g.options.FailureRate > 0 && g.options.Random() < g.options.FailureRate {
 		return models.Result{Outcome: fault, Reason: "the gateway answered with an error"}
@@ -130,7 +130,7 @@ func (g *Gateway) ask(ctx context.Context, fault models.Outcome, e *entry) model
 	select {
 	case <-e.done:
 	case <-ctx.Done():
-		return models.Result{Outcome: models.Unknown, Reason: "the gateway did not answer in time"}
+		return models.Result{Outcome: models.OutcomeUnknown, Reason: "the gateway did not answer in time"}
 	}
 	switch {
 	case g.options.LostRate > 0 && g.options.Random() < g.options.LostRate:
@@ -140,10 +140,10 @@ func (g *Gateway) ask(ctx context.Context, fault models.Outcome, e *entry) model
 	case surelyNothing(e.err):
 		return models.Result{Outcome: fault, Reason: "the gateway's ledger is unavailable"}
 	}
-	return models.Result{Outcome: models.Unknown, Reason: "the gateway's ledger did not answer"}
+	return models.Result{Outcome: models.OutcomeUnknown, Reason: "the gateway's ledger did not answer"}
 }
 
-// surelyNothing tells whether a store that gave this error has written nothing.
+// surelyNothing reports whether a store that gave this error has written nothing.
 func surelyNothing(err error) bool {
 	return errors.Is(err, repository.ErrUnavailable) || errors.Is(err, repository.ErrConflict) ||
 		errors.Is(err, repository.ErrRejected)

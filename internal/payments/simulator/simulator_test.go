@@ -42,29 +42,29 @@ func TestGateway_remembers_across_restarts(t *testing.T) {
 	t.Parallel()
 	s := shop.New(t)
 	r := request(simulator.Lost)
-	want(t, "charge", simulator.New(s.Store, simulator.Options{}).Charge(t.Context(), r), models.Unknown)
+	want(t, "charge", simulator.New(s.Store, simulator.Options{}).Charge(t.Context(), r), models.OutcomeUnknown)
 	restarted := simulator.New(s.Store, simulator.Options{})
 	found := restarted.Find(t.Context(), r)
-	want(t, "find", found, models.Succeeded)
+	want(t, "find", found, models.OutcomeSucceeded)
 	again := restarted.Void(t.Context(), r)
-	want(t, "void", again, models.Succeeded)
+	want(t, "void", again, models.OutcomeSucceeded)
 	if found.ProviderReference == "" || found.ProviderReference != again.ProviderReference {
 		t.Errorf("provider references %q and %q", found.ProviderReference, again.ProviderReference)
 	}
 	refund := payments.RefundRequest{Key: "refund:" + r.Reference, Reference: r.Reference, Amount: r.Amount}
-	want(t, "refund", restarted.Refund(t.Context(), refund), models.Succeeded)
-	want(t, "refund again", restarted.Refund(t.Context(), refund), models.Succeeded)
+	want(t, "refund", restarted.Refund(t.Context(), refund), models.OutcomeSucceeded)
+	want(t, "refund again", restarted.Refund(t.Context(), refund), models.OutcomeSucceeded)
 }
 
 func TestGateway_slow_by_the_stores_clock(t *testing.T) {
 	t.Parallel()
 	s := shop.New(t)
 	g, r := simulator.New(s.Store, simulator.Options{}), request(simulator.Slow)
-	want(t, "charge", g.Charge(t.Context(), r), models.StillOpen)
+	want(t, "charge", g.Charge(t.Context(), r), models.OutcomePending)
 	s.Clock.Advance(shop.Deadline)
-	want(t, "at the deadline", g.Find(t.Context(), r), models.StillOpen)
+	want(t, "at the deadline", g.Find(t.Context(), r), models.OutcomePending)
 	s.Clock.Advance(time.Minute)
-	want(t, "after the deadline", g.Find(t.Context(), r), models.Succeeded)
+	want(t, "after the deadline", g.Find(t.Context(), r), models.OutcomeSucceeded)
 }
 
 // However many workers charge one booking at once, money is taken once.
@@ -78,7 +78,7 @@ func TestGateway_charges_a_reference_once(t *testing.T) {
 	for i := range calls {
 		group.Go(func() {
 			got := gateways[i%2].Charge(t.Context(), requestFor(ref, simulator.OK))
-			want(t, "charge", got, models.Succeeded)
+			want(t, "charge", got, models.OutcomeSucceeded)
 		})
 	}
 	group.Wait()
@@ -92,14 +92,14 @@ func TestGateway_takes_its_time_and_no_longer(t *testing.T) {
 	s := shop.New(t)
 	g := simulator.New(s.Store, simulator.Options{Latency: 30 * time.Millisecond})
 	begun := time.Now()
-	want(t, "charge", g.Charge(t.Context(), request(simulator.OK)), models.Succeeded)
+	want(t, "charge", g.Charge(t.Context(), request(simulator.OK)), models.OutcomeSucceeded)
 	if took := time.Since(begun); took < 30*time.Millisecond {
 		t.Errorf("took %s", took)
 	}
 	slow := simulator.New(s.Store, simulator.Options{Latency: time.Hour})
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	want(t, "charge in a hurry", slow.Charge(ctx, request(simulator.OK)), models.Unknown)
+	want(t, "charge in a hurry", slow.Charge(ctx, request(simulator.OK)), models.OutcomeUnknown)
 }
 
 func TestGateway_fails_as_often_as_set(t *testing.T) {
@@ -109,11 +109,11 @@ func TestGateway_fails_as_often_as_set(t *testing.T) {
 	thirds := func() float64 { return float64(next.Add(1)%3) / 3 } // 1/3, 2/3, 0, …
 	g := simulator.New(s.Store, simulator.Options{FailureRate: 0.3, Random: thirds})
 	r := request(simulator.OK)
-	want(t, "1st", g.Charge(t.Context(), r), models.Succeeded)
-	want(t, "2nd", g.Find(t.Context(), r), models.Succeeded)
-	want(t, "3rd", g.Find(t.Context(), r), models.Unknown)
+	want(t, "1st", g.Charge(t.Context(), r), models.OutcomeSucceeded)
+	want(t, "2nd", g.Find(t.Context(), r), models.OutcomeSucceeded)
+	want(t, "3rd", g.Find(t.Context(), r), models.OutcomeUnknown)
 	next.Add(2)
-	want(t, "6th", g.Charge(t.Context(), request(simulator.OK)), models.Unavailable)
+	want(t, "6th", g.Charge(t.Context(), request(simulator.OK)), models.OutcomeUnavailable)
 }
 
 // ledger is a ledger that fails.
@@ -130,15 +130,15 @@ func TestGateway_on_a_broken_ledger(t *testing.T) {
 		err    error
 		charge models.Outcome
 	}{
-		{repository.ErrUnavailable, models.Unavailable},
-		{repository.ErrRejected, models.Unavailable},
-		{repository.ErrCommitUnknown, models.Unknown},
-		{errors.New("something else"), models.Unknown},
+		{repository.ErrUnavailable, models.OutcomeUnavailable},
+		{repository.ErrRejected, models.OutcomeUnavailable},
+		{repository.ErrCommitUnknown, models.OutcomeUnknown},
+		{errors.New("something else"), models.OutcomeUnknown},
 	} {
 		g := simulator.New(ledger{test.err}, simulator.Options{})
 		want(t, "charge", g.Charge(t.Context(), request(simulator.OK)), test.charge)
-		want(t, "find", g.Find(t.Context(), request(simulator.OK)), models.Unknown)
-		want(t, "void", g.Void(t.Context(), request(simulator.OK)), models.Unknown)
+		want(t, "find", g.Find(t.Context(), request(simulator.OK)), models.OutcomeUnknown)
+		want(t, "void", g.Void(t.Context(), request(simulator.OK)), models.OutcomeUnknown)
 		want(t, "refund", g.Refund(t.Context(), payments.RefundRequest{Key: "k", Reference: "r"}), test.charge)
 	}
 }
@@ -163,7 +163,7 @@ func TestGateway_batches_what_waits(t *testing.T) {
 	l := &slowLedger{permit: make(chan struct{})}
 	g := simulator.New(l, simulator.Options{})
 	var group sync.WaitGroup
-	charge := func() { want(t, "charge", g.Charge(t.Context(), request(simulator.OK)), models.Succeeded) }
+	charge := func() { want(t, "charge", g.Charge(t.Context(), request(simulator.OK)), models.OutcomeSucceeded) }
 	group.Go(charge)
 	testkit.Eventually(t, 5*time.Second, func() error {
 		if l.calls.Load() == 0 {
@@ -193,7 +193,7 @@ func BenchmarkCharge(b *testing.B) {
 	b.SetParallelism(128)
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if got := g.Charge(b.Context(), request(simulator.OK)); got.Outcome != models.Succeeded {
+			if got := g.Charge(b.Context(), request(simulator.OK)); got.Outcome != models.OutcomeSucceeded {
 				b.Errorf("charge: %+v", got)
 			}
 		}
@@ -209,11 +209,11 @@ func TestGateway_does_nothing_for_a_context_that_has_ended(t *testing.T) {
 	cancel()
 	for range 100 {
 		r := request(simulator.OK)
-		want(t, "charge", g.Charge(ended, r), models.Unavailable)
-		want(t, "find", g.Find(ended, r), models.Unknown)
-		want(t, "void", g.Void(ended, r), models.Unknown)
+		want(t, "charge", g.Charge(ended, r), models.OutcomeUnavailable)
+		want(t, "find", g.Find(ended, r), models.OutcomeUnknown)
+		want(t, "void", g.Void(ended, r), models.OutcomeUnknown)
 		refund := payments.RefundRequest{Key: "refund:" + r.Reference, Reference: r.Reference, Amount: r.Amount}
-		want(t, "refund", g.Refund(ended, refund), models.Unavailable)
-		want(t, "find it with time", g.Find(t.Context(), r), models.Absent)
+		want(t, "refund", g.Refund(ended, refund), models.OutcomeUnavailable)
+		want(t, "find it with time", g.Find(t.Context(), r), models.OutcomeAbsent)
 	}
 }

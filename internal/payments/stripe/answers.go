@@ -24,7 +24,7 @@ func once[T any](key string, send func(key *string) (T, error)) (T, error) {
 	return answer, err
 }
 
-// spent tells whether a key will give nothing but this error.
+// spent reports whether a key will give nothing but this error.
 func spent(err error) bool {
 	e, is := errors.AsType[*api.Error](err)
 	switch {
@@ -47,7 +47,8 @@ func (g *Gateway) explain(ctx context.Context, operation, reference string, err 
 		attributes = append(attributes, "status", e.HTTPStatusCode, "request_id", word(e.RequestID))
 	}
 	level := g.logger.WarnContext
-	if result.Outcome == models.Declined || result.Stall != "" { // of a stall the engine tells once, and not for each call
+	// of a stall the engine tells once, and not for each call
+	if result.Outcome == models.OutcomeDeclined || result.Stall != "" {
 		level = g.logger.DebugContext
 	}
 	level(ctx, "Stripe did not do as asked", attributes...)
@@ -59,34 +60,35 @@ func meaning(ctx context.Context, err error) models.Result {
 		return refusal(e)
 	}
 	if _, is := errors.AsType[*notSentError](err); is {
-		return models.Result{Outcome: models.Unavailable, Reason: "Stripe cannot be reached"}
+		return models.Result{Outcome: models.OutcomeUnavailable, Reason: "Stripe cannot be reached"}
 	}
 	if ctx.Err() != nil {
-		return models.Result{Outcome: models.Unknown, Reason: "Stripe did not answer in time"}
+		return models.Result{Outcome: models.OutcomeUnknown, Reason: "Stripe did not answer in time"}
 	}
-	return models.Result{Outcome: models.Unknown, Reason: "Stripe gave no answer that can be read"}
+	return models.Result{Outcome: models.OutcomeUnknown, Reason: "Stripe gave no answer that can be read"}
 }
 
 // refusal says what an answer with an error means. Only what Stripe has surely not carried out is Unavailable.
 func refusal(e *api.Error) models.Result {
-	result := models.Result{Outcome: models.Unknown, Reason: "Stripe answered with an error: " + word(firstOf(string(e.Code), string(e.Type)))}
+	result := models.Result{Outcome: models.OutcomeUnknown, Reason: "Stripe answered with an error: " + word(firstOf(string(e.Code), string(e.Type)))}
 	switch status := e.HTTPStatusCode; {
 	case status >= http.StatusInternalServerError:
 	case status == http.StatusConflict, e.Code == api.ErrorCodeLockTimeout:
 		result.Reason = "Stripe is still busy with an earlier request for this payment"
 	case status == http.StatusTooManyRequests:
-		result.Outcome, result.Reason = models.Unavailable, "Stripe limits the rate of requests"
+		result.Outcome, result.Reason = models.OutcomeUnavailable, "Stripe limits the rate of requests"
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		result.Outcome, result.Reason = models.Unavailable, "Stripe refuses the secret key"
+		result.Outcome, result.Reason = models.OutcomeUnavailable, "Stripe refuses the secret key"
 	case status == http.StatusPaymentRequired, e.Type == api.ErrorTypeCard:
-		result.Outcome, result.Reason = models.Declined, declineReason(e.Code, e.DeclineCode)
+		result.Outcome, result.Reason = models.OutcomeDeclined, declineReason(e.Code, e.DeclineCode)
 	case unpayable(e):
-		result.Outcome, result.Reason = models.Declined, "Stripe cannot charge this: "+word(firstOf(string(e.Code), e.Param))
+		result.Outcome, result.Reason = models.OutcomeDeclined, "Stripe cannot charge this: "+
+			word(firstOf(string(e.Code), e.Param))
 	case e.Code == api.ErrorCodeResourceMissing:
 		// Intents are never deleted: another account's key is in use, and the charge may well have been made.
 		result.Reason = "Stripe does not know the payment; the key may be another account's"
 	case status == http.StatusBadRequest && e.Code != api.ErrorCodePaymentIntentUnexpectedState:
-		result.Outcome = models.Unavailable
+		result.Outcome = models.OutcomeUnavailable
 	}
 	return result
 }

@@ -61,7 +61,7 @@ func (g *Gateway) ReadCallback(header func(name string) string, body []byte, now
 	return e.notice()
 }
 
-// notice gives the outcome that an event reports. Intents without a reference of ours are another system's, in the same
+// notice returns the outcome that an event reports. Intents without a reference of ours are another system's, in the same
 // account.
 func (e *event) notice() (payments.Notice, error) {
 	intent := &e.Data.Object
@@ -71,16 +71,17 @@ func (e *event) notice() (payments.Notice, error) {
 	result := models.Result{ProviderReference: intent.ID}
 	switch e.Type {
 	case "payment_intent.succeeded":
-		result.Outcome = models.Succeeded
+		result.Outcome = models.OutcomeSucceeded
 		if intent.Currency != nil && intent.Currency != "" {
 			result = succeeded(intent.ID, cmp.Or(whole(intent.Received), whole(intent.Amount)), fmt.Sprint(intent.Currency))
 		}
 	case "payment_intent.payment_failed":
-		result.Outcome, result.Reason = models.Declined, declineReason(intent.LastError.Code, intent.LastError.DeclineCode)
+		result.Outcome, result.Reason = models.OutcomeDeclined,
+			declineReason(intent.LastError.Code, intent.LastError.DeclineCode)
 	case "payment_intent.canceled":
-		result.Outcome, result.Reason = models.Voided, "the charge was voided"
+		result.Outcome, result.Reason = models.OutcomeVoided, "the charge was voided"
 	case "payment_intent.processing":
-		result.Outcome, result.Reason = models.StillOpen, "at Stripe: processing"
+		result.Outcome, result.Reason = models.OutcomePending, "at Stripe: processing"
 	default:
 		return payments.Notice{}, payments.ErrIrrelevant
 	}

@@ -62,8 +62,8 @@ func TestReadCallback_tells_outcomes(t *testing.T) {
 	t.Parallel()
 	_, g := setup(t)
 	for kind, want := range map[string]models.Outcome{
-		"payment_intent.succeeded": models.Succeeded, "payment_intent.payment_failed": models.Declined,
-		"payment_intent.canceled": models.Voided, "payment_intent.processing": models.StillOpen,
+		"payment_intent.succeeded": models.OutcomeSucceeded, "payment_intent.payment_failed": models.OutcomeDeclined,
+		"payment_intent.canceled": models.OutcomeVoided, "payment_intent.processing": models.OutcomePending,
 	} {
 		in := intentOfOurs()
 		in.LastError = &fault{Code: "card_declined", DeclineCode: "stolen_card", Message: secretMessage}
@@ -164,7 +164,7 @@ func TestReadCallback_does_not_depend_on_order(t *testing.T) {
 		}
 		told = append(told, notice.Result.Outcome)
 	}
-	if diff := cmp.Diff([]models.Outcome{models.Succeeded, models.StillOpen, models.Succeeded}, told); diff != "" {
+	if diff := cmp.Diff([]models.Outcome{models.OutcomeSucceeded, models.OutcomePending, models.OutcomeSucceeded}, told); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

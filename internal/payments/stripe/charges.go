@@ -26,11 +26,11 @@ func (g *Gateway) Prepare(ctx context.Context, request payments.ChargeRequest) m
 	ctx, cancel := g.bound(ctx)
 	defer cancel()
 	if !IsPaymentMethod(request.Method) {
-		return models.Result{Outcome: models.Declined, Reason: "the payment method is not the id of a Stripe payment method"}
+		return models.Result{Outcome: models.OutcomeDeclined, Reason: "the payment method is not the id of a Stripe payment method"}
 	}
 	amount, err := stripeUnits(request.Amount)
 	if err != nil {
-		return models.Result{Outcome: models.Declined, Reason: err.Error()}
+		return models.Result{Outcome: models.OutcomeDeclined, Reason: err.Error()}
 	}
 	intent, err := once(request.Reference, func(key *string) (*api.PaymentIntent, error) {
 		return g.client.V1PaymentIntents.Create(ctx, g.intentParams(request, amount, key))
@@ -38,7 +38,7 @@ func (g *Gateway) Prepare(ctx context.Context, request payments.ChargeRequest) m
 	if err != nil {
 		return g.explain(ctx, "prepare", request.Reference, err)
 	}
-	return models.Result{Outcome: models.Prepared, ProviderReference: intent.ID}
+	return models.Result{Outcome: models.OutcomePrepared, ProviderReference: intent.ID}
 }
 
 // intentParams says what is to be charged. The method is named here and not when confirming: a declined intent loses it,
@@ -66,14 +66,14 @@ func description(request payments.ChargeRequest) *string {
 	if request.EventName == "" {
 		return api.String("Booking " + request.Booking.String())
 	}
-	return api.String(shorten(request.EventName, mostDescription) + ", booking " + request.Booking.String())
+	return api.String(shorten(request.EventName, maxDescription) + ", booking " + request.Booking.String())
 }
 
 // metadata carries the reference for us, and the rest for people and their tools.
 func (g *Gateway) metadata(request payments.ChargeRequest) map[string]string {
 	data := map[string]string{referenceKey: request.Reference, "booking": request.Booking.String()}
 	if request.EventName != "" {
-		data["event"] = shorten(request.EventName, mostMetadata)
+		data["event"] = shorten(request.EventName, maxMetadata)
 	}
 	if g.installation != "" {
 		data[installationKey] = g.installation
@@ -83,8 +83,8 @@ func (g *Gateway) metadata(request payments.ChargeRequest) map[string]string {
 
 // The longest texts that are sent, in characters; Stripe takes 500 in a value of metadata, and 1,000 in a description.
 const (
-	mostDescription = 200
-	mostMetadata    = 500
+	maxDescription = 200
+	maxMetadata    = 500
 )
 
 // shorten cuts a text after so many characters.
@@ -105,7 +105,7 @@ func (g *Gateway) Charge(ctx context.Context, request payments.ChargeRequest) mo
 	defer cancel()
 	id := request.ProviderReference
 	if id == "" {
-		return models.Result{Outcome: models.Unavailable, Reason: "the charge was not prepared"}
+		return models.Result{Outcome: models.OutcomeUnavailable, Reason: "the charge was not prepared"}
 	}
 	intent, err := once("charge:"+id, func(key *string) (*api.PaymentIntent, error) {
 		return g.client.V1PaymentIntents.Confirm(ctx, id, &api.PaymentIntentConfirmParams{
@@ -125,10 +125,10 @@ func (g *Gateway) Charge(ctx context.Context, request payments.ChargeRequest) mo
 func charged(id string, intent *api.PaymentIntent) models.Result {
 	result := found(id, intent)
 	switch result.Outcome {
-	case models.Absent: // it was not tried, so nothing was taken
-		result.Outcome = models.Unavailable
-	case models.Voided: // as another gateway would say it: it is too late to charge
-		result.Outcome, result.Reason = models.Declined, "the charge was voided before"
+	case models.OutcomeAbsent: // it was not tried, so nothing was taken
+		result.Outcome = models.OutcomeUnavailable
+	case models.OutcomeVoided: // as another gateway would say it: it is too late to charge
+		result.Outcome, result.Reason = models.OutcomeDeclined, "the charge was voided before"
 	}
 	return result
 }
@@ -140,7 +140,7 @@ func (g *Gateway) Find(ctx context.Context, request payments.ChargeRequest) mode
 	defer cancel()
 	id := request.ProviderReference
 	if id == "" {
-		return models.Result{Outcome: models.Absent, Reason: "the charge was not prepared"}
+		return models.Result{Outcome: models.OutcomeAbsent, Reason: "the charge was not prepared"}
 	}
 	intent, err := g.client.V1PaymentIntents.Retrieve(ctx, id, nil)
 	if err != nil {
@@ -156,15 +156,15 @@ func found(id string, intent *api.PaymentIntent) models.Result {
 	case api.PaymentIntentStatusSucceeded:
 		return succeeded(id, cmp.Or(intent.AmountReceived, intent.Amount), string(intent.Currency))
 	case api.PaymentIntentStatusCanceled:
-		result.Outcome, result.Reason = models.Voided, "the charge was voided"
+		result.Outcome, result.Reason = models.OutcomeVoided, "the charge was voided"
 	case api.PaymentIntentStatusProcessing, api.PaymentIntentStatusRequiresAction, api.PaymentIntentStatusRequiresCapture:
-		result.Outcome, result.Reason = models.StillOpen, "at Stripe: "+word(string(intent.Status))
+		result.Outcome, result.Reason = models.OutcomePending, "at Stripe: "+word(string(intent.Status))
 	case api.PaymentIntentStatusRequiresConfirmation:
-		result.Outcome, result.Reason = models.Absent, "the charge was prepared and not tried"
+		result.Outcome, result.Reason = models.OutcomeAbsent, "the charge was prepared and not tried"
 	case api.PaymentIntentStatusRequiresPaymentMethod:
 		return declinedOrUntried(result, intent.LastPaymentError)
 	default:
-		result.Outcome, result.Reason = models.Unknown, "Stripe told a state that is not known here"
+		result.Outcome, result.Reason = models.OutcomeUnknown, "Stripe told a state that is not known here"
 	}
 	return result
 }
@@ -173,10 +173,10 @@ func found(id string, intent *api.PaymentIntent) models.Result {
 // another payment method, but our buyer has named one.
 func declinedOrUntried(result models.Result, last *api.Error) models.Result {
 	if last == nil {
-		result.Outcome, result.Reason = models.Absent, "the charge was prepared and not tried"
+		result.Outcome, result.Reason = models.OutcomeAbsent, "the charge was prepared and not tried"
 		return result
 	}
-	result.Outcome, result.Reason = models.Declined, declineReason(last.Code, last.DeclineCode)
+	result.Outcome, result.Reason = models.OutcomeDeclined, declineReason(last.Code, last.DeclineCode)
 	return result
 }
 
@@ -187,7 +187,7 @@ func (g *Gateway) Void(ctx context.Context, request payments.ChargeRequest) mode
 	defer cancel()
 	id := request.ProviderReference
 	if id == "" {
-		return models.Result{Outcome: models.Voided, Reason: "the charge was not prepared"}
+		return models.Result{Outcome: models.OutcomeVoided, Reason: "the charge was not prepared"}
 	}
 	intent, err := g.client.V1PaymentIntents.Cancel(ctx, id, &api.PaymentIntentCancelParams{
 		CancellationReason: api.String("abandoned"),
@@ -204,13 +204,13 @@ func (g *Gateway) Void(ctx context.Context, request payments.ChargeRequest) mode
 // voided is what an intent's state says after it was to be cancelled: all but an end may still become a charge.
 func voided(id string, intent *api.PaymentIntent) models.Result {
 	result := found(id, intent)
-	if result.Outcome != models.Voided && result.Outcome != models.Succeeded {
-		result.Outcome, result.Reason = models.Unknown, "Stripe cannot cancel the payment now: "+word(string(intent.Status))
+	if result.Outcome != models.OutcomeVoided && result.Outcome != models.OutcomeSucceeded {
+		result.Outcome, result.Reason = models.OutcomeUnknown, "Stripe cannot cancel the payment now: "+word(string(intent.Status))
 	}
 	return result
 }
 
-// unexpected gives the intent that Stripe encloses when its state does not allow what was asked, or nil.
+// unexpected returns the intent that Stripe encloses when its state does not allow what was asked, or nil.
 func unexpected(err error) *api.PaymentIntent {
 	e, is := errors.AsType[*api.Error](err)
 	if !is || e.Code != api.ErrorCodePaymentIntentUnexpectedState {
@@ -226,8 +226,8 @@ func withReference(r models.Result, id string) models.Result {
 
 // unsure turns a question that was not answered into what it is: no knowledge of the charge.
 func unsure(r models.Result) models.Result {
-	if r.Outcome == models.Unavailable || r.Outcome == models.Declined {
-		r.Outcome = models.Unknown
+	if r.Outcome == models.OutcomeUnavailable || r.Outcome == models.OutcomeDeclined {
+		r.Outcome = models.OutcomeUnknown
 	}
 	return r
 }

@@ -15,8 +15,8 @@ import (
 
 var _ payments.Chronicler = (*Gateway)(nil)
 
-// mostListed bounds the events of one piece of the list; so many charges are looked at for it at most.
-const mostListed = 50
+// maxListed bounds the events of one piece of the list; so many charges are looked at for it at most.
+const maxListed = 50
 
 // listedEvents are those of movedEvents by which every movement shows at least once.
 var listedEvents = []string{
@@ -30,7 +30,7 @@ func (g *Gateway) Since(ctx context.Context, place string) payments.Chronicle {
 	ctx, cancel := g.bound(ctx)
 	defer cancel()
 	params := &api.EventListParams{Types: api.StringSlice(listedEvents)}
-	params.Limit, params.Single = api.Int64(mostListed), true
+	params.Limit, params.Single = api.Int64(maxListed), true
 	if place != "" {
 		params.EndingBefore = &place
 	}
@@ -45,7 +45,7 @@ func (g *Gateway) Since(ctx context.Context, place string) payments.Chronicle {
 		slices.Reverse(events)
 	}
 	list := payments.Chronicle{
-		Place: place, More: place != "" && len(events) == mostListed, Result: models.Result{Outcome: models.Succeeded},
+		Place: place, More: place != "" && len(events) == maxListed, Result: models.Result{Outcome: models.OutcomeSucceeded},
 	}
 	for _, e := range events {
 		if id := movedBy(e); id != "" && !slices.Contains(list.Charges, id) {
@@ -80,10 +80,10 @@ func (g *Gateway) unread(ctx context.Context, place string, err error) payments.
 		g.blind.Do(func() {
 			g.logger.Warn("the Stripe key may not read events: money that moved is found by callbacks alone, and at refunds")
 		})
-		return payments.Chronicle{Place: place, Result: models.Result{Outcome: models.Succeeded}}
+		return payments.Chronicle{Place: place, Result: models.Result{Outcome: models.OutcomeSucceeded}}
 	case is && e.Code == api.ErrorCodeResourceMissing && place != "":
 		g.logger.Warn("Stripe has forgotten the event that was read last; its list is read anew from the newest")
-		return payments.Chronicle{Result: models.Result{Outcome: models.Succeeded}}
+		return payments.Chronicle{Result: models.Result{Outcome: models.OutcomeSucceeded}}
 	}
 	return payments.Chronicle{Place: place, Result: unsure(g.explain(ctx, "list", "events", err))}
 }

@@ -9,7 +9,7 @@ import (
 	"quantix/internal/payments"
 )
 
-// read reads the list of events, a minute later, and tells how many charges were looked at for it.
+// read reads the list of events, a minute later, and returns how many charges were looked at for it.
 func (x *sale) read() int {
 	x.t.Helper()
 	x.Clock.Advance(time.Minute)
@@ -99,7 +99,7 @@ func TestChronicle_of_what_is_none_of_ours(t *testing.T) {
 	since := func(place string) payments.Chronicle {
 		t.Helper()
 		list := gateway.Since(t.Context(), place)
-		if list.Result.Outcome != models.Succeeded {
+		if list.Result.Outcome != models.OutcomeSucceeded {
 			t.Errorf("%q: %+v", place, list)
 		}
 		return list
@@ -115,7 +115,7 @@ func TestChronicle_of_what_is_none_of_ours(t *testing.T) {
 		t.Errorf("with a key that may not: %+v", list)
 	}
 	fake.fail("GET /v1/events", fault{status: 429, Code: "rate_limit"})
-	if list := gateway.Since(t.Context(), "evt_3"); list.Place != "evt_3" || list.Result.Stall != models.Throttled {
+	if list := gateway.Since(t.Context(), "evt_3"); list.Place != "evt_3" || list.Result.Stall != models.StallThrottled {
 		t.Errorf("limited: %+v", list)
 	}
 }

@@ -6,15 +6,15 @@ import (
 	"quantix/internal/models"
 )
 
-// leastUnits is the least that Stripe charges in a currency, as it counts it, by its page on currencies. An account that is
+// minUnits is the least that Stripe charges in a currency, as it counts it, by its page on currencies. An account that is
 // paid out in another currency may have to ask for a little more. Of currencies that are not here Stripe says nothing.
-var leastUnits = map[models.Currency]int64{
+var minUnits = map[models.Currency]int64{
 	"AED": 200, "AUD": 50, "BRL": 50, "CAD": 50, "CHF": 50, "CZK": 1500, "DKK": 250, "EUR": 50, "GBP": 30, "HKD": 400,
 	"HUF": 17500, "INR": 50, "JPY": 50, "MXN": 1000, "MYR": 200, "NOK": 300, "NZD": 50, "PLN": 200, "RON": 200, "SEK": 300,
 	"SGD": 50, "THB": 1000, "USD": 50,
 }
 
-// CanCharge gives nil for an amount that Stripe can charge, else why it cannot: a currency or decimals that it does not
+// CanCharge returns nil for an amount that Stripe can charge, otherwise why it cannot: a currency or decimals that it does not
 // take, or too little.
 func (g *Gateway) CanCharge(amount models.Money) error { return chargeable(amount) }
 
@@ -23,7 +23,7 @@ func chargeable(amount models.Money) error {
 	if err != nil {
 		return err
 	}
-	if least := leastUnits[amount.Currency]; units < least { // all of them count as ISO 4217 does
+	if least := minUnits[amount.Currency]; units < least { // all of them count as ISO 4217 does
 		return fmt.Errorf("Stripe charges at least %s %s", models.Money{Minor: least, Currency: amount.Currency}, amount.Currency)
 	}
 	return nil

@@ -28,7 +28,7 @@ func TestCanCharge(t *testing.T) {
 			t.Errorf("%s %s: %v", test.money, test.money.Currency, err)
 		}
 	}
-	for currency := range leastUnits {
+	for currency := range minUnits {
 		if units, err := stripeUnits(models.Money{Minor: 1000, Currency: currency}); err != nil || units != 1000 {
 			t.Errorf("%s is not counted as the table does: %d, %v", currency, units, err)
 		}

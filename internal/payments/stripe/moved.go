@@ -28,7 +28,7 @@ func (g *Gateway) Look(ctx context.Context, request payments.ChargeRequest) paym
 		return payments.Statement{}
 	}
 	statement := payments.Statement{Reference: intent.Metadata[referenceKey], Result: found(id, intent)}
-	if statement.Reference == "" || statement.Result.Outcome != models.Succeeded {
+	if statement.Reference == "" || statement.Result.Outcome != models.OutcomeSucceeded {
 		return statement
 	}
 	refunds, err := g.refunds(ctx, id)
@@ -104,12 +104,12 @@ func disputeMovement(dispute *api.Dispute) models.Movement {
 func succeeded(id string, units int64, currency string) models.Result {
 	amount, exact := minorUnits(units, currency)
 	if !exact {
-		return models.Result{Outcome: models.Unknown, ProviderReference: id, Reason: "Stripe took a sum that cannot be counted here"}
+		return models.Result{Outcome: models.OutcomeUnknown, ProviderReference: id, Reason: "Stripe took a sum that cannot be counted here"}
 	}
-	return models.Result{Outcome: models.Succeeded, ProviderReference: id, Amount: amount}
+	return models.Result{Outcome: models.OutcomeSucceeded, ProviderReference: id, Amount: amount}
 }
 
-// counted gives a sum that only has to be near: what is written down of it is bounded by the charge.
+// counted returns a sum that only has to be near: what is written down of it is bounded by the charge.
 func counted(units int64, currency string) models.Money {
 	amount, _ := minorUnits(units, currency)
 	return amount

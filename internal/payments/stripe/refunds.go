@@ -14,7 +14,7 @@ import (
 	"quantix/internal/payments"
 )
 
-// Refund gives a charge or a part of it back: Succeeded, also when that was done before; StillOpen while Stripe has not
+// Refund returns a charge or a part of it back: Succeeded, also when that was done before; StillOpen while Stripe has not
 // finished; Moved when somebody else, or a bank, has moved the money; Unknown; or Unavailable.
 //
 // It looks before it leaps: Stripe forgets idempotency keys after a day, and tries go on for longer.
@@ -23,7 +23,7 @@ func (g *Gateway) Refund(ctx context.Context, request payments.RefundRequest) mo
 	defer cancel()
 	amount, err := stripeUnits(request.Amount)
 	if err != nil || request.ProviderReference == "" {
-		return models.Result{Outcome: models.Unavailable, Reason: "there is no charge at Stripe to give back"}
+		return models.Result{Outcome: models.OutcomeUnavailable, Reason: "there is no charge at Stripe to give back"}
 	}
 	earlier, err := g.refunds(ctx, request.ProviderReference)
 	if err != nil {
@@ -37,7 +37,7 @@ func (g *Gateway) Refund(ctx context.Context, request payments.RefundRequest) mo
 		return g.client.V1Refunds.Create(ctx, refundParams(request, amount, key))
 	})
 	if e, is := errors.AsType[*api.Error](err); is && notLeft(e) {
-		return models.Result{Outcome: models.Moved, Reason: "Stripe cannot give so much back: " + word(firstOf(string(e.Code), e.Param))}
+		return models.Result{Outcome: models.OutcomeMoved, Reason: "Stripe cannot give so much back: " + word(firstOf(string(e.Code), e.Param))}
 	}
 	if err != nil {
 		return owed(g.explain(ctx, "refund", request.Key, err))
@@ -85,8 +85,8 @@ func notLeft(e *api.Error) bool {
 
 // owed: money that is owed back cannot be declined, only not be given back yet.
 func owed(r models.Result) models.Result {
-	if r.Outcome == models.Declined {
-		r.Outcome = models.Unavailable
+	if r.Outcome == models.OutcomeDeclined {
+		r.Outcome = models.OutcomeUnavailable
 	}
 	return r
 }
@@ -97,11 +97,11 @@ func refunded(refund *api.Refund) models.Result {
 	result := models.Result{ProviderReference: refund.ID}
 	switch refund.Status {
 	case api.RefundStatusSucceeded:
-		result.Outcome = models.Succeeded
+		result.Outcome = models.OutcomeSucceeded
 	case api.RefundStatusFailed, api.RefundStatusCanceled:
-		result.Outcome, result.Reason = models.Unavailable, "the refund failed at Stripe: "+word(string(refund.FailureReason))
+		result.Outcome, result.Reason = models.OutcomeUnavailable, "the refund failed at Stripe: "+word(string(refund.FailureReason))
 	default:
-		result.Outcome, result.Reason = models.StillOpen, "Stripe has not finished the refund: "+word(string(refund.Status))
+		result.Outcome, result.Reason = models.OutcomePending, "Stripe has not finished the refund: "+word(string(refund.Status))
 	}
 	return result
 }
@@ -123,7 +123,7 @@ func (g *Gateway) refunds(ctx context.Context, intent string) (refundList, error
 	return list, nil
 }
 
-// live gives the refund that was made for a request before, and has not failed; nil if there is none.
+// live returns the refund that was made for a request before, and has not failed; nil if there is none.
 func (l refundList) live(request payments.RefundRequest) *api.Refund {
 	for _, refund := range l {
 		if !dead(refund) && partOf(refund, request.Reference) == max(1, request.Part) {

@@ -16,15 +16,15 @@ import (
 // moving are the operations by which money may have moved although no answer came.
 var moving = []string{"charge", "refund"}
 
-// stallOf tells whether an error means that Stripe was not tried: it limits the rate of calls and has not looked at this
+// stallOf reports whether an error means that Stripe was not tried: it limits the rate of calls and has not looked at this
 // one, or nobody was there to be asked. What may have moved money is never such a one, however likely nobody was there.
 func stallOf(ctx context.Context, operation string, err error) (stall models.Stall, after time.Duration) {
 	if e, is := errors.AsType[*api.Error](err); is {
 		switch {
 		case e.Code == api.ErrorCodeLockTimeout: // 429 as well, but it tells nothing about the rate
-			return models.Locked, retryAfter(e)
+			return models.StallLocked, retryAfter(e)
 		case e.HTTPStatusCode == http.StatusTooManyRequests || e.Code == api.ErrorCodeRateLimit:
-			return models.Throttled, retryAfter(e)
+			return models.StallThrottled, retryAfter(e)
 		case slices.Contains(moving, operation):
 			return "", 0
 		}
@@ -34,12 +34,12 @@ func stallOf(ctx context.Context, operation string, err error) (stall models.Sta
 		return "", 0 // whoever asked has gone, not Stripe
 	}
 	if _, notSent := errors.AsType[*notSentError](err); notSent {
-		return models.Away, 0
+		return models.StallAway, 0
 	}
 	if slices.Contains(moving, operation) {
 		return "", 0
 	}
-	return models.Away, 0
+	return models.StallAway, 0
 }
 
 // absent tells of a status by which something before Stripe says that Stripe is not there. A plain 500 is Stripe's own
@@ -47,7 +47,7 @@ func stallOf(ctx context.Context, operation string, err error) (stall models.Sta
 func absent(status int) models.Stall {
 	switch status {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return models.Away
+		return models.StallAway
 	}
 	return ""
 }

@@ -137,11 +137,11 @@ func (g *Gateway) Close() { g.transport.base.CloseIdleConnections() }
 // paymentMethod is the shape of a payment method's id. What has it may still not exist; Stripe says so.
 var paymentMethod = regexp.MustCompile(`^pm_[A-Za-z0-9_]{1,250}$`)
 
-// IsPaymentMethod tells whether a method has the shape of a Stripe payment method's id, such as "pm_1QabcD…". Card
+// IsPaymentMethod reports whether a method has the shape of a Stripe payment method's id, such as "pm_1QabcD…". Card
 // numbers do not.
 func IsPaymentMethod(m models.PaymentMethod) bool { return paymentMethod.MatchString(string(m)) }
 
-// bound gives a question its time.
+// bound returns a question its time.
 func (g *Gateway) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, g.timeout)
 }

@@ -47,7 +47,7 @@ func prepared(t *testing.T, g *stripe.Gateway, method models.PaymentMethod) paym
 	t.Helper()
 	request := paymentstest.NewRequest(method)
 	result := g.Prepare(t.Context(), request)
-	if result.Outcome != models.Prepared || result.ProviderReference == "" {
+	if result.Outcome != models.OutcomePrepared || result.ProviderReference == "" {
 		t.Fatalf("prepare: %+v", result)
 	}
 	request.ProviderReference = result.ProviderReference
@@ -90,7 +90,7 @@ func cut(w http.ResponseWriter, _ *http.Request) {
 // drop breaks the connection without an answer.
 func drop(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
-// failing arms a fault and gives the context to ask with. Of a late one it ends when the request has arrived and, if it
+// failing arms a fault and returns the context to ask with. Of a late one it ends when the request has arrived and, if it
 // has an effect, taken it, so that no test depends on how fast this machine is.
 func (f *fakeStripe) failing(t *testing.T, on string, fl fault) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())
@@ -122,23 +122,23 @@ func TestCharge_tells_what_a_failure_means(t *testing.T) {
 		taken int
 		find  models.Outcome
 	}{
-		"cut after the effect":        {fault{effect: true, hijack: cut}, models.Unknown, 1, models.Succeeded},
-		"cut before the effect":       {fault{hijack: cut}, models.Unknown, 0, models.Absent},
-		"too late, but done":          {fault{effect: true, late: true}, models.Unknown, 1, models.Succeeded},
-		"too late, and not done":      {fault{late: true}, models.Unknown, 0, models.Absent},
-		"an error of its own, done":   {fault{effect: true, status: 500, Type: "api_error"}, models.Unknown, 1, models.Succeeded},
-		"an error of its own":         {fault{status: 503, Type: "api_error"}, models.Unknown, 0, models.Absent},
-		"a proxy's page":              {fault{hijack: say(502, "<html>bad gateway</html>")}, models.Unknown, 0, models.Absent},
-		"an answer without end":       {fault{effect: true, hijack: say(200, huge)}, models.Unknown, 1, models.Succeeded},
-		"a redirect":                  {fault{hijack: redirect}, models.Unknown, 0, models.Absent},
-		"the key is in use":           {fault{status: 409, Type: "idempotency_error", Code: "idempotency_key_in_use"}, models.Unknown, 0, models.Absent},
-		"another request has it":      {fault{status: 429, Type: "invalid_request_error", Code: "lock_timeout"}, models.Unknown, 0, models.Absent},
-		"too many requests":           {fault{status: 429, Type: "invalid_request_error", Code: "rate_limit"}, models.Unavailable, 0, models.Absent},
-		"a wrong key":                 {fault{status: 401, Type: "invalid_request_error"}, models.Unavailable, 0, models.Absent},
-		"a key that may not":          {fault{status: 403, Type: "invalid_request_error"}, models.Unavailable, 0, models.Absent},
-		"a request it does not know":  {fault{status: 400, Type: "invalid_request_error", Code: "parameter_unknown", Param: "x"}, models.Unavailable, 0, models.Absent},
-		"a payment it does not know":  {fault{status: 404, Type: "invalid_request_error", Code: "resource_missing", Param: "intent"}, models.Unknown, 0, models.Absent},
-		"a method that cannot be had": {fault{status: 400, Type: "invalid_request_error", Code: "payment_method_unactivated"}, models.Declined, 0, models.Absent},
+		"cut after the effect":        {fault{effect: true, hijack: cut}, models.OutcomeUnknown, 1, models.OutcomeSucceeded},
+		"cut before the effect":       {fault{hijack: cut}, models.OutcomeUnknown, 0, models.OutcomeAbsent},
+		"too late, but done":          {fault{effect: true, late: true}, models.OutcomeUnknown, 1, models.OutcomeSucceeded},
+		"too late, and not done":      {fault{late: true}, models.OutcomeUnknown, 0, models.OutcomeAbsent},
+		"an error of its own, done":   {fault{effect: true, status: 500, Type: "api_error"}, models.OutcomeUnknown, 1, models.OutcomeSucceeded},
+		"an error of its own":         {fault{status: 503, Type: "api_error"}, models.OutcomeUnknown, 0, models.OutcomeAbsent},
+		"a proxy's page":              {fault{hijack: say(502, "<html>bad gateway</html>")}, models.OutcomeUnknown, 0, models.OutcomeAbsent},
+		"an answer without end":       {fault{effect: true, hijack: say(200, huge)}, models.OutcomeUnknown, 1, models.OutcomeSucceeded},
+		"a redirect":                  {fault{hijack: redirect}, models.OutcomeUnknown, 0, models.OutcomeAbsent},
+		"the key is in use":           {fault{status: 409, Type: "idempotency_error", Code: "idempotency_key_in_use"}, models.OutcomeUnknown, 0, models.OutcomeAbsent},
+		"another request has it":      {fault{status: 429, Type: "invalid_request_error", Code: "lock_timeout"}, models.OutcomeUnknown, 0, models.OutcomeAbsent},
+		"too many requests":           {fault{status: 429, Type: "invalid_request_error", Code: "rate_limit"}, models.OutcomeUnavailable, 0, models.OutcomeAbsent},
+		"a wrong key":                 {fault{status: 401, Type: "invalid_request_error"}, models.OutcomeUnavailable, 0, models.OutcomeAbsent},
+		"a key that may not":          {fault{status: 403, Type: "invalid_request_error"}, models.OutcomeUnavailable, 0, models.OutcomeAbsent},
+		"a request it does not know":  {fault{status: 400, Type: "invalid_request_error", Code: "parameter_unknown", Param: "x"}, models.OutcomeUnavailable, 0, models.OutcomeAbsent},
+		"a payment it does not know":  {fault{status: 404, Type: "invalid_request_error", Code: "resource_missing", Param: "intent"}, models.OutcomeUnknown, 0, models.OutcomeAbsent},
+		"a method that cannot be had": {fault{status: 400, Type: "invalid_request_error", Code: "payment_method_unactivated"}, models.OutcomeDeclined, 0, models.OutcomeAbsent},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -153,7 +153,7 @@ func TestCharge_tells_what_a_failure_means(t *testing.T) {
 				t.Errorf("taken %d times after %d requests, want %d after one", f.taken(request.Reference), f.count("/confirm"), test.taken)
 			}
 			wantOutcome(t, "find", g.Find(t.Context(), request), test.find)
-			wantOutcome(t, "charge again", g.Charge(t.Context(), request), models.Succeeded)
+			wantOutcome(t, "charge again", g.Charge(t.Context(), request), models.OutcomeSucceeded)
 			if f.taken(request.Reference) != 1 {
 				t.Errorf("taken %d times in the end", f.taken(request.Reference))
 			}
@@ -176,12 +176,12 @@ func TestCharge_on_a_connection_that_breaks(t *testing.T) {
 			g.Close()
 		}
 		f.fail("/confirm", fault{effect: true, keep: true, hijack: drop})
-		want, requests := models.Unknown, 1
+		want, requests := models.OutcomeUnknown, 1
 		if kept {
-			want, requests = models.Succeeded, 2
+			want, requests = models.OutcomeSucceeded, 2
 		}
 		wantOutcome(t, fmt.Sprintf("charge, connection kept %v", kept), g.Charge(t.Context(), request), want)
-		wantOutcome(t, "find", g.Find(t.Context(), request), models.Succeeded)
+		wantOutcome(t, "find", g.Find(t.Context(), request), models.OutcomeSucceeded)
 		if f.taken(request.Reference) != 1 || f.count("/confirm") != requests {
 			t.Errorf("taken %d times after %d requests, want once after %d", f.taken(request.Reference), f.count("/confirm"), requests)
 		}
@@ -192,19 +192,19 @@ func TestNothingIsSentToAClosedPort(t *testing.T) {
 	t.Parallel()
 	g := open(t, fmt.Sprintf("http://127.0.0.1:%d", testkit.FreePort(t)), 0)
 	request := paymentstest.NewRequest("pm_card_visa")
-	wantOutcome(t, "prepare", g.Prepare(t.Context(), request), models.Unavailable)
+	wantOutcome(t, "prepare", g.Prepare(t.Context(), request), models.OutcomeUnavailable)
 	request.ProviderReference = "pi_1"
-	wantOutcome(t, "charge", g.Charge(t.Context(), request), models.Unavailable)
-	wantOutcome(t, "find", g.Find(t.Context(), request), models.Unknown)
-	wantOutcome(t, "void", g.Void(t.Context(), request), models.Unknown)
+	wantOutcome(t, "charge", g.Charge(t.Context(), request), models.OutcomeUnavailable)
+	wantOutcome(t, "find", g.Find(t.Context(), request), models.OutcomeUnknown)
+	wantOutcome(t, "void", g.Void(t.Context(), request), models.OutcomeUnknown)
 	refund := payments.RefundRequest{Key: "k", ProviderReference: "pi_1", Amount: request.Amount}
-	wantOutcome(t, "refund", g.Refund(t.Context(), refund), models.Unknown)
+	wantOutcome(t, "refund", g.Refund(t.Context(), refund), models.OutcomeUnknown)
 }
 
 func TestCharge_needs_a_prepared_intent(t *testing.T) {
 	t.Parallel()
 	f, g := setup(t)
-	wantOutcome(t, "charge", g.Charge(t.Context(), paymentstest.NewRequest("pm_card_visa")), models.Unavailable)
+	wantOutcome(t, "charge", g.Charge(t.Context(), paymentstest.NewRequest("pm_card_visa")), models.OutcomeUnavailable)
 	if f.count("") != 0 {
 		t.Error("Stripe was asked")
 	}
@@ -218,7 +218,7 @@ func TestDeclines_tell_no_more_than_they_may(t *testing.T) {
 	} {
 		_, g := setup(t)
 		request := prepared(t, g, method)
-		want := models.Result{Outcome: models.Declined, ProviderReference: request.ProviderReference, Reason: want}
+		want := models.Result{Outcome: models.OutcomeDeclined, ProviderReference: request.ProviderReference, Reason: want}
 		for _, got := range []models.Result{g.Charge(t.Context(), request), g.Find(t.Context(), request)} {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", method, diff)
@@ -232,9 +232,9 @@ func TestDecline_is_kept_to_after_the_key_is_forgotten(t *testing.T) {
 	t.Parallel()
 	f, g := setup(t)
 	request := prepared(t, g, "pm_card_visa_chargeDeclined")
-	wantOutcome(t, "charge", g.Charge(t.Context(), request), models.Declined)
+	wantOutcome(t, "charge", g.Charge(t.Context(), request), models.OutcomeDeclined)
 	f.forget()
-	wantOutcome(t, "charge again", g.Charge(t.Context(), request), models.Declined)
+	wantOutcome(t, "charge again", g.Charge(t.Context(), request), models.OutcomeDeclined)
 }
 
 func TestCharge_takes_money_once_after_the_key_is_forgotten(t *testing.T) {
@@ -242,7 +242,7 @@ func TestCharge_takes_money_once_after_the_key_is_forgotten(t *testing.T) {
 	f, g := setup(t)
 	request := prepared(t, g, "pm_card_visa")
 	for range 3 {
-		wantOutcome(t, "charge", g.Charge(t.Context(), request), models.Succeeded)
+		wantOutcome(t, "charge", g.Charge(t.Context(), request), models.OutcomeSucceeded)
 		f.forget()
 	}
 	if f.taken(request.Reference) != 1 {
@@ -259,7 +259,7 @@ func TestPrepare_moves_no_money_and_can_be_repeated(t *testing.T) {
 	}
 	f.forget()
 	second := g.Prepare(t.Context(), request)
-	if second.Outcome != models.Prepared || second.ProviderReference == request.ProviderReference {
+	if second.Outcome != models.OutcomePrepared || second.ProviderReference == request.ProviderReference {
 		t.Errorf("after the key was forgotten: %+v, want another intent", second)
 	}
 	if f.taken(request.Reference) != 0 {
@@ -285,7 +285,7 @@ func TestPrepare_refuses_what_cannot_be_charged(t *testing.T) {
 		"a fraction of a fils":   with(func(r *payments.ChargeRequest) { r.Amount = models.Money{Minor: 1001, Currency: "KWD"} }),
 	} {
 		result := g.Prepare(t.Context(), request)
-		wantOutcome(t, name, result, models.Declined)
+		wantOutcome(t, name, result, models.OutcomeDeclined)
 		if strings.Contains(result.Reason, "4242") || strings.Contains(result.Reason, "s3cret") {
 			t.Errorf("%s: the reason %q is not safe", name, result.Reason)
 		}
@@ -302,15 +302,15 @@ func TestAKeyThatIsSpentIsReplaced(t *testing.T) {
 	broken := fault{status: 500, Type: "api_error", keep: true}
 	request := paymentstest.NewRequest("pm_card_visa")
 	f.fail("POST /v1/payment_intents", broken)
-	wantOutcome(t, "prepare", g.Prepare(t.Context(), request), models.Unknown)
+	wantOutcome(t, "prepare", g.Prepare(t.Context(), request), models.OutcomeUnknown)
 	request = prepared(t, g, "pm_card_visa")
 	f.fail("/confirm", broken)
-	wantOutcome(t, "charge", g.Charge(t.Context(), request), models.Unknown)
-	wantOutcome(t, "charge again", g.Charge(t.Context(), request), models.Succeeded)
+	wantOutcome(t, "charge", g.Charge(t.Context(), request), models.OutcomeUnknown)
+	wantOutcome(t, "charge again", g.Charge(t.Context(), request), models.OutcomeSucceeded)
 	refund := refundOf(request)
 	f.fail("POST /v1/refunds", broken)
-	wantOutcome(t, "refund", g.Refund(t.Context(), refund), models.Unknown)
-	wantOutcome(t, "refund again", g.Refund(t.Context(), refund), models.Succeeded)
+	wantOutcome(t, "refund", g.Refund(t.Context(), refund), models.OutcomeUnknown)
+	wantOutcome(t, "refund again", g.Refund(t.Context(), refund), models.OutcomeSucceeded)
 	if f.taken(request.Reference) != 1 || f.given(request.Reference) != 1 {
 		t.Errorf("taken %d times, given back %d times", f.taken(request.Reference), f.given(request.Reference))
 	}
@@ -322,7 +322,7 @@ func TestAKeyOfAnotherReleaseIsReplaced(t *testing.T) {
 	_, g := setup(t)
 	request := prepared(t, g, "pm_card_visa")
 	request.Booking = models.NewID[models.BookingID]()
-	wantOutcome(t, "prepare", g.Prepare(t.Context(), request), models.Prepared)
+	wantOutcome(t, "prepare", g.Prepare(t.Context(), request), models.OutcomePrepared)
 }
 
 func TestFind_by_state(t *testing.T) {
@@ -330,15 +330,15 @@ func TestFind_by_state(t *testing.T) {
 	f, g := setup(t)
 	request := prepared(t, g, "pm_card_visa")
 	for status, want := range map[string]models.Outcome{
-		"requires_payment_method": models.Absent, "requires_confirmation": models.Absent, "requires_action": models.StillOpen,
-		"processing": models.StillOpen, "requires_capture": models.StillOpen, "canceled": models.Voided,
-		"succeeded": models.Succeeded, "a_new_one": models.Unknown,
+		"requires_payment_method": models.OutcomeAbsent, "requires_confirmation": models.OutcomeAbsent, "requires_action": models.OutcomePending,
+		"processing": models.OutcomePending, "requires_capture": models.OutcomePending, "canceled": models.OutcomeVoided,
+		"succeeded": models.OutcomeSucceeded, "a_new_one": models.OutcomeUnknown,
 	} {
 		f.change(request.ProviderReference, func(in *intent) { in.Status = status })
 		wantOutcome(t, status, g.Find(t.Context(), request), want)
 	}
 	request.ProviderReference = "pi_of_another_account"
-	wantOutcome(t, "another account's", g.Find(t.Context(), request), models.Unknown)
+	wantOutcome(t, "another account's", g.Find(t.Context(), request), models.OutcomeUnknown)
 }
 
 func TestVoid_by_state(t *testing.T) {
@@ -348,8 +348,8 @@ func TestVoid_by_state(t *testing.T) {
 		charge bool
 		want   models.Outcome
 	}{
-		{"pm_card_visa", false, models.Voided}, {"pm_card_visa", true, models.Succeeded}, {"pm_action", true, models.Voided},
-		{"pm_processing", true, models.Unknown}, {"pm_card_visa_chargeDeclined", true, models.Voided},
+		{"pm_card_visa", false, models.OutcomeVoided}, {"pm_card_visa", true, models.OutcomeSucceeded}, {"pm_action", true, models.OutcomeVoided},
+		{"pm_processing", true, models.OutcomeUnknown}, {"pm_card_visa_chargeDeclined", true, models.OutcomeVoided},
 	} {
 		_, g := setup(t)
 		request := prepared(t, g, test.method)
@@ -371,8 +371,8 @@ func TestVoid_races_with_Charge(t *testing.T) {
 		both.Go(func() { charged = g.Charge(t.Context(), request) })
 		both.Go(func() { voided = g.Void(t.Context(), request) })
 		both.Wait()
-		want := map[models.Outcome]models.Outcome{models.Voided: models.Declined, models.Succeeded: models.Succeeded}[voided.Outcome]
-		if charged.Outcome != want || f.taken(request.Reference) != map[models.Outcome]int{models.Succeeded: 1}[want] {
+		want := map[models.Outcome]models.Outcome{models.OutcomeVoided: models.OutcomeDeclined, models.OutcomeSucceeded: models.OutcomeSucceeded}[voided.Outcome]
+		if charged.Outcome != want || f.taken(request.Reference) != map[models.Outcome]int{models.OutcomeSucceeded: 1}[want] {
 			t.Errorf("charge: %+v, void: %+v, taken %d times", charged, voided, f.taken(request.Reference))
 		}
 	}
@@ -436,7 +436,7 @@ func TestTheTimeoutBoundsAQuestion(t *testing.T) {
 	g := open(t, f.server.URL, 50*time.Millisecond)
 	f.fail("", fault{hijack: func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }})
 	result := g.Prepare(context.WithoutCancel(t.Context()), paymentstest.NewRequest("pm_card_visa"))
-	if result.Outcome != models.Unknown && result.Outcome != models.Unavailable { // the latter on a machine too slow to connect
+	if result.Outcome != models.OutcomeUnknown && result.Outcome != models.OutcomeUnavailable { // the latter on a machine too slow to connect
 		t.Errorf("%+v, want no answer", result)
 	}
 }

@@ -30,7 +30,7 @@ const stripeMock = "github.com/stripe/stripe-mock@v0.203.0"
 // stripeMockEnv names a stripe-mock that is ready, for where nothing can be downloaded.
 const stripeMockEnv = "QUANTIX_TEST_STRIPE_MOCK"
 
-// buildStripeMock gives the path of a stripe-mock.
+// buildStripeMock returns the path of a stripe-mock.
 func buildStripeMock(t *testing.T) string {
 	t.Helper()
 	if path := os.Getenv(stripeMockEnv); path != "" {
@@ -47,7 +47,7 @@ func buildStripeMock(t *testing.T) string {
 	return filepath.Join(dir, "stripe-mock")
 }
 
-// startStripeMock gives the address of a running stripe-mock. It opens one port, on this machine alone: HTTPS cannot be
+// startStripeMock returns the address of a running stripe-mock. It opens one port, on this machine alone: HTTPS cannot be
 // switched off beside it and would listen on all addresses, so that goes to a socket in its directory.
 func startStripeMock(t *testing.T) *url.URL {
 	t.Helper()
@@ -91,7 +91,7 @@ func TestRequestsMatchStripesOpenAPI(t *testing.T) {
 	g := open(t, r.between(t, target), 10*time.Second)
 	request := paymentstest.NewRequest("pm_card_visa")
 	prepared := g.Prepare(t.Context(), request)
-	wantOutcome(t, "prepare", prepared, models.Prepared)
+	wantOutcome(t, "prepare", prepared, models.OutcomePrepared)
 	if !strings.HasPrefix(prepared.ProviderReference, "pi_") {
 		t.Errorf("prepared as %q", prepared.ProviderReference)
 	}
@@ -99,7 +99,7 @@ func TestRequestsMatchStripesOpenAPI(t *testing.T) {
 	g.Charge(t.Context(), request)
 	g.Find(t.Context(), request)
 	g.Void(t.Context(), request)
-	wantOutcome(t, "refund", g.Refund(t.Context(), refundOf(request)), models.Succeeded)
+	wantOutcome(t, "refund", g.Refund(t.Context(), refundOf(request)), models.OutcomeSucceeded)
 	want := []string{
 		"POST /v1/payment_intents 200", "POST /v1/payment_intents/pi_1/confirm 200", "GET /v1/payment_intents/pi_1 200",
 		"POST /v1/payment_intents/pi_1/cancel 200", "GET /v1/refunds 200", "POST /v1/refunds 200",

@@ -88,7 +88,7 @@ func (q *Queue) wake() {
 	q.arrived = make(chan struct{})
 }
 
-// Receive gives up to limit new messages, waiting for the first at most wait.
+// Receive returns up to limit new messages, waiting for the first at most wait.
 func (q *Queue) Receive(ctx context.Context, _ string, limit int, wait time.Duration) ([]queue.Message, error) {
 	timer := time.NewTimer(max(wait, 0))
 	defer timer.Stop()
@@ -174,7 +174,7 @@ func (q *Queue) Ack(_ context.Context, messages []queue.Message) error {
 	return nil
 }
 
-// Oldest gives the oldest message that is not acknowledged.
+// Oldest returns the oldest message that is not acknowledged.
 func (q *Queue) Oldest(context.Context) (*queue.Message, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -193,7 +193,7 @@ func (q *Queue) Oldest(context.Context) (*queue.Message, error) {
 	return &queue.Message{ID: id(oldest), Booking: q.messages[oldest].booking}, nil
 }
 
-// Mark gives how far the queue has got in this process's life.
+// Mark returns how far the queue has got in this process's life.
 func (q *Queue) Mark(context.Context) (models.QueueMark, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -207,7 +207,7 @@ func (q *Queue) mark() models.QueueMark {
 	return models.QueueMark{Epoch: q.epoch, LastID: id(q.sequence)}
 }
 
-// Depth gives how many messages are not acknowledged.
+// Depth returns how many messages are not acknowledged.
 func (q *Queue) Depth(context.Context) (int64, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

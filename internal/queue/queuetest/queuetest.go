@@ -103,7 +103,7 @@ func wantDepth(t *testing.T, q queue.Queue, want int64) {
 	}
 }
 
-// bookings gives what messages are about, and fails for one that makes no sense.
+// bookings returns what messages are about, and fails for one that makes no sense.
 func bookings(t *testing.T, messages []queue.Message) []models.BookingRef {
 	t.Helper()
 	refs := []models.BookingRef{}

@@ -33,7 +33,7 @@ func newCutQueue(t *testing.T) *cutQueue {
 	return c
 }
 
-// all gives the bookings in the queue, past the proxy, whoever had received them, and empties it.
+// all returns the bookings in the queue, past the proxy, whoever had received them, and empties it.
 func (c *cutQueue) all(t *testing.T) map[models.BookingRef]int {
 	t.Helper()
 	there := map[models.BookingRef]int{}

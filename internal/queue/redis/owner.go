@@ -14,14 +14,14 @@ import (
 )
 
 // registerScript puts a registration in the place of another. KEYS[1] the owner's key; ARGV[1] what must be there (empty:
-// nothing), ARGV[2] what is to be. It gives 1, or 0 when something else is there.
+// nothing), ARGV[2] what is to be. It returns 1, or 0 when something else is there.
 var registerScript = goredis.NewScript(`
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2])
 return 1
 `)
 
-// Registration gives who works on the stream, and what time it is there.
+// Registration returns who works on the stream, and what time it is there.
 func (q *Queue) Registration(ctx context.Context) (queue.Registration, time.Time, error) {
 	ctx, cancel := q.within(ctx, 0)
 	defer cancel()

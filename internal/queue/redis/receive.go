@@ -15,7 +15,7 @@ import (
 	"quantix/internal/queue"
 )
 
-// Receive gives new messages to a consumer of the group.
+// Receive returns new messages to a consumer of the group.
 func (q *Queue) Receive(ctx context.Context, consumer string, limit int, wait time.Duration) ([]queue.Message, error) {
 	ctx, cancel := q.within(ctx, wait)
 	defer cancel()
@@ -39,7 +39,7 @@ func (q *Queue) Receive(ctx context.Context, consumer string, limit int, wait ti
 	return got, nil
 }
 
-// block gives XREADGROUP's BLOCK: zero would be for ever, a negative one is not to wait.
+// block returns XREADGROUP's BLOCK: zero would be for ever, a negative one is not to wait.
 func block(wait time.Duration) time.Duration {
 	if wait <= 0 {
 		return -1
@@ -59,7 +59,7 @@ func (q *Queue) healed(ctx context.Context, call func() error) error {
 	return call()
 }
 
-// code gives the first word of what Redis itself said, which is its code; empty when it said nothing.
+// code returns the first word of what Redis itself said, which is its code; empty when it said nothing.
 func code(err error) string {
 	said, is := errors.AsType[goredis.Error](err)
 	if !is {
@@ -69,7 +69,7 @@ func code(err error) string {
 	return word
 }
 
-// Reclaim gives a consumer what lies unacknowledged for minIdle, oldest first.
+// Reclaim returns a consumer what lies unacknowledged for minIdle, oldest first.
 func (q *Queue) Reclaim(
 	ctx context.Context, consumer string, minIdle time.Duration, limit int,
 ) ([]queue.Message, error) {

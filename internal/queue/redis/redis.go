@@ -118,7 +118,7 @@ func (q *Queue) Publish(ctx context.Context, bookings []models.BookingRef) (mode
 	return models.QueueMark{Epoch: answer[0], LastID: answer[1]}, nil
 }
 
-// Mark gives the queue's epoch and its newest message ever.
+// Mark returns the queue's epoch and its newest message ever.
 func (q *Queue) Mark(ctx context.Context) (models.QueueMark, error) {
 	ctx, cancel := q.within(ctx, 0)
 	defer cancel()
@@ -132,7 +132,7 @@ func (q *Queue) Mark(ctx context.Context) (models.QueueMark, error) {
 	return models.QueueMark{Epoch: answer[0], LastID: answer[1]}, nil
 }
 
-// Oldest gives the stream's first message: delivered ones stay in it until they are acknowledged.
+// Oldest returns the stream's first message: delivered ones stay in it until they are acknowledged.
 func (q *Queue) Oldest(ctx context.Context) (*queue.Message, error) {
 	ctx, cancel := q.within(ctx, 0)
 	defer cancel()
@@ -147,7 +147,7 @@ func (q *Queue) Oldest(ctx context.Context) (*queue.Message, error) {
 	return &oldest, nil
 }
 
-// Depth gives the stream's length: what is acknowledged is deleted.
+// Depth returns the stream's length: what is acknowledged is deleted.
 func (q *Queue) Depth(ctx context.Context) (int64, error) {
 	ctx, cancel := q.within(ctx, 0)
 	defer cancel()
@@ -158,7 +158,7 @@ func (q *Queue) Depth(ctx context.Context) (int64, error) {
 	return depth, nil
 }
 
-// Ping tells whether Redis takes what is published: it writes a key beside the stream, which is gone by itself.
+// Ping reports whether Redis takes what is published: it writes a key beside the stream, which is gone by itself.
 func (q *Queue) Ping(ctx context.Context) error {
 	ctx, cancel := q.within(ctx, 0)
 	defer cancel()

@@ -140,7 +140,7 @@ func TestReceive_wakes_when_the_data_go_while_it_waits(t *testing.T) {
 	}
 }
 
-// blocked gives nil once a consumer waits at the stream.
+// blocked returns nil once a consumer waits at the stream.
 func blocked(ctx context.Context, c *goredis.Client) error {
 	info, err := c.Info(ctx, "clients").Result()
 	if err == nil && !strings.Contains(info, "blocked_clients:1") {

@@ -60,7 +60,7 @@ return {epoch, last}
 
 // forgetScript drops consumers of the group that hold no message and have been away for long: every process has a
 // consumer name of its own, so that they would pile up. KEYS[1] the stream; ARGV[1] the group, ARGV[2] how long, in ms.
-// It gives how many were dropped.
+// It returns how many were dropped.
 var forgetScript = goredis.NewScript(`
 local dropped = 0
 for _, c in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do

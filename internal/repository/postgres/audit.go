@@ -62,7 +62,7 @@ const (
 		FROM states`
 )
 
-// AuditFacts gives an event's counters and the same recomputed, all in one snapshot and without a lock.
+// AuditFacts returns an event's counters and the same recomputed, all in one snapshot and without a lock.
 func (s *Store) AuditFacts(ctx context.Context, id models.EventID) (models.AuditFacts, error) {
 	var facts models.AuditFacts
 	var event models.Event

@@ -57,7 +57,7 @@ func BenchmarkConfirm(b *testing.B) {
 		for range size {
 			r := reserve(user.ID, 2)
 			commands, refs = append(commands, r), append(refs, models.BookingRef{Event: event.ID, Booking: r.Booking})
-			settles = append(settles, &sale.Settle{Charge: models.FirstCharge(refs[len(refs)-1]), Result: models.Result{Outcome: models.Succeeded, ProviderReference: "ch_1"}})
+			settles = append(settles, &sale.Settle{Charge: models.FirstCharge(refs[len(refs)-1]), Result: models.Result{Outcome: models.OutcomeSucceeded, ProviderReference: "ch_1"}})
 		}
 		step(&reserving, func() { store.must(b, event.ID, commands...) })
 		step(&starting, func() {

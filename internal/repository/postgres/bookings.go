@@ -57,12 +57,12 @@ const (
 		WHERE b.user_id = $1 AND b.idempotency_key = $2 ORDER BY b.event_id <> $3, b.id LIMIT 1`
 )
 
-// Booking gives one booking. Error: models.ErrBookingNotFound.
+// Booking returns one booking. Error: models.ErrBookingNotFound.
 func (s *Store) Booking(ctx context.Context, id models.BookingID) (models.Booking, error) {
 	return s.oneBooking(ctx, selectBooking, uuid(id))
 }
 
-// BookingByKey gives the booking that the user made under an Idempotency-Key: the event's, else one of any
+// BookingByKey returns the booking that the user made under an Idempotency-Key: the event's, otherwise one of any
 // event. Error: models.ErrBookingNotFound.
 func (s *Store) BookingByKey(ctx context.Context, event models.EventID, key models.ReplayKey) (models.Booking, error) {
 	return s.oneBooking(ctx, selectBookingByKey, uuid(key.User), key.Key, uuid(event))

@@ -16,7 +16,7 @@ const (
 	keepPlace = `UPDATE gateway_events SET place = $2 WHERE gateway = $1`
 )
 
-// ClaimChronicle gives the place that was kept last for a gateway's list, to one caller within a time.
+// ClaimChronicle returns the place that was kept last for a gateway's list, to one caller within a time.
 func (s *Store) ClaimChronicle(
 	ctx context.Context, gateway string, every time.Duration,
 ) (place string, due bool, err error) {

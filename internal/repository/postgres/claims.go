@@ -19,14 +19,14 @@ type claims struct {
 	had  func() int                                                     // how many were taken
 }
 
-// mostSkipped is how many times a claim looks further because what it had found was somebody else's. While a gateway has little
+// maxSkipped is how many times a claim looks further because what it had found was somebody else's. While a gateway has little
 // room, claims are of one row each.
-const mostSkipped = 32
+const maxSkipped = 32
 
 // claim takes up to limit rows in two round trips; in one, when there are none.
 func (s *Store) claim(ctx context.Context, what string, limit int, c claims) error {
 	skip := 0
-	for range mostSkipped {
+	for range maxSkipped {
 		found, err := s.lookFor(ctx, what, c, skip)
 		if err != nil || len(found) == 0 {
 			return err

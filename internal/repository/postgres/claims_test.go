@@ -22,7 +22,7 @@ func TestClaimsLookAgain(t *testing.T) {
 	if starts, err := b.StartCharges(t.Context(), "sim", refs, 0); err != nil || len(starts) != 2 {
 		t.Fatalf("started %d charges: %v", len(starts), err)
 	}
-	b.must(t, event.ID, &sale.Settle{Charge: models.FirstCharge(refs[0]), Result: models.Result{Outcome: models.Succeeded}})
+	b.must(t, event.ID, &sale.Settle{Charge: models.FirstCharge(refs[0]), Result: models.Result{Outcome: models.OutcomeSucceeded}})
 	b.must(t, event.ID, &sale.Cancel{Booking: refs[0].Booking})
 	b.lookAgain(t, "UPDATE outbox SET leased_until = now() + interval '1 minute'", func(ctx context.Context) (int, error) {
 		rows, err := b.ClaimOutbox(ctx, 10, time.Minute)

@@ -19,7 +19,7 @@ import (
 // TIMESTAMPTZ with NULL for zero. Amounts are sent as minor units together with the factor that makes a NUMERIC of
 // them, and come back as text: exact either way, and cheaper than NUMERIC's own binary form.
 
-// A column is a list that pgx sends as an array. It hands the elements over by their addresses: pgx would else copy each
+// A column is a list that pgx sends as an array. It hands the elements over by their addresses: pgx would otherwise copy each
 // one into an interface, which is most of what sending a batch allocates. Its elements are pgtype's own types, or
 // zeronull's where zero means NULL, whose addresses pgx takes as they are.
 type column[T any] []T
@@ -29,10 +29,10 @@ func (c column[T]) Dimensions() []pgtype.ArrayDimension {
 	return []pgtype.ArrayDimension{{Length: int32(len(c)), LowerBound: 1}}
 }
 
-// Index gives the address of an element.
+// Index returns the address of an element.
 func (c column[T]) Index(i int) any { return &c[i] }
 
-// IndexType gives the type of what Index gives.
+// IndexType returns the type of what Index gives.
 func (c column[T]) IndexType() any { return new(T) }
 
 // columnOf makes a column of a list.
@@ -50,10 +50,10 @@ func word(s string) pgtype.Text { return pgtype.Text{String: s, Valid: true} }
 
 func moment(t time.Time) pgtype.Timestamptz { return pgtype.Timestamptz{Time: t, Valid: true} }
 
-// uuid gives an id as pgx sends it.
+// uuid returns an id as pgx sends it.
 func uuid[I ~[16]byte](id I) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true} }
 
-// uuids gives ids as the UUID[] that pgx sends.
+// uuids returns ids as the UUID[] that pgx sends.
 func uuids[I ~[16]byte](ids []I) column[pgtype.UUID] { return columnOf(ids, uuid) }
 
 // lastUUID comes after every id.
@@ -67,7 +67,7 @@ func clean(text string) string {
 // instant is a time as the database keeps it.
 func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
-// nullTime gives a time, NULL for zero.
+// nullTime returns a time, NULL for zero.
 func nullTime(t time.Time) zeronull.Timestamptz { return zeronull.Timestamptz(t) }
 
 // intoTime scans a time, zero for NULL. utc puts what was scanned right.
@@ -82,7 +82,7 @@ func utc(times ...*time.Time) {
 	}
 }
 
-// timeOr gives a bound for a range: the time, or when it is zero the infinity on that side.
+// timeOr returns a bound for a range: the time, or when it is zero the infinity on that side.
 func timeOr(t time.Time, infinity pgtype.InfinityModifier) pgtype.Timestamptz {
 	if t.IsZero() {
 		return pgtype.Timestamptz{InfinityModifier: infinity, Valid: true}
@@ -104,7 +104,7 @@ func factor(c models.Currency) string {
 // amount is a NUMERIC as text, which has three decimals or none.
 type amount string
 
-// minor gives the amount in a currency's minor units.
+// minor returns the amount in a currency's minor units.
 func (a amount) minor(c models.Currency) (int64, error) {
 	whole, fraction, _ := strings.Cut(string(a), ".")
 	decimals := c.Decimals()
@@ -182,7 +182,7 @@ func distinct[I comparable](items []I) []I {
 	return list
 }
 
-// orderedRefs gives references in the order in which their rows are to be locked, each once.
+// orderedRefs returns references in the order in which their rows are to be locked, each once.
 func orderedRefs(refs []models.BookingRef) []models.BookingRef {
 	list := slices.Clone(refs)
 	slices.SortFunc(list, func(a, b models.BookingRef) int {

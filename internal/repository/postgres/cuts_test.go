@@ -45,7 +45,7 @@ func setupCuts(t *testing.T) *cutBundle {
 	return c
 }
 
-// A cuttable is a transaction: run does it and looks tells whether it is in force, past the proxy.
+// A cuttable is a transaction: run does it and looks reports whether it is in force, past the proxy.
 type cuttable struct {
 	run   func(context.Context) error
 	looks func(context.Context) (bool, error)
@@ -66,10 +66,10 @@ var transactions = map[string]func(*testing.T, *cutBundle) cuttable{
 	},
 	"settle": func(t *testing.T, c *cutBundle) cuttable {
 		ref := c.nextStarted(t)
-		command := &sale.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.Succeeded}}
+		command := &sale.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.OutcomeSucceeded}}
 		return c.atDesk(command, func(ctx context.Context) (bool, error) {
 			b, err := c.beside.Booking(ctx, ref.Booking)
-			return b.Status == models.Confirmed, err
+			return b.Status == models.StatusConfirmed, err
 		})
 	},
 	"publish again": func(t *testing.T, c *cutBundle) cuttable {
@@ -156,7 +156,7 @@ func (c *cutBundle) charges(ref models.BookingRef, want int) func(context.Contex
 	}
 }
 
-// next gives a booking; they are made many at a time.
+// next returns a booking; they are made many at a time.
 func (c *cutBundle) next(t *testing.T) (ref models.BookingRef) {
 	t.Helper()
 	if len(c.booked) == 0 {
@@ -172,7 +172,7 @@ func (c *cutBundle) next(t *testing.T) (ref models.BookingRef) {
 	return ref
 }
 
-// nextStarted gives a booking whose charge has been started.
+// nextStarted returns a booking whose charge has been started.
 func (c *cutBundle) nextStarted(t *testing.T) models.BookingRef {
 	t.Helper()
 	made := len(c.booked) == 0

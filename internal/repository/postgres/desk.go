@@ -144,7 +144,7 @@ func (s *Store) writeChanges(ctx context.Context, conn *pgxpool.Conn, tx sharedT
 	return s.commit(ctx, conn, batch, what)
 }
 
-// ordered gives ids in the order in which their rows are to be locked, each once.
+// ordered returns ids in the order in which their rows are to be locked, each once.
 func ordered[K any](ids []models.ID[K]) []models.ID[K] {
 	list := slices.Clone(ids)
 	slices.SortFunc(list, models.ID[K].Compare)

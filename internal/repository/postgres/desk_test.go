@@ -23,10 +23,10 @@ func TestLife(t *testing.T) {
 	if err != nil || len(starts) != 3 {
 		t.Fatalf("started %d charges of 3: %v", len(starts), err)
 	}
-	paid := models.Result{Outcome: models.Succeeded, ProviderReference: "ch_1"}
+	paid := models.Result{Outcome: models.OutcomeSucceeded, ProviderReference: "ch_1"}
 	b.must(t, event.ID,
 		&sale.Settle{Charge: starts[0].Charge.ChargeKey, Result: paid},
-		&sale.Settle{Charge: starts[1].Charge.ChargeKey, Result: models.Result{Outcome: models.Declined, Reason: "no money"}},
+		&sale.Settle{Charge: starts[1].Charge.ChargeKey, Result: models.Result{Outcome: models.OutcomeDeclined, Reason: "no money"}},
 		&sale.Settle{Charge: starts[2].Charge.ChargeKey, Result: paid})
 	b.must(t, event.ID, &sale.Cancel{Booking: refs[2].Booking})
 	b.audit(t, event.ID)
@@ -34,7 +34,7 @@ func TestLife(t *testing.T) {
 	if err != nil || len(due) != 1 {
 		t.Fatalf("%d refunds are due, want 1: %v", len(due), err)
 	}
-	b.must(t, event.ID, &sale.SettleRefund{Charge: due[0].Refund.ChargeKey, Result: models.Result{Outcome: models.Succeeded}})
+	b.must(t, event.ID, &sale.SettleRefund{Charge: due[0].Refund.ChargeKey, Result: models.Result{Outcome: models.OutcomeSucceeded}})
 	b.audit(t, event.ID)
 	after, err := b.Event(t.Context(), event.ID)
 	want := models.Stock{Total: 100, Available: 98, Sold: 2, SoldAmount: 2 * 7550, Confirmed: 1, Cancelled: 2}

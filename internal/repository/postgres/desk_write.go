@@ -159,7 +159,7 @@ func (w *deskWriter) updateBookings() {
 func (w *deskWriter) updateNewBookings() {
 	list := gather(w, func(c *sale.Writes) (changed []*models.Booking) {
 		for _, b := range c.NewBookings {
-			if b.Status != models.Pending {
+			if b.Status != models.StatusPending {
 				changed = append(changed, b)
 			}
 		}

@@ -113,7 +113,7 @@ func kindOf(e *pgconn.PgError) error {
 	return repository.ErrRejected
 }
 
-// wrapCommit translates an error of a batch that ends in COMMIT. atCommit tells whether it came in COMMIT's own place:
+// wrapCommit translates an error of a batch that ends in COMMIT. atCommit reports whether it came in COMMIT's own place:
 // a backend that was told to end may say so after it has committed. Anything but the database's word leaves the outcome
 // open, unless pgx gave up before it sent any of the batch.
 func wrapCommit(what string, err error, atCommit bool) error {
@@ -147,7 +147,7 @@ func fatal(e *pgconn.PgError) bool {
 	return severity == "FATAL" || severity == "PANIC"
 }
 
-// preprocessing tells whether pgx gave up before it sent the statements themselves: while it had them prepared, or while
+// preprocessing reports whether pgx gave up before it sent the statements themselves: while it had them prepared, or while
 // it built the messages.
 func preprocessing(err error) bool {
 	_, ok := errors.AsType[pgx.ErrPreprocessingBatch](err)
@@ -167,7 +167,7 @@ func unconvertible(err error) bool {
 	return errors.Unwrap(err) != nil && !ofTheLine(err)
 }
 
-// ofTheLine tells whether an error came from the connection, or from somebody who stopped waiting for it.
+// ofTheLine reports whether an error came from the connection, or from somebody who stopped waiting for it.
 func ofTheLine(err error) bool {
 	if _, is := errors.AsType[net.Error](err); is {
 		return true

@@ -83,7 +83,7 @@ const insertEvent = `
 	)
 	SELECT ` + eventColumns + `, ` + stockColumns + ` FROM e CROSS JOIN s`
 
-// CreateEvent writes a new event and gives it with its times set.
+// CreateEvent writes a new event and returns it with its times set.
 func (s *Store) CreateEvent(ctx context.Context, event models.Event) (models.Event, error) {
 	stock := event.Stock
 	var made models.Event
@@ -100,7 +100,7 @@ func (s *Store) CreateEvent(ctx context.Context, event models.Event) (models.Eve
 
 const selectEvent = wholeEvents + ` WHERE e.id = $1 AND e.deleted_at IS NULL`
 
-// Event gives one event with its counters in one snapshot. Error: models.ErrEventNotFound.
+// Event returns one event with its counters in one snapshot. Error: models.ErrEventNotFound.
 func (s *Store) Event(ctx context.Context, id models.EventID) (models.Event, error) {
 	return s.oneEvent(ctx, selectEvent, id)
 }
@@ -206,12 +206,12 @@ func (s *Store) listEvents(ctx context.Context, sql string, values ...any) (mode
 	return list, wrap("list events", err)
 }
 
-// collectEvents reads events up to the one whose text reaches models.MostText in sum.
+// collectEvents reads events up to the one whose text reaches models.MaxText in sum.
 func collectEvents(rows pgx.Rows, err error) (page models.EventPage, _ error) {
 	sum := 0
 	page.Events, err = collectUntil(rows, err, scanEvent, func(e *models.Event) bool {
 		sum += models.TextOf(e)
-		if sum >= models.MostText {
+		if sum >= models.MaxText {
 			page.Next = new(models.PositionOf(e))
 		}
 		return page.Next != nil

@@ -120,7 +120,7 @@ func HoldClock(s *Store) {
 	s.sharing.now = func() time.Time { return now }
 }
 
-// Isolates tells whether an event has its transactions to itself for now.
+// Isolates reports whether an event has its transactions to itself for now.
 func Isolates(s *Store, event models.EventID) bool { return s.sharing.isolates(event) }
 
 // SearchAll is the statement of a search that the first events do not answer.

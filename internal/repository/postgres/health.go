@@ -62,7 +62,7 @@ var selectBacklog = `
 		greatest(now - (SELECT next_attempt_at FROM refunds WHERE status = 'pending' ORDER BY next_attempt_at LIMIT 1), '0')
 	FROM (SELECT coalesce($1::timestamptz, now()) AS now) clock`
 
-// Backlog tells how late the oldest of what waits for a worker is.
+// Backlog returns how late the oldest of what waits for a worker is.
 func (s *Store) Backlog(ctx context.Context) (b models.Backlog, err error) {
 	err = s.read.QueryRow(ctx, selectBacklog, s.now()).Scan(&b.Expiry, &b.Outbox, &b.Charges, &b.Refunds)
 	return b, wrap("look at what waits for a worker", err)

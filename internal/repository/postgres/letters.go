@@ -70,13 +70,13 @@ func (s *Store) DeadLettersOf(
 	return list, wrap("list a kind of dead letters", err)
 }
 
-// CountDeadLetters tells how many dead letters there are.
+// CountDeadLetters returns how many dead letters there are.
 func (s *Store) CountDeadLetters(ctx context.Context) (n int64, err error) {
 	err = s.read.QueryRow(ctx, countLetters).Scan(&n)
 	return n, wrap("count dead letters", err)
 }
 
-// DeadLetter gives one. Error: models.ErrLetterNotFound.
+// DeadLetter returns one. Error: models.ErrLetterNotFound.
 func (s *Store) DeadLetter(ctx context.Context, id models.LetterID) (models.DeadLetter, error) {
 	var letter models.DeadLetter
 	err := scanLetter(s.read.QueryRow(ctx, selectLetter, uuid(id)), &letter)

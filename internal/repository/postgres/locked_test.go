@@ -58,7 +58,7 @@ func TestClaims_pass_over_a_locked_row(t *testing.T) {
 		if ref == refs[0] {
 			continue // its settlement waits
 		}
-		b.must(t, ref.Event, &sale.Settle{Charge: key, Result: models.Result{Outcome: models.Succeeded}}, &sale.Cancel{Booking: ref.Booking})
+		b.must(t, ref.Event, &sale.Settle{Charge: key, Result: models.Result{Outcome: models.OutcomeSucceeded}}, &sale.Cancel{Booking: ref.Booking})
 	}
 	b.lockRows(t, "SELECT FROM refunds WHERE booking_id = $1 FOR UPDATE", refs[1].Booking.String())
 	refunds, err := b.DueRefunds(t.Context(), 10, time.Minute)
@@ -110,7 +110,7 @@ func TestParty_waits_for_no_locked_charge(t *testing.T) {
 		t.Fatal(err)
 	}
 	release := p.lockRows(t, "SELECT FROM payments WHERE booking_id = $1 FOR UPDATE", ref.Booking.String())
-	settles := &sale.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.Succeeded}}
+	settles := &sale.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.OutcomeSucceeded}}
 	p.partly(t, &deskCall{event: held.ID, commands: []sale.Command{settles}}, p.buys(free.ID), release)
 	if p.held(t, free.ID) != 1 {
 		t.Error("the other event's booking was not made")

@@ -92,7 +92,7 @@ func (s *Store) NoteQueue(ctx context.Context, member models.BatchID, oldest *mo
 	return s.inBatch(ctx, s.desk, batch, "note a process's queue")
 }
 
-// maybeRef gives a booking's columns, NULL for none.
+// maybeRef returns a booking's columns, NULL for none.
 func maybeRef(ref *models.BookingRef) (event, booking pgtype.UUID) {
 	if ref == nil {
 		return pgtype.UUID{}, pgtype.UUID{}

@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	// fullLook and mostLooks say how often a poll looks from the very beginning.
-	fullLook  = 10 * time.Second
-	mostLooks = 256
+	// fullLook and maxLooks say how often a poll looks from the very beginning.
+	fullLook = 10 * time.Second
+	maxLooks = 256
 )
 
 // lowWater is where a poll begins to look in its index; every process keeps its own.
@@ -34,12 +34,12 @@ type polls struct {
 	charges lowWater[pgtype.Timestamptz]
 }
 
-// from gives the place to begin at; the beginning itself, when nothing is known yet or it is time to look there again.
+// from returns the place to begin at; the beginning itself, when nothing is known yet or it is time to look there again.
 func (w *lowWater[T]) from(beginning T) T {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.looks++
-	if w.looks < mostLooks && !w.full.IsZero() && time.Since(w.full) < fullLook {
+	if w.looks < maxLooks && !w.full.IsZero() && time.Since(w.full) < fullLook {
 		return w.mark
 	}
 	w.looks, w.full, w.mark = 0, time.Now(), beginning

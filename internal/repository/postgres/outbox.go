@@ -73,7 +73,7 @@ func (s *Store) ClaimOutbox(ctx context.Context, limit int, lease time.Duration)
 	return list, nil
 }
 
-// before gives the first id that can have been made so long before another.
+// before returns the first id that can have been made so long before another.
 func before(id models.BatchID, d time.Duration) (earlier models.BatchID) {
 	var millis [8]byte // a UUIDv7 begins with 48 bits of them
 	copy(millis[2:], id[:6])
@@ -133,7 +133,7 @@ func (s *Store) inBatch(ctx context.Context, pool *pgxpool.Pool, batch *pgx.Batc
 
 const selectMark = `SELECT epoch, last_id FROM queue_state WHERE id = 1`
 
-// QueueMark gives the mark remembered last; zero when there is none.
+// QueueMark returns the mark remembered last; zero when there is none.
 func (s *Store) QueueMark(ctx context.Context) (models.QueueMark, error) {
 	var mark models.QueueMark
 	err := s.desk.QueryRow(ctx, selectMark).Scan(&mark.Epoch, &mark.LastID)
@@ -171,7 +171,7 @@ func (s *Store) Installation(ctx context.Context) (name string, err error) {
 
 const countOutbox = `SELECT count(*) FROM outbox`
 
-// OutboxDepth gives how many rows wait.
+// OutboxDepth returns how many rows wait.
 func (s *Store) OutboxDepth(ctx context.Context) (depth int64, err error) {
 	err = s.read.QueryRow(ctx, countOutbox).Scan(&depth)
 	return depth, wrap("count the outbox", err)

@@ -23,13 +23,13 @@ func scanOwner(row pgx.Row, o *models.Owner) error {
 	return row.Scan(&o.Installation, &o.Token, &o.Previous)
 }
 
-// Owner gives what tells this database from its copies.
+// Owner returns what tells this database from its copies.
 func (s *Store) Owner(ctx context.Context) (o models.Owner, err error) {
 	err = scanOwner(s.read.QueryRow(ctx, selectOwner), &o)
 	return o, wrap("read the installation's owner", err)
 }
 
-// TurnOwner gives this database a new token, unless it has one that is younger.
+// TurnOwner returns this database a new token, unless it has one that is younger.
 func (s *Store) TurnOwner(ctx context.Context, every time.Duration) (o models.Owner, err error) {
 	batch := &pgx.Batch{}
 	batch.Queue(turnOwner, s.now(), every)
@@ -40,7 +40,7 @@ func (s *Store) TurnOwner(ctx context.Context, every time.Duration) (o models.Ow
 	return o, nil
 }
 
-// RenewInstallation gives this database a name of its own.
+// RenewInstallation returns this database a name of its own.
 func (s *Store) RenewInstallation(ctx context.Context) (name string, err error) {
 	batch := &pgx.Batch{}
 	batch.Queue(forgetMark)

@@ -93,7 +93,7 @@ const (
 	calledOff = `ARRAY(SELECT id FROM events WHERE cancelled_at IS NOT NULL AND id = ANY ($2::uuid[]))`
 )
 
-// StartCharges commits a first charge for every booking that may be charged now, and gives those and the free ones. One
+// StartCharges commits a first charge for every booking that may be charged now, and returns those and the free ones. One
 // that was cancelled in this very moment is given as it stands, with its charge.
 func (s *Store) StartCharges(
 	ctx context.Context, gateway string, bookings []models.BookingRef, lease time.Duration,
@@ -159,7 +159,7 @@ func starts(
 		case charge != nil:
 			charge.Amount = b.TotalAmount
 			list = append(list, repository.Start{Booking: *b, Charge: charge, At: at})
-		case b.Status == models.Pending && b.TotalAmount.Minor == 0 && !cancelled[ref.Event]:
+		case b.Status == models.StatusPending && b.TotalAmount.Minor == 0 && !cancelled[ref.Event]:
 			list = append(list, repository.Start{Booking: *b, At: at})
 		}
 	}
@@ -171,7 +171,7 @@ const (
 	selectRefunds = `SELECT ` + refundColumns + ` FROM refunds r WHERE r.event_id = $1 AND r.booking_id = $2 ORDER BY r.n, r.part`
 )
 
-// PaymentsOf gives a booking's charges and refunds, by N, in one snapshot.
+// PaymentsOf returns a booking's charges and refunds, by N, in one snapshot.
 func (s *Store) PaymentsOf(
 	ctx context.Context, booking models.BookingRef,
 ) (charges []models.Charge, refunds []models.Refund, err error) {

@@ -31,7 +31,8 @@ type sharing struct {
 	store   *Store
 	waiters batch.Batcher[*waiter]
 	now     func() time.Time
-	solo    chan struct{} // held by waiters whose event was locked elsewhere: they must not take all connections to wait for it
+	// held by waiters whose event was locked elsewhere: they must not take all connections to wait for it
+	solo chan struct{}
 
 	mu       sync.Mutex
 	isolated map[models.EventID]time.Time // until when
@@ -149,7 +150,7 @@ func mayHaveCulprit(err error) bool {
 		sqlState(err) == lockNotAvailable
 }
 
-// runSolo gives a call whose event was locked elsewhere a transaction of its own, which waits.
+// runSolo returns a call whose event was locked elsewhere a transaction of its own, which waits.
 func (s *sharing) runSolo(w *waiter) {
 	select {
 	case s.solo <- struct{}{}:

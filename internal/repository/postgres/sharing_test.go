@@ -45,7 +45,7 @@ type deskCall struct {
 	verdicts []sale.Verdict
 }
 
-// together has all calls share one transaction, and gives the round trips that they cost.
+// together has all calls share one transaction, and returns the round trips that they cost.
 func (p *sharedBundle) together(t *testing.T, calls ...*deskCall) (trips int64) {
 	t.Helper()
 	ahead := p.event(t, 10)
@@ -259,7 +259,7 @@ func TestALockedEventsChargeHoldsUpNobodyElse(t *testing.T) {
 	release := p.lock(t, locked.ID, "SELECT FROM payments WHERE event_id = $1 FOR NO KEY UPDATE")
 	settles := func() *deskCall {
 		return &deskCall{event: locked.ID, commands: []sale.Command{&sale.Settle{
-			Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.Succeeded},
+			Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.OutcomeSucceeded},
 		}}}
 	}
 	waits, passes := settles(), p.buys(free.ID)
@@ -385,7 +385,7 @@ func TestARowThatMovedFailsTheBatch(t *testing.T) {
 		}
 		b.audit(t, event.ID)
 	}
-	if v := b.must(t, event.ID, &sale.Cancel{Booking: booked.ID})[0]; v.Booking.Status != models.Cancelled {
+	if v := b.must(t, event.ID, &sale.Cancel{Booking: booked.ID})[0]; v.Booking.Status != models.StatusCancelled {
 		t.Errorf("the booking is %s", v.Booking.Status)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"quantix/internal/repository"
 )
 
-// ledger has each of some records called once more, and tells how many of them were there. First it lets something
+// ledger has each of some records called once more, and returns how many of them were there. First it lets something
 // happen in between.
 func (b *bundle) ledger(ctx context.Context, meanwhile func(), references ...string) (known int, err error) {
 	err = b.SimCharges(ctx, references, func(now time.Time, records map[string]*simulator.Record) {

@@ -83,14 +83,14 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// Ping tells whether the database answers.
+// Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
 	return wrap("ping PostgreSQL", s.health.Ping(ctx))
 }
 
 const selectSchemaVersion = `SELECT version, dirty FROM schema_migrations LIMIT 1`
 
-// SchemaVersion gives the number of the newest migration in force, and whether one failed half-way. A database that
+// SchemaVersion returns the number of the newest migration in force, and whether one failed half-way. A database that
 // was never migrated has version 0.
 func (s *Store) SchemaVersion(ctx context.Context) (version uint, dirty bool, err error) {
 	var number int64
@@ -124,7 +124,7 @@ func (s *Store) acquireFrom(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.C
 	return conn, nil
 }
 
-// finish gives the context of a transaction's last round trip: it must not be torn half-way because a caller left.
+// finish returns the context of a transaction's last round trip: it must not be torn half-way because a caller left.
 func (s *Store) finish(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), s.options.CommitTimeout)
 }

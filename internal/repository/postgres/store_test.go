@@ -70,7 +70,7 @@ func open(tb testing.TB, url string, change ...func(*pgxpool.Config, *postgres.O
 	return &bundle{Store: store, url: url, pool: pool}
 }
 
-// connect gives a session beside the store's.
+// connect returns a session beside the store's.
 func (b *bundle) connect(tb testing.TB) *pgx.Conn {
 	tb.Helper()
 	conn, err := pgx.Connect(tb.Context(), b.url)

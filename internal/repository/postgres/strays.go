@@ -76,7 +76,7 @@ func scanDueStray(row pgx.Row, d *repository.DueStray) error {
 		return err
 	}
 	if reported {
-		stray.Result.Outcome = models.Succeeded
+		stray.Result.Outcome = models.OutcomeSucceeded
 	}
 	utc(&stray.KeptAt)
 	return money(&stray.Result.Amount, sum, string(currency))

@@ -24,7 +24,7 @@ const insertUser = `
 	SELECT $2, $3, $4, $6, $5, now, now FROM (SELECT coalesce($1::timestamptz, now()) AS now) clock
 	RETURNING ` + userColumns
 
-// CreateUser writes a new user and gives it with its times set. Error: models.ErrEmailTaken.
+// CreateUser writes a new user and returns it with its times set. Error: models.ErrEmailTaken.
 func (s *Store) CreateUser(ctx context.Context, user models.User) (models.User, error) {
 	var made models.User
 	batch := &pgx.Batch{}
@@ -36,7 +36,7 @@ func (s *Store) CreateUser(ctx context.Context, user models.User) (models.User, 
 
 const selectUser = `SELECT ` + userColumns + ` FROM users WHERE id = $1 AND deleted_at IS NULL`
 
-// User gives one user. Error: models.ErrUserNotFound.
+// User returns one user. Error: models.ErrUserNotFound.
 func (s *Store) User(ctx context.Context, id models.UserID) (models.User, error) {
 	var user models.User
 	err := scanUser(s.read.QueryRow(ctx, selectUser, uuid(id)), &user)
@@ -48,7 +48,7 @@ func (s *Store) User(ctx context.Context, id models.UserID) (models.User, error)
 
 const selectUserKnown = `SELECT EXISTS (SELECT FROM users WHERE id = $1)`
 
-// UserKnown tells whether there is such a user, or was one.
+// UserKnown reports whether there is such a user, or was one.
 func (s *Store) UserKnown(ctx context.Context, id models.UserID) (known bool, err error) {
 	err = s.read.QueryRow(ctx, selectUserKnown, uuid(id)).Scan(&known)
 	return known, wrap("look for a user", err)
@@ -56,7 +56,7 @@ func (s *Store) UserKnown(ctx context.Context, id models.UserID) (known bool, er
 
 const selectUserByEmail = `SELECT ` + userColumns + ` FROM users WHERE coalesce(email_key, lower(email)) = $1 AND deleted_at IS NULL`
 
-// UserByEmail gives the user who has an address, in any case. Error: models.ErrUserNotFound.
+// UserByEmail returns the user who has an address, in any case. Error: models.ErrUserNotFound.
 func (s *Store) UserByEmail(ctx context.Context, email string) (models.User, error) {
 	var user models.User
 	err := scanUser(s.read.QueryRow(ctx, selectUserByEmail, models.EmailKey(email)), &user)
@@ -210,7 +210,7 @@ func (s *Store) changeUser(
 	})
 }
 
-// clock gives the time of a transaction that has its locks.
+// clock returns the time of a transaction that has its locks.
 func (s *Store) clock(ctx context.Context, tx pgx.Tx) (now time.Time, err error) {
 	if s.options.Clock != nil {
 		return instant(s.options.Clock()), nil

@@ -49,7 +49,7 @@ var auditRules = rules{
 	"a_paid_refund_counts_as_one_that_is_owed": func(t *testing.T, s *shop) {
 		event, _, key := s.owed()
 		before := s.facts(event.ID)
-		s.done(event.ID, &sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Succeeded}})
+		s.done(event.ID, &sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.OutcomeSucceeded}})
 		same(t, "the refunded amount", s.facts(event.ID).Refunded, before.Refunded)
 	},
 
@@ -94,7 +94,7 @@ var auditRules = rules{
 			status, attempts, last_error, provider_reference, next_attempt_at, created_at, updated_at)
 			SELECT event_id, booking_id, 2, gateway, amount, currency, 'started', 1, '', '', created_at, created_at, updated_at FROM payments`))
 		second := models.ChargeKey{BookingRef: b.Ref(), N: 2}
-		same(t, "the status", s.settle(second, models.Succeeded).Booking.Status, models.Confirmed)
+		same(t, "the status", s.settle(second, models.OutcomeSucceeded).Booking.Status, models.StatusConfirmed)
 		charges, refunds := s.money(b)
 		if len(charges) != 2 || charges[0].N != 1 || charges[1].N != 2 || len(refunds) != 1 || refunds[0].N != 2 {
 			t.Errorf("the charges are %+v, the refunds %+v", charges, refunds)
@@ -148,7 +148,7 @@ var auditRules = rules{
 	},
 }
 
-// mixed gives an event of 10 tickets with 2 held, 3 sold and 1 sold and given back.
+// mixed returns an event of 10 tickets with 2 held, 3 sold and 1 sold and given back.
 func (s *shop) mixed() models.Event {
 	s.t.Helper()
 	event, user := s.event(), s.user()

@@ -176,9 +176,9 @@ var deskRules = rules{
 		b := s.book(event, user, 2)
 		key := s.charge(b).ChargeKey
 		total := int64(20)
-		verdicts := s.ask(event.ID, settlement(key, models.Succeeded), &sale.Cancel{Booking: b.ID},
+		verdicts := s.ask(event.ID, settlement(key, models.OutcomeSucceeded), &sale.Cancel{Booking: b.ID},
 			&sale.EditEvent{Patch: models.EventPatch{TotalTickets: &total}}, reserve(user, 18),
-			&sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Succeeded}})
+			&sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.OutcomeSucceeded}})
 		for i, v := range verdicts[:4] {
 			if v.Err != nil && i != 3 {
 				t.Fatalf("command %d was refused: %v", i, v.Err)
@@ -310,9 +310,9 @@ func doEverythingAtOnce(t *testing.T, s *shop) {
 	s.clock.Pass(theRules.PaymentDeadline)
 	fresh, name := reserve(user, 6), "Another name"
 	verdicts := s.ask(event.ID,
-		fresh, settlement(paying.ChargeKey, models.Succeeded), settlement(declining.ChargeKey, models.Declined),
+		fresh, settlement(paying.ChargeKey, models.OutcomeSucceeded), settlement(declining.ChargeKey, models.OutcomeDeclined),
 		&sale.Cancel{Booking: toCancel.ID}, &sale.Expire{Booking: toExpire.ID},
-		settlement(failing.ChargeKey, models.Unavailable), &sale.EditEvent{Patch: models.EventPatch{Name: &name}},
+		settlement(failing.ChargeKey, models.OutcomeUnavailable), &sale.EditEvent{Patch: models.EventPatch{Name: &name}},
 		&sale.ConfirmFree{Booking: s.book(free, user, 1).ID},
 	)
 	for i, v := range verdicts[:7] {
@@ -324,7 +324,8 @@ func doEverythingAtOnce(t *testing.T, s *shop) {
 		t.Errorf("another event's booking gave %v", verdicts[7].Err)
 	}
 	for i, want := range []models.Status{
-		models.Pending, models.Confirmed, models.Cancelled, models.Cancelled, models.Cancelled, models.Pending,
+		models.StatusPending, models.StatusConfirmed, models.StatusCancelled, models.StatusCancelled, models.StatusCancelled,
+		models.StatusPending,
 	} {
 		got := s.booking(verdicts[i].Booking.ID)
 		if got.Status != want {
@@ -341,7 +342,7 @@ func doEverythingAtOnce(t *testing.T, s *shop) {
 	}
 }
 
-// exhausted gives a booking's charge as its last try leaves it: open, with all its attempts begun.
+// exhausted returns a booking's charge as its last try leaves it: open, with all its attempts begun.
 func (s *shop) exhausted(b models.Booking) models.Charge {
 	s.t.Helper()
 	charge := s.charge(b)

@@ -93,7 +93,9 @@ var endRules = rules{
 
 	"a_report_of_what_was_a_letter_without_one_makes_it_a_stray_again": func(t *testing.T, s *shop) {
 		report := stray("pi_1")
-		message := models.Stray{ChargeKey: report.ChargeKey, Gateway: "sim", Result: models.Result{Outcome: models.StillOpen}}
+		message := models.Stray{
+			ChargeKey: report.ChargeKey, Gateway: "sim", Result: models.Result{Outcome: models.OutcomePending},
+		}
 		s.keep(message)
 		s.ok("making a letter", s.StrayLetter(s.ctx(), message))
 		same(t, "the letters", len(s.letters()), 1)
@@ -227,7 +229,7 @@ var endRules = rules{
 func stray(reference string) models.Stray {
 	ref := models.BookingRef{Event: models.NewID[models.EventID](), Booking: models.NewID[models.BookingID]()}
 	return models.Stray{ChargeKey: models.FirstCharge(ref), Gateway: "stripe", Result: models.Result{
-		Outcome: models.Succeeded, ProviderReference: reference, Amount: models.Money{Minor: 7550, Currency: "EUR"},
+		Outcome: models.OutcomeSucceeded, ProviderReference: reference, Amount: models.Money{Minor: 7550, Currency: "EUR"},
 	}}
 }
 

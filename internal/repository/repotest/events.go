@@ -47,7 +47,7 @@ var eventRules = rules{
 			}
 			charge := s.charge(b)
 			same(t, "the charge's amount", charge.Amount, money)
-			s.settle(charge.ChargeKey, models.Succeeded)
+			s.settle(charge.ChargeKey, models.OutcomeSucceeded)
 			same(t, "the amount sold", s.stock(event.ID).SoldAmount, money.Minor)
 			s.done(event.ID, &sale.Cancel{Booking: b.ID})
 			_, refunds := s.money(b)

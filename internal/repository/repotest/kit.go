@@ -39,7 +39,7 @@ type Clock struct {
 	now time.Time
 }
 
-// Now gives the time.
+// Now returns the time.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -155,7 +155,9 @@ func (s *shop) userNamed(name, email string) models.User {
 
 // reserve makes the command of a new booking without a key.
 func reserve(user models.User, quantity int64) *sale.Reserve {
-	return &sale.Reserve{Booking: models.NewID[models.BookingID](), User: user.ID, Quantity: quantity, Method: simulator.OK}
+	return &sale.Reserve{
+		Booking: models.NewID[models.BookingID](), User: user.ID, Quantity: quantity, Method: simulator.OK,
+	}
 }
 
 // keyed makes the command of a new booking under an Idempotency-Key.
@@ -190,7 +192,7 @@ func (s *shop) tryWith(
 	return verdicts, err
 }
 
-// ask decides commands in one batch and gives their verdicts.
+// ask decides commands in one batch and returns their verdicts.
 func (s *shop) ask(event models.EventID, commands ...sale.Command) []sale.Verdict {
 	s.t.Helper()
 	verdicts, err := s.try(s.ctx(), event, commands...)
@@ -281,7 +283,7 @@ func (s *shop) everything() everything {
 	return e
 }
 
-// allUsers gives who is in the database, or in a shared one who is there of the test's own.
+// allUsers returns who is in the database, or in a shared one who is there of the test's own.
 func (s *shop) allUsers() []models.User {
 	s.t.Helper()
 	if !s.shared {
@@ -386,7 +388,7 @@ func (s *shop) settle(key models.ChargeKey, outcome models.Outcome) sale.Verdict
 func settlement(key models.ChargeKey, outcome models.Outcome) *sale.Settle {
 	result := models.Result{Outcome: outcome}
 	switch outcome {
-	case models.Succeeded:
+	case models.OutcomeSucceeded:
 		result.ProviderReference = "provider-" + key.Reference()
 	default:
 		result.Reason = "the gateway said " + string(outcome)
@@ -398,7 +400,7 @@ func settlement(key models.ChargeKey, outcome models.Outcome) *sale.Settle {
 func (s *shop) paid(event models.Event, user models.User, quantity int64) models.Booking {
 	s.t.Helper()
 	b := s.book(event, user, quantity)
-	return *s.settle(s.charge(b).ChargeKey, models.Succeeded).Booking
+	return *s.settle(s.charge(b).ChargeKey, models.OutcomeSucceeded).Booking
 }
 
 // crowd runs work n times at once, let go together, and waits for all. Work must not end the test, only mark it.
@@ -456,7 +458,7 @@ func bookingIDs(list []models.Booking) []models.BookingID {
 	return idsOf(list, func(b models.Booking) models.BookingID { return b.ID })
 }
 
-// sorted gives ids in their order.
+// sorted returns ids in their order.
 func sorted[I interface{ Compare(I) int }](ids ...I) []I {
 	ids = slices.Clone(ids)
 	slices.SortFunc(ids, I.Compare)

@@ -10,13 +10,13 @@ import (
 	"quantix/internal/sale"
 )
 
-// letterRules are the promises on refunds and on payments that need a person's look.
+// letterRules are the promises on refunds and on payments that need manual review.
 var letterRules = rules{
 	"a_refund_is_settled_once": func(t *testing.T, s *shop) {
 		event, b, key := s.owed()
 		s.clock.Pass(time.Second)
 		s.done(event.ID, &sale.SettleRefund{
-			Charge: key, Result: models.Result{Outcome: models.Unavailable, Reason: "down"}, Backoff: time.Minute,
+			Charge: key, Result: models.Result{Outcome: models.OutcomeUnavailable, Reason: "down"}, Backoff: time.Minute,
 		})
 		_, refunds := s.money(b)
 		r := refunds[0]
@@ -25,13 +25,13 @@ var letterRules = rules{
 			t.Errorf("after a failed try the refund is %+v", r)
 		}
 		s.done(event.ID, &sale.SettleRefund{
-			Charge: key, Result: models.Result{Outcome: models.Succeeded, ProviderReference: "back"},
+			Charge: key, Result: models.Result{Outcome: models.OutcomeSucceeded, ProviderReference: "back"},
 		})
 		_, refunds = s.money(b)
 		if r = refunds[0]; r.Status != models.RefundSucceeded || r.LastError != "" || r.ProviderReference != "back" {
 			t.Errorf("the refund is %+v", r)
 		}
-		s.stays(event.ID, &sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Unavailable}})
+		s.stays(event.ID, &sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.OutcomeUnavailable}})
 	},
 
 	"a_refund_that_fails_too_often_leaves_a_letter_and_goes_on": func(t *testing.T, s *shop) {
@@ -43,7 +43,9 @@ var letterRules = rules{
 				t.Fatalf("the due refunds are %+v, %v", due, err)
 			}
 			s.done(event.ID, &sale.SettleRefund{
-				Charge: key, Result: models.Result{Outcome: models.Unavailable, Reason: fmt.Sprint("try ", due[0].Refund.Attempts)},
+				Charge: key, Result: models.Result{
+					Outcome: models.OutcomeUnavailable, Reason: fmt.Sprint("try ", due[0].Refund.Attempts),
+				},
 				Backoff: time.Minute,
 			})
 		}
@@ -65,7 +67,7 @@ var letterRules = rules{
 		if refunds[0].Attempts != 0 || !refunds[0].NextAttemptAt.Equal(s.clock.Now()) {
 			t.Errorf("the refund retried is %+v", refunds[0])
 		}
-		s.done(event.ID, &sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Succeeded}})
+		s.done(event.ID, &sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.OutcomeSucceeded}})
 		s.refused(event.ID, &sale.RetryLetter{Kind: models.LetterRefund, Charge: key}, models.ErrLetterNotFound)
 	},
 
@@ -76,9 +78,9 @@ var letterRules = rules{
 			_, err := s.DueRefunds(s.ctx(), all, time.Second)
 			s.ok("taking due refunds", err)
 		}
-		s.done(event.ID, &sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Unknown, Reason: "?"}})
+		s.done(event.ID, &sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.OutcomeUnknown, Reason: "?"}})
 		same(t, "the letters", len(s.letters()), 1)
-		s.done(event.ID, &sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Succeeded}})
+		s.done(event.ID, &sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.OutcomeSucceeded}})
 		same(t, "the letters", len(s.letters()), 0)
 	},
 
@@ -90,7 +92,7 @@ var letterRules = rules{
 			s.clock.set(noon)
 			b := s.book(event, user, 1)
 			key := s.exhausted(b).ChargeKey
-			s.settle(key, models.Unavailable)
+			s.settle(key, models.OutcomeUnavailable)
 			same(t, "the letters", len(s.letters()), 1)
 			return b, key
 		}
@@ -106,13 +108,13 @@ var letterRules = rules{
 			len(s.letters()) != 0 {
 			t.Errorf("the charge retried is %+v", c)
 		}
-		s.settle(key, models.Succeeded)
+		s.settle(key, models.OutcomeSucceeded)
 		s.refused(event.ID, &sale.RetryLetter{Kind: models.LetterCharge, Charge: key}, models.ErrLetterNotFound)
 
 		b, key = failed()
 		s.clock.set(b.PaymentDeadline)
 		s.refused(event.ID, &sale.RetryLetter{Kind: models.LetterCharge, Charge: key}, models.ErrBookingNotPending)
-		same(t, "the status after a late success", s.settle(key, models.Succeeded).Booking.Status, models.Confirmed)
+		same(t, "the status after a late success", s.settle(key, models.OutcomeSucceeded).Booking.Status, models.StatusConfirmed)
 		same(t, "the letters after a late success", len(s.letters()), 0)
 	},
 
@@ -133,7 +135,7 @@ var letterRules = rules{
 		event, user := s.event(), s.user()
 		b := s.book(event, user, 1)
 		key := s.exhausted(b).ChargeKey
-		s.settle(key, models.Unavailable)
+		s.settle(key, models.OutcomeUnavailable)
 		letter, err := s.DeadLetter(s.ctx(), key.LetterID(models.LetterCharge))
 		s.ok("reading a letter", err)
 		same(t, "the letter", letter, s.letters()[0])
@@ -167,7 +169,7 @@ var letterRules = rules{
 	"a_payments_letter_is_not_dropped_as_a_message": func(t *testing.T, s *shop) {
 		event, user := s.event(), s.user()
 		key := s.exhausted(s.book(event, user, 1)).ChargeKey
-		s.settle(key, models.Unavailable)
+		s.settle(key, models.OutcomeUnavailable)
 		s.leavesNothing(func() {
 			isError(t, "DropMessageLetter", s.DropMessageLetter(s.ctx(), key.LetterID(models.LetterCharge)),
 				models.ErrLetterNotFound)
@@ -175,7 +177,7 @@ var letterRules = rules{
 	},
 }
 
-// owed gives a booking whose money is owed back.
+// owed returns a booking whose money is owed back.
 func (s *shop) owed() (models.Event, models.Booking, models.ChargeKey) {
 	s.t.Helper()
 	event := s.event()
@@ -188,13 +190,14 @@ func (s *shop) owed() (models.Event, models.Booking, models.ChargeKey) {
 func givenUp(t *testing.T, s *shop) {
 	user := s.user()
 	for outcome, status := range map[models.Outcome]models.ChargeStatus{
-		models.Unavailable: models.ChargeFailed, models.Absent: models.ChargeFailed, models.Unknown: models.ChargeUnknown,
+		models.OutcomeUnavailable: models.ChargeFailed, models.OutcomeAbsent: models.ChargeFailed,
+		models.OutcomeUnknown: models.ChargeUnknown,
 	} {
 		s.clock.set(noon)
 		event := s.event()
 		b := s.book(event, user, 2)
 		charge := s.exhausted(b)
-		same(t, "the booking's status", s.settle(charge.ChargeKey, outcome).Booking.Status, models.Pending)
+		same(t, "the booking's status", s.settle(charge.ChargeKey, outcome).Booking.Status, models.StatusPending)
 		charges, _ := s.money(b)
 		if c := charges[0]; c.Status != status || c.Attempts != models.MaxAttempts ||
 			!c.NextAttemptAt.Equal(s.clock.Now().Add(theRules.RetryLease)) {
@@ -211,7 +214,7 @@ func givenUp(t *testing.T, s *shop) {
 			continue
 		}
 		s.refused(event.ID, &sale.DiscardLetter{Kind: models.LetterCharge, Charge: charge.ChargeKey}, models.ErrLetterUnknown)
-		s.settle(charge.ChargeKey, models.Absent) // now it is known; the letter stays
+		s.settle(charge.ChargeKey, models.OutcomeAbsent) // now it is known; the letter stays
 		_, err = s.DeadLetter(s.ctx(), id)
 		s.ok("reading the letter again", err)
 		s.done(event.ID, &sale.DiscardLetter{Kind: models.LetterCharge, Charge: charge.ChargeKey})
@@ -228,7 +231,7 @@ func listLettersOf(t *testing.T, s *shop) {
 	given := func() (models.EventID, models.LetterID) {
 		event := s.event()
 		key := s.exhausted(s.book(event, user, 1)).ChargeKey
-		s.settle(key, models.Unavailable)
+		s.settle(key, models.OutcomeUnavailable)
 		return event.ID, key.LetterID(models.LetterCharge)
 	}
 	first, firstLetter := given()

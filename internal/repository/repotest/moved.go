@@ -14,7 +14,7 @@ var movedRules = rules{
 		event, user := s.event(), s.user()
 		b := s.paid(event, user, 2)
 		s.moved(b, "hand", models.RefundMoved, 2000, models.MovementDone)
-		same(t, "the status", s.booking(b.ID).Status, models.Confirmed)
+		same(t, "the status", s.booking(b.ID).Status, models.StatusConfirmed)
 		same(t, "the revenue", s.stock(event.ID).SoldAmount, 3000)
 		letters := s.letters()
 		if len(letters) != 1 || letters[0].Kind != models.LetterMoved || letters[0].Amount.Minor != 2000 {
@@ -31,7 +31,7 @@ var movedRules = rules{
 			t.Fatalf("due are %+v, %v", due, err)
 		}
 		s.done(event.ID, &sale.SettleRefund{
-			Charge: due[0].Refund.ChargeKey, Part: 2, Result: models.Result{Outcome: models.Succeeded},
+			Charge: due[0].Refund.ChargeKey, Part: 2, Result: models.Result{Outcome: models.OutcomeSucceeded},
 		})
 		same(t, "the letters after the rest was given", len(s.letters()), 0)
 		charges, _ = s.money(b)
@@ -64,7 +64,7 @@ var movedRules = rules{
 	"a_second_success_is_a_charge_that_goes_back": func(t *testing.T, s *shop) {
 		event, user := s.event(), s.user()
 		b := s.paid(event, user, 2)
-		second := settlement(models.FirstCharge(b.Ref()), models.Succeeded)
+		second := settlement(models.FirstCharge(b.Ref()), models.OutcomeSucceeded)
 		second.Result.ProviderReference, second.Result.Amount = "another", models.Money{Minor: 4000, Currency: "USD"}
 		s.done(event.ID, second)
 		s.stays(event.ID, second)
@@ -79,7 +79,7 @@ var movedRules = rules{
 	"a_success_of_another_sum_goes_back": func(t *testing.T, s *shop) {
 		event, user := s.event(), s.user()
 		b := s.book(event, user, 2)
-		wrong := settlement(s.charge(b).ChargeKey, models.Succeeded)
+		wrong := settlement(s.charge(b).ChargeKey, models.OutcomeSucceeded)
 		wrong.Result.Amount = models.Money{Minor: 6000, Currency: "USD"}
 		same(t, "the reason", s.done(event.ID, wrong).Booking.CancelReason, models.ReasonDeclined)
 		charges, refunds := s.money(b)
@@ -117,11 +117,11 @@ var movedRules = rules{
 		event, user := s.event(), s.user()
 		b := s.book(event, user, 2)
 		yen := models.Money{Minor: 7000, Currency: "JPY"}
-		first := settlement(s.charge(b).ChargeKey, models.Succeeded)
+		first := settlement(s.charge(b).ChargeKey, models.OutcomeSucceeded)
 		first.Result.Amount, first.Result.ProviderReference = yen, "p1"
 		s.done(event.ID, first)
 		s.stays(event.ID, first)
-		second := settlement(first.Charge, models.Succeeded)
+		second := settlement(first.Charge, models.OutcomeSucceeded)
 		second.Result.Amount, second.Result.ProviderReference = yen, "p2"
 		s.done(event.ID, second)
 		s.stays(event.ID, second)

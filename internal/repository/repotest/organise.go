@@ -126,7 +126,7 @@ var organiseRules = rules{
 		event, user := s.event(), s.user()
 		b := s.book(event, user, 1)
 		s.refused(event.ID, &sale.DeleteEvent{}, models.ErrEventHasBookings)
-		s.settle(s.charge(b).ChargeKey, models.Succeeded)
+		s.settle(s.charge(b).ChargeKey, models.OutcomeSucceeded)
 		s.refused(event.ID, &sale.DeleteEvent{}, models.ErrEventHasBookings)
 		s.done(event.ID, &sale.Cancel{Booking: b.ID})
 		s.refused(event.ID, &sale.DeleteEvent{IfVersion: new(int64(2))}, models.ErrVersionMismatch)
@@ -135,7 +135,7 @@ var organiseRules = rules{
 		same(t, "when it was deleted", v.Event.DeletedAt, noon.Add(time.Second))
 		s.refused(event.ID, &sale.DeleteEvent{}, models.ErrEventNotFound)
 		s.refused(event.ID, &sale.CancelEvent{}, models.ErrEventNotFound)
-		same(t, "its booking", s.booking(b.ID).Status, models.Cancelled)
+		same(t, "its booking", s.booking(b.ID).Status, models.StatusCancelled)
 	},
 
 	"is_deleted_with_confirmed_bookings_once_nothing_may_be_refunded": func(t *testing.T, s *shop) {
@@ -147,7 +147,7 @@ var organiseRules = rules{
 		s.refused(event.ID, &sale.DeleteEvent{}, models.ErrEventRefundable)
 		s.clock.set(event.DateTime.Add(theRules.RefundWindow))
 		s.done(event.ID, &sale.DeleteEvent{})
-		same(t, "its booking", s.booking(b.ID).Status, models.Confirmed)
+		same(t, "its booking", s.booking(b.ID).Status, models.StatusConfirmed)
 	},
 
 	"deleting_one_races_a_booking_and_one_wins": func(t *testing.T, s *shop) {

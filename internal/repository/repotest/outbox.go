@@ -207,7 +207,7 @@ var outboxRules = rules{
 	},
 }
 
-// fill makes batches of two or three bookings, and gives their rows, oldest first.
+// fill makes batches of two or three bookings, and returns their rows, oldest first.
 func (s *shop) fill(batches int) []models.OutboxRow {
 	s.t.Helper()
 	events, user := []models.Event{s.event(tickets(1000)), s.event(tickets(1000))}, s.user()
@@ -233,7 +233,7 @@ func (s *shop) fill(batches int) []models.OutboxRow {
 	return rows
 }
 
-// madeBefore gives an id as it is made so long before another: its transaction then waited for a connection or a lock, or
+// madeBefore returns an id as it is made so long before another: its transaction then waited for a connection or a lock, or
 // the clock of its machine lags behind.
 func madeBefore(id models.BatchID, d time.Duration) models.BatchID {
 	made := binary.BigEndian.Uint64(id[:]) - uint64(d.Milliseconds())<<16 // a UUIDv7 begins with 48 bits of them

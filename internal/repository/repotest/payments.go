@@ -87,7 +87,7 @@ var paymentRules = rules{
 			charges, _ := s.money(b)
 			same(t, "the charges written, and those given", len(charges), len(starts))
 			if len(charges) == 1 { // its worker's word still ends in a refund
-				s.settle(charges[0].ChargeKey, models.Succeeded)
+				s.settle(charges[0].ChargeKey, models.OutcomeSucceeded)
 			}
 		}
 	},
@@ -117,8 +117,8 @@ var paymentRules = rules{
 	"only_the_tries_of_started_charges_are_counted": func(t *testing.T, s *shop) {
 		event, user := s.event(), s.user()
 		pending, unknown := s.book(event, user, 1), s.book(event, user, 1)
-		s.settle(s.exhausted(unknown).ChargeKey, models.Unknown)
-		s.settle(s.charge(pending).ChargeKey, models.StillOpen)
+		s.settle(s.exhausted(unknown).ChargeKey, models.OutcomeUnknown)
+		s.settle(s.charge(pending).ChargeKey, models.OutcomePending)
 		for range 3 {
 			s.clock.Pass(time.Minute)
 			due := s.due()
@@ -133,7 +133,7 @@ var paymentRules = rules{
 	"a_backoff_is_waited_for": func(t *testing.T, s *shop) {
 		event, user := s.event(), s.user()
 		b := s.book(event, user, 1)
-		command := settlement(s.charge(b).ChargeKey, models.Unavailable)
+		command := settlement(s.charge(b).ChargeKey, models.OutcomeUnavailable)
 		command.Backoff = time.Hour
 		s.done(event.ID, command)
 		s.clock.Pass(time.Hour - time.Microsecond)
@@ -144,10 +144,10 @@ var paymentRules = rules{
 
 	"charges_with_an_outcome_are_never_due": func(t *testing.T, s *shop) {
 		event, user := s.event(), s.user()
-		for _, outcome := range []models.Outcome{models.Succeeded, models.Declined, models.Voided} {
+		for _, outcome := range []models.Outcome{models.OutcomeSucceeded, models.OutcomeDeclined, models.OutcomeVoided} {
 			s.settle(s.charge(s.book(event, user, 1)).ChargeKey, outcome)
 		}
-		s.settle(s.exhausted(s.book(event, user, 1)).ChargeKey, models.Absent)
+		s.settle(s.exhausted(s.book(event, user, 1)).ChargeKey, models.OutcomeAbsent)
 		s.clock.Pass(time.Hour)
 		same(t, "what is due", len(s.due()), 0)
 	},
@@ -228,7 +228,7 @@ var paymentRules = rules{
 		s.clock.Pass(time.Hour)
 		s.clock.Pass(lease)
 		same(t, "what is due in the end", len(s.due()), 2)
-		s.settle(late.ChargeKey, models.Succeeded)
+		s.settle(late.ChargeKey, models.OutcomeSucceeded)
 	},
 
 	"a_charge_that_falls_due_a_little_late_is_taken_up_by_the_next_who_looks": func(t *testing.T, s *shop) {
@@ -237,7 +237,7 @@ var paymentRules = rules{
 		s.clock.Pass(time.Second)
 		same(t, "what is due before", len(s.due()), 0)
 		s.clock.set(noon) // whoever makes it due has read the clock before the others looked, and commits after
-		command := settlement(charge.ChargeKey, models.Unavailable)
+		command := settlement(charge.ChargeKey, models.OutcomeUnavailable)
 		command.Backoff = 0
 		s.done(event.ID, command)
 		s.clock.Pass(time.Second)
@@ -264,7 +264,7 @@ var paymentRules = rules{
 			}
 			s.clock.Pass(time.Microsecond)
 		}
-		s.done(event.ID, &sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Succeeded}})
+		s.done(event.ID, &sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.OutcomeSucceeded}})
 		s.clock.Pass(time.Hour)
 		due, err := s.DueRefunds(s.ctx(), all, lease)
 		if err != nil || len(due) != 0 {
@@ -301,7 +301,7 @@ var paymentRules = rules{
 						return err
 					})
 				} else {
-					_, err = s.try(s.ctx(), event.ID, settlement(charge.ChargeKey, models.Succeeded))
+					_, err = s.try(s.ctx(), event.ID, settlement(charge.ChargeKey, models.OutcomeSucceeded))
 				}
 				if err != nil {
 					t.Errorf("caller %d: %v", i, err)
@@ -393,7 +393,7 @@ func onlyChargeable(t *testing.T, s *shop) {
 		s.book(event, user, 1)
 	s.done(event.ID, &sale.Cancel{Booking: cancelled.ID})
 	s.charge(started)
-	s.settle(s.charge(voided).ChargeKey, models.Voided)
+	s.settle(s.charge(voided).ChargeKey, models.OutcomeVoided)
 	unknown := models.Booking{EventID: event.ID, ID: models.NewID[models.BookingID]()}
 	foreign := lastMoment
 	foreign.EventID = s.event().ID

@@ -57,11 +57,11 @@ func (b *tally) stock() models.Stock {
 	st := models.Stock{Total: b.total}
 	for _, l := range b.lines {
 		switch l.status {
-		case models.Pending:
+		case models.StatusPending:
 			st.Held, st.HeldAmount, st.Pending = st.Held+l.quantity, st.HeldAmount+l.quantity*b.price, st.Pending+1
-		case models.Confirmed:
+		case models.StatusConfirmed:
 			st.Sold, st.SoldAmount, st.Confirmed = st.Sold+l.quantity, st.SoldAmount+l.quantity*b.price, st.Confirmed+1
-		case models.Cancelled:
+		case models.StatusCancelled:
 			st.Cancelled++
 		}
 	}
@@ -71,10 +71,10 @@ func (b *tally) stock() models.Stock {
 
 // end cancels a line; what was paid for it is owed.
 func (l *line) end(reason models.CancelReason) {
-	if l.status == models.Confirmed {
+	if l.status == models.StatusConfirmed {
 		l.refund = models.RefundPending
 	}
-	l.status, l.reason = models.Cancelled, reason
+	l.status, l.reason = models.StatusCancelled, reason
 }
 
 // settle enters a gateway's word.
@@ -82,24 +82,24 @@ func (b *tally) settle(l *line, outcome models.Outcome) {
 	open := l.charge.Open()
 	switch {
 	case l.charge == "": // there is nothing that a gateway could speak of
-	case outcome == models.Succeeded && l.charge != models.ChargeSucceeded:
+	case outcome == models.OutcomeSucceeded && l.charge != models.ChargeSucceeded:
 		l.charge = models.ChargeSucceeded
-		late := l.status == models.Cancelled && l.reason == models.ReasonExpired && b.stock().Available >= l.quantity
-		if l.status == models.Pending || late {
-			l.status, l.reason = models.Confirmed, ""
+		late := l.status == models.StatusCancelled && l.reason == models.ReasonExpired && b.stock().Available >= l.quantity
+		if l.status == models.StatusPending || late {
+			l.status, l.reason = models.StatusConfirmed, ""
 		} else {
 			l.refund = models.RefundPending
 		}
-	case outcome == models.Declined && open:
+	case outcome == models.OutcomeDeclined && open:
 		l.charge = models.ChargeDeclined
-		if l.status == models.Pending {
+		if l.status == models.StatusPending {
 			l.end(models.ReasonDeclined)
 		}
-	case outcome == models.Voided && open:
+	case outcome == models.OutcomeVoided && open:
 		l.charge = models.ChargeVoided
-	case outcome == models.StillOpen && open:
+	case outcome == models.OutcomePending && open:
 		l.charge = models.ChargePending
-	case outcome == models.Unknown && l.charge == models.ChargeStarted:
+	case outcome == models.OutcomeUnknown && l.charge == models.ChargeStarted:
 		l.charge = models.ChargeDoubtful
 	}
 }
@@ -150,9 +150,9 @@ func (w *walk) key(l *line) models.ChargeKey {
 	return models.FirstCharge(models.BookingRef{Event: w.event.ID, Booking: l.id})
 }
 
-// charge starts a booking's charge; the tally tells whether that is allowed.
+// charge starts a booking's charge; the tally reports whether that is allowed.
 func (w *walk) charge(l *line) {
-	allowed := l.status == models.Pending && l.charge == "" && w.clock.Now().Before(l.deadline)
+	allowed := l.status == models.StatusPending && l.charge == "" && w.clock.Now().Before(l.deadline)
 	starts, err := w.StartCharges(w.ctx(), "sim", []models.BookingRef{w.key(l).BookingRef}, lease)
 	if err != nil || (len(starts) == 1) != allowed {
 		w.rt.Fatalf("starting the charge of %+v gave %+v, %v", l, starts, err)
@@ -162,7 +162,7 @@ func (w *walk) charge(l *line) {
 	}
 }
 
-// command draws one, enters it into the tally and tells whether the desk will accept it.
+// command draws one, enters it into the tally and reports whether the desk will accept it.
 func (w *walk) command(now time.Time) (sale.Command, bool) {
 	kind := rapid.SampledFrom([]string{"reserve", "reserve", "cancel", "expire", "settle", "settle", "refund",
 		"resize"}).Draw(w.rt, "kind")
@@ -175,13 +175,13 @@ func (w *walk) command(now time.Time) (sale.Command, bool) {
 	l := w.pick()
 	switch kind {
 	case "cancel":
-		accepted := l.status != models.Cancelled
+		accepted := l.status != models.StatusCancelled
 		if accepted {
 			l.end(models.ReasonUser)
 		}
 		return &sale.Cancel{Booking: l.id}, accepted
 	case "expire":
-		if l.status == models.Pending && !now.Before(l.deadline) {
+		if l.status == models.StatusPending && !now.Before(l.deadline) {
 			l.end(models.ReasonExpired)
 		}
 		return &sale.Expire{Booking: l.id}, true
@@ -190,11 +190,12 @@ func (w *walk) command(now time.Time) (sale.Command, bool) {
 		if accepted {
 			l.refund = models.RefundSucceeded
 		}
-		return &sale.SettleRefund{Charge: w.key(l), Result: models.Result{Outcome: models.Succeeded}}, accepted
+		return &sale.SettleRefund{Charge: w.key(l), Result: models.Result{Outcome: models.OutcomeSucceeded}}, accepted
 	}
 	outcome := rapid.SampledFrom([]models.Outcome{
-		models.Succeeded, models.Succeeded, models.Declined, models.StillOpen, models.Unknown, models.Unavailable,
-		models.Absent, models.Voided,
+		models.OutcomeSucceeded, models.OutcomeSucceeded, models.OutcomeDeclined, models.OutcomePending,
+		models.OutcomeUnknown, models.OutcomeUnavailable,
+		models.OutcomeAbsent, models.OutcomeVoided,
 	}).Draw(w.rt, "outcome")
 	w.tally.settle(l, outcome)
 	return settlement(w.key(l), outcome), l.charge != ""
@@ -205,7 +206,8 @@ func (w *walk) reserve(now time.Time) (sale.Command, bool) {
 	accepted := command.Quantity <= w.tally.stock().Available
 	if accepted {
 		w.tally.lines = append(w.tally.lines, &line{
-			id: command.Booking, quantity: command.Quantity, status: models.Pending, deadline: now.Add(theRules.PaymentDeadline),
+			id: command.Booking, quantity: command.Quantity, status: models.StatusPending,
+			deadline: now.Add(theRules.PaymentDeadline),
 		})
 	}
 	return command, accepted

@@ -24,7 +24,7 @@ var reserveRules = rules{
 		got := *s.done(event.ID, command).Booking
 		at := noon.Add(time.Second)
 		same(t, "the booking", got, models.Booking{
-			ID: command.Booking, UserID: user.ID, EventID: event.ID, Quantity: 3, Status: models.Pending,
+			ID: command.Booking, UserID: user.ID, EventID: event.ID, Quantity: 3, Status: models.StatusPending,
 			UnitPrice: models.Money{Minor: 2500, Currency: "USD"}, TotalAmount: models.Money{Minor: 7500, Currency: "USD"},
 			PaymentMethod: simulator.Flaky, PaymentDeadline: at.Add(15 * time.Minute),
 			IdempotencyKey: command.Key, RequestHash: command.Hash, CreatedAt: at, UpdatedAt: at,
@@ -115,7 +115,7 @@ var reserveRules = rules{
 		}
 		again("when sold out")
 		s.clock.Pass(time.Minute)
-		s.settle(s.charge(first).ChargeKey, models.Succeeded)
+		s.settle(s.charge(first).ChargeKey, models.OutcomeSucceeded)
 		again("when confirmed")
 		s.done(event.ID, &sale.Cancel{Booking: first.ID})
 		again("when cancelled")

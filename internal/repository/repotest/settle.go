@@ -18,9 +18,9 @@ var settleRules = rules{
 		b := s.book(event, user, 3)
 		charge := s.charge(b)
 		s.clock.Pass(time.Second)
-		got := *s.settle(charge.ChargeKey, models.Succeeded).Booking
+		got := *s.settle(charge.ChargeKey, models.OutcomeSucceeded).Booking
 		want := b
-		want.Status, want.ConfirmedAt, want.UpdatedAt = models.Confirmed, noon.Add(time.Second), noon.Add(time.Second)
+		want.Status, want.ConfirmedAt, want.UpdatedAt = models.StatusConfirmed, noon.Add(time.Second), noon.Add(time.Second)
 		same(t, "the booking", got, want)
 		isInstant(t, "confirmed_at", s.booking(b.ID).ConfirmedAt)
 		charges, refunds := s.money(b)
@@ -31,9 +31,10 @@ var settleRules = rules{
 		same(t, "the stock", s.stock(event.ID), models.Stock{
 			Total: 10, Available: 7, Sold: 3, SoldAmount: 7500, Confirmed: 1,
 		})
-		s.stays(event.ID, settlement(charge.ChargeKey, models.Succeeded))
+		s.stays(event.ID, settlement(charge.ChargeKey, models.OutcomeSucceeded))
 		for _, late := range []models.Outcome{
-			models.Declined, models.StillOpen, models.Unknown, models.Unavailable, models.Absent, models.Voided,
+			models.OutcomeDeclined, models.OutcomePending, models.OutcomeUnknown, models.OutcomeUnavailable,
+			models.OutcomeAbsent, models.OutcomeVoided,
 		} {
 			s.stays(event.ID, settlement(charge.ChargeKey, late))
 		}
@@ -43,11 +44,11 @@ var settleRules = rules{
 		event, user := s.event(), s.user()
 		b := s.book(event, user, 3)
 		key := s.charge(b).ChargeKey
-		got := s.settle(key, models.Declined).Booking
+		got := s.settle(key, models.OutcomeDeclined).Booking
 		if got.CancelReason != models.ReasonDeclined || !got.CancelledAt.Equal(noon) {
 			t.Errorf("the booking is %+v", got)
 		}
-		s.stays(event.ID, settlement(key, models.Declined))
+		s.stays(event.ID, settlement(key, models.OutcomeDeclined))
 		charges, _ := s.money(b)
 		if charges[0].Status != models.ChargeDeclined || charges[0].LastError != "the gateway said declined" {
 			t.Errorf("the charge is %+v", charges[0])
@@ -58,14 +59,15 @@ var settleRules = rules{
 	"an_answer_that_decides_nothing_keeps_the_booking_waiting": func(t *testing.T, s *shop) {
 		event, user := s.event(), s.user()
 		for outcome, status := range map[models.Outcome]models.ChargeStatus{
-			models.Unknown: models.ChargeDoubtful, models.Unavailable: models.ChargeStarted, models.Absent: models.ChargeStarted,
-			models.StillOpen: models.ChargePending, models.Voided: models.ChargeVoided,
+			models.OutcomeUnknown: models.ChargeDoubtful, models.OutcomeUnavailable: models.ChargeStarted,
+			models.OutcomeAbsent:  models.ChargeStarted,
+			models.OutcomePending: models.ChargePending, models.OutcomeVoided: models.ChargeVoided,
 		} {
 			b := s.book(event, user, 1)
 			got := s.settle(s.charge(b).ChargeKey, outcome).Booking
 			charges, refunds := s.money(b)
 			c := charges[0]
-			if got.Status != models.Pending || c.Status != status || len(refunds) != 0 ||
+			if got.Status != models.StatusPending || c.Status != status || len(refunds) != 0 ||
 				!c.NextAttemptAt.Equal(noon.Add(time.Minute)) || c.LastError == "" {
 				t.Errorf("%s left %+v and %+v", outcome, got, c)
 			}
@@ -79,15 +81,15 @@ var settleRules = rules{
 		key := s.charge(b).ChargeKey
 		s.clock.Pass(15 * time.Minute)
 		s.done(event.ID, &sale.Expire{Booking: b.ID})
-		got := s.settle(key, models.Succeeded).Booking
-		if got.Status != models.Confirmed || got.CancelReason != "" || !got.CancelledAt.IsZero() {
+		got := s.settle(key, models.OutcomeSucceeded).Booking
+		if got.Status != models.StatusConfirmed || got.CancelReason != "" || !got.CancelledAt.IsZero() {
 			t.Errorf("the booking is %+v; want it CONFIRMED", got)
 		}
 		same(t, "the stock", s.stock(event.ID), models.Stock{
 			Total: 10, Available: 7, Sold: 3, SoldAmount: 7500, Confirmed: 1,
 		})
 		s.done(event.ID, &sale.Cancel{Booking: b.ID})
-		s.stays(event.ID, settlement(key, models.Succeeded)) // at most once
+		s.stays(event.ID, settlement(key, models.OutcomeSucceeded)) // at most once
 	},
 
 	"a_late_success_that_cannot_be_honoured_is_refunded": lateSuccesses,
@@ -97,9 +99,9 @@ var settleRules = rules{
 		cancelled, declined := s.book(event, user, 1), s.book(event, user, 2)
 		keys := []models.ChargeKey{s.charge(cancelled).ChargeKey, s.charge(declined).ChargeKey}
 		s.done(event.ID, &sale.Cancel{Booking: cancelled.ID})
-		s.settle(keys[1], models.Declined)
+		s.settle(keys[1], models.OutcomeDeclined)
 		for i, b := range []models.Booking{cancelled, declined} {
-			same(t, "the status", s.settle(keys[i], models.Succeeded).Booking.Status, models.Cancelled)
+			same(t, "the status", s.settle(keys[i], models.OutcomeSucceeded).Booking.Status, models.StatusCancelled)
 			_, refunds := s.money(b)
 			want := models.Refund{
 				ChargeKey: keys[i], Part: 1, Gateway: "sim", ChargeReference: "provider-" + keys[i].Reference(),
@@ -107,7 +109,7 @@ var settleRules = rules{
 				Status: models.RefundPending, NextAttemptAt: noon, CreatedAt: noon, UpdatedAt: noon,
 			}
 			same(t, "the refunds", refunds, []models.Refund{want})
-			s.stays(event.ID, settlement(keys[i], models.Succeeded))
+			s.stays(event.ID, settlement(keys[i], models.OutcomeSucceeded))
 		}
 	},
 
@@ -153,7 +155,7 @@ var settleRules = rules{
 	"free_bookings_are_confirmed_without_a_charge": func(t *testing.T, s *shop) {
 		event, user := s.event(price(0, "USD")), s.user()
 		b := s.book(event, user, 2)
-		same(t, "the status", s.done(event.ID, &sale.ConfirmFree{Booking: b.ID}).Booking.Status, models.Confirmed)
+		same(t, "the status", s.done(event.ID, &sale.ConfirmFree{Booking: b.ID}).Booking.Status, models.StatusConfirmed)
 		s.stays(event.ID, &sale.ConfirmFree{Booking: b.ID})
 		s.done(event.ID, &sale.Cancel{Booking: b.ID})
 		s.stays(event.ID, &sale.ConfirmFree{Booking: b.ID})
@@ -185,12 +187,13 @@ var settleRules = rules{
 			for _, command := range []sale.Command{
 				&sale.Cancel{Booking: id}, &sale.Expire{Booking: id}, &sale.CancelForEvent{Booking: id},
 				&sale.ConfirmFree{Booking: id},
-				settlement(key, models.Succeeded), &sale.SettleRefund{Charge: key},
+				settlement(key, models.OutcomeSucceeded), &sale.SettleRefund{Charge: key},
 			} {
 				s.refused(event.ID, command, models.ErrBookingNotFound)
 			}
 		}
-		s.refused(event.ID, settlement(models.FirstCharge(uncharged.Ref()), models.Succeeded), models.ErrBookingNotFound)
+		s.refused(event.ID, settlement(models.FirstCharge(uncharged.Ref()), models.OutcomeSucceeded),
+			models.ErrBookingNotFound)
 		s.refused(models.NewID[models.EventID](), &sale.Cancel{Booking: foreign.ID}, models.ErrBookingNotFound)
 	},
 
@@ -199,7 +202,7 @@ var settleRules = rules{
 		for _, words := range []string{"it's \"100%\" \\ 音", "a\x00b", "\xff\xfe", string(make([]byte, 2000))} {
 			b := s.book(event, user, 1)
 			key := s.charge(b).ChargeKey
-			result := models.Result{Outcome: models.Declined, Reason: words, ProviderReference: words}
+			result := models.Result{Outcome: models.OutcomeDeclined, Reason: words, ProviderReference: words}
 			s.done(event.ID, &sale.Settle{Charge: key, Result: result})
 		}
 	},
@@ -209,14 +212,15 @@ var settleRules = rules{
 		race(t, s, event, func() []sale.Command {
 			b := s.book(event, user, 2)
 			return []sale.Command{
-				settlement(s.charge(b).ChargeKey, models.Succeeded), &sale.Cancel{Booking: b.ID}, &sale.Cancel{Booking: b.ID},
+				settlement(s.charge(b).ChargeKey, models.OutcomeSucceeded), &sale.Cancel{Booking: b.ID},
+				&sale.Cancel{Booking: b.ID},
 			}
 		}, func(v []sale.Verdict) {
 			if (v[1].Err == nil) == (v[2].Err == nil) {
 				t.Errorf("of two cancellations %v and %v", v[1].Err, v[2].Err)
 			}
 			b := s.booking(v[0].Booking.ID)
-			if _, refunds := s.money(b); b.Status != models.Cancelled || len(refunds) != 1 {
+			if _, refunds := s.money(b); b.Status != models.StatusCancelled || len(refunds) != 1 {
 				t.Errorf("the booking ended %s with refunds %+v", b.Status, refunds)
 			}
 		})
@@ -232,11 +236,11 @@ var settleRules = rules{
 			key := s.charge(b).ChargeKey
 			s.clock.Pass(theRules.PaymentDeadline)
 			return []sale.Command{
-				settlement(key, models.Succeeded), &sale.Expire{Booking: b.ID}, &sale.Expire{Booking: b.ID},
-				settlement(key, models.Succeeded),
+				settlement(key, models.OutcomeSucceeded), &sale.Expire{Booking: b.ID}, &sale.Expire{Booking: b.ID},
+				settlement(key, models.OutcomeSucceeded),
 			}
 		}, func(v []sale.Verdict) {
-			same(t, "the status", s.booking(v[0].Booking.ID).Status, models.Confirmed)
+			same(t, "the status", s.booking(v[0].Booking.ID).Status, models.StatusConfirmed)
 		})
 		same(t, "what is sold", s.stock(event.ID).Sold, int64(2*bookings))
 	},
@@ -279,12 +283,19 @@ func lateSuccesses(t *testing.T, s *shop) {
 		s.clock.Pass(15 * time.Minute)
 		s.done(event.ID, &sale.Expire{Booking: b.ID})
 		spoil(event)
-		got := s.settle(key, models.Succeeded).Booking
+		got := s.settle(key, models.OutcomeSucceeded).Booking
 		_, refunds := s.money(b)
-		if got.Status != models.Cancelled || got.CancelReason != models.ReasonExpired || len(refunds) != 1 {
+		if got.Status != models.StatusCancelled || got.CancelReason != models.ReasonExpired || len(refunds) != 1 {
 			t.Errorf("%s: the booking is %+v, the refunds %+v", name, got, refunds)
 		}
 	}
+}
+
+// transitions are those that change a booking; every other one leaves it as it was.
+var transitions = map[string]models.Status{
+	"PENDING/Cancel": models.StatusCancelled, "PENDING/Settle succeeded": models.StatusConfirmed,
+	"PENDING/Settle declined": models.StatusCancelled,
+	"CONFIRMED/Cancel":        models.StatusCancelled, "CANCELLED as expired/Settle succeeded": models.StatusConfirmed,
 }
 
 // everyTransition tries every command on a booking in every status: what docs/states.md does not draw does not happen.
@@ -292,22 +303,22 @@ func everyTransition(t *testing.T, s *shop) {
 	user := s.user()
 	reasons := map[string]func(event models.Event, b models.Booking, key models.ChargeKey){
 		"PENDING":   func(models.Event, models.Booking, models.ChargeKey) {},
-		"CONFIRMED": func(_ models.Event, _ models.Booking, key models.ChargeKey) { s.settle(key, models.Succeeded) },
+		"CONFIRMED": func(_ models.Event, _ models.Booking, key models.ChargeKey) { s.settle(key, models.OutcomeSucceeded) },
 		"CANCELLED by the user": func(e models.Event, b models.Booking, _ models.ChargeKey) {
 			s.done(e.ID, &sale.Cancel{Booking: b.ID})
 		},
 		"CANCELLED as declined": func(_ models.Event, _ models.Booking, key models.ChargeKey) {
-			s.settle(key, models.Declined)
+			s.settle(key, models.OutcomeDeclined)
 		},
 		"CANCELLED as expired": func(e models.Event, b models.Booking, _ models.ChargeKey) {
 			s.clock.set(b.PaymentDeadline)
 			s.done(e.ID, &sale.Expire{Booking: b.ID})
 		},
 		"CANCELLED with a paid refund": func(e models.Event, b models.Booking, key models.ChargeKey) {
-			s.settle(key, models.Succeeded)
+			s.settle(key, models.OutcomeSucceeded)
 			s.done(e.ID, &sale.Cancel{Booking: b.ID})
 			s.done(e.ID, &sale.SettleRefund{
-				Charge: key, Result: models.Result{Outcome: models.Succeeded, ProviderReference: "r"},
+				Charge: key, Result: models.Result{Outcome: models.OutcomeSucceeded, ProviderReference: "r"},
 			})
 		},
 	}
@@ -321,16 +332,12 @@ func everyTransition(t *testing.T, s *shop) {
 		"SettleRefund": func(_ models.Booking, key models.ChargeKey) sale.Command { return &sale.SettleRefund{Charge: key} },
 	}
 	for _, outcome := range []models.Outcome{
-		models.Succeeded, models.Declined, models.StillOpen, models.Unknown, models.Unavailable, models.Absent, models.Voided,
+		models.OutcomeSucceeded, models.OutcomeDeclined, models.OutcomePending, models.OutcomeUnknown,
+		models.OutcomeUnavailable, models.OutcomeAbsent, models.OutcomeVoided,
 	} {
 		commands["Settle "+string(outcome)] = func(_ models.Booking, key models.ChargeKey) sale.Command {
 			return settlement(key, outcome)
 		}
-	}
-	allowed := map[string]models.Status{
-		"PENDING/Cancel": models.Cancelled, "PENDING/Settle succeeded": models.Confirmed,
-		"PENDING/Settle declined": models.Cancelled,
-		"CONFIRMED/Cancel":        models.Cancelled, "CANCELLED as expired/Settle succeeded": models.Confirmed,
 	}
 	for from, prepare := range reasons {
 		for name, command := range commands {
@@ -340,7 +347,7 @@ func everyTransition(t *testing.T, s *shop) {
 			key := s.charge(b).ChargeKey
 			prepare(event, b, key)
 			before := s.booking(b.ID)
-			want, legal := allowed[from+"/"+name]
+			want, legal := transitions[from+"/"+name]
 			if !legal {
 				want = before.Status
 			}

@@ -21,16 +21,18 @@ var writeRules = rules{
 		w.does(event, reserve(user, 2))
 		kept, ended := s.book(event, user, 2), s.book(event, user, 2)
 		for _, b := range []models.Booking{kept, ended} {
-			w.does(event, settlement(s.charge(b).ChargeKey, models.Succeeded))
+			w.does(event, settlement(s.charge(b).ChargeKey, models.OutcomeSucceeded))
 		}
-		again := settlement(models.FirstCharge(kept.Ref()), models.Succeeded)
+		again := settlement(models.FirstCharge(kept.Ref()), models.OutcomeSucceeded)
 		again.Result.ProviderReference = "another"
 		w.does(event, again) // a second success: a charge of its own, and a refund
 		w.does(event, movement(kept, "by hand", 1000, models.MovementDone))
 		w.does(event, movement(kept, "by hand", 1000, models.MovementUndone))
 		w.does(event, &sale.Cancel{Booking: ended.ID})
 		w.does(event, movement(ended, "a part", 1000, models.MovementDone)) // comes off what is owed
-		owed := &sale.SettleRefund{Charge: models.FirstCharge(ended.Ref()), Result: models.Result{Outcome: models.Succeeded}}
+		owed := &sale.SettleRefund{
+			Charge: models.FirstCharge(ended.Ref()), Result: models.Result{Outcome: models.OutcomeSucceeded},
+		}
 		w.does(event, owed)
 		w.does(event, &sale.EditEvent{Patch: models.EventPatch{Name: new("Another name")}})
 

@@ -47,7 +47,7 @@ const (
 				WHERE p.event_id = ?1 AND p.refunded <> coalesce(r.amount, 0))`
 )
 
-// AuditFacts gives an event's counters and the same recomputed, all in one snapshot and without a lock.
+// AuditFacts returns an event's counters and the same recomputed, all in one snapshot and without a lock.
 func (s *Store) AuditFacts(ctx context.Context, id models.EventID) (models.AuditFacts, error) {
 	var facts models.AuditFacts
 	err := s.snapshot(ctx, "audit an event", func(c *conn) (err error) {

@@ -25,7 +25,7 @@ func readBooking(r *row) models.Booking {
 
 const selectBooking = `SELECT ` + bookingColumns + ` FROM bookings b WHERE b.id = ?`
 
-// Booking gives one booking. Error: models.ErrBookingNotFound.
+// Booking returns one booking. Error: models.ErrBookingNotFound.
 func (s *Store) Booking(ctx context.Context, id models.BookingID) (models.Booking, error) {
 	return single(ctx, s, "read a booking", models.ErrBookingNotFound, selectBooking, args{id[:]}, readBooking)
 }
@@ -33,7 +33,7 @@ func (s *Store) Booking(ctx context.Context, id models.BookingID) (models.Bookin
 const selectBookingByKey = `SELECT ` + bookingColumns + ` FROM bookings b
 	WHERE b.user_id = ? AND b.idempotency_key = ? ORDER BY b.event_id <> ?, b.id LIMIT 1`
 
-// BookingByKey gives the booking that the user made under an Idempotency-Key: the event's, else one of
+// BookingByKey returns the booking that the user made under an Idempotency-Key: the event's, otherwise one of
 // any event. Error: models.ErrBookingNotFound.
 func (s *Store) BookingByKey(ctx context.Context, event models.EventID, key models.ReplayKey) (models.Booking, error) {
 	return single(ctx, s, "look up an Idempotency-Key", models.ErrBookingNotFound, selectBookingByKey,

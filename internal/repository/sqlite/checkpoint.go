@@ -85,7 +85,7 @@ const (
 	copyWhatCanBe = `PRAGMA wal_checkpoint(PASSIVE)`
 )
 
-// checkpoint gives the log's length in pages and how many of them have been copied.
+// checkpoint returns the log's length in pages and how many of them have been copied.
 func (c *conn) checkpoint(how string) (length, copied int64, err error) {
 	err = c.query(context.Background(), how, nil, func(r *row) error {
 		r.int() // whether another connection is at it

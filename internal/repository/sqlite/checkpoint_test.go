@@ -6,7 +6,7 @@ import (
 	"quantix/internal/models"
 )
 
-// While bookings never pause, the log is copied and starts anew; else it would grow until the disk is full.
+// While bookings never pause, the log is copied and starts anew; otherwise it would grow until the disk is full.
 func TestTheLogStartsAnewWhileBookingsGoOn(t *testing.T) {
 	t.Parallel()
 	store, _ := newStore(t, Options{})

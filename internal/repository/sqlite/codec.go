@@ -105,10 +105,10 @@ func (r *row) time() time.Time {
 	}
 }
 
-// micros gives a time as it is stored.
+// micros returns a time as it is stored.
 func micros(t time.Time) int64 { return t.UnixMicro() }
 
-// nullMicros gives a time, NULL for zero.
+// nullMicros returns a time, NULL for zero.
 func nullMicros(t time.Time) any {
 	if t.IsZero() {
 		return nil
@@ -116,7 +116,7 @@ func nullMicros(t time.Time) any {
 	return t.UnixMicro()
 }
 
-// microsOr gives a bound for a range of times: the time, or when it is zero the given end of the numbers.
+// microsOr returns a bound for a range of times: the time, or when it is zero the given end of the numbers.
 func microsOr(t time.Time, end int64) int64 {
 	if t.IsZero() {
 		return end
@@ -132,7 +132,7 @@ const (
 
 var lastID = [16]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 
-// nullText gives a text, NULL for the empty one.
+// nullText returns a text, NULL for the empty one.
 func nullText[T ~string](s T) any {
 	if s == "" {
 		return nil
@@ -145,7 +145,7 @@ func clean(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }
 
-// hashBytes gives the request's hash, NULL where no key needs it.
+// hashBytes returns the request's hash, NULL where no key needs it.
 func hashBytes(b *models.Booking) any {
 	if b.IdempotencyKey == "" && b.RequestHash == (models.RequestHash{}) {
 		return nil

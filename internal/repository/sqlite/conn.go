@@ -36,7 +36,7 @@ func (c *conn) close() error {
 	return errors.Join(append(errs, c.raw.Close())...)
 }
 
-// prepare gives the statement of a text; each text is prepared once.
+// prepare returns the statement of a text; each text is prepared once.
 func (c *conn) prepare(text string) (*statement, error) {
 	if known := c.statements[text]; known != nil {
 		return known, nil
@@ -64,7 +64,7 @@ func (c *conn) bind(values []any) []driver.NamedValue {
 	return c.arguments
 }
 
-// exec runs a statement to its end and gives how many rows it changed. Nothing stops it half-way: what changes the
+// exec runs a statement to its end and returns how many rows it changed. Nothing stops it half-way: what changes the
 // database is not to be torn because a caller left.
 func (c *conn) exec(text string, values ...any) (int64, error) {
 	s, err := c.prepare(text)
@@ -115,7 +115,7 @@ func (c *conn) query(ctx context.Context, text string, values args, each func(*r
 	}
 }
 
-// number gives the single number that a statement answers with.
+// number returns the single number that a statement answers with.
 func (c *conn) number(ctx context.Context, text string, values ...any) (number int64, err error) {
 	err = c.query(ctx, text, values, func(r *row) error {
 		number = r.int()

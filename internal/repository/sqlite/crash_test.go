@@ -76,19 +76,19 @@ func bookPayAndTell(store *Store, event models.EventID, user models.UserID) erro
 		r := &sale.Reserve{Booking: models.NewID[models.BookingID](), User: user, Quantity: 1, Method: simulator.OK}
 		ref := models.BookingRef{Event: event, Booking: r.Booking}
 		reserves, refs = append(reserves, r), append(refs, ref)
-		settles = append(settles, &sale.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.Succeeded}})
+		settles = append(settles, &sale.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.OutcomeSucceeded}})
 	}
 	if err := decideAll(store, event, reserves); err != nil {
 		return err
 	}
-	tell(models.Pending, refs)
+	tell(models.StatusPending, refs)
 	if _, err := store.StartCharges(context.Background(), "sim", refs, 30e9); err != nil {
 		return err
 	}
 	if err := decideAll(store, event, settles); err != nil {
 		return err
 	}
-	tell(models.Confirmed, refs)
+	tell(models.StatusConfirmed, refs)
 	return nil
 }
 
@@ -128,7 +128,7 @@ func TestKilledWhileBooking(t *testing.T) {
 				if err != nil {
 					t.Fatalf("booking %s was answered and is not there: %v", id, err)
 				}
-				if status == models.Confirmed && b.Status != models.Confirmed {
+				if status == models.StatusConfirmed && b.Status != models.StatusConfirmed {
 					t.Errorf("booking %s was answered as CONFIRMED and is %s", id, b.Status)
 				}
 			}
@@ -163,7 +163,7 @@ func prepareForCrash(t *testing.T, dir string) {
 	}
 }
 
-// runAndKill lets a child book, kills it after so many answers, and gives the answers.
+// runAndKill lets a child book, kills it after so many answers, and returns the answers.
 func runAndKill(t *testing.T, dir string, lines int) map[models.BookingID]models.Status {
 	t.Helper()
 	child := exec.Command(os.Args[0])

@@ -36,10 +36,10 @@ type faultyMethods struct {
 	sync  func(tls *libc.TLS, file uintptr, flags int32) int32
 }
 
-// at gives what is at an address of SQLite's own memory.
+// at returns what is at an address of SQLite's own memory.
 func at[T any](address uintptr) *T { return *(**T)(unsafe.Pointer(&address)) }
 
-// function gives SQLite's address of a function, and callable the function at such an address.
+// function returns SQLite's address of a function, and callable the function at such an address.
 func function[F any](f F) uintptr       { return *(*uintptr)(unsafe.Pointer(&f)) }
 func callable[F any](address uintptr) F { return *(*F)(unsafe.Pointer(&address)) }
 
@@ -111,7 +111,7 @@ func (d *faultyDisk) breaks(work diskWork) bool {
 }
 
 // failAt has the n-th piece of work of a kind fail, counted from 0, and all after it when lasting. The function ends that
-// and tells whether it came to it.
+// and reports whether it came to it.
 func (d *faultyDisk) failAt(work diskWork, n int, lasting bool) (heal func() (came bool)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -27,7 +27,7 @@ func readEvent(r *row) models.Event {
 const insertEvent = `INSERT INTO events (` + eventColumns + `)
 	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
-// CreateEvent writes a new event and gives it with its times set.
+// CreateEvent writes a new event and returns it with its times set.
 func (s *Store) CreateEvent(ctx context.Context, event models.Event) (models.Event, error) {
 	err := s.write(ctx, "create an event", func(c *conn) error {
 		event.CreatedAt = s.now()
@@ -47,7 +47,7 @@ func (s *Store) CreateEvent(ctx context.Context, event models.Event) (models.Eve
 
 const selectEvent = `SELECT ` + eventColumns + ` FROM events WHERE id = ? AND deleted_at IS NULL`
 
-// Event gives one event with its counters in one snapshot. Error: models.ErrEventNotFound.
+// Event returns one event with its counters in one snapshot. Error: models.ErrEventNotFound.
 func (s *Store) Event(ctx context.Context, id models.EventID) (models.Event, error) {
 	return single(ctx, s, "read an event", models.ErrEventNotFound, selectEvent, args{id[:]}, readEvent)
 }
@@ -125,7 +125,7 @@ func (s *Store) findEvents(
 				list.Events = append(list.Events, event)
 				text += models.TextOf(&event)
 			}
-			if text >= models.MostText {
+			if text >= models.MaxText {
 				list.Next = &last
 			}
 			if len(list.Events) == limit || list.Next != nil {
@@ -147,7 +147,7 @@ func (s *Store) findEvents(
 // errGivenUp stops reading rows one by one.
 var errGivenUp = errors.New("given up")
 
-// position gives where a page begins; the zero position comes before everything.
+// position returns where a page begins; the zero position comes before everything.
 func position(page models.Page) models.Position {
 	if page.After == nil {
 		return models.Position{}

@@ -72,7 +72,7 @@ func TestDiskFaults(t *testing.T) {
 	}
 }
 
-// failOnce has the n-th piece of work fail, and tells whether there was so much of it.
+// failOnce has the n-th piece of work fail, and reports whether there was so much of it.
 func failOnce(t *testing.T, work diskWork, n, desks int, lasting bool) (came bool) {
 	dir := t.TempDir()
 	copyTemplate(t, dir)
@@ -156,7 +156,7 @@ func forget(t *testing.T, store *Store) {
 	}
 }
 
-// copied gives a copy of a database as it is on the disk now: what a crash would leave.
+// copied returns a copy of a database as it is on the disk now: what a crash would leave.
 func copied(t *testing.T, dir string) string {
 	t.Helper()
 	to := t.TempDir()

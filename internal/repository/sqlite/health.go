@@ -66,7 +66,7 @@ var selectBacklog = `
 		coalesce((SELECT next_attempt_at FROM refunds WHERE status = 'pending' AND next_attempt_at < ?1
 			ORDER BY next_attempt_at LIMIT 1), 0)`
 
-// Backlog tells how late the oldest of what waits for a worker is.
+// Backlog returns how late the oldest of what waits for a worker is.
 func (s *Store) Backlog(ctx context.Context) (b models.Backlog, err error) {
 	now := micros(s.now())
 	late := func(since int64) time.Duration {

@@ -47,7 +47,7 @@ func (s *Store) DeadLettersOf(
 		args{microsOr(after.Time, first), after.ID[:], int64(page.Limit), event, string(filter.Kind)}, readLetter)
 }
 
-// CountDeadLetters tells how many dead letters there are.
+// CountDeadLetters returns how many dead letters there are.
 func (s *Store) CountDeadLetters(ctx context.Context) (n int64, err error) {
 	err = s.readers.do(ctx, func(c *conn) error {
 		n, err = c.number(ctx, countLetters)
@@ -56,7 +56,7 @@ func (s *Store) CountDeadLetters(ctx context.Context) (n int64, err error) {
 	return n, wrap("count dead letters", err)
 }
 
-// DeadLetter gives one. Error: models.ErrLetterNotFound.
+// DeadLetter returns one. Error: models.ErrLetterNotFound.
 func (s *Store) DeadLetter(ctx context.Context, id models.LetterID) (models.DeadLetter, error) {
 	return single(ctx, s, "read a dead letter", models.ErrLetterNotFound, selectLetter, args{id[:]}, readLetter)
 }

@@ -86,7 +86,7 @@ func readMark(ctx context.Context, c *conn) (mark models.QueueMark, err error) {
 	return mark, err
 }
 
-// QueueMark gives the mark remembered last; zero when there is none.
+// QueueMark returns the mark remembered last; zero when there is none.
 func (s *Store) QueueMark(ctx context.Context) (mark models.QueueMark, err error) {
 	err = s.loops.do(ctx, func(c *conn) error {
 		mark, err = readMark(ctx, c)
@@ -120,7 +120,7 @@ func (s *Store) Installation(ctx context.Context) (string, error) {
 	})
 }
 
-// OutboxDepth gives how many rows wait.
+// OutboxDepth returns how many rows wait.
 func (s *Store) OutboxDepth(ctx context.Context) (depth int64, err error) {
 	err = s.readers.do(ctx, func(c *conn) error {
 		depth, err = c.number(ctx, countOutbox)

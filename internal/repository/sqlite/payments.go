@@ -51,7 +51,7 @@ const (
 		next_attempt_at, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 )
 
-// StartCharges commits a first charge for every booking that may be charged now, and gives those and the free ones.
+// StartCharges commits a first charge for every booking that may be charged now, and returns those and the free ones.
 func (s *Store) StartCharges(
 	ctx context.Context, gateway string, bookings []models.BookingRef, lease time.Duration,
 ) ([]repository.Start, error) {
@@ -80,7 +80,7 @@ func (s *Store) StartCharges(
 	return started, nil
 }
 
-// startCharge gives nil for a booking that is not to be charged, or not again, or not any more.
+// startCharge returns nil for a booking that is not to be charged, or not again, or not any more.
 func startCharge(
 	c *conn, gateway string, ref models.BookingRef, now time.Time, lease time.Duration,
 ) (*repository.Start, error) {
@@ -216,7 +216,7 @@ const (
 	selectRefunds = `SELECT ` + refundColumns + ` FROM refunds r WHERE r.event_id = ? AND r.booking_id = ? ORDER BY r.n, r.part`
 )
 
-// PaymentsOf gives a booking's charges and refunds, by N, in one snapshot.
+// PaymentsOf returns a booking's charges and refunds, by N, in one snapshot.
 func (s *Store) PaymentsOf(
 	ctx context.Context, booking models.BookingRef,
 ) (charges []models.Charge, refunds []models.Refund, err error) {

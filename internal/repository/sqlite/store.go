@@ -68,7 +68,7 @@ func (s *Store) Close() error {
 	return err
 }
 
-// Ping tells whether the database answers.
+// Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
 	return wrap("ping the database", s.health.do(ctx, func(c *conn) error {
 		_, err := c.number(ctx, `SELECT count(*) FROM sqlite_schema`)
@@ -81,7 +81,7 @@ const (
 	selectSchemaVersion = `SELECT version, dirty FROM schema_migrations LIMIT 1`
 )
 
-// SchemaVersion gives the number of the newest migration in force, and whether one failed half-way. A database that
+// SchemaVersion returns the number of the newest migration in force, and whether one failed half-way. A database that
 // was never migrated has version 0.
 func (s *Store) SchemaVersion(ctx context.Context) (version uint, dirty bool, err error) {
 	err = s.health.do(ctx, func(c *conn) error {

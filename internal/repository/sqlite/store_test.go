@@ -34,7 +34,7 @@ func meddle(ctx context.Context, db *database.SQLite, text string) error {
 	return err
 }
 
-// newStore gives a store on an empty, migrated database of its own.
+// newStore returns a store on an empty, migrated database of its own.
 func newStore(tb testing.TB, o Options) (*Store, *database.SQLite) {
 	tb.Helper()
 	dir := tb.TempDir()

@@ -69,7 +69,7 @@ func readDueStray(r *row) repository.DueStray {
 	stray := models.Stray{ChargeKey: readChargeKey(r), Gateway: r.text()}
 	stray.Result.ProviderReference = r.text()
 	if r.int() != 0 {
-		stray.Result.Outcome = models.Succeeded
+		stray.Result.Outcome = models.OutcomeSucceeded
 	}
 	stray.Result.Amount, stray.KeptAt = readMoneyColumns(r), r.time()
 	return repository.DueStray{Stray: stray}

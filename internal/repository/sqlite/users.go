@@ -18,7 +18,7 @@ func readUser(r *row) models.User {
 
 const insertUser = `INSERT INTO users (` + userColumns + `, email_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
 
-// CreateUser writes a new user and gives it with its times set. Error: models.ErrEmailTaken.
+// CreateUser writes a new user and returns it with its times set. Error: models.ErrEmailTaken.
 func (s *Store) CreateUser(ctx context.Context, user models.User) (models.User, error) {
 	err := s.write(ctx, "create a user", func(c *conn) error {
 		user.CreatedAt = s.now()
@@ -34,14 +34,14 @@ func (s *Store) CreateUser(ctx context.Context, user models.User) (models.User, 
 
 const selectUser = `SELECT ` + userColumns + ` FROM users WHERE id = ? AND deleted_at IS NULL`
 
-// User gives one user. Error: models.ErrUserNotFound.
+// User returns one user. Error: models.ErrUserNotFound.
 func (s *Store) User(ctx context.Context, id models.UserID) (models.User, error) {
 	return single(ctx, s, "read a user", models.ErrUserNotFound, selectUser, args{id[:]}, readUser)
 }
 
 const selectUserKnown = `SELECT count(*) FROM users WHERE id = ?`
 
-// UserKnown tells whether there is such a user, or was one.
+// UserKnown reports whether there is such a user, or was one.
 func (s *Store) UserKnown(ctx context.Context, id models.UserID) (known bool, err error) {
 	err = s.readers.do(ctx, func(c *conn) error {
 		n, err := c.number(ctx, selectUserKnown, id[:])
@@ -53,7 +53,7 @@ func (s *Store) UserKnown(ctx context.Context, id models.UserID) (known bool, er
 
 const selectUserByEmail = `SELECT ` + userColumns + ` FROM users WHERE email_key = ? AND deleted_at IS NULL`
 
-// UserByEmail gives the user who has an address, in any case. Error: models.ErrUserNotFound.
+// UserByEmail returns the user who has an address, in any case. Error: models.ErrUserNotFound.
 func (s *Store) UserByEmail(ctx context.Context, email string) (models.User, error) {
 	return single(ctx, s, "look an e-mail address up", models.ErrUserNotFound, selectUserByEmail,
 		args{models.EmailKey(email)}, readUser)
@@ -119,7 +119,7 @@ func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int
 	})
 }
 
-// sinceDead looks at all of a user's bookings, and gives repository.FirstUnseen when none is live. Errors: those of DeleteUser.
+// sinceDead looks at all of a user's bookings, and returns repository.FirstUnseen when none is live. Errors: those of DeleteUser.
 func (s *Store) sinceDead(
 	ctx context.Context, id models.UserID, ifVersion *int64, window time.Duration,
 ) (since models.BookingID, err error) {

@@ -34,7 +34,7 @@ func hold(store *Store) (release func()) {
 	}
 }
 
-// waiting gives how many pieces of work the writer has not taken yet.
+// waiting returns how many pieces of work the writer has not taken yet.
 func (s *Store) waiting() int { return len(s.writer.jobs) }
 
 func until(t *testing.T, store *Store, waiting int) {
@@ -197,7 +197,7 @@ func TestAFullDisk(t *testing.T) {
 	isSound(t, store)
 }
 
-// setPageLimit bounds the database's size and gives how many pages it has.
+// setPageLimit bounds the database's size and returns how many pages it has.
 func setPageLimit(t *testing.T, store *Store, limit int64) (pages int64) {
 	t.Helper()
 	err := store.write(t.Context(), "bound the database", func(c *conn) (err error) {

@@ -11,7 +11,7 @@ import (
 	"quantix/internal/testkit"
 )
 
-// Postgres gives the address of a migrated database of the test's own on the shared PostgreSQL.
+// Postgres returns the address of a migrated database of the test's own on the shared PostgreSQL.
 func Postgres(tb testing.TB) (url string) {
 	tb.Helper()
 	return testkit.Database(tb, migratePostgres)
