@@ -252,7 +252,9 @@ func (h *events) list(ctx context.Context, in *eventsInput) (*listOutput[EventBo
 		return nil, models.Invalid([]models.FieldError{{Field: "query.q", Message: "must be UTF-8 text without control characters"}})
 	}
 	if len(in.Query) > maxQueryBytes {
-		return nil, models.Invalid([]models.FieldError{{Field: "query.q", Message: "must have at most " + strconv.Itoa(maxQueryBytes) + " bytes of UTF-8"}})
+		return nil, models.Invalid([]models.FieldError{{
+			Field: "query.q", Message: "must have at most " + strconv.Itoa(maxQueryBytes) + " bytes of UTF-8",
+		}})
 	}
 	l := list{path: eventsPath}
 	l.setFilter("from", timeParam(in.From.Time))

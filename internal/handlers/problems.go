@@ -341,7 +341,9 @@ func merge(status int, errs []error) error {
 	for _, err := range errs {
 		if place, ok := err.(huma.ErrorDetailer); ok {
 			d := place.ErrorDetail()
-			fields = append(fields, models.FieldError{Field: d.Location, Message: reworded(d.Message), Value: shortValue(d.Value)})
+			fields = append(fields, models.FieldError{
+				Field: d.Location, Message: reworded(d.Message), Value: shortValue(d.Value),
+			})
 			continue
 		}
 		if known, ok := errors.AsType[*models.Error](err); ok && known.Code == models.ErrInvalid.Code &&

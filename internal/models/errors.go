@@ -28,7 +28,8 @@ var Kinds = []Kind{
 
 // FieldError says what is wrong with one field of a request.
 type FieldError struct {
-	Field   string // its name, such as "ticket_price"; a front end says where it stands, or gives places of its own, with a dot
+	// its name, such as "ticket_price"; a front end says where it stands, or gives places of its own, with a dot
+	Field   string
 	Message string
 	Value   any // what was sent, where it is short and safe to repeat; otherwise nil
 }

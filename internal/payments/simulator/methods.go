@@ -30,8 +30,9 @@ const (
 	DisputeWon  models.PaymentMethod = "sim_dispute_won"  // the same, and the bank gives it back
 	DisputeLate models.PaymentMethod = "sim_dispute_late" // succeeds; once it was given back, the bank takes it again
 	Inquiry     models.PaymentMethod = "sim_inquiry"      // succeeds, and the bank asks about it, but takes nothing
-	RefundFails models.PaymentMethod = "sim_refund_fails" // succeeds; a refund of it succeeds, comes back, and succeeds again
-	RefundSlow  models.PaymentMethod = "sim_refund_slow"  // succeeds; a refund of it is not finished for a while
+	// succeeds; a refund of it succeeds, comes back, and succeeds again
+	RefundFails models.PaymentMethod = "sim_refund_fails"
+	RefundSlow  models.PaymentMethod = "sim_refund_slow" // succeeds; a refund of it is not finished for a while
 )
 
 // Methods lists every method.

@@ -195,7 +195,10 @@ func later(c *Record) map[time.Duration]notice {
 		return map[time.Duration]notice{time.Second: changed, movesAfter + time.Second: changed}
 	case Twice:
 		reference, _ := secondReference(c)
-		twice := notice{Reference: c.Reference, Outcome: models.Succeeded, ProviderReference: providerReference(&Record{Reference: reference})}
+		twice := notice{
+			Reference: c.Reference, Outcome: models.Succeeded,
+			ProviderReference: providerReference(&Record{Reference: reference}),
+		}
 		return map[time.Duration]notice{time.Second: twice}
 	}
 	return nil

@@ -31,7 +31,8 @@ type sharing struct {
 	store   *Store
 	waiters batch.Batcher[*waiter]
 	now     func() time.Time
-	solo    chan struct{} // held by waiters whose event was locked elsewhere: they must not take all connections to wait for it
+	// held by waiters whose event was locked elsewhere: they must not take all connections to wait for it
+	solo chan struct{}
 
 	mu       sync.Mutex
 	isolated map[models.EventID]time.Time // until when

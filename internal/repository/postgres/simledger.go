@@ -46,7 +46,9 @@ const (
 // wins, the other waits at its key for the winner's commit and is then undone as a whole (ErrConflict, by the name of the
 // key). So a charge is written once, finished, at the cost of one plain INSERT. Nobody waits in a circle: rows are locked
 // before any is added, both in the order of references, and changed last, when there is nothing left to wait for.
-func (s *Store) SimCharges(ctx context.Context, references []string, decide func(now time.Time, records map[string]*simulator.Record)) error {
+func (s *Store) SimCharges(
+	ctx context.Context, references []string, decide func(now time.Time, records map[string]*simulator.Record),
+) error {
 	const what = "the simulated gateway's ledger"
 	conn, err := s.acquire(ctx)
 	if err != nil {
@@ -71,7 +73,9 @@ func (s *Store) SimCharges(ctx context.Context, references []string, decide func
 	return s.commit(ctx, conn, batch, what)
 }
 
-func (s *Store) readSimCharges(ctx context.Context, conn *pgxpool.Conn, references []string) (now time.Time, records map[string]*simulator.Record, err error) {
+func (s *Store) readSimCharges(
+	ctx context.Context, conn *pgxpool.Conn, references []string,
+) (now time.Time, records map[string]*simulator.Record, err error) {
 	records = make(map[string]*simulator.Record, len(references))
 	batch := &pgx.Batch{}
 	batch.Queue("BEGIN")

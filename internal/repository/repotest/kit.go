@@ -155,7 +155,9 @@ func (s *shop) userNamed(name, email string) models.User {
 
 // reserve makes the command of a new booking without a key.
 func reserve(user models.User, quantity int64) *sale.Reserve {
-	return &sale.Reserve{Booking: models.NewID[models.BookingID](), User: user.ID, Quantity: quantity, Method: simulator.OK}
+	return &sale.Reserve{
+		Booking: models.NewID[models.BookingID](), User: user.ID, Quantity: quantity, Method: simulator.OK,
+	}
 }
 
 // keyed makes the command of a new booking under an Idempotency-Key.

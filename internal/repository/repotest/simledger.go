@@ -16,8 +16,11 @@ import (
 var simRules = rules{
 	"a_record_is_read_as_it_was_written": func(t *testing.T, s *shop) {
 		want := simulator.Record{
-			Reference: "qx_a_b_1", Booking: models.NewID[models.BookingID](), Amount: models.Money{Minor: 75505, Currency: "KWD"},
-			Method: simulator.Slow, Status: "pending", Calls: 3, Charges: 1, SettlesAt: noon.Add(time.Hour), RefundKey: "refund:x",
+			Reference: "qx_a_b_1", Booking: models.NewID[models.BookingID](), Amount: models.Money{
+				Minor: 75505, Currency: "KWD",
+			},
+			Method: simulator.Slow, Status: "pending", Calls: 3, Charges: 1, SettlesAt: noon.Add(time.Hour),
+			RefundKey:  "refund:x",
 			RefundedAt: noon.Add(time.Minute), CreatedAt: noon, UpdatedAt: noon.Add(time.Microsecond),
 		}
 		s.ledger([]string{want.Reference}, func(_ time.Time, records map[string]*simulator.Record) {
@@ -31,7 +34,10 @@ var simRules = rules{
 	},
 
 	"unset_times_stay_unset": func(t *testing.T, s *shop) {
-		want := simulator.Record{Reference: "r", Amount: models.Money{Minor: models.MaxAmount, Currency: "USD"}, Method: simulator.OK, Status: "charged", CreatedAt: noon, UpdatedAt: noon}
+		want := simulator.Record{
+			Reference: "r", Amount: models.Money{Minor: models.MaxAmount, Currency: "USD"}, Method: simulator.OK,
+			Status: "charged", CreatedAt: noon, UpdatedAt: noon,
+		}
 		s.ledger([]string{"r"}, func(_ time.Time, records map[string]*simulator.Record) {
 			record := want
 			records["r"] = &record
@@ -64,7 +70,10 @@ var simRules = rules{
 		s.call([]string{"a", "b"})
 		s.ledger([]string{"a", "b", "c"}, func(now time.Time, records map[string]*simulator.Record) {
 			records["a"].Status, records["a"].Charges = "charged", 1
-			records["c"] = &simulator.Record{Reference: "c", Amount: models.Money{Minor: 1, Currency: "JPY"}, Method: simulator.OK, Status: "declined", CreatedAt: now, UpdatedAt: now}
+			records["c"] = &simulator.Record{
+				Reference: "c", Amount: models.Money{Minor: 1, Currency: "JPY"}, Method: simulator.OK, Status: "declined",
+				CreatedAt: now, UpdatedAt: now,
+			}
 		})
 		if a, b, c := s.record("a"), s.record("b"), s.record("c"); a.Status != "charged" || a.Charges != 1 ||
 			b.Status != "pending" || c.Status != "declined" {
@@ -101,9 +110,11 @@ var simRules = rules{
 			name := fmt.Sprint("r", i)
 			names = append(names, name)
 			want[name] = simulator.Record{
-				Reference: name, Booking: models.NewID[models.BookingID](), Method: []models.PaymentMethod{simulator.OK, simulator.Slow}[i%2],
-				Amount: models.Money{Minor: int64(1 + i), Currency: []models.Currency{"USD", "JPY", "KWD"}[i%3]}, Status: []string{"charged", "pending"}[i/3],
-				Calls: i, Charges: 5 - i, SettlesAt: noon.Add(time.Duration(i) * time.Hour), CreatedAt: noon, UpdatedAt: noon,
+				Reference: name, Booking: models.NewID[models.BookingID](),
+				Method: []models.PaymentMethod{simulator.OK, simulator.Slow}[i%2],
+				Amount: models.Money{Minor: int64(1 + i), Currency: []models.Currency{"USD", "JPY", "KWD"}[i%3]},
+				Status: []string{"charged", "pending"}[i/3],
+				Calls:  i, Charges: 5 - i, SettlesAt: noon.Add(time.Duration(i) * time.Hour), CreatedAt: noon, UpdatedAt: noon,
 			}
 		}
 		write := func(_ time.Time, records map[string]*simulator.Record) {

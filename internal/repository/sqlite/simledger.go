@@ -29,7 +29,9 @@ func readSimCharge(r *row) simulator.Record {
 }
 
 // SimCharges lets decide change or add records, and writes those that differ afterwards.
-func (s *Store) SimCharges(ctx context.Context, references []string, decide func(now time.Time, records map[string]*simulator.Record)) error {
+func (s *Store) SimCharges(
+	ctx context.Context, references []string, decide func(now time.Time, records map[string]*simulator.Record),
+) error {
 	return s.write(ctx, "the simulated gateway's ledger", func(c *conn) error {
 		before := make(map[string]simulator.Record, len(references))
 		records := make(map[string]*simulator.Record, len(references))

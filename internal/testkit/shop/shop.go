@@ -125,7 +125,8 @@ func (s *Shop) BookFor(
 	user models.UserID, event models.EventID, quantity int64, method models.PaymentMethod,
 ) models.BookingRef {
 	s.tb.Helper()
-	booking, _, err := services.NewBookings(s.Store, s.Office, services.BookingOptions{MaxTickets: 100, Methods: simulator.PaidWith}).Create(s.ctx(), services.BookingRequest{
+	booking, _, err := services.NewBookings(s.Store, s.Office,
+		services.BookingOptions{MaxTickets: 100, Methods: simulator.PaidWith}).Create(s.ctx(), services.BookingRequest{
 		User: user, Event: event, Quantity: quantity, Method: method,
 	})
 	if err != nil {
@@ -154,7 +155,8 @@ func (s *Shop) BookMany(event models.EventID, n int, method models.PaymentMethod
 // Cancel cancels a booking at its user's wish.
 func (s *Shop) Cancel(ref models.BookingRef) {
 	s.tb.Helper()
-	if _, err := services.NewBookings(s.Store, s.Office, services.BookingOptions{MaxTickets: 100, Methods: simulator.PaidWith}).Cancel(s.ctx(), ref.Booking); err != nil {
+	if _, err := services.NewBookings(s.Store, s.Office,
+		services.BookingOptions{MaxTickets: 100, Methods: simulator.PaidWith}).Cancel(s.ctx(), ref.Booking); err != nil {
 		s.tb.Fatalf("cancel a booking: %v", err)
 	}
 }
