@@ -22,7 +22,7 @@ func (l *life) step() {
 	}{
 		{18, l.book}, {5, l.cancel}, {12, l.wait}, {6, l.relay}, {10, l.worker}, {14, l.pay}, {3, l.reclaimer}, {14, l.retrier},
 		{8, l.refunder}, {5, l.sweeper}, {3, l.canceller}, {3, l.reconciler}, {2, l.flush}, {3, l.kill}, {5, l.callback},
-		{4, l.edit}, {1, l.cancelEvent}, {1, l.deleteEvent}, {1, l.leave}, {3, l.letter},
+		{4, l.moved}, {4, l.edit}, {1, l.cancelEvent}, {1, l.deleteEvent}, {1, l.leave}, {3, l.letter},
 	}
 	sum := 0
 	for _, s := range steps {

@@ -14,7 +14,7 @@ import (
 // at. Nothing waits for it: while the gateway limits its calls or is away, it is left alone.
 const (
 	chronicleEvery = time.Minute
-	mostPieces     = 10
+	mostPieces     = 20
 	mostLooks      = 20
 )
 

@@ -101,16 +101,10 @@ func (p *Payments) giveStrayUp(ctx context.Context, d *repository.DueStray) erro
 }
 
 // askForStray asks the gateway to which the message's charge would have gone, if that is still the one that is set up. What
-// it has not decided is voided: nobody is here who wants it.
+// it has not decided is not voided: the booking may be in the database that this one is a copy of.
 func (p *Payments) askForStray(ctx context.Context, s *models.Stray) models.Result {
 	if s.Gateway != p.gateway.Name() {
 		return otherGateway(s.Gateway)
 	}
-	request := payments.ChargeRequest{Reference: s.Reference(), Booking: s.Booking}
-	result := p.call(ctx, request, p.gateway.Find)
-	if result.Outcome == models.StillOpen {
-		request.ProviderReference = result.ProviderReference
-		result = p.call(ctx, request, p.gateway.Void)
-	}
-	return result
+	return p.call(ctx, payments.ChargeRequest{Reference: s.Reference(), Booking: s.Booking}, p.gateway.Find)
 }

@@ -49,6 +49,7 @@ func Run(t *testing.T, open func(t *testing.T, clock func() time.Time) Store) {
 		"Reserve":   reserveRules,
 		"Organise":  organiseRules,
 		"Settle":    settleRules,
+		"Writes":    writeRules,
 		"Letters":   letterRules,
 		"Moved":     movedRules,
 		"Bookings":  bookingRules,
