@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs schemathesis, all its checks, on the built program: with the embedded store, then with a private PostgreSQL and Redis.
-# It fails if a check fails that testdata/schemathesis-baseline.json does not have.
+# It fails if a check fails that scripts/stfindings/testdata/schemathesis-baseline.json does not have.
 #
 #   make schemathesis [SCHEMATHESIS="--max-examples 50"]
 #
@@ -27,4 +27,4 @@ until curl -fs "http://127.0.0.1:$port/readyz" >/dev/null; do kill -0 "$server";
 # It ends with 1 when a check fails; whether one may is in the baseline.
 schemathesis run "http://127.0.0.1:$port/openapi.json" --checks all --mode all --seed 1 --continue-on-failure \
 	--report ndjson --report-ndjson-path "$dir/report.ndjson" "$@" || [ $? = 1 ]
-go run -tags nomsgpack ./scripts/stfindings testdata/schemathesis-baseline.json "$dir/report.ndjson"
+go run -tags nomsgpack ./scripts/stfindings scripts/stfindings/testdata/schemathesis-baseline.json "$dir/report.ndjson"

@@ -16,7 +16,6 @@ import (
 	"quantix/internal/models"
 	"quantix/internal/payments"
 	"quantix/internal/queue"
-	"quantix/internal/repository"
 	"quantix/internal/sale"
 	"quantix/internal/services"
 )
@@ -38,7 +37,7 @@ type App struct {
 	logger  *slog.Logger
 	version string
 	metrics *metrics.Metrics
-	store   repository.Store
+	store   Store
 	office  *boxoffice.Office
 	queue   queue.Queue   // nil for commands that only read or write
 	booked  chan struct{} // wakes the relay
@@ -60,7 +59,8 @@ func Open(ctx context.Context, s Setup, access Access) (*App, error) {
 		return nil, fmt.Errorf("CURRENCY: %w", err)
 	}
 	a := &App{
-		Currency: currency, config: c, logger: s.Logger, version: s.Version, metrics: metrics.New(s.Version), booked: make(chan struct{}, 1),
+		Currency: currency, config: c, logger: s.Logger, version: s.Version, metrics: metrics.New(s.Version),
+		booked: make(chan struct{}, 1),
 	}
 	a.monitor, a.unwatch = health.New(), func() {}
 	if a.store, err = OpenStore(ctx, c, s.Logger, access); err != nil {
@@ -80,7 +80,9 @@ func Open(ctx context.Context, s Setup, access Access) (*App, error) {
 		a.Events = a.Events.ChargedBy(limited.CanCharge)
 	}
 	a.Users = services.NewUsers(a.store).Refunded(c.RefundWindow)
-	a.bookings = services.NewBookings(a.store, a.office, int64(c.MaxTicketsPerBooking)).PaidWith(a.gateway.methods)
+	a.bookings = services.NewBookings(a.store, a.office, services.BookingOptions{
+		MaxTickets: int64(c.MaxTicketsPerBooking), Methods: a.gateway.methods,
+	})
 	a.letters = services.NewLetters(a.store, a.office)
 	a.callbacks = services.NewCallbacks(a.office, a.gateway.notifiers, nil).Keeping(a.store)
 	a.payments = services.NewPayments(a.store, a.office, a.gateway.port, services.PaymentOptions{

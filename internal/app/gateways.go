@@ -9,14 +9,12 @@ import (
 	"quantix/internal/payments"
 	"quantix/internal/payments/simulator"
 	"quantix/internal/payments/stripe"
-	"quantix/internal/repository"
-	"quantix/internal/services"
 )
 
 // gateway is who takes the money, with what else depends on who that is.
 type gateway struct {
 	port      payments.Gateway // with whatever other ports of package payments it implements
-	methods   services.Methods
+	methods   payments.Methods
 	notifiers map[string]payments.Notifier // by the name that PAYMENT_GATEWAY has for them
 	close     func()
 }
@@ -33,7 +31,7 @@ func GatewayName(c config.Config) string {
 }
 
 // openGateway makes the gateway that the settings ask for.
-func openGateway(c config.Config, ledger repository.SimLedger, logger *slog.Logger) (*gateway, error) {
+func openGateway(c config.Config, ledger simulator.Ledger, logger *slog.Logger) (*gateway, error) {
 	if c.PaymentGateway == config.Stripe {
 		return openStripe(c, logger)
 	}
@@ -42,7 +40,7 @@ func openGateway(c config.Config, ledger repository.SimLedger, logger *slog.Logg
 		Rate: c.PaymentSimRate, AwayFile: c.PaymentSimAwayFile,
 		Secret: c.PaymentCallbackSecret, CallbackURL: c.PaymentSimCallbackURL, Logger: logger,
 	})
-	opened := &gateway{port: g, methods: services.SimulatedMethods, close: g.Close}
+	opened := &gateway{port: g, methods: simulator.PaidWith, close: g.Close}
 	if c.PaymentCallbackSecret != "" {
 		opened.notifiers = map[string]payments.Notifier{string(config.Simulator): g}
 	}
@@ -60,7 +58,7 @@ func openStripe(c config.Config, logger *slog.Logger) (*gateway, error) {
 	}
 	return &gateway{
 		port:      g,
-		methods:   services.Methods{Accept: stripe.IsPaymentMethod, Rule: "must be the id of a Stripe payment method, such as pm_1Qabc"},
+		methods:   payments.Methods{Accept: stripe.IsPaymentMethod, Rule: "must be the id of a Stripe payment method, such as pm_1Qabc"},
 		notifiers: map[string]payments.Notifier{string(config.Stripe): g},
 		close:     g.Close,
 	}, nil

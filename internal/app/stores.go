@@ -9,6 +9,7 @@ import (
 
 	"quantix/internal/config"
 	"quantix/internal/database"
+	"quantix/internal/payments/simulator"
 	"quantix/internal/repository"
 	"quantix/internal/repository/postgres"
 	"quantix/internal/repository/sqlite"
@@ -24,8 +25,14 @@ const (
 	Writing               // migrates what is pending, or refuses an old schema (AUTO_MIGRATE)
 )
 
+// Store is what every adapter gives: the port, and the simulated gateway's own memory.
+type Store interface {
+	repository.Store
+	simulator.Ledger
+}
+
 // OpenStore opens the store that the settings ask for, with its schema as this binary needs it.
-func OpenStore(ctx context.Context, c config.Config, logger *slog.Logger, access Access) (repository.Store, error) {
+func OpenStore(ctx context.Context, c config.Config, logger *slog.Logger, access Access) (Store, error) {
 	store, err := Connect(ctx, c, logger, access)
 	if err != nil {
 		return nil, err
@@ -37,7 +44,7 @@ func OpenStore(ctx context.Context, c config.Config, logger *slog.Logger, access
 }
 
 // Connect opens the store and, for writing, applies what is pending if it may (AUTO_MIGRATE).
-func Connect(ctx context.Context, c config.Config, logger *slog.Logger, access Access) (repository.Store, error) {
+func Connect(ctx context.Context, c config.Config, logger *slog.Logger, access Access) (Store, error) {
 	if c.Store() == config.SQLite {
 		return connectSQLite(ctx, c, logger, access)
 	}
@@ -58,7 +65,7 @@ type embedded struct {
 // Close closes the store, then lets go of the directory.
 func (e embedded) Close() error { return errors.Join(e.Store.Close(), e.files.Close()) }
 
-func connectSQLite(ctx context.Context, c config.Config, logger *slog.Logger, access Access) (repository.Store, error) {
+func connectSQLite(ctx context.Context, c config.Config, logger *slog.Logger, access Access) (Store, error) {
 	files, err := database.OpenSQLite(database.SQLiteOptions{Dir: c.DataDir, ReadOnly: access == Reading})
 	if err != nil {
 		return nil, err
@@ -77,7 +84,7 @@ func connectSQLite(ctx context.Context, c config.Config, logger *slog.Logger, ac
 
 // connectPostgres opens pools apart: a flood of lists must not take the connections that sell tickets, nor the one that tells
 // whether the database answers. Only with create does it make a database that does not exist.
-func connectPostgres(ctx context.Context, c config.Config, logger *slog.Logger, create bool) (repository.Store, error) {
+func connectPostgres(ctx context.Context, c config.Config, logger *slog.Logger, create bool) (Store, error) {
 	options := database.PostgresOptions{
 		URL: c.PostgresURL(), MaxConns: max(c.DBMaxConns/2, 1), LockTimeout: c.DBLockTimeout,
 		AppName: "quantix desks", ShortStatements: true, Create: create, Logger: logger,
@@ -87,7 +94,8 @@ func connectPostgres(ctx context.Context, c config.Config, logger *slog.Logger, 
 		return nil, err
 	}
 	// The warnings about the server's settings were said once.
-	options.MaxConns, options.AppName, options.ShortStatements, options.Logger = c.DBMaxConns-options.MaxConns, "quantix", false, nil
+	options.MaxConns, options.AppName, options.ShortStatements, options.Logger = c.DBMaxConns-options.MaxConns, "quantix",
+		false, nil
 	read, err := database.OpenPostgres(ctx, options)
 	if err != nil {
 		desk.Close()
@@ -105,7 +113,9 @@ func connectPostgres(ctx context.Context, c config.Config, logger *slog.Logger, 
 
 // WithMigrator opens the migrations of the store that the settings ask for, and closes them after use. Only with create
 // does it make a database that does not exist.
-func WithMigrator(ctx context.Context, c config.Config, create bool, logger *slog.Logger, use func(*database.Migrator) error) error {
+func WithMigrator(
+	ctx context.Context, c config.Config, create bool, logger *slog.Logger, use func(*database.Migrator) error,
+) error {
 	if c.Store() == config.Postgres {
 		m, err := database.OpenPostgresMigrator(ctx, c.PostgresURL(), create, logger)
 		if err != nil {

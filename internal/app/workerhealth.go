@@ -24,8 +24,9 @@ func (a *App) openHealth(ctx context.Context) (end func() error) {
 
 func (a *App) serveHealth(ctx context.Context, address string) (*http.Server, error) {
 	handler, err := handlers.NewHealth(handlers.Deps{
-		Logger: a.logger, Ready: a.ready, Metrics: a.metrics.Handler(), Version: a.version, TrustedProxies: a.config.TrustedProxies,
-		AllowedHosts: allowedHosts(a.config),
+		Logger: a.logger, Ready: a.ready, Metrics: a.metrics.Handler(), Version: a.version,
+		TrustedProxies: a.config.TrustedProxies,
+		AllowedHosts:   allowedHosts(a.config),
 	})
 	if err != nil {
 		return nil, err

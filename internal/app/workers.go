@@ -22,7 +22,9 @@ type workers struct {
 
 // workers puts the loops together. Any number of processes may run them all.
 func (a *App) workers() *workers {
-	settings := jobs.Settings{Observer: a.metrics, Noted: a.monitor.Note, Logger: a.logger, Grace: a.config.ShutdownTimeout / 2}
+	settings := jobs.Settings{
+		Observer: a.metrics, Noted: a.monitor.Note, Logger: a.logger, Grace: a.config.ShutdownTimeout / 2,
+	}
 	upkeep := services.NewUpkeep(a.store, a.office)
 	giveWay := jobs.GiveWayTo(a.office.Waiting, a.payments.Lag, a.config.PaymentDeadline)
 	var marks jobs.MarkStore = a.store

@@ -39,6 +39,7 @@ var places = map[string]place{
 	"internal/metrics":    {},
 	"internal/models":     {},
 	"internal/retry":      {},
+	"internal/batch":      {},
 	"internal/strictjson": {imports: []string{"internal/models"}},
 	"internal/sale":       {imports: []string{"internal/models"}},
 	"internal/database":   {imports: []string{"migrations"}},
@@ -46,19 +47,24 @@ var places = map[string]place{
 	"internal/queue":      {imports: []string{"internal/models"}},
 	"internal/payments":   {imports: []string{"internal/models"}},
 
-	"internal/repository/postgres": {imports: []string{"internal/models", "internal/sale", "internal/repository"}},
+	// The simulated gateway keeps its ledger in the database of the mode.
+	"internal/repository/postgres": {imports: []string{
+		"internal/models", "internal/sale", "internal/repository", "internal/payments/simulator", "internal/batch",
+	}},
 	"internal/repository/sqlite": {imports: []string{
-		"internal/models", "internal/sale", "internal/repository",
+		"internal/models", "internal/sale", "internal/repository", "internal/payments/simulator",
 		"internal/database", // its one writer and its readers are connections that it opens itself
 	}},
 	"internal/repository/repotest": {
-		imports: []string{"internal/models", "internal/sale", "internal/repository", "internal/retry"}, tests: true,
+		imports: []string{
+			"internal/models", "internal/sale", "internal/repository", "internal/retry", "internal/payments/simulator",
+		}, tests: true,
 	},
 	"internal/queue/redis":     {imports: []string{"internal/models", "internal/queue"}},
 	"internal/queue/inprocess": {imports: []string{"internal/models", "internal/queue"}},
 	"internal/queue/queuetest": {imports: []string{"internal/models", "internal/queue"}, tests: true},
 	"internal/payments/simulator": {imports: []string{
-		"internal/models", "internal/payments", "internal/repository", "internal/retry",
+		"internal/models", "internal/payments", "internal/repository", "internal/retry", "internal/batch",
 	}},
 	"internal/payments/pace":         {imports: []string{"internal/models"}},
 	"internal/payments/stripe":       {imports: []string{"internal/models", "internal/payments"}},
@@ -87,7 +93,7 @@ var places = map[string]place{
 	"internal/onsale": {imports: []string{"internal/retry"}},
 	"internal/bench": {imports: []string{
 		"internal/app", "internal/onsale", "internal/config", "internal/models", "internal/sale", "internal/repository",
-		"internal/boxoffice", "internal/database", "internal/retry",
+		"internal/boxoffice", "internal/database", "internal/retry", "internal/payments/simulator",
 	}},
 	"internal/cli": {imports: []string{
 		"internal/app", "internal/bench", "internal/onsale", "internal/config", "internal/models", "internal/sale",
@@ -98,6 +104,7 @@ var places = map[string]place{
 	"internal/testkit/shop": {tests: true, imports: []string{
 		"internal/testkit", "internal/models", "internal/sale", "internal/repository", "internal/repository/postgres",
 		"internal/repository/sqlite", "internal/database", "internal/boxoffice", "internal/services",
+		"internal/payments/simulator",
 	}},
 
 	// Tests of the whole: they have no code that ships.

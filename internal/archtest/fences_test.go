@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"go/ast"
 	"go/parser"
+	"go/scanner"
 	"go/token"
 	"io/fs"
 	"maps"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // A permission that nobody uses is a fence with a hole in it.
@@ -125,6 +127,91 @@ func TestFunctions_are_counted_from_signature_to_brace(t *testing.T) {
 	}
 }
 
+// How wide code may be, and from how many characters on a string literal is a text. A text is a sentence, a statement or
+// a header, which people search for: broken in two it is found no more. So a line is measured with its texts taken out;
+// what lies inside a raw string of several lines (SQL) is not measured at all, nor is a line that is nothing but comment.
+const (
+	maxColumns = 120
+	minText    = 30
+)
+
+func TestCodeIsNarrow(t *testing.T) {
+	t.Parallel()
+	eachGoFile(t, func(name string, source []byte) {
+		if strings.HasSuffix(name, "_test.go") {
+			return
+		}
+		for _, line := range wideLines(source) {
+			t.Errorf("%s:%d: more than %d columns", name, line, maxColumns)
+		}
+	})
+}
+
+// wideLines returns the numbers of the lines of code that are too wide. A tab is one column.
+func wideLines(source []byte) (wide []int) {
+	texts, raw := textsOf(source)
+	for i, line := range strings.Split(string(source), "\n") {
+		n := i + 1
+		if strings.HasPrefix(strings.TrimSpace(line), "//") || raw[n] {
+			continue
+		}
+		if utf8.RuneCountInString(line)-texts[n] > maxColumns {
+			wide = append(wide, n)
+		}
+	}
+	return wide
+}
+
+// textsOf counts the characters of each line that are inside its texts, and tells the lines of raw strings.
+func textsOf(source []byte) (texts map[int]int, raw map[int]bool) {
+	texts, raw = map[int]int{}, map[int]bool{}
+	files := token.NewFileSet()
+	file := files.AddFile("", files.Base(), len(source))
+	var s scanner.Scanner
+	s.Init(file, source, nil, 0)
+	for {
+		at, kind, literal := s.Scan()
+		switch line := file.Line(at); {
+		case kind == token.EOF:
+			return texts, raw
+		case kind != token.STRING:
+		case strings.Contains(literal, "\n"):
+			for i := range strings.Count(literal, "\n") + 1 {
+				raw[line+i] = true
+			}
+		case utf8.RuneCountInString(literal) >= minText:
+			texts[line] += utf8.RuneCountInString(literal) - len(`""`)
+		}
+	}
+}
+
+func TestWideLines_tells_code_from_texts(t *testing.T) {
+	t.Parallel()
+	many := strings.Repeat("a+", 60)
+	for name, test := range map[string]struct {
+		source string
+		wide   []int
+	}{
+		"code":                  {"package p\n\nvar a = " + many + "a\n", []int{3}},
+		"at the limit":          {"package p\n\nvar a = " + many[:110] + "aa\n", nil},
+		"one beyond":            {"package p\n\nvar a = " + many[:110] + "aaa\n", []int{3}},
+		"a remark behind code":  {"package p\n\nvar a = 1 // " + many + "\n", []int{3}},
+		"a comment":             {"package p\n\n// " + many + "\n", nil},
+		"a long text":           {"package p\n\nvar a = \"" + many + "\"\n", nil},
+		"code around a text":    {"package p\n\nvar a = \"" + many + "\" + " + many + "a\n", []int{3}},
+		"many short texts":      {"package p\n\nvar a = " + strings.Repeat(`"abcdefgh" + `, 10) + "\"\"\n", []int{3}},
+		"SQL of several lines":  {"package p\n\nconst a = `\n\tSELECT " + many + "\n`\n", nil},
+		"code after such a one": {"package p\n\nconst a = `\n`\n\nvar b = " + many + "a\n", []int{6}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := wideLines([]byte(test.source)); !slices.Equal(got, test.wide) {
+				t.Errorf("wide are %v, want %v", got, test.wide)
+			}
+		})
+	}
+}
+
 // A seed that no fuzz target reads is never run, and a golden file that no test reads is never compared.
 func TestTestdata_lies_where_it_is_read(t *testing.T) {
 	t.Parallel()
@@ -147,9 +234,6 @@ func TestTestdata_lies_where_it_is_read(t *testing.T) {
 	}
 }
 
-// commandsRead lies in the root's testdata, where make schemathesis reads it.
-const commandsRead = "schemathesis-baseline.json"
-
 // strayIn tells what of a testdata folder no test beside it reads.
 func strayIn(t *testing.T, dir string) (faults []string) {
 	t.Helper()
@@ -164,7 +248,7 @@ func strayIn(t *testing.T, dir string) (faults []string) {
 		}
 		if entry.Name() == "fuzz" {
 			faults = append(faults, strayFuzz(t, filepath.Join(dir, "fuzz"), tests)...)
-		} else if entry.Name() != commandsRead && !bytes.Contains(tests, []byte(`testdata`)) {
+		} else if !bytes.Contains(tests, []byte(`testdata`)) {
 			faults = append(faults, path.Join(filepath.ToSlash(dir), entry.Name())+": no test beside it reads testdata")
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"quantix/internal/app"
 	"quantix/internal/boxoffice"
 	"quantix/internal/database"
@@ -114,7 +116,7 @@ func (r *engineRun) drive(ctx context.Context, length time.Duration) error {
 		buyers.Go(func() {
 			for time.Now().Before(end) && ctx.Err() == nil {
 				_, err := r.office.Reserve(ctx, r.event, &sale.Reserve{
-					Booking: models.NewID[models.BookingID](), User: user, Quantity: 1, Method: models.SimOK,
+					Booking: models.NewID[models.BookingID](), User: user, Quantity: 1, Method: simulator.OK,
 				})
 				if err != nil {
 					cancel(err)

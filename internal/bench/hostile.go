@@ -107,7 +107,9 @@ func (b *Bars) disturbedEmbedded(ctx context.Context, h onsale.Hostile, w *worst
 }
 
 // fillFor makes what a hostile client needs where it is told, and returns the id of what the client is after.
-func (b *Bars) fillFor(ctx context.Context, h onsale.Hostile, where string, in func(need) fill) (subject string, err error) {
+func (b *Bars) fillFor(
+	ctx context.Context, h onsale.Hostile, where string, in func(need) fill,
+) (subject string, err error) {
 	n, is := needs[h.Name]
 	if !is {
 		return "", nil

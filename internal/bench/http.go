@@ -21,7 +21,9 @@ const crowd = 1000
 // nothing measures B7: the server's own router, middleware and connections around a handler that does nothing.
 func (b *Bars) nothing(ctx context.Context) error {
 	return b.onServer(ctx, func(_ scratch, server *private) error {
-		r, err := onsale.Ping(ctx, onsale.Probe{Target: server.url, Path: "/healthz", Connections: crowd, Duration: b.Load, Warmup: b.warmup})
+		r, err := onsale.Ping(ctx, onsale.Probe{
+			Target: server.url, Path: "/healthz", Connections: crowd, Duration: b.Load, Warmup: b.warmup,
+		})
 		if err == nil {
 			b.add(B7, r.PerSecond)
 		}
@@ -220,7 +222,8 @@ func (b *Bars) confirmed(ctx context.Context) error {
 func (b *Bars) burst(ctx context.Context) error {
 	return b.onServer(ctx, func(_ scratch, server *private) error {
 		r, err := b.play(ctx, server, onsale.Scenario{
-			Model: onsale.Open, Burst: 100_000 / b.small, Duration: 5 * time.Second, TicketsPerEvent: 10_000 / b.small, Connections: crowd,
+			Model: onsale.Open, Burst: 100_000 / b.small, Duration: 5 * time.Second, TicketsPerEvent: 10_000 / b.small,
+			Connections: crowd,
 		})
 		if err != nil {
 			return err
@@ -263,7 +266,8 @@ func (b *Bars) statistics(ctx context.Context) error {
 			return err
 		}
 		r, err := onsale.Ping(ctx, onsale.Probe{
-			Target: server.url, Path: "/api/v1/events/" + event + "/statistics", Connections: 1, Duration: b.Load, Warmup: b.warmup,
+			Target: server.url, Path: "/api/v1/events/" + event + "/statistics", Connections: 1, Duration: b.Load,
+			Warmup: b.warmup,
 		})
 		if err != nil {
 			return err

@@ -69,7 +69,9 @@ func OnPrivate(ctx context.Context, progress io.Writer, c config.Config, use fun
 }
 
 // launch starts this program's serve as a process of its own, and waits until it is ready.
-func launch(ctx context.Context, progress io.Writer, c config.Config, dir string, settings ...string) (*private, error) {
+func launch(
+	ctx context.Context, progress io.Writer, c config.Config, dir string, settings ...string,
+) (*private, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err

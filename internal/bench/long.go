@@ -109,7 +109,8 @@ func (b *Bars) snapshot(ctx context.Context) error {
 	return b.onServer(ctx, func(s scratch, server *private) error {
 		var held *heldSnapshot
 		r, err := b.beside(ctx, server, onsale.Scenario{
-			Connections: crowd, Duration: settling + length, TicketsPerEvent: 1 << 30, Users: 100_000 / b.small, Warmup: b.warmup,
+			Connections: crowd, Duration: settling + length, TicketsPerEvent: 1 << 30, Users: 100_000 / b.small,
+			Warmup: b.warmup,
 		}, func() (err error) {
 			if err = pause(ctx, settling+length/10); err == nil {
 				held, err = holdSnapshot(ctx, s.config.DatabaseURL)

@@ -40,8 +40,11 @@ func (b *Bars) overload(ctx context.Context) error {
 	}
 	return b.onSlowCommits(ctx, func(_ scratch, server *private) error {
 		r, err := b.play(ctx, server, onsale.Scenario{
-			Model: onsale.Open, Rate: calmRate, Duration: before + length + calmAfter, Connections: stormConnections, GiveUp: 2 * time.Second,
-			Surge: &onsale.Surge{Rate: max(stormFactor*peak.PerSecond(onsale.Accepted), calmRate), After: before, Length: length},
+			Model: onsale.Open, Rate: calmRate, Duration: before + length + calmAfter, Connections: stormConnections,
+			GiveUp: 2 * time.Second,
+			Surge: &onsale.Surge{
+				Rate: max(stormFactor*peak.PerSecond(onsale.Accepted), calmRate), After: before, Length: length,
+			},
 		})
 		if err == nil {
 			b.weather(r, int(before/time.Second), int((before+length)/time.Second))
@@ -69,7 +72,9 @@ func (b *Bars) weather(r onsale.Result, from, to int) {
 }
 
 // peak measures bookings a second of a crowd on a server of its own, which on starts.
-func (b *Bars) peak(ctx context.Context, on func(context.Context, func(scratch, *private) error, ...string) error) (r onsale.Result, err error) {
+func (b *Bars) peak(
+	ctx context.Context, on func(context.Context, func(scratch, *private) error, ...string) error,
+) (r onsale.Result, err error) {
 	err = on(ctx, func(_ scratch, server *private) error {
 		r, err = b.play(ctx, server, onsale.Scenario{Connections: crowd, Warmup: b.warmup})
 		return err

@@ -108,7 +108,9 @@ func (p pgbench) arguments(script string) []string {
 func pgEnvironment(c *pgconn.Config) []string {
 	mode := "disable"
 	switch {
-	case c.TLSConfig != nil && slices.ContainsFunc(c.Fallbacks, func(f *pgconn.FallbackConfig) bool { return f.TLSConfig == nil }):
+	case c.TLSConfig != nil && slices.ContainsFunc(c.Fallbacks, func(f *pgconn.FallbackConfig) bool {
+		return f.TLSConfig == nil
+	}):
 		mode = "prefer"
 	case c.TLSConfig != nil:
 		mode = "require"

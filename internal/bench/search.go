@@ -55,7 +55,9 @@ func (b *Bars) searched(ctx context.Context, server *private, k Key) error {
 
 // pinged gives the p50 of a GET, one after another, in milliseconds. All of the answers must be good.
 func (b *Bars) pinged(ctx context.Context, server *private, path string) (float64, error) {
-	r, err := onsale.Ping(ctx, onsale.Probe{Target: server.url, Path: path, Connections: 1, Duration: b.Load, Warmup: b.warmup})
+	r, err := onsale.Ping(ctx, onsale.Probe{
+		Target: server.url, Path: path, Connections: 1, Duration: b.Load, Warmup: b.warmup,
+	})
 	if err != nil {
 		return 0, err
 	}

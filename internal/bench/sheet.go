@@ -228,7 +228,10 @@ func (s *Sheet) Lines() []Line {
 }
 
 func (s *Sheet) line(b Bar) Line {
-	l := Line{Name: b.Name, Unit: b.Unit, Against: b.Against, Goal: b.goal(b.Goal), Verdict: VerdictMissing, Runs: len(s.figures[b.Figure])}
+	l := Line{
+		Name: b.Name, Unit: b.Unit, Against: b.Against, Goal: b.goal(b.Goal), Verdict: VerdictMissing,
+		Runs: len(s.figures[b.Figure]),
+	}
 	if b.Moonshot > 0 {
 		l.Moonshot = b.goal(b.Moonshot)
 	}

@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"quantix/internal/models"
 	"quantix/internal/repository"
 	"quantix/internal/sale"
@@ -121,7 +123,7 @@ func (s *scripted) BookingByKey(_ context.Context, _ models.EventID, key models.
 }
 
 func buy(quantity int64) *sale.Reserve {
-	return &sale.Reserve{Booking: models.NewID[models.BookingID](), User: models.NewID[models.UserID](), Quantity: quantity, Method: models.SimOK}
+	return &sale.Reserve{Booking: models.NewID[models.BookingID](), User: models.NewID[models.UserID](), Quantity: quantity, Method: simulator.OK}
 }
 
 func TestReserve_sells_exactly_what_there_is(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"quantix/internal/config"
 	"quantix/internal/models"
 	"quantix/internal/testkit/shop"
@@ -14,7 +16,7 @@ import (
 func TestDoctor_names_payments_of_another_gateway(t *testing.T) {
 	t.Parallel()
 	s := shop.New(t)
-	ref := s.Book(s.Event(10).ID, 1, models.SimOK)
+	ref := s.Book(s.Event(10).ID, 1, simulator.OK)
 	if _, err := s.Store.StartCharges(t.Context(), "simulated", []models.BookingRef{ref}, time.Minute); err != nil {
 		t.Fatal(err)
 	}

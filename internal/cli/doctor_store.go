@@ -47,7 +47,9 @@ func examineWrites(ctx context.Context, p Program, c config.Config, store reposi
 	if c.Store() == config.SQLite {
 		return true
 	}
-	trial := models.Process{ID: models.NewID[models.ProcessID](), Name: "quantix doctor", Payments: app.PaymentsName(c), Version: version}
+	trial := models.Process{
+		ID: models.NewID[models.ProcessID](), Name: "quantix doctor", Payments: app.PaymentsName(c), Version: version,
+	}
 	err := store.Beat(ctx, trial, health.TrialRoom)
 	if err == nil {
 		err = store.Leave(ctx, trial.ID)

@@ -146,7 +146,8 @@ func secret(to *string, v string) error {
 // webAddress takes the URL of an HTTP service, without credentials: it is shown as it is.
 func webAddress(to *string, v string) error {
 	u, err := url.Parse(v)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil ||
+		u.RawQuery != "" || u.Fragment != "" {
 		return errWrong
 	}
 	*to = v

@@ -48,7 +48,9 @@ type Migrator struct {
 
 // NewMigrator makes a migrator of a folder of numbered files and golang-migrate's driver for the database db, whose name
 // (dialect) shows in errors. It owns the driver; Close closes it, and db with it.
-func NewMigrator(dialect string, files fs.FS, db *sql.DB, driver database.Driver, logger *slog.Logger) (*Migrator, error) {
+func NewMigrator(
+	dialect string, files fs.FS, db *sql.DB, driver database.Driver, logger *slog.Logger,
+) (*Migrator, error) {
 	source, err := iofs.New(files, ".")
 	if err != nil {
 		return nil, fmt.Errorf("read the migrations for %s: %w", dialect, err)

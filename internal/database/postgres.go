@@ -96,7 +96,8 @@ func planForIndexes(settings map[string]string) {
 	settings["enable_memoize"] = "off"
 	settings["random_page_cost"] = "1.1"
 	settings["seq_page_cost"] = "20"
-	settings["enable_seqscan"] = "off" // a table of one page, or none, is read by its index as well: it may not stay so small
+	// a table of one page, or none, is read by its index as well: it may not stay so small
+	settings["enable_seqscan"] = "off"
 }
 
 // warnOfDurability says it when the server may forget what it has committed.

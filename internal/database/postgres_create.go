@@ -58,7 +58,8 @@ func createPostgres(ctx context.Context, config *pgx.ConnConfig) error {
 		return err
 	}
 	for _, form := range newDatabases {
-		if _, err = conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{config.Database}.Sanitize()+form); !hasClass(err, "22", "42") || hasState(err, duplicateDatabase) {
+		_, err = conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{config.Database}.Sanitize()+form)
+		if !hasClass(err, "22", "42") || hasState(err, duplicateDatabase) {
 			break // what this server does not know, it may know in another form
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"quantix/internal/boxoffice"
 	"quantix/internal/models"
+	"quantix/internal/payments/simulator"
 	"quantix/internal/sale"
 	"quantix/internal/services"
 )
@@ -43,7 +44,7 @@ func stubBookings(tb testing.TB, tickets int64) (*services.Bookings, string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	event.Stock.Available = tickets
+	event.Stock.Total, event.Stock.Available = tickets, tickets // the rules assert the balance
 	user := models.NewID[models.UserID]()
 	desk := &stubDesk{state: &sale.State{
 		Now: today, Event: &event, Users: map[models.UserID]bool{user: true}, Keys: map[models.ReplayKey]*models.Booking{},
@@ -51,7 +52,7 @@ func stubBookings(tb testing.TB, tickets int64) (*services.Bookings, string) {
 	}}
 	office := boxoffice.New(desk, boxoffice.Options{Logger: quiet(), LatchFor: time.Hour})
 	body := `{"user_id":"` + user.String() + `","event_id":"` + event.ID.String() + `","quantity":1}`
-	return services.NewBookings(desk, office, 100), body
+	return services.NewBookings(desk, office, services.BookingOptions{MaxTickets: 100, Methods: simulator.PaidWith}), body
 }
 
 // humaBooking is POST /bookings as a huma operation, which the plain handler is measured against.

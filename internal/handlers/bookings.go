@@ -99,7 +99,9 @@ func (h *bookings) get(ctx context.Context, in *bookingPath) (*bookingDetailOutp
 	p := detail.Payment
 	return &bookingDetailOutput{Body: bookingDetailBody{
 		BookingBody: toBooking(detail.Booking),
-		Payment:     paymentSummary{Status: paymentStatus(p.Status), Attempts: p.Attempts, LastError: textOrNull(p.LastError)},
+		Payment: paymentSummary{
+			Status: paymentStatus(p.Status), Attempts: p.Attempts, LastError: textOrNull(p.LastError),
+		},
 	}}, nil
 }
 

@@ -165,7 +165,7 @@ func (x *exchange) read(r *http.Request) (services.BookingRequest, error) {
 func refuseQuery(r *http.Request) error {
 	var fields []models.FieldError
 	for name := range r.URL.Query() {
-		fields = append(fields, models.FieldError{Location: "query." + clip(name), Message: "unknown query parameter"})
+		fields = append(fields, models.FieldError{Field: "query." + clip(name), Message: "unknown query parameter"})
 	}
 	return models.Invalid(fields)
 }
@@ -174,13 +174,13 @@ func refuseQuery(r *http.Request) error {
 func idempotencyKey(header http.Header) (string, error) {
 	keys := header[keyHeader]
 	if len(keys) > 1 {
-		return "", models.Invalid([]models.FieldError{{Location: "header." + keyHeader, Message: "must be sent once"}})
+		return "", models.Invalid([]models.FieldError{{Field: "header." + keyHeader, Message: "must be sent once"}})
 	}
 	if len(keys) == 0 {
 		return "", nil
 	}
 	if keys[0] == "" { // who sends the header counts on it
-		return "", models.Invalid([]models.FieldError{{Location: "header." + keyHeader, Message: "must not be empty"}})
+		return "", models.Invalid([]models.FieldError{{Field: "header." + keyHeader, Message: "must not be empty"}})
 	}
 	return keys[0], nil
 }

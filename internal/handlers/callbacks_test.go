@@ -12,6 +12,7 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/payments"
+	"quantix/internal/payments/simulator"
 	"quantix/internal/services"
 )
 
@@ -53,7 +54,7 @@ func setupCallbacks(t *testing.T, n notifier) *bundle {
 	callbacks := services.NewCallbacks(b.office, map[string]payments.Notifier{"test": n}, b.clock.Now)
 	b.server = newTestServer(t, Deps{
 		Events: services.NewEvents(b.store, b.office), Users: services.NewUsers(b.store),
-		Bookings: services.NewBookings(b.store, b.office, 100), Letters: services.NewLetters(b.store, b.office),
+		Bookings: services.NewBookings(b.store, b.office, services.BookingOptions{MaxTickets: 100, Methods: simulator.PaidWith}), Letters: services.NewLetters(b.store, b.office),
 		Callbacks: callbacks, Version: "1.2.3",
 	})
 	return b

@@ -119,8 +119,8 @@ func TestProblems(t *testing.T) {
 			case "invalid_request":
 				sample = e.With(nil)
 				sample.Fields = []models.FieldError{
-					{Location: "body.quantity", Message: "must be between 1 and 100", Value: int64(0)},
-					{Location: "query.q", Message: "<b> & \"é\""},
+					{Field: "body.quantity", Message: "must be between 1 and 100", Value: int64(0)},
+					{Field: "query.q", Message: "<b> & \"é\""},
 				}
 			case "internal", "unavailable":
 				sample = e.With(errSecret)

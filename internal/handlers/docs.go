@@ -91,7 +91,9 @@ type problemType struct {
 }
 
 func toProblemType(e *models.Error) problemType {
-	return problemType{Type: problemPath + e.Code, Title: titles[e.Code], Status: statusOf(e), Code: e.Code, Detail: e.Detail}
+	return problemType{
+		Type: problemPath + e.Code, Title: titles[e.Code], Status: statusOf(e), Code: e.Code, Detail: e.Detail,
+	}
 }
 
 // explainProblems lists every code.

@@ -79,7 +79,8 @@ func (l link) add(byID map[string]*huma.Operation) {
 		response.Links = map[string]*huma.Link{}
 	}
 	response.Links[l.to] = &huma.Link{
-		OperationID: byID[l.to].OperationID, Description: byID[l.to].Summary, Parameters: map[string]any{l.parameter: l.value},
+		OperationID: byID[l.to].OperationID, Description: byID[l.to].Summary,
+		Parameters: map[string]any{l.parameter: l.value},
 	}
 }
 
@@ -95,6 +96,7 @@ const (
 	printable     = `^[^` + controls + `]*$`
 	printableSome = `^[^` + controls + turning + `]*[^\x00-\x20\x7F-\x9F` + turning + `][^` + controls + turning + `]*$`
 	sentence      = `^[^\x00-\x1F\x7F-\x9F]*[^\x00-\x20\x7F-\x9F][^\x00-\x1F\x7F-\x9F]*$`
+	oneLine       = `^[^\x00-\x1F\x7F-\x9F]*$`
 	timeZones     = `^[A-Za-z0-9/_+-]*$`
 	entityTags    = `^[ \t]*\*[ \t]*$|^[ \t,]*(W/)?"[^\x00-\x20"\x7F]*"([ \t]*,[ \t,]*(W/)?"[^\x00-\x20"\x7F]*")*[ \t,]*$`
 )
@@ -116,6 +118,7 @@ var textBounds = []struct {
 
 var parameterPatterns = map[string]string{
 	"If-Match": entityTags,
-	"q":        `^[^\x00-\x1F\x7F-\x9F]*$`,
+	"q":        oneLine,
+	"email":    oneLine,
 	"cursor":   `^[A-Za-z0-9_-]{` + strconv.Itoa(cursorLength) + `}$`,
 }

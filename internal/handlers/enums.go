@@ -79,7 +79,9 @@ func (uuidText) Schema(huma.Registry) *huma.Schema {
 
 // Schema is a code in capitals. The list of all is the ISO's, and changes with the world.
 func (currencyCode) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeString, Pattern: "^[A-Z]{3}$", Description: "An ISO 4217 code.", Examples: []any{"USD"}}
+	return &huma.Schema{
+		Type: huma.TypeString, Pattern: "^[A-Z]{3}$", Description: "An ISO 4217 code.", Examples: []any{"USD"},
+	}
 }
 
 // Schema refers to the statuses.

@@ -104,7 +104,7 @@ func (b *eventCreate) draft(fallback models.Currency) (models.EventDraft, error)
 		return d, nil
 	}
 	price := models.Invalid([]models.FieldError{{
-		Location: "body.ticket_price", Message: err.Error(), Value: clip(string(b.TicketPrice)),
+		Field: "ticket_price", Message: err.Error(), Value: clip(string(b.TicketPrice)),
 	}})
 	_, others := models.NewEvent(d)
 	return d, models.AlsoInvalid(price, others)
@@ -228,7 +228,8 @@ func (h *events) register(a *api) {
 	register(a, operation{
 		id: "update-event", method: http.MethodPut, path: eventsPath + "/{id}", tag: "events", summary: "Change an event",
 		detail: "Fields left out keep their value; null takes sales_end away, and so does naming it in clear, for clients that cannot send null.",
-		errors: []*models.Error{notFound, stale, models.ErrCapacityBelowTaken, models.ErrCurrencyFixed, models.ErrDateInPast}, desk: true,
+		errors: []*models.Error{notFound, stale, models.ErrCapacityBelowTaken, models.ErrCurrencyFixed, models.ErrDateInPast},
+		desk:   true,
 	}, h.update)
 	register(a, operation{
 		id: "delete-event", method: http.MethodDelete, path: eventsPath + "/{id}", tag: "events", summary: "Delete an event",
@@ -237,20 +238,21 @@ func (h *events) register(a *api) {
 		errors: []*models.Error{notFound, stale, models.ErrEventHasBookings, models.ErrEventRefundable}, desk: true,
 	}, h.delete)
 	register(a, operation{
-		id: "cancel-event", method: http.MethodPost, path: eventsPath + "/{id}/cancel", tag: "events", summary: "Cancel an event",
-		detail: "Stops the sale for good. Its bookings are cancelled, and what was paid is refunded, in the background; ask again to see how many are left. An event that is over can be cancelled for as long as the server's refund window (14 days unless set otherwise).",
-		status: http.StatusAccepted,
-		errors: []*models.Error{notFound, models.ErrEventOver}, desk: true,
+		id: "cancel-event", method: http.MethodPost, path: eventsPath + "/{id}/cancel", tag: "events",
+		summary: "Cancel an event",
+		detail:  "Stops the sale for good. Its bookings are cancelled, and what was paid is refunded, in the background; ask again to see how many are left. An event that is over can be cancelled for as long as the server's refund window (14 days unless set otherwise).",
+		status:  http.StatusAccepted,
+		errors:  []*models.Error{notFound, models.ErrEventOver}, desk: true,
 	}, h.cancel)
 	h.registerStatistics(a)
 }
 
 func (h *events) list(ctx context.Context, in *eventsInput) (*listOutput[EventBody], error) {
 	if !isSearchable(in.Query) {
-		return nil, models.Invalid([]models.FieldError{{Location: "query.q", Message: "must be UTF-8 text without control characters"}})
+		return nil, models.Invalid([]models.FieldError{{Field: "query.q", Message: "must be UTF-8 text without control characters"}})
 	}
 	if len(in.Query) > maxQueryBytes {
-		return nil, models.Invalid([]models.FieldError{{Location: "query.q", Message: "must have at most " + strconv.Itoa(maxQueryBytes) + " bytes of UTF-8"}})
+		return nil, models.Invalid([]models.FieldError{{Field: "query.q", Message: "must have at most " + strconv.Itoa(maxQueryBytes) + " bytes of UTF-8"}})
 	}
 	l := list{path: eventsPath}
 	l.setFilter("from", timeParam(in.From.Time))
@@ -299,7 +301,9 @@ func (h *events) create(ctx context.Context, in *eventCreateInput) (*eventCreate
 	if err != nil {
 		return nil, err
 	}
-	return &eventCreated{Location: eventsPath + "/" + event.ID.String(), ETag: etag(event.Version), Body: toEvent(event)}, nil
+	return &eventCreated{
+		Location: eventsPath + "/" + event.ID.String(), ETag: etag(event.Version), Body: toEvent(event),
+	}, nil
 }
 
 func (h *events) get(ctx context.Context, in *eventPath) (*eventOutput, error) {

@@ -93,7 +93,7 @@ func (b *body[T, P]) Schema(r huma.Registry) *huma.Schema {
 }
 
 func (f *form) refuse(name, message string, value any) {
-	f.fields = append(f.fields, models.FieldError{Location: "body." + name, Message: message, Value: value})
+	f.fields = append(f.fields, models.FieldError{Field: name, Message: message, Value: value})
 }
 
 // refuseUnknown names the fields that nobody has read: a typing error must not pass for a default.

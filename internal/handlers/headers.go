@@ -40,7 +40,7 @@ func refuseHeaders(sent http.Header, keeps func(name string) bool) error {
 	var fields []models.FieldError
 	for _, name := range promises {
 		if _, is := sent[name]; is && !keeps(name) {
-			fields = append(fields, models.FieldError{Location: "header." + name, Message: "is not honoured here"})
+			fields = append(fields, models.FieldError{Field: "header." + name, Message: "is not honoured here"})
 		}
 	}
 	if len(fields) == 0 {

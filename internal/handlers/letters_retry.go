@@ -37,7 +37,7 @@ func (h *letters) registerRetryAll(a *api) {
 
 func (h *letters) retryAll(ctx context.Context, in *lettersRetry) (*retriedOutput, error) {
 	if in.Kind != "" && in.Kind != kindCharge && in.Kind != kindRefund {
-		return nil, models.Invalid([]models.FieldError{{Location: "query.kind", Message: "must be charge or refund", Value: clip(string(in.Kind))}})
+		return nil, models.Invalid([]models.FieldError{{Field: "query.kind", Message: "must be charge or refund", Value: clip(string(in.Kind))}})
 	}
 	l := list{path: lettersPath + "/retry"}
 	if in.EventID != (models.EventID{}) {

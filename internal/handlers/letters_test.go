@@ -80,6 +80,7 @@ func TestLetters_are_retried_all_at_once(t *testing.T) {
 	retry := lettersPath + "/retry"
 	b.do("POST", retry+"?kind=message", "").refused(http.StatusBadRequest, "invalid_request")
 	b.do("POST", retry+"?event_id=1", "").refused(http.StatusBadRequest, "invalid_request")
+	b.do("POST", retry+"?cursor=x", "").refused(http.StatusBadRequest, "invalid_cursor")
 	type result struct {
 		Retried, Refused int
 		More             bool

@@ -90,7 +90,8 @@ func (s *server) log(c *gin.Context, route, id string, took time.Duration) {
 	}
 	var room [9]slog.Attr
 	attrs := append(room[:0],
-		slog.String("method", methodName(c.Request.Method)), slog.String("route", route), slog.Int("status", c.Writer.Status()),
+		slog.String("method", methodName(c.Request.Method)), slog.String("route", route),
+		slog.Int("status", c.Writer.Status()),
 		slog.String("client", c.ClientIP()),
 		slog.Duration("took", took), slog.Int("bytes", max(c.Writer.Size(), 0)), slog.String("request_id", id))
 	if code := c.GetString(codeKey); code != "" {

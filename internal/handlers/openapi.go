@@ -109,7 +109,9 @@ type operation struct {
 // does not know; those that change something, with 403 and outcome_unknown; those whose method may have a body, with 413 and 415, for check
 // looks at it whether or not somebody reads it; all but those of health with 421.
 func (o operation) describe(registry huma.Registry, takesBody bool) huma.Operation {
-	possible := slices.Concat([]*models.Error{models.ErrInvalid}, o.errors, []*models.Error{models.ErrInternal, models.ErrUnavailable})
+	possible := slices.Concat([]*models.Error{models.ErrInvalid}, o.errors, []*models.Error{
+		models.ErrInternal, models.ErrUnavailable,
+	})
 	if !asksForHealth(o.path) && !o.anyBody { // a callback is known by its signature
 		possible = append(possible, errHost)
 	}

@@ -10,8 +10,8 @@ import (
 	"testing"
 
 	"quantix/internal/models"
-	"quantix/internal/repository"
 	"quantix/internal/testkit"
+	"quantix/internal/testkit/shop"
 )
 
 // A page has a bound in bytes, whatever the limit, and its Link goes on where it ends: no event is lost or shown twice.
@@ -45,7 +45,7 @@ func TestEvents_pages_are_bounded_in_bytes(t *testing.T) {
 }
 
 // shortOfSight is a store whose first page ends before any event.
-type shortOfSight struct{ repository.Store }
+type shortOfSight struct{ shop.Store }
 
 func (s shortOfSight) Events(ctx context.Context, filter models.EventFilter, page models.Page) (models.EventPage, error) {
 	if page.After == nil {

@@ -76,10 +76,13 @@ var problemTypes = []*models.Error{
 	models.ErrEventNotFound, models.ErrUserNotFound, models.ErrBookingNotFound, models.ErrLetterNotFound,
 	models.ErrSoldOut, models.ErrInsufficientTickets, models.ErrEventStarted, models.ErrSalesEnded,
 	models.ErrEventCancelled, models.ErrEventOver, models.ErrAlreadyCancelled, models.ErrCapacityBelowTaken,
-	models.ErrCurrencyFixed, models.ErrEventHasBookings, models.ErrEventRefundable, models.ErrDateInPast, models.ErrUserHasBookings, models.ErrEmailTaken,
-	models.ErrLetterUnknown, models.ErrRefundOwed, models.ErrMoneyMoved, models.ErrNotRetryable, models.ErrBookingNotPending,
+	models.ErrCurrencyFixed, models.ErrEventHasBookings, models.ErrEventRefundable, models.ErrDateInPast,
+	models.ErrUserHasBookings, models.ErrEmailTaken,
+	models.ErrLetterUnknown, models.ErrRefundOwed, models.ErrMoneyMoved, models.ErrNotRetryable,
+	models.ErrBookingNotPending,
 	models.ErrVersionMismatch, models.ErrKeyReused, models.ErrBusy, models.ErrUnavailable, models.ErrOutcomeUnknown,
-	models.ErrShuttingDown, models.ErrInternal, models.ErrGatewayNotFound, models.ErrCallbackForged, models.ErrCallbackStale,
+	models.ErrShuttingDown, models.ErrInternal, models.ErrGatewayNotFound, models.ErrCallbackForged,
+	models.ErrCallbackStale,
 	models.ErrCallbackUnreadable,
 }
 
@@ -194,7 +197,7 @@ func (p *Problem) appendFields(b []byte) ([]byte, error) {
 	told := min(len(p.err.Fields), mostPlaces)
 	places := make([]problemPlace, told)
 	for i, f := range p.err.Fields[:told] {
-		places[i] = problemPlace{f.Location, f.Message, f.Value}
+		places[i] = problemPlace{locationOf(f.Field), f.Message, f.Value}
 	}
 	b, err := appendMember(b, "errors", places)
 	if more := len(p.err.Fields) - told; more > 0 && err == nil {
@@ -233,6 +236,17 @@ func appendText(b []byte, text string) []byte {
 	b = append(b, '"')
 	b = append(b, text...)
 	return append(b, '"')
+}
+
+// locationOf says where a field of the domain stands in a request. Places of HTTP's own have a dot, or are a whole part.
+func locationOf(field string) string {
+	switch {
+	case field == models.FieldKey:
+		return "header." + keyHeader
+	case field == "body" || field == "query" || strings.Contains(field, "."):
+		return field
+	}
+	return "body." + field
 }
 
 // problemPlace is one entry of errors[].
@@ -327,10 +341,11 @@ func merge(status int, errs []error) error {
 	for _, err := range errs {
 		if place, ok := err.(huma.ErrorDetailer); ok {
 			d := place.ErrorDetail()
-			fields = append(fields, models.FieldError{Location: d.Location, Message: reworded(d.Message), Value: shortValue(d.Value)})
+			fields = append(fields, models.FieldError{Field: d.Location, Message: reworded(d.Message), Value: shortValue(d.Value)})
 			continue
 		}
-		if known, ok := errors.AsType[*models.Error](err); ok && known.Code == models.ErrInvalid.Code && len(known.Fields) > 0 {
+		if known, ok := errors.AsType[*models.Error](err); ok && known.Code == models.ErrInvalid.Code &&
+			len(known.Fields) > 0 {
 			fields = append(fields, known.Fields...)
 			continue
 		}

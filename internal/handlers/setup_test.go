@@ -28,10 +28,11 @@ import (
 
 	"quantix/internal/boxoffice"
 	"quantix/internal/models"
-	"quantix/internal/repository"
+	"quantix/internal/payments/simulator"
 	"quantix/internal/sale"
 	"quantix/internal/services"
 	"quantix/internal/testkit"
+	"quantix/internal/testkit/shop"
 )
 
 var (
@@ -47,7 +48,7 @@ var today = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 // bundle is a whole server on a store of its own, whose clock the test sets.
 type bundle struct {
 	tb     testing.TB
-	store  repository.Store
+	store  shop.Store
 	office *boxoffice.Office
 	clock  *testkit.Clock
 	server *server
@@ -59,13 +60,13 @@ func setup(tb testing.TB, change ...func(*Deps)) *bundle {
 	return setupOn(tb, newStore(tb, clock), clock, change...)
 }
 
-func setupOn(tb testing.TB, store repository.Store, clock *testkit.Clock, change ...func(*Deps)) *bundle {
+func setupOn(tb testing.TB, store shop.Store, clock *testkit.Clock, change ...func(*Deps)) *bundle {
 	tb.Helper()
 	office := boxoffice.New(store, boxoffice.Options{Logger: testkit.Logger(tb)})
 	tb.Cleanup(func() { _ = office.Close(context.Background()) })
 	deps := Deps{
 		Events: services.NewEvents(store, office), Users: services.NewUsers(store),
-		Bookings: services.NewBookings(store, office, 100), Letters: services.NewLetters(store, office),
+		Bookings: services.NewBookings(store, office, services.BookingOptions{MaxTickets: 100, Methods: simulator.PaidWith}), Letters: services.NewLetters(store, office),
 		Version: "1.2.3", Logger: testkit.Logger(tb),
 	}
 	for _, f := range change {

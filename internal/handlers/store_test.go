@@ -9,14 +9,14 @@ import (
 	"time"
 
 	"quantix/internal/database"
-	"quantix/internal/repository"
 	"quantix/internal/repository/postgres"
 	"quantix/internal/repository/sqlite"
 	"quantix/internal/testkit"
+	"quantix/internal/testkit/shop"
 )
 
 // newStore opens a fresh embedded store: the product's default, and fast.
-func newStore(tb testing.TB, clock *testkit.Clock) repository.Store {
+func newStore(tb testing.TB, clock *testkit.Clock) shop.Store {
 	tb.Helper()
 	dir := tb.TempDir()
 	copyTemplate(tb, dir)

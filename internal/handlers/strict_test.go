@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -34,7 +35,7 @@ func TestQueries_empty_or_repeated_are_refused(t *testing.T) {
 }
 
 // Whoever makes requests of the document must learn of it, too.
-func TestDocument_tells_that_no_query_parameter_is_empty(t *testing.T) {
+func TestDocument_tells_what_texts_in_queries_may_not_be(t *testing.T) {
 	t.Parallel()
 	type text struct {
 		Type, Format, Pattern string
@@ -59,11 +60,15 @@ func TestDocument_tells_that_no_query_parameter_is_empty(t *testing.T) {
 		for method, o := range methods {
 			for _, p := range o.Parameters {
 				for _, s := range append(p.Schema.AnyOf, p.Schema) {
-					if p.In != "query" || s.Type != "string" || s.Format+s.Pattern != "" || s.Enum != nil {
+					if p.In != "query" || s.Type != "string" || s.Format != "" || s.Enum != nil {
 						continue
 					}
-					if seen++; s.MinLength < 1 {
+					seen++
+					if s.MinLength < 1 && (s.Pattern == "" || regexp.MustCompile(s.Pattern).MatchString("")) {
 						t.Errorf("%s %s: %s may be empty", method, path, p.Name)
+					}
+					if p.Schema.AnyOf == nil && (s.Pattern == "" || regexp.MustCompile(s.Pattern).MatchString("a\x16")) {
+						t.Errorf("%s %s: %s may hold control characters", method, path, p.Name)
 					}
 				}
 			}

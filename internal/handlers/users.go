@@ -117,7 +117,7 @@ func (h *users) register(a *api) {
 
 func (h *users) list(ctx context.Context, in *usersInput) (*listOutput[userBody], error) {
 	if !isSearchable(in.Email) {
-		return nil, models.Invalid([]models.FieldError{{Location: "query.email", Message: "must be UTF-8 text without control characters"}})
+		return nil, models.Invalid([]models.FieldError{{Field: "query.email", Message: "must be UTF-8 text without control characters"}})
 	}
 	l := list{path: usersPath}
 	l.setFilter("email", in.Email)

@@ -33,7 +33,8 @@ func (m *Monitor) tell(old, is State, now time.Time) {
 		delete(m.told, is.Part)
 		m.options.Logger.Info("well again", "part", is.Part, "after", now.Sub(old.Since).Round(time.Second))
 	case is.Status == OK:
-	case old.Status != is.Status, began && now.Sub(m.told[is.Part]) >= repeatAfter/6, now.Sub(m.told[is.Part]) >= repeatAfter:
+	case old.Status != is.Status, began && now.Sub(m.told[is.Part]) >= repeatAfter/6,
+		now.Sub(m.told[is.Part]) >= repeatAfter:
 		m.told[is.Part] = now
 		attrs := []any{"part", is.Part, "status", is.Status, "detail", is.Detail, "remedy", is.Remedy}
 		if lasting := now.Sub(is.Since); lasting >= time.Second {

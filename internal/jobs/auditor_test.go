@@ -105,8 +105,8 @@ func TestAuditor_beside_a_sale(t *testing.T) {
 	auditor := &Auditor{Settings: h.settings(), Store: h.Store, Share: 1}
 	h.start(append(h.loops(), auditor))
 	event := h.Event(1000).ID
-	refs := h.BookMany(event, 300, models.SimOK)
-	refs = append(refs, h.BookMany(event, 100, models.SimFlaky)...)
+	refs := h.BookMany(event, 300, simulator.OK)
+	refs = append(refs, h.BookMany(event, 100, simulator.Flaky)...)
 	h.wait("CONFIRMED", refs...)
 	first, err := auditor.Last()
 	h.until("no further round", func() bool {

@@ -217,10 +217,10 @@ func TestLoops_bring_every_payment_to_its_end(t *testing.T) {
 		h := newHouse(t, q, simulator.Options{Latency: time.Millisecond})
 		h.start(h.loops())
 		event, free := h.Event(1000).ID, h.Event(10, shop.Free).ID
-		paid := h.BookMany(event, 50, models.SimOK)
-		flaky, lost := h.Book(event, 1, models.SimFlaky), h.Book(event, 2, models.SimLost)
-		declined, broken := h.Book(event, 3, models.SimDecline), h.Book(event, 4, models.SimError)
-		slow, gift := h.Book(event, 5, models.SimSlow), h.Book(free, 1, models.SimOK)
+		paid := h.BookMany(event, 50, simulator.OK)
+		flaky, lost := h.Book(event, 1, simulator.Flaky), h.Book(event, 2, simulator.Lost)
+		declined, broken := h.Book(event, 3, simulator.Decline), h.Book(event, 4, simulator.Error)
+		slow, gift := h.Book(event, 5, simulator.Slow), h.Book(free, 1, simulator.OK)
 		h.wait("CONFIRMED", append(paid, flaky, lost, gift)...)
 		h.wait("CANCELLED payment_declined", declined)
 		h.until("no dead letter of the broken payment", func() bool { return len(h.Letters()) == 1 })
@@ -246,7 +246,7 @@ func TestLoops_of_two_replicas(t *testing.T) {
 		h := newHouse(t, q, simulator.Options{Latency: time.Millisecond})
 		h.start(h.loops())
 		h.start(h.loops())
-		refs := h.BookMany(h.Event(1000).ID, 300, models.SimOK)
+		refs := h.BookMany(h.Event(1000).ID, 300, simulator.OK)
 		h.wait("CONFIRMED", refs...)
 		h.chargedOnce(refs...)
 	})
@@ -303,7 +303,7 @@ func TestLoops_after_a_crash(t *testing.T) {
 				t.Run(where, func(t *testing.T) {
 					t.Parallel()
 					h := newHouse(t, embedded(), simulator.Options{})
-					refs := h.BookMany(h.Event(100).ID, 20, models.SimOK)
+					refs := h.BookMany(h.Event(100).ID, 20, simulator.OK)
 					crash(h, refs)
 					h.logger = nil                 // loops must do without
 					h.clock.skip(40 * time.Second) // every lease of the dead process runs out
@@ -317,7 +317,7 @@ func TestLoops_after_a_crash(t *testing.T) {
 			t.Run("on servers", func(t *testing.T) {
 				t.Parallel()
 				h := newHouse(t, onRedis(t, testkit.Redis(t).Database(t)), simulator.Options{})
-				refs := h.BookMany(h.Event(100).ID, 20, models.SimOK)
+				refs := h.BookMany(h.Event(100).ID, 20, simulator.OK)
 				crash(h, refs)
 				h.logger = nil
 				h.clock.skip(40 * time.Second)
@@ -374,7 +374,7 @@ func (h *house) takeMoney(refs []models.BookingRef) {
 	h.t.Helper()
 	for _, ref := range refs {
 		got := h.gateway.Charge(h.t.Context(), payments.ChargeRequest{
-			Reference: models.FirstCharge(ref).Reference(), Booking: ref.Booking, Method: models.SimOK,
+			Reference: models.FirstCharge(ref).Reference(), Booking: ref.Booking, Method: simulator.OK,
 			Amount: models.Money{Minor: 7550, Currency: "USD"},
 		})
 		if got.Outcome != models.Succeeded {
@@ -388,7 +388,7 @@ func TestLoops_stop_in_the_middle_of_payments(t *testing.T) {
 	t.Parallel()
 	inBothModes(t, func(t *testing.T, q queue.Queue) {
 		h := newHouse(t, q, simulator.Options{Latency: 100 * time.Millisecond})
-		refs := h.BookMany(h.Event(1000).ID, 400, models.SimOK)
+		refs := h.BookMany(h.Event(1000).ID, 400, simulator.OK)
 		stop := h.start(h.loops())
 		h.until("no payment was begun", func() bool { return h.Charge(refs[0]) != nil })
 		begun := time.Now()
@@ -420,7 +420,7 @@ func TestLoops_through_a_gateway_that_fails(t *testing.T) {
 			return 1
 		}})
 		event := h.Event(1000).ID
-		before := h.BookMany(event, 30, models.SimOK)
+		before := h.BookMany(event, 30, simulator.OK)
 		h.start(h.loops())
 		h.until("not all were given up", func() bool { return len(h.Letters()) == 30 })
 		for _, ref := range before {
@@ -429,7 +429,7 @@ func TestLoops_through_a_gateway_that_fails(t *testing.T) {
 			}
 		}
 		broken.Store(false)
-		after := h.BookMany(event, 30, models.SimOK)
+		after := h.BookMany(event, 30, simulator.OK)
 		h.wait("CONFIRMED", after...)
 		h.clock.skip(shop.Deadline)
 		h.wait("CANCELLED expired", before...)
@@ -448,7 +448,7 @@ var errDown = fmt.Errorf("down: %w", repository.ErrUnavailable)
 
 // downStore is a store that can be cut off.
 type downStore struct {
-	repository.Store
+	shop.Store
 	down atomic.Bool
 }
 
@@ -490,10 +490,10 @@ func TestLoops_through_a_store_that_is_down(t *testing.T) {
 	h.Store = store
 	h.start(h.loops())
 	h.Store = healthy
-	first := h.BookMany(event, 200, models.SimOK)
+	first := h.BookMany(event, 200, simulator.OK)
 	h.until("no payment was begun", func() bool { return h.Charge(first[0]) != nil })
 	store.down.Store(true)
-	second := h.BookMany(event, 200, models.SimOK)
+	second := h.BookMany(event, 200, simulator.OK)
 	h.until("nobody noticed", func() bool { return h.tally.of("relay errors") > 1 })
 	store.down.Store(false)
 	h.clock.skip(31 * time.Second)

@@ -69,7 +69,7 @@ func TestReconciler_finds_what_a_queue_has_lost_without_a_sign(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, embedded(), simulator.Options{})
 	r := h.searcher(h.queue)
-	lost := h.Book(h.Event(10).ID, 1, models.SimOK)
+	lost := h.Book(h.Event(10).ID, 1, simulator.OK)
 	h.publishAll(h.queue)
 	taken, err := h.queue.Receive(t.Context(), "by hand", 1, time.Second)
 	if err != nil || len(taken) != 1 {
@@ -79,7 +79,7 @@ func TestReconciler_finds_what_a_queue_has_lost_without_a_sign(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.clock.skip(time.Minute)
-	h.BookMany(h.Event(1000).ID, 500, models.SimOK) // a backlog, which waits for longer than any slack
+	h.BookMany(h.Event(1000).ID, 500, simulator.OK) // a backlog, which waits for longer than any slack
 	h.publishAll(h.queue)
 	for range 3 { // and a consumer that has received some of it
 		if _, err := h.queue.Receive(t.Context(), "slow", 10, time.Second); err != nil {
@@ -111,11 +111,11 @@ func TestReconciler_finds_what_a_dead_replica_had(t *testing.T) {
 	dead, alive, other := embedded(), embedded(), embedded()
 	gone, r, busy := h.searcher(dead), h.searcher(alive), h.searcher(other)
 	r.Page = 15 // it had more than are published at once
-	taken := h.BookMany(h.Event(100).ID, 40, models.SimOK)
+	taken := h.BookMany(h.Event(100).ID, 40, simulator.OK)
 	h.publishAll(dead)
 	h.round(gone)
 	h.clock.skip(40 * time.Second)
-	waiting := h.BookMany(h.Event(100).ID, 40, models.SimOK)
+	waiting := h.BookMany(h.Event(100).ID, 40, simulator.OK)
 	h.publishAll(other)
 	if n := h.round(r) + h.round(r); n != len(taken) {
 		t.Errorf("published %d again, want the %d of the replica that is gone", n, len(taken))

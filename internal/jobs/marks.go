@@ -30,7 +30,9 @@ type LocalMarks struct {
 }
 
 // LostBookings first notes what this process's queue holds, for the others, whose queues' it is not.
-func (l *LocalMarks) LostBookings(ctx context.Context, held *models.BookingRef, slack time.Duration, limit int) ([]models.BookingRef, error) {
+func (l *LocalMarks) LostBookings(
+	ctx context.Context, held *models.BookingRef, slack time.Duration, limit int,
+) ([]models.BookingRef, error) {
 	l.mu.Lock()
 	if l.member == (models.BatchID{}) {
 		l.member = models.NewID[models.BatchID]()

@@ -12,7 +12,7 @@ import (
 func TestLocalMarks_keep_replicas_queues_apart(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, embedded(), simulator.Options{})
-	h.BookMany(h.Event(10).ID, 3, models.SimOK)
+	h.BookMany(h.Event(10).ID, 3, simulator.OK)
 	republished := 0
 	var replicas []*Reconciler
 	for range 2 {

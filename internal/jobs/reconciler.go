@@ -87,7 +87,9 @@ func (r *Reconciler) republish(ctx context.Context, remembered, now models.Queue
 			return total, err // a relay has moved the mark on, or another replica was faster: the next round sees
 		}
 		rows := outboxRows(page)
-		if err := retry.Do(ctx, repository.IsConflict, func() error { return r.Store.Republish(ctx, rows, mark) }); err != nil {
+		if err := retry.Do(ctx, repository.IsConflict, func() error {
+			return r.Store.Republish(ctx, rows, mark)
+		}); err != nil {
 			return total, fmt.Errorf("write the outbox: %w", err)
 		}
 		total += len(page)

@@ -22,7 +22,7 @@ func newLossy(t *testing.T, bookings int) *lossy {
 	t.Helper()
 	l := &lossy{house: newHouse(t, embedded(), simulator.Options{})}
 	l.relay = &Relay{Settings: l.settings(), Store: l.Store, Queue: l.queue, Lease: time.Minute, Rows: 256, Bookings: 1000}
-	l.BookMany(l.Event(100).ID, bookings, models.SimOK)
+	l.BookMany(l.Event(100).ID, bookings, simulator.OK)
 	l.carry(bookings)
 	l.old = l.mark()
 	l.queue = embedded()
@@ -55,7 +55,7 @@ func (l *lossy) reconciler(store ReconcilerStore) *Reconciler {
 func TestRelay_keeps_the_old_mark_until_the_loss_is_mended(t *testing.T) {
 	t.Parallel()
 	l := newLossy(t, 5)
-	l.BookMany(l.Event(100).ID, 2, models.SimOK)
+	l.BookMany(l.Event(100).ID, 2, simulator.OK)
 	l.carry(2)
 	if kept := l.mark(); kept != l.old {
 		t.Fatalf("the store remembers %+v, which hides the loss since %+v", kept, l.old)

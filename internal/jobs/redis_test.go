@@ -47,7 +47,7 @@ func TestLoops_through_FLUSHALL(t *testing.T) {
 	event := h.Event(10_000).ID
 	var refs []models.BookingRef
 	for range 20 {
-		refs = append(refs, h.BookMany(event, 30, models.SimOK)...)
+		refs = append(refs, h.BookMany(event, 30, simulator.OK)...)
 		if err := c.FlushAll(t.Context()).Err(); err != nil {
 			t.Fatal(err)
 		}
@@ -63,13 +63,13 @@ func TestReconciler_publishes_again_what_a_flush_took(t *testing.T) {
 	h := newHouse(t, onRedis(t, server.URL()), simulator.Options{})
 	event := h.Event(1000).ID
 	stop := h.start(h.loops("relay"))
-	before := h.BookMany(event, 100, models.SimOK)
+	before := h.BookMany(event, 100, simulator.OK)
 	h.until("not published", func() bool { n, err := h.Store.OutboxDepth(t.Context()); return n == 0 && err == nil })
 	if err := client(t, server.URL()).FlushAll(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
 	// Others are published after the loss, and must not hide it.
-	after := h.BookMany(event, 10, models.SimOK)
+	after := h.BookMany(event, 10, simulator.OK)
 	h.until("not published", func() bool { n, err := h.Store.OutboxDepth(t.Context()); return n == 0 && err == nil })
 	stop()
 	h.start(h.loops())
@@ -86,7 +86,7 @@ func TestLoops_through_a_rollback_of_Redis(t *testing.T) {
 	h := newHouse(t, onRedis(t, server.URL()), simulator.Options{})
 	event := h.Event(1000).ID
 	stop := h.start(h.loops("relay"))
-	first := h.BookMany(event, 20, models.SimOK)
+	first := h.BookMany(event, 20, simulator.OK)
 	h.until("not published", func() bool { n, err := h.Store.OutboxDepth(t.Context()); return n == 0 && err == nil })
 	if err := client(t, server.URL()).Save(t.Context()).Err(); err != nil {
 		t.Fatal(err)
@@ -94,11 +94,11 @@ func TestLoops_through_a_rollback_of_Redis(t *testing.T) {
 	stopWork := h.start(h.loops("worker"))
 	h.wait("CONFIRMED", first...)
 	stopWork()
-	second := h.BookMany(event, 20, models.SimOK)
+	second := h.BookMany(event, 20, simulator.OK)
 	h.until("not published", func() bool { n, err := h.Store.OutboxDepth(t.Context()); return n == 0 && err == nil })
 	server.Kill()
 	server.Restart()
-	third := h.BookMany(event, 20, models.SimOK)
+	third := h.BookMany(event, 20, simulator.OK)
 	h.until("not published", func() bool { n, err := h.Store.OutboxDepth(t.Context()); return n == 0 && err == nil })
 	stop()
 	h.start(h.loops())
@@ -113,9 +113,9 @@ func TestLoops_through_a_Redis_that_is_down(t *testing.T) {
 	h := newHouse(t, onRedis(t, server.URL()), simulator.Options{})
 	event := h.Event(1000).ID
 	h.start(h.loops())
-	first := h.BookMany(event, 50, models.SimOK)
+	first := h.BookMany(event, 50, simulator.OK)
 	server.Kill()
-	second := h.BookMany(event, 50, models.SimOK)
+	second := h.BookMany(event, 50, simulator.OK)
 	h.until("nobody noticed", func() bool { return h.tally.of("relay errors") > 0 && h.tally.of("worker errors") > 0 })
 	server.Restart()
 	h.wait("CONFIRMED", append(first, second...)...)
@@ -129,14 +129,14 @@ func TestWorker_sets_aside_a_message_that_makes_no_sense(t *testing.T) {
 	h := newHouse(t, onRedis(t, address), simulator.Options{})
 	c := client(t, address)
 	event := h.Event(100).ID
-	first := h.BookMany(event, 5, models.SimOK)
+	first := h.BookMany(event, 5, simulator.OK)
 	h.publish(first)
 	if err := c.XAdd(t.Context(), &goredis.XAddArgs{Stream: "payments", Values: []string{"{\"not\":", "a booking\x00"}}).Err(); err != nil {
 		t.Fatal(err)
 	}
 	unknown := models.BookingRef{Event: models.NewID[models.EventID](), Booking: models.NewID[models.BookingID]()}
 	h.publish([]models.BookingRef{unknown})
-	second := h.BookMany(event, 5, models.SimOK)
+	second := h.BookMany(event, 5, simulator.OK)
 	h.start(h.loops())
 	h.wait("CONFIRMED", append(first, second...)...)
 	h.until("messages are left", func() bool { n, err := h.queue.Depth(t.Context()); return n == 0 && err == nil })
@@ -150,7 +150,7 @@ func TestWorker_sets_aside_a_message_that_makes_no_sense(t *testing.T) {
 func TestReclaimer_takes_over_a_dead_consumers_messages(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, onRedis(t, testkit.Redis(t).Database(t)), simulator.Options{})
-	refs := h.BookMany(h.Event(100).ID, 20, models.SimOK)
+	refs := h.BookMany(h.Event(100).ID, 20, simulator.OK)
 	h.clearOutbox(h.publish(refs))
 	h.receive(len(refs))
 	h.start(h.loops("reclaimer"))
@@ -164,7 +164,7 @@ func TestLoops_stop_while_Redis_hangs(t *testing.T) {
 	server := testkit.NewRedis(t, testkit.RedisOptions{})
 	h := newHouse(t, onRedis(t, server.URL()), simulator.Options{})
 	stop := h.start(h.loops())
-	refs := h.BookMany(h.Event(100).ID, 5, models.SimOK)
+	refs := h.BookMany(h.Event(100).ID, 5, simulator.OK)
 	h.wait("CONFIRMED", refs...)
 	server.Pause()
 	defer server.Resume()
@@ -193,7 +193,7 @@ func benchmarkPipeline(b *testing.B, s *shop.Shop, q queue.Queue) {
 	paying := newBenchPayments(b, s)
 	event := s.Event(int64(b.N) + 1).ID
 	for left := b.N; left > 0; left -= 500 {
-		s.BookMany(event, min(left, 500), models.SimOK)
+		s.BookMany(event, min(left, 500), simulator.OK)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)

@@ -15,6 +15,7 @@ import (
 	"quantix/internal/queue"
 	"quantix/internal/queue/inprocess"
 	"quantix/internal/repository"
+	"quantix/internal/testkit/shop"
 )
 
 func TestRelay_is_woken(t *testing.T) {
@@ -24,7 +25,7 @@ func TestRelay_is_woken(t *testing.T) {
 	settings := h.settings()
 	settings.Interval = time.Hour
 	h.start([]Loop{&Relay{Settings: settings, Store: h.Store, Queue: h.queue, Wake: wake}})
-	h.BookMany(h.Event(10).ID, 3, models.SimOK)
+	h.BookMany(h.Event(10).ID, 3, simulator.OK)
 	wake <- struct{}{}
 	h.until("not published", func() bool { n, err := h.queue.Depth(t.Context()); return n == 3 && err == nil })
 }
@@ -57,7 +58,7 @@ func TestRelay_tells_of_the_store_beside_a_full_queue(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, inprocess.New(inprocess.Options{MaxLength: 25}), simulator.Options{})
 	for range 3 {
-		h.BookMany(h.Event(1000).ID, 10, models.SimOK)
+		h.BookMany(h.Event(1000).ID, 10, simulator.OK)
 	}
 	r := &Relay{Settings: h.settings(), Store: keeping{h.Store}, Queue: h.queue, Lease: time.Minute, Rows: 256, Bookings: 10}
 	published, _, err := r.carry(t.Context())
@@ -75,7 +76,7 @@ func TestRelay_waits_while_the_queue_is_full(t *testing.T) {
 	stop := h.start(h.loops("relay"))
 	var refs []models.BookingRef
 	for range 10 {
-		refs = append(refs, h.BookMany(event, 10, models.SimOK)...)
+		refs = append(refs, h.BookMany(event, 10, simulator.OK)...)
 	}
 	h.until("the queue is not full", func() bool { return small.refused.Load() > 4 })
 	if n, err := h.queue.Depth(t.Context()); n != 20 || err != nil {
@@ -163,7 +164,7 @@ func TestNextBookings_keeps_rows_whole(t *testing.T) {
 
 // stubborn is a store that refuses to start one booking's charge, until it is told to.
 type stubborn struct {
-	repository.Store
+	shop.Store
 	culprit models.BookingID
 	healed  atomic.Bool
 }
@@ -182,7 +183,7 @@ func (s *stubborn) StartCharges(ctx context.Context, gateway string, refs []mode
 func TestWorker_keeps_the_message_of_a_booking_that_the_database_refuses(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, embedded(), simulator.Options{})
-	refs := h.BookMany(h.Event(100).ID, 20, models.SimOK)
+	refs := h.BookMany(h.Event(100).ID, 20, simulator.OK)
 	h.clearOutbox(h.publish(refs))
 	healthy, store := h.Store, &stubborn{Store: h.Store, culprit: refs[7].Booking}
 	h.Store = store
@@ -203,7 +204,7 @@ func TestWorker_keeps_messages_while_the_store_is_down(t *testing.T) {
 	t.Parallel()
 	inBothModes(t, func(t *testing.T, q queue.Queue) {
 		h := newHouse(t, q, simulator.Options{})
-		refs := h.BookMany(h.Event(100).ID, 20, models.SimOK)
+		refs := h.BookMany(h.Event(100).ID, 20, simulator.OK)
 		h.clearOutbox(h.publish(refs))
 		healthy, store := h.Store, &downStore{Store: h.Store}
 		store.down.Store(true)

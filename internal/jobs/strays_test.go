@@ -21,7 +21,7 @@ func TestStrays_of_the_queue(t *testing.T) {
 		charged := models.BookingRef{Event: event, Booking: models.NewID[models.BookingID]()}
 		never := models.BookingRef{Event: event, Booking: models.NewID[models.BookingID]()}
 		result := h.gateway.Charge(t.Context(), payments.ChargeRequest{
-			Reference: models.FirstCharge(charged).Reference(), Booking: charged.Booking, Method: models.SimOK,
+			Reference: models.FirstCharge(charged).Reference(), Booking: charged.Booking, Method: simulator.OK,
 			Amount: models.Money{Minor: 7550, Currency: "USD"}, Deadline: shop.Opening.Add(shop.Deadline),
 		})
 		if result.Outcome != models.Succeeded {

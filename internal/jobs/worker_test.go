@@ -62,7 +62,7 @@ func TestPayments_know_how_long_bookings_waited(t *testing.T) {
 	paying, event := h.newPayments(), h.Event(10).ID
 	for _, event := range []models.EventID{event, h.Event(10, shop.Free).ID} {
 		for _, waited := range []time.Duration{2 * time.Minute, 0} {
-			ref := h.Book(event, 1, models.SimOK)
+			ref := h.Book(event, 1, simulator.OK)
 			h.clock.skip(waited)
 			if err := paying.Charge(t.Context(), []models.BookingRef{ref}); err != nil {
 				t.Fatal(err)
@@ -72,7 +72,7 @@ func TestPayments_know_how_long_bookings_waited(t *testing.T) {
 			}
 		}
 	}
-	late := h.Book(event, 1, models.SimOK)
+	late := h.Book(event, 1, simulator.OK)
 	h.clock.skip(time.Hour)
 	if err := paying.Charge(t.Context(), []models.BookingRef{late}); err != nil {
 		t.Fatal(err)

@@ -92,11 +92,11 @@ const MaxKeyLength = 255
 func CheckKey(key string) error {
 	for i := range len(key) {
 		if key[i] < ' ' || key[i] > '~' {
-			return Invalid([]FieldError{{Location: "header.Idempotency-Key", Message: "must be printable ASCII"}})
+			return Invalid([]FieldError{{Field: FieldKey, Message: "must be printable ASCII"}})
 		}
 	}
 	if len(key) > MaxKeyLength {
-		return Invalid([]FieldError{{Location: "header.Idempotency-Key", Message: "must have at most 255 characters"}})
+		return Invalid([]FieldError{{Field: FieldKey, Message: "must have at most 255 characters"}})
 	}
 	return nil
 }

@@ -13,7 +13,8 @@ var CancelReasons = []CancelReason{ReasonUser, ReasonExpired, ReasonDeclined, Re
 
 // ChargeStatuses lists where a charge may stand.
 var ChargeStatuses = []ChargeStatus{
-	ChargeStarted, ChargeDoubtful, ChargePending, ChargeUnknown, ChargeSucceeded, ChargeDeclined, ChargeFailed, ChargeVoided,
+	ChargeStarted, ChargeDoubtful, ChargePending, ChargeUnknown, ChargeSucceeded, ChargeDeclined, ChargeFailed,
+	ChargeVoided,
 }
 
 // The charges that are still to be resolved, those whose next turn counts as another try, and those that have ended: what
@@ -43,7 +44,9 @@ var LetterKinds = []LetterKind{LetterCharge, LetterRefund, LetterMessage, Letter
 var SaleStates = []SaleState{OnSale, SaleClosed, CalledOff}
 
 // SummaryStatuses lists what a booking's payment may be called beside its charge's status.
-var SummaryStatuses = []string{SummaryNotRequired, SummaryQueued, SummaryNone, SummaryRefunding, SummaryRefunded, SummaryPartlyRefunded}
+var SummaryStatuses = []string{
+	SummaryNotRequired, SummaryQueued, SummaryNone, SummaryRefunding, SummaryRefunded, SummaryPartlyRefunded,
+}
 
 // PaymentStatuses lists what a payment may be called: a charge, a refund, or a booking's payment as a whole.
 func PaymentStatuses() []string {

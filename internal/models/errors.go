@@ -22,14 +22,19 @@ const (
 )
 
 // Kinds lists every kind, for tests that must cover them all.
-var Kinds = []Kind{KindInvalid, KindNotFound, KindConflict, KindPrecondition, KindUnprocessed, KindUnavailable, KindInternal}
-
-// FieldError says what is wrong in one place of a request, such as "body.ticket_price".
-type FieldError struct {
-	Location string
-	Message  string
-	Value    any // what was sent, where it is short and safe to repeat; else nil
+var Kinds = []Kind{
+	KindInvalid, KindNotFound, KindConflict, KindPrecondition, KindUnprocessed, KindUnavailable, KindInternal,
 }
+
+// FieldError says what is wrong with one field of a request.
+type FieldError struct {
+	Field   string // its name, such as "ticket_price"; a front end says where it stands, or gives places of its own, with a dot
+	Message string
+	Value   any // what was sent, where it is short and safe to repeat; otherwise nil
+}
+
+// FieldKey is what the domain calls a booking's Idempotency-Key.
+const FieldKey = "idempotency_key"
 
 // Error is every error that a caller of Quantix is meant to tell apart: by Code, which is stable.
 // Detail is a sentence that is safe to show and says what to do. Err is the hidden cause, for the log only.
@@ -153,11 +158,11 @@ func AlsoInvalid(err, also error) error {
 	}
 	named := make(map[string]bool, len(first.Fields)) // a request of thousands of faults must not cost their square
 	for _, field := range first.Fields {
-		named[field.Location] = true
+		named[field.Field] = true
 	}
 	fields := slices.Clone(first.Fields)
 	for _, field := range more.Fields {
-		if !named[field.Location] {
+		if !named[field.Field] {
 			fields = append(fields, field)
 		}
 	}

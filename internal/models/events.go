@@ -56,8 +56,9 @@ type EventPatch struct {
 func NewEvent(draft EventDraft) (Event, error) {
 	e := Event{
 		ID: NewID[EventID](), Name: draft.Name, Description: draft.Description,
-		DateTime: instant(draft.DateTime), SalesEnd: instant(draft.SalesEnd), TimeZone: draft.TimeZone, TicketPrice: draft.TicketPrice,
-		Stock: Stock{Total: draft.TotalTickets, Available: draft.TotalTickets}, Version: 1,
+		DateTime: instant(draft.DateTime), SalesEnd: instant(draft.SalesEnd), TimeZone: draft.TimeZone,
+		TicketPrice: draft.TicketPrice,
+		Stock:       Stock{Total: draft.TotalTickets, Available: draft.TotalTickets}, Version: 1,
 	}
 	return e, e.check()
 }
@@ -73,19 +74,19 @@ func instant(t time.Time) time.Time {
 func (e *Event) check() error {
 	var fields []FieldError
 	fields = checkName(fields, e.Name)
-	fields = checkText(fields, "body.description", e.Description, 0, MaxDescriptionLength)
-	fields = checkInstant(fields, "body.date_time", e.DateTime)
+	fields = checkText(fields, "description", e.Description, 0, MaxDescriptionLength)
+	fields = checkInstant(fields, "date_time", e.DateTime)
 	if !e.SalesEnd.IsZero() {
-		fields = checkInstant(fields, "body.sales_end", e.SalesEnd)
+		fields = checkInstant(fields, "sales_end", e.SalesEnd)
 	}
 	fields = checkTimeZone(fields, e.TimeZone)
 	if e.Stock.Total < 1 || e.Stock.Total > MaxTotalTickets {
-		fields = append(fields, FieldError{"body.total_tickets", "must be between 1 and " + itoa(MaxTotalTickets), e.Stock.Total})
+		fields = append(fields, FieldError{"total_tickets", "must be between 1 and " + itoa(MaxTotalTickets), e.Stock.Total})
 	}
 	if e.TicketPrice.Minor < 0 {
-		fields = append(fields, FieldError{"body.ticket_price", "must not be negative", e.TicketPrice.String()})
+		fields = append(fields, FieldError{"ticket_price", "must not be negative", e.TicketPrice.String()})
 	} else if !e.amountsFit() {
-		fields = append(fields, FieldError{"body.ticket_price", "times total_tickets is too large an amount", e.TicketPrice.String()})
+		fields = append(fields, FieldError{"ticket_price", "times total_tickets is too large an amount", e.TicketPrice.String()})
 	}
 	return Invalid(fields)
 }
@@ -100,7 +101,7 @@ func (e *Event) amountsFit() bool {
 
 func checkInstant(fields []FieldError, place string, t time.Time) []FieldError {
 	if t.Year() < 1900 || t.Year() > 9999 {
-		return append(fields, FieldError{Location: place, Message: "must be a time between the years 1900 and 9999"})
+		return append(fields, FieldError{Field: place, Message: "must be a time between the years 1900 and 9999"})
 	}
 	return fields
 }
@@ -167,7 +168,7 @@ func (e *Event) applyPrice(patch EventPatch) error {
 	}
 	price, err := ParseMoney(*patch.Price, e.TicketPrice.Currency)
 	if err != nil {
-		return Invalid([]FieldError{{"body.ticket_price", err.Error(), Clip(*patch.Price, 40)}})
+		return Invalid([]FieldError{{"ticket_price", err.Error(), Clip(*patch.Price, 40)}})
 	}
 	e.TicketPrice = price
 	return nil

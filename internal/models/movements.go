@@ -5,7 +5,8 @@ type MovementState string
 
 // The states of a movement. It may go from each to those below it, and never back.
 const (
-	MovementOpen   MovementState = "open"   // a refund that is not finished, and may fail; a dispute that is not decided: the money is gone
+	// a refund that is not finished, and may fail; a dispute that is not decided: the money is gone
+	MovementOpen   MovementState = "open"
 	MovementDone   MovementState = "done"   // the money is gone
 	MovementUndone MovementState = "undone" // it never went, or came back
 )

@@ -3,50 +3,13 @@ package models
 import (
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// PaymentMethod says how a buyer pays. The simulated gateway's methods script its outcome.
+// PaymentMethod says how a buyer pays, in words that the gateway in use understands.
 type PaymentMethod string
-
-// The methods of the simulated gateway.
-const (
-	SimOK      PaymentMethod = "sim_ok"      // succeeds; the default
-	SimDecline PaymentMethod = "sim_decline" // is declined
-	SimFlaky   PaymentMethod = "sim_flaky"   // two errors, then success
-	SimError   PaymentMethod = "sim_error"   // always an error
-	SimSlow    PaymentMethod = "sim_slow"    // answers pending, and succeeds after the deadline
-	SimLost    PaymentMethod = "sim_lost"    // charges, but the answer never arrives
-
-	SimAction      PaymentMethod = "sim_action"       // answers pending, for as long as nobody voids it
-	SimShort       PaymentMethod = "sim_short"        // takes half of what it was asked for
-	SimTwice       PaymentMethod = "sim_twice"        // takes the money twice, and reports both
-	SimMovesPart   PaymentMethod = "sim_moves_part"   // succeeds, and somebody gives half of it back there
-	SimMovesAll    PaymentMethod = "sim_moves_all"    // succeeds, and somebody gives all of it back there
-	SimMovesBack   PaymentMethod = "sim_moves_back"   // the same, and it comes back
-	SimMovesSlow   PaymentMethod = "sim_moves_slow"   // the same, and it is not finished for a while
-	SimDisputed    PaymentMethod = "sim_dispute"      // succeeds, and the buyer's bank takes the money
-	SimDisputeLost PaymentMethod = "sim_dispute_lost" // the same, and the bank decides for the buyer
-	SimDisputeWon  PaymentMethod = "sim_dispute_won"  // the same, and the bank gives it back
-	SimDisputeLate PaymentMethod = "sim_dispute_late" // succeeds; once it was given back, the bank takes it again
-	SimInquiry     PaymentMethod = "sim_inquiry"      // succeeds, and the bank asks about it, but takes nothing
-	SimRefundFails PaymentMethod = "sim_refund_fails" // succeeds; a refund of it succeeds, comes back, and succeeds again
-	SimRefundSlow  PaymentMethod = "sim_refund_slow"  // succeeds; a refund of it is not finished for a while
-)
-
-// PaymentMethods lists every method.
-var PaymentMethods = slices.Concat(plainMethods, movingMethods)
-
-var (
-	plainMethods  = []PaymentMethod{SimOK, SimDecline, SimFlaky, SimError, SimSlow, SimLost, SimAction}
-	movingMethods = []PaymentMethod{
-		SimShort, SimTwice, SimMovesPart, SimMovesAll, SimMovesBack, SimMovesSlow, SimDisputed, SimDisputeLost, SimDisputeWon,
-		SimDisputeLate, SimInquiry, SimRefundFails, SimRefundSlow,
-	}
-)
 
 // MaxAttempts is how often a gateway is tried before a charge or a refund becomes a dead letter.
 const MaxAttempts = 5
@@ -184,8 +147,9 @@ const (
 	Absent      Outcome = "absent"      // Find: the gateway has never heard of it
 	Voided      Outcome = "voided"      // Void: it did not and will not happen
 	Prepared    Outcome = "prepared"    // Prepare: the gateway has given its reference; no money has moved
-	Moved       Outcome = "moved"       // Refund: so much is not left, because money has moved otherwise; look at all of it
-	Gone        Outcome = "gone"        // nobody was asked: the payment's gateway is not set up any more
+	// Refund: so much is not left, because money has moved otherwise; look at all of it
+	Moved Outcome = "moved"
+	Gone  Outcome = "gone" // nobody was asked: the payment's gateway is not set up any more
 )
 
 // Result is a gateway's answer.
@@ -197,22 +161,6 @@ type Result struct {
 
 	Stall      Stall         // of an outcome that is none, Unavailable say: this was no try; empty for every other
 	RetryAfter time.Duration // of a stall: how long the gateway wants to be left alone; zero when it does not say
-}
-
-// SimCharge is what the simulated gateway remembers of a charge, in the database of its mode.
-type SimCharge struct {
-	Reference  string
-	Booking    BookingID
-	Amount     Money
-	Method     PaymentMethod
-	Status     string // "charged", "declined", "pending", "failed" or "voided"
-	Calls      int    // how often Charge was called for it
-	Charges    int    // how often money was taken; above 1 is the fault we look for
-	SettlesAt  time.Time
-	RefundKey  string
-	RefundedAt time.Time
-	CreatedAt  time.Time
-	UpdatedAt  time.Time
 }
 
 // What a booking's payment is called where its charge's status does not tell how it stands.

@@ -10,13 +10,13 @@ import (
 
 // checkName checks what an event or a user is called: one readable text, without characters that show it as another one.
 func checkName(fields []FieldError, name string) []FieldError {
-	const place = "body.name"
+	const place = "name"
 	known := len(fields)
 	if fields = checkText(fields, place, name, 1, MaxNameLength); len(fields) > known {
 		return fields
 	}
 	if strings.ContainsFunc(name, turnsText) {
-		return append(fields, FieldError{Location: place, Message: "must not have bidirectional control characters"})
+		return append(fields, FieldError{Field: place, Message: "must not have bidirectional control characters"})
 	}
 	return fields
 }
@@ -28,11 +28,11 @@ func turnsText(r rune) bool { return unicode.Is(unicode.Bidi_Control, r) }
 func checkText(fields []FieldError, place, text string, least, most int) []FieldError {
 	switch length := utf8.RuneCountInString(text); {
 	case strings.TrimSpace(text) == "" && least > 0:
-		return append(fields, FieldError{Location: place, Message: "must not be empty"})
+		return append(fields, FieldError{Field: place, Message: "must not be empty"})
 	case length > most:
-		return append(fields, FieldError{Location: place, Message: "must have at most " + itoa(most) + " characters"})
+		return append(fields, FieldError{Field: place, Message: "must have at most " + itoa(most) + " characters"})
 	case !isPrintable(text):
-		return append(fields, FieldError{Location: place, Message: "must be UTF-8 text without control characters"})
+		return append(fields, FieldError{Field: place, Message: "must be UTF-8 text without control characters"})
 	}
 	return fields
 }
@@ -54,7 +54,7 @@ func checkTimeZone(fields []FieldError, name string) []FieldError {
 		return fields
 	}
 	return append(fields, FieldError{
-		Location: "body.time_zone", Message: "must be the name of an IANA time zone, such as Europe/Berlin", Value: Clip(name, maxTimeZone),
+		Field: "time_zone", Message: "must be the name of an IANA time zone, such as Europe/Berlin", Value: Clip(name, maxTimeZone),
 	})
 }
 

@@ -71,13 +71,13 @@ func (u *User) check() error {
 func EmailKey(email string) string { return strings.ToLower(email) }
 
 func checkEmail(fields []FieldError, email string) []FieldError {
-	const place = "body.email"
+	const place = "email"
 	if len(email) > MaxEmailLength {
-		return append(fields, FieldError{Location: place, Message: "must have at most 254 characters"})
+		return append(fields, FieldError{Field: place, Message: "must have at most 254 characters"})
 	}
 	address, err := mail.ParseAddress(email)
 	if err != nil || address.Address != email || !isPrintable(email) || strings.ContainsFunc(email, turnsText) {
-		return append(fields, FieldError{Location: place, Message: "must be an e-mail address such as john@example.com", Value: Clip(email, 64)})
+		return append(fields, FieldError{Field: place, Message: "must be an e-mail address such as john@example.com", Value: Clip(email, 64)})
 	}
 	return fields
 }

@@ -158,8 +158,11 @@ func (b *booking) String() string {
 	if b.second != nil {
 		text += fmt.Sprintf("; charge succeeded after 1 of %d", b.amount)
 	}
+	if b.moved > 0 {
+		text += fmt.Sprintf("; refund %s after 0 of %d", map[bool]string{true: "failed", false: "succeeded"}[b.back], b.moved)
+	}
 	if b.refund != nil {
-		text += b.refund.text(b.charge.amount)
+		text += b.refund.text(b.charge.amount - b.gone())
 	}
 	if b.second != nil {
 		text += b.second.text(b.amount)
@@ -186,15 +189,15 @@ func (l *life) agreeOnEvent() {
 		case "PENDING":
 			want.Pending, want.Held, want.HeldAmount = want.Pending+1, want.Held+b.quantity, want.HeldAmount+b.amount
 		case "CONFIRMED":
-			want.Confirmed, want.Sold, want.SoldAmount = want.Confirmed+1, want.Sold+b.quantity, want.SoldAmount+b.amount
+			want.Confirmed, want.Sold, want.SoldAmount = want.Confirmed+1, want.Sold+b.quantity, want.SoldAmount+b.amount-b.gone()
 		default:
 			want.Cancelled++
 		}
 		if b.charge != nil && b.charge.status == "succeeded" {
 			charged += b.charge.amount
 		}
-		if b.refund != nil {
-			refunded += b.charge.amount
+		if refunded += b.gone(); b.refund != nil {
+			refunded += b.charge.amount - b.gone()
 		}
 		if b.second != nil {
 			charged, refunded = charged+b.amount, refunded+b.amount

@@ -63,6 +63,16 @@ type booking struct {
 	charge           *charge
 	refund           *refund
 	second           *refund // of money that was taken besides, which makes a second charge
+	moved            int64   // what somebody gave back at the gateway
+	back             bool    // and it came back
+}
+
+// gone is how much of the booking's money is not here, and was not given back by the program.
+func (b *booking) gone() int64 {
+	if b.back {
+		return 0
+	}
+	return b.moved
 }
 
 func (r *refund) owed() bool { return r != nil && !r.done }
@@ -119,7 +129,7 @@ func (m *model) live() bool {
 
 func (m *model) refundable() bool {
 	for _, b := range m.bookings {
-		if b.status == "CONFIRMED" && b.amount > 0 && !m.settled() {
+		if b.status == "CONFIRMED" && b.amount > b.gone() && !m.settled() {
 			return true
 		}
 	}
@@ -163,7 +173,7 @@ func (m *model) end(b *booking, reason string) {
 }
 
 func (m *model) owe(b *booking) {
-	if b.refund == nil {
+	if b.refund == nil && b.gone() < b.charge.amount {
 		b.refund = &refund{due: m.now}
 	}
 }

@@ -3,6 +3,8 @@ package modeltest
 import (
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"quantix/internal/models"
 )
 
@@ -62,7 +64,7 @@ func (m *model) succeeded(b *booking, of reference) {
 		return
 	}
 	b.charge.status, b.charge.letter, b.charge.known = "succeeded", false, of
-	if b.method == models.SimShort { // half of the price buys nothing
+	if b.method == simulator.Short { // half of the price buys nothing
 		b.charge.amount = half(b.amount)
 		if m.owe(b); b.live() {
 			m.end(b, "payment_declined")
@@ -178,16 +180,16 @@ func (l ledger) charge(id models.BookingID, b *booking, now time.Time) models.Ou
 	a.calls++
 	if a.state == "failed" {
 		switch {
-		case b.method == models.SimOK, b.method == models.SimLost, b.method == models.SimShort, b.method == models.SimTwice, b.method == models.SimFlaky && a.calls >= 3:
-			a.state, a.second = "charged", b.method == models.SimTwice
-		case b.method == models.SimDecline:
+		case b.method == simulator.OK, b.method == simulator.Lost, b.method == simulator.Short, b.method == simulator.Twice, b.method == simulator.Flaky && a.calls >= 3:
+			a.state, a.second = "charged", b.method == simulator.Twice
+		case b.method == simulator.Decline:
 			a.state = "declined"
-		case b.method == models.SimSlow:
+		case b.method == simulator.Slow:
 			a.state, a.settlesAt = "pending", b.deadline.Add(time.Second)
 		}
 	}
 	switch {
-	case a.state == "charged" && b.method == models.SimLost:
+	case a.state == "charged" && b.method == simulator.Lost:
 		return models.Unknown
 	case a.state == "voided":
 		return models.Declined

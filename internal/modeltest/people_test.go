@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"quantix/internal/models"
 	"quantix/internal/services"
 )
@@ -58,7 +60,7 @@ func (l *life) leave() {
 	if l.model.erase {
 		want = "event_not_found"
 	}
-	request := services.BookingRequest{User: l.user, Event: l.event, Quantity: 1, Method: models.SimOK}
+	request := services.BookingRequest{User: l.user, Event: l.event, Quantity: 1, Method: simulator.OK}
 	_, _, err = l.one().bookings.Create(context.Background(), request)
 	l.same("book for the deleted user", err, want)
 	l.user = l.shop.User().ID

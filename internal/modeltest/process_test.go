@@ -11,10 +11,12 @@ import (
 	"quantix/internal/jobs"
 	"quantix/internal/models"
 	"quantix/internal/payments"
+	"quantix/internal/payments/simulator"
 	"quantix/internal/queue"
 	"quantix/internal/repository"
 	"quantix/internal/sale"
 	"quantix/internal/services"
+	"quantix/internal/testkit/shop"
 )
 
 // A death is the point at which a process dies within a step; what it holds is lost.
@@ -68,7 +70,7 @@ func (c call) nothing() bool { return c.fault == refused || c.stall != "" }
 
 // world is what all processes share, and what they are seen to do.
 type world struct {
-	store repository.Store
+	store shop.Store
 	queue queue.Queue
 	inner payments.Gateway
 
@@ -107,7 +109,7 @@ func (w *world) diesAt(d death) error {
 
 // store is the program's view of the database.
 type store struct {
-	repository.Store
+	shop.Store
 	w *world
 }
 
@@ -286,7 +288,7 @@ func (w *world) newProcess() *process {
 	paying := services.NewPayments(st, office, gateway{w}, services.PaymentOptions{RetryBase: firstBackoff, RetryMost: mostBackoff, Lease: lease})
 	upkeep := services.NewUpkeep(st, office)
 	p := &process{
-		office: office, bookings: services.NewBookings(st, office, 100), events: services.NewEvents(st, office),
+		office: office, bookings: services.NewBookings(st, office, services.BookingOptions{MaxTickets: 100, Methods: simulator.PaidWith}), events: services.NewEvents(st, office),
 		users:   services.NewUsers(st).Refunded(refundWindow),
 		letters: services.NewLetters(st, office), loops: map[string]jobs.Loop{},
 		calls: services.NewCallbacks(office, map[string]payments.Notifier{"simulated": notifier{}}, nil),

@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"quantix/internal/models"
 	"quantix/internal/payments"
+	"quantix/internal/sale"
 )
 
 // callback lets the gateway report what it did, once or several times, late or early; of a slow payment also, out of order,
@@ -25,7 +28,7 @@ func (l *life) callback() {
 		of = other
 	}
 	said := l.report(id, of)
-	if b.method == models.SimSlow && a.state != "voided" && l.chance(3) {
+	if b.method == simulator.Slow && a.state != "voided" && l.chance(3) {
 		said.Outcome, said.Amount = models.StillOpen, models.Money{}
 	}
 	for range 1 + l.random.IntN(3) {
@@ -65,5 +68,30 @@ func (l *life) reportSeconds() {
 				l.callBack(id, of, l.report(id, of))
 			}
 		}
+	}
+}
+
+// moved lets somebody give half or all of a paid booking's money back at the gateway, which tells it several times, or lets
+// that come back. Whatever becomes of the booking afterwards, only the rest is given back here.
+func (l *life) moved() {
+	id, b, found := l.any()
+	if !found || b.status != "CONFIRMED" || b.amount == 0 || b.charge.status != "succeeded" || b.back {
+		return
+	}
+	told := models.Movement{ID: "hand", Reason: models.RefundMoved, State: models.MovementDone}
+	switch {
+	case b.moved == 0:
+		b.moved = []int64{half(b.amount), b.amount}[l.random.IntN(2)]
+	case l.chance(3):
+		told.State, b.back = models.MovementUndone, true
+	}
+	told.Amount = models.Money{Minor: b.moved, Currency: "USD"}
+	l.note("%d of %s were given back by hand: %s", b.moved, l.name(id), told.State)
+	for range 1 + l.random.IntN(2) {
+		l.plan.desk = l.lostCommit()
+		_, err := l.one().office.Tell(context.Background(), l.event, &sale.SettleMoved{
+			Charge: models.FirstCharge(l.ref(id)), Movements: []models.Movement{told},
+		})
+		l.must(err)
 	}
 }

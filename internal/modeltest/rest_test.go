@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"quantix/internal/models"
 )
 
@@ -100,7 +102,7 @@ func (l *life) ended(id models.BookingID, b *booking) {
 	kept := 0
 	if record != nil {
 		charges := map[bool]int{true: 1}[a.state == "charged"]
-		if kept = charges; a.returned {
+		if kept = charges; a.returned || b.moved > 0 && b.gone() == b.amount && !b.live() {
 			kept = 0
 		}
 		if record.Status != a.state || record.Charges != charges || record.RefundedAt.IsZero() == a.returned {
@@ -112,6 +114,7 @@ func (l *life) ended(id models.BookingID, b *booking) {
 		l.fail("%s is %s, and its money is kept %d times", l.name(id), b, kept)
 	}
 	l.endedLetters(id, b)
+	l.endedMoved(id, b)
 }
 
 // endedSecond checks what the gateway took besides, and gives how often that is kept.
@@ -145,10 +148,20 @@ func (l *life) endedLetters(id models.BookingID, b *booking) {
 	}
 }
 
+// endedMoved checks the letter of money that somebody gave back at the gateway: a person has to look as long as the ticket is
+// there, and the money is not.
+func (l *life) endedMoved(id models.BookingID, b *booking) {
+	l.t.Helper()
+	_, err := l.store.DeadLetter(context.Background(), models.FirstCharge(l.ref(id)).LetterID(models.LetterMoved))
+	if there, want := !errors.Is(err, models.ErrLetterNotFound), b.gone() > 0 && b.live(); there != want {
+		l.fail("%s has a letter about money that moved: %v (%v), in the model: %v", l.name(id), there, err, want)
+	}
+}
+
 // record is what the simulator keeps of a booking's first or second charge.
-func (l *life) record(id models.BookingID, n int) (found *models.SimCharge) {
+func (l *life) record(id models.BookingID, n int) (found *simulator.Record) {
 	reference := models.ChargeKey{BookingRef: l.ref(id), N: n}.Reference()
-	l.must(l.store.SimCharges(context.Background(), []string{reference}, func(_ time.Time, records map[string]*models.SimCharge) {
+	l.must(l.store.SimCharges(context.Background(), []string{reference}, func(_ time.Time, records map[string]*simulator.Record) {
 		if r := records[reference]; r != nil {
 			seen := *r
 			found = &seen

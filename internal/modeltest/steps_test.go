@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"quantix/internal/models"
 	"quantix/internal/queue/inprocess"
 	"quantix/internal/services"
@@ -20,7 +22,7 @@ func (l *life) step() {
 	}{
 		{18, l.book}, {5, l.cancel}, {12, l.wait}, {6, l.relay}, {10, l.worker}, {14, l.pay}, {3, l.reclaimer}, {14, l.retrier},
 		{8, l.refunder}, {5, l.sweeper}, {3, l.canceller}, {3, l.reconciler}, {2, l.flush}, {3, l.kill}, {5, l.callback},
-		{4, l.edit}, {1, l.cancelEvent}, {1, l.deleteEvent}, {1, l.leave}, {3, l.letter},
+		{4, l.moved}, {4, l.edit}, {1, l.cancelEvent}, {1, l.deleteEvent}, {1, l.leave}, {3, l.letter},
 	}
 	sum := 0
 	for _, s := range steps {
@@ -86,8 +88,8 @@ func (l *life) stalled() bool {
 
 // methods are what buyers pay by; sim_ok most of all.
 var methods = slices.Concat(
-	[]models.PaymentMethod{models.SimOK, models.SimOK, models.SimOK, models.SimOK}, models.PaymentMethods[:6],
-	[]models.PaymentMethod{models.SimShort, models.SimTwice},
+	[]models.PaymentMethod{simulator.OK, simulator.OK, simulator.OK, simulator.OK}, simulator.Methods[:6],
+	[]models.PaymentMethod{simulator.Short, simulator.Twice},
 )
 
 func (l *life) book() {

@@ -130,7 +130,9 @@ func (a *attack) ask(ctx context.Context, method, path, body string) {
 // page asks, has room for little, and reads nothing.
 func (a *attack) page(ctx context.Context, line int) {
 	path := fmt.Sprintf("/api/v1/events?limit=500&from=2000-01-01T00:00:%02dZ", line%60)
-	a.hold(ctx, requestBytes(a.to, http.MethodGet, path, "", nil), func(c *net.TCPConn) { _ = c.SetReadBuffer(4096) }, false)
+	a.hold(ctx, requestBytes(a.to, http.MethodGet, path, "", nil), func(c *net.TCPConn) {
+		_ = c.SetReadBuffer(4096)
+	}, false)
 }
 
 // mostOfCallback is what announces 1 MiB, and is shorter.

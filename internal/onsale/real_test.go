@@ -9,6 +9,7 @@ import (
 	"quantix/internal/boxoffice"
 	"quantix/internal/database"
 	"quantix/internal/handlers"
+	"quantix/internal/payments/simulator"
 	"quantix/internal/repository/postgres"
 	"quantix/internal/sale"
 	"quantix/internal/services"
@@ -32,7 +33,7 @@ func realQuantix(tb testing.TB, url string) string {
 	})
 	handler, err := handlers.New(handlers.Deps{
 		Events: services.NewEvents(store, office), Users: services.NewUsers(store),
-		Bookings: services.NewBookings(store, office, 100), Letters: services.NewLetters(store, office),
+		Bookings: services.NewBookings(store, office, services.BookingOptions{MaxTickets: 100, Methods: simulator.PaidWith}), Letters: services.NewLetters(store, office),
 	})
 	if err != nil {
 		tb.Fatal(err)

@@ -38,7 +38,9 @@ func verify(ctx context.Context, to target, s Scenario, events []string, seen *s
 	return finishVerdicts(s, events, verdicts, violations, err)
 }
 
-func finishVerdicts(s Scenario, events []string, verdicts []Verdict, byEvent [][]string, err error) ([]Verdict, []string) {
+func finishVerdicts(
+	s Scenario, events []string, verdicts []Verdict, byEvent [][]string, err error,
+) ([]Verdict, []string) {
 	var violations []string
 	for i := range verdicts {
 		violations = append(violations, byEvent[i]...)

@@ -9,6 +9,13 @@ import (
 	"quantix/internal/models"
 )
 
+// Methods is how buyers may pay with a gateway.
+type Methods struct {
+	Default models.PaymentMethod            // of a booking that names none; empty: only free ones may leave it out
+	Accept  func(models.PaymentMethod) bool // whether the gateway may know a method that was named
+	Rule    string                          // what buyers are told of a method that it cannot know
+}
+
 // ChargeRequest asks a gateway for a booking's money.
 type ChargeRequest struct {
 	Reference         string // ours; the same reference is charged at most once, however often it is sent

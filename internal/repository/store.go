@@ -58,7 +58,6 @@ type Store interface {
 	Chronicles
 	Outbox
 	Audit
-	SimLedger
 	Health
 
 	// Ping tells whether the database answers.
@@ -81,7 +80,9 @@ type Desk interface {
 	// state.Event is nil when there is no such event; decide is called all the same. It is called at most once, and
 	// must do no I/O. state.Rules and state.Recheck are decide's to set. The answers that decide noted are valid only
 	// when AtDesk gives nil. Errors: ErrConflict, ErrUnavailable, ErrRejected, ErrCommitUnknown.
-	AtDesk(ctx context.Context, event models.EventID, batch models.BatchID, need sale.Reads, decide func(*sale.State)) error
+	AtDesk(
+		ctx context.Context, event models.EventID, batch models.BatchID, need sale.Reads, decide func(*sale.State),
+	) error
 }
 
 // Events is the reading of events, and their creation. Deleted events are not found.
@@ -133,7 +134,9 @@ type Bookings interface {
 	// Error: models.ErrBookingNotFound.
 	BookingByKey(ctx context.Context, event models.EventID, key models.ReplayKey) (models.Booking, error)
 	// BookingsOfUser lists a user's bookings, newest (highest id) first. page.After holds the id of the last one seen.
-	BookingsOfUser(ctx context.Context, user models.UserID, filter models.BookingFilter, page models.Page) ([]models.Booking, error)
+	BookingsOfUser(
+		ctx context.Context, user models.UserID, filter models.BookingFilter, page models.Page,
+	) ([]models.Booking, error)
 	// LiveBookings lists an event's PENDING and CONFIRMED bookings by id, after the given one.
 	LiveBookings(ctx context.Context, event models.EventID, after models.BookingID, limit int) ([]models.BookingID, error)
 	// ExpiredBookings lists PENDING bookings whose payment_deadline has come (<= now), oldest deadline first, but for those
@@ -282,14 +285,6 @@ type Audit interface {
 	// AuditFacts gives an event's counters and the same recomputed, all in one snapshot and without a lock.
 	// Error: models.ErrEventNotFound, also for ids that never were; deleted events are audited.
 	AuditFacts(ctx context.Context, id models.EventID) (models.AuditFacts, error)
-}
-
-// SimLedger is the simulated gateway's own memory. It shares the database of the mode, and nothing else.
-type SimLedger interface {
-	// SimCharges locks the records that there are of the references, in sorted order, lets decide change them or add others
-	// in the map (a pointer under its reference), and writes what differs, all or nothing; decide is called at most once.
-	// Of several who add the same record at once one succeeds; the others get ErrConflict, and a repeat shows them the record.
-	SimCharges(ctx context.Context, references []string, decide func(now time.Time, records map[string]*models.SimCharge)) error
 }
 
 // Health is what processes tell of themselves, and what shows whether anybody does the work.

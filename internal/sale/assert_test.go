@@ -34,7 +34,7 @@ func TestDecide_panics_when_a_refused_command_has_changed_something(t *testing.T
 func TestDecide_on_an_aborted_state_panics(t *testing.T) {
 	t.Parallel()
 	s, user := newState()
-	buy := &Reserve{Booking: models.NewID[models.BookingID](), User: user, Quantity: 1, Method: models.SimOK}
+	buy := &Reserve{Booking: models.NewID[models.BookingID](), User: user, Quantity: 1, Method: card}
 	if s.Decide(buy); s.Writes().Empty() {
 		t.Fatal("nothing was to be written")
 	}

@@ -10,7 +10,8 @@ func Audit(f models.AuditFacts) models.AuditReport {
 	currency := f.Event.TicketPrice.Currency
 	r := models.AuditReport{
 		EventID: f.Event.ID, Counters: kept, Recomputed: sums,
-		Charged: models.Money{Minor: f.Charged, Currency: currency}, Refunded: models.Money{Minor: f.Refunded, Currency: currency}, Differences: []models.AuditDifference{},
+		Charged:  models.Money{Minor: f.Charged, Currency: currency},
+		Refunded: models.Money{Minor: f.Refunded, Currency: currency}, Differences: []models.AuditDifference{},
 	}
 	same(&r, "available", sums.Available, kept.Available)
 	same(&r, "held", sums.Held, kept.Held)

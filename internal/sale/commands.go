@@ -99,9 +99,10 @@ type DiscardLetter struct {
 
 // EditEvent changes what an organiser may change. IfVersion, when given, must be the event's version.
 type EditEvent struct {
-	Patch      models.EventPatch
-	IfVersion  *int64
-	Chargeable func(models.Money) error // what the gateway cannot charge, for the organiser to read; nil: it can charge all
+	Patch     models.EventPatch
+	IfVersion *int64
+	// what the gateway cannot charge, for the organiser to read; nil: it can charge all
+	Chargeable func(models.Money) error
 }
 
 // DeleteEvent hides an event that nobody holds a live booking of.

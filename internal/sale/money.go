@@ -28,11 +28,14 @@ func (s *State) owe(c *models.Charge) bool {
 }
 
 // addRefund writes a further part of a charge's money that goes back.
-func (s *State) addRefund(c *models.Charge, minor int64, reason models.RefundReason, status models.RefundStatus, reference string) *models.Refund {
+func (s *State) addRefund(
+	c *models.Charge, minor int64, reason models.RefundReason, status models.RefundStatus, reference string,
+) *models.Refund {
 	r := &models.Refund{
 		ChargeKey: c.ChargeKey, Part: len(s.refundsOf(c)) + 1, Gateway: c.Gateway, ChargeReference: c.ProviderReference,
-		Amount: models.Money{Minor: minor, Currency: c.Amount.Currency}, Reason: reason, Status: status, ProviderReference: reference,
-		CreatedAt: s.Now, UpdatedAt: s.Now,
+		Amount: models.Money{Minor: minor, Currency: c.Amount.Currency}, Reason: reason, Status: status,
+		ProviderReference: reference,
+		CreatedAt:         s.Now, UpdatedAt: s.Now,
 	}
 	if status == models.RefundPending {
 		r.NextAttemptAt = s.Now

@@ -77,7 +77,8 @@ func (s *State) afterMoves(charge *models.Charge, b *models.Booking, before int6
 func (s *State) move(charge *models.Charge, m models.Movement) bool {
 	r := s.refundOf(charge, m)
 	switch {
-	case r == nil && (m.Amount.Minor <= 0 || m.State == models.MovementUndone || m.State == models.MovementOpen && m.Reason != models.RefundDisputed):
+	case r == nil && (m.Amount.Minor <= 0 || m.State == models.MovementUndone ||
+		m.State == models.MovementOpen && m.Reason != models.RefundDisputed):
 		return false
 	case r == nil && abroad(charge, m):
 		s.addAbroad(charge, m)
@@ -88,7 +89,8 @@ func (s *State) move(charge *models.Charge, m models.Movement) bool {
 		s.give(charge, r, m.ID)
 	case m.State == models.MovementUndone && r.Status == models.RefundSucceeded:
 		s.undo(charge, r, m)
-	case r.Reason == models.RefundDisputed && m.State == models.MovementDone && !strings.HasPrefix(r.LastError, disputeLost):
+	case r.Reason == models.RefundDisputed && m.State == models.MovementDone &&
+		!strings.HasPrefix(r.LastError, disputeLost):
 		r.LastError = disputeLost
 		s.touchRefund(r)
 	default:
@@ -106,7 +108,8 @@ func (s *State) refundOf(charge *models.Charge, m models.Movement) *models.Refun
 		}
 	}
 	for _, r := range refunds {
-		if m.Reason == models.RefundOwed && r.Reason == models.RefundOwed && r.Part == m.Part && r.Status == models.RefundPending &&
+		if m.Reason == models.RefundOwed && r.Reason == models.RefundOwed && r.Part == m.Part &&
+			r.Status == models.RefundPending &&
 			!abroad(charge, m) {
 			return r
 		}
@@ -158,7 +161,8 @@ func (s *State) addMove(charge *models.Charge, m models.Movement) {
 		}
 	}
 	// A bank may take more than is left.
-	r := s.addRefund(charge, min(m.Amount.Minor, charge.Amount.Minor-s.back(charge)), byOthers(m.Reason), models.RefundSucceeded, m.ID)
+	r := s.addRefund(charge, min(m.Amount.Minor, charge.Amount.Minor-s.back(charge)), byOthers(m.Reason),
+		models.RefundSucceeded, m.ID)
 	noteLost(r, m)
 }
 
@@ -190,7 +194,9 @@ func (s *State) tellOfMoves(charge *models.Charge, b *models.Booking, movements 
 			s.closeLetter(charge.LetterID(kind))
 		case b.Status == models.Confirmed || kind == models.LetterDispute:
 			s.addLetter(models.DeadLetter{
-				ID: charge.LetterID(kind), Kind: kind, ChargeKey: charge.ChargeKey, Amount: models.Money{Minor: sum, Currency: charge.Amount.Currency},
+				ID: charge.LetterID(kind), Kind: kind, ChargeKey: charge.ChargeKey, Amount: models.Money{
+					Minor: sum, Currency: charge.Amount.Currency,
+				},
 				Attempts: charge.Attempts, LastError: notes(kind, movements),
 			})
 		}
@@ -202,7 +208,8 @@ func notes(kind models.LetterKind, movements []models.Movement) string {
 	text := ""
 	for _, m := range movements {
 		if string(m.Reason) == string(kind) && m.State != models.MovementUndone {
-			text += fmt.Sprintf("; %s %s as %s (%s)", m.Amount, m.Amount.Currency, models.Clip(m.ID, 64), models.Clip(m.Note, 64))
+			text += fmt.Sprintf("; %s %s as %s (%s)", m.Amount, m.Amount.Currency, models.Clip(m.ID, 64),
+				models.Clip(m.Note, 64))
 		}
 	}
 	if kind == models.LetterDispute {

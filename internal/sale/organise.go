@@ -51,7 +51,7 @@ func CheckPrice(price models.Money, chargeable func(models.Money) error) error {
 		return nil
 	}
 	if err := chargeable(price); err != nil {
-		return models.Invalid([]models.FieldError{{Location: "body.ticket_price", Message: err.Error(), Value: price.String()}})
+		return models.Invalid([]models.FieldError{{Field: "ticket_price", Message: err.Error(), Value: price.String()}})
 	}
 	return nil
 }
@@ -67,7 +67,8 @@ func (c *DeleteEvent) decide(s *State) Verdict {
 	case c.IfVersion != nil && *c.IfVersion != event.Version:
 		return refuse(models.ErrVersionMismatch)
 	case event.HasLiveBookings(s.Now):
-		return refuse(models.ErrEventHasBookings.Attr("pending", event.Stock.Pending).Attr("confirmed", event.Stock.Confirmed))
+		return refuse(models.ErrEventHasBookings.Attr("pending", event.Stock.Pending).Attr("confirmed",
+			event.Stock.Confirmed))
 	case event.HasRefundableBookings(s.Now, s.Rules.RefundWindow):
 		return refuse(models.ErrEventRefundable.Attr("confirmed", event.Stock.Confirmed))
 	}

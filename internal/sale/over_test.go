@@ -143,7 +143,7 @@ func TestEditEvent_to_a_price_that_cannot_be_charged(t *testing.T) {
 	for price, want := range map[string]bool{"0.49": false, "0.50": true, "0": true} {
 		s, _ := newState()
 		v := s.Decide(&EditEvent{Patch: models.EventPatch{Price: &price}, Chargeable: chargeable})
-		if (v.Err == nil) != want || v.Err != nil && (!errors.Is(v.Err, models.ErrInvalid) || v.Err.Fields[0].Location != "body.ticket_price") {
+		if (v.Err == nil) != want || v.Err != nil && (!errors.Is(v.Err, models.ErrInvalid) || v.Err.Fields[0].Field != "ticket_price") {
 			t.Errorf("%s: %+v", price, v)
 		}
 	}

@@ -6,7 +6,8 @@ import "quantix/internal/models"
 // person's look, and the tries go on. One that the gateway has and has not finished is no failed try, however long it
 // takes.
 func (c *SettleRefund) decide(s *State) Verdict {
-	r, charge, b := s.Refunds[models.RefundKey{ChargeKey: c.Charge, Part: max(1, c.Part)}], s.Charges[c.Charge], s.Bookings[c.Charge.Booking]
+	r, charge, b := s.Refunds[models.RefundKey{ChargeKey: c.Charge, Part: max(1, c.Part)}], s.Charges[c.Charge],
+		s.Bookings[c.Charge.Booking]
 	if r == nil || charge == nil || b == nil {
 		return refuse(models.ErrBookingNotFound)
 	}

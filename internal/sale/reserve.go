@@ -53,7 +53,7 @@ func (c *Reserve) refusal(s *State, event *models.Event) *models.Error {
 // errMethodRequired is for gateways without a default method: only a free booking needs none.
 var errMethodRequired = func() *models.Error {
 	e := *models.ErrInvalid
-	e.Fields = []models.FieldError{{Location: "body.payment_method", Message: "is required for tickets that are not free"}}
+	e.Fields = []models.FieldError{{Field: "payment_method", Message: "is required for tickets that are not free"}}
 	return &e
 }()
 

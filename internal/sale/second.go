@@ -60,7 +60,8 @@ func (s *State) secondSuccess(first *models.Charge, b *models.Booking, result mo
 		}
 	}
 	second := &models.Charge{
-		ChargeKey: models.ChargeKey{BookingRef: b.Ref(), N: len(charges) + 1}, Gateway: first.Gateway, Amount: b.TotalAmount, Attempts: 1,
+		ChargeKey: models.ChargeKey{BookingRef: b.Ref(), N: len(charges) + 1}, Gateway: first.Gateway, Amount: b.TotalAmount,
+		Attempts:          1,
 		ProviderReference: result.ProviderReference, CreatedAt: s.Now, UpdatedAt: s.Now,
 	}
 	s.Charges[second.ChargeKey] = second

@@ -9,6 +9,8 @@ import (
 	"quantix/internal/models"
 )
 
+const card models.PaymentMethod = "card"
+
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 // newState is an event of 10 tickets at 25.00 that begins tomorrow, and one user.
@@ -29,7 +31,7 @@ func newState() (*State, models.UserID) {
 
 // given puts a booking of two tickets in a status into the state, with its counters, as if it had been read.
 func given(s *State, user models.UserID, status models.Status, reason models.CancelReason) *models.Booking {
-	verdict := s.Decide(&Reserve{Booking: models.NewID[models.BookingID](), User: user, Quantity: 2, Method: models.SimOK})
+	verdict := s.Decide(&Reserve{Booking: models.NewID[models.BookingID](), User: user, Quantity: 2, Method: card})
 	b := *verdict.Booking
 	s.Bookings[b.ID] = &b
 	switch status {
@@ -97,7 +99,7 @@ func TestReserve(t *testing.T) {
 			if test.prepare != nil {
 				test.prepare(s)
 			}
-			verdict := s.Decide(&Reserve{Booking: models.NewID[models.BookingID](), User: user, Quantity: test.quantity, Method: models.SimOK})
+			verdict := s.Decide(&Reserve{Booking: models.NewID[models.BookingID](), User: user, Quantity: test.quantity, Method: card})
 			if test.want != nil {
 				if !errors.Is(verdict.Err, test.want) || !s.Writes().Empty() {
 					t.Fatalf("verdict %v, changes %+v; want %s and nothing changed", verdict.Err, s.Writes(), test.want.Code)
@@ -121,7 +123,7 @@ func TestReserve_fills_to_the_last_ticket_and_no_further(t *testing.T) {
 	taken := int64(0)
 	for i := range 20 {
 		quantity := int64(i%4 + 1)
-		verdict := s.Decide(&Reserve{Booking: models.NewID[models.BookingID](), User: user, Quantity: quantity, Method: models.SimOK})
+		verdict := s.Decide(&Reserve{Booking: models.NewID[models.BookingID](), User: user, Quantity: quantity, Method: card})
 		switch fits := taken+quantity <= 10; {
 		case fits && verdict.Err != nil:
 			t.Fatalf("%d of %d taken, %d refused: %v", taken, 10, quantity, verdict.Err)
@@ -139,8 +141,8 @@ func TestReserve_with_a_key(t *testing.T) {
 	t.Parallel()
 	ask := func(s *State, user models.UserID, quantity int64) Verdict {
 		return s.Decide(&Reserve{
-			Booking: models.NewID[models.BookingID](), User: user, Quantity: quantity, Method: models.SimOK, Key: "k",
-			Hash: models.HashRequest(s.Event.ID, user, quantity, models.SimOK),
+			Booking: models.NewID[models.BookingID](), User: user, Quantity: quantity, Method: card, Key: "k",
+			Hash: models.HashRequest(s.Event.ID, user, quantity, card),
 		})
 	}
 	t.Run("is_answered_again_even_when_sold_out_and_cancelled", func(t *testing.T) {
@@ -184,7 +186,7 @@ func TestReserve_sent_again_after_an_unknown_commit_finds_its_booking(t *testing
 	s, user := newState()
 	b := given(s, user, models.Pending, "")
 	s.Recheck = true
-	verdict := s.Decide(&Reserve{Booking: b.ID, User: user, Quantity: 2, Method: models.SimOK})
+	verdict := s.Decide(&Reserve{Booking: b.ID, User: user, Quantity: 2, Method: card})
 	if verdict.Err != nil || verdict.Booking.ID != b.ID || !s.Writes().Empty() {
 		t.Fatalf("verdict %+v, changes %+v", verdict, s.Writes())
 	}
@@ -472,7 +474,7 @@ func TestEditEvent_keeps_amounts_within_bounds_whatever_is_sold_next(t *testing.
 	t.Parallel()
 	s, user := newState()
 	s.Event.TicketPrice.Minor = models.MaxAmount / 10
-	if got := s.Decide(&Reserve{Booking: models.NewID[models.BookingID](), User: user, Quantity: 10, Method: models.SimOK}); got.Err != nil {
+	if got := s.Decide(&Reserve{Booking: models.NewID[models.BookingID](), User: user, Quantity: 10, Method: card}); got.Err != nil {
 		t.Fatal(got.Err)
 	}
 	cheap, more := "100", int64(1000)

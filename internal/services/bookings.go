@@ -2,13 +2,11 @@ package services
 
 import (
 	"context"
-	"fmt"
-	"slices"
 	"strconv"
-	"strings"
 
 	"quantix/internal/boxoffice"
 	"quantix/internal/models"
+	"quantix/internal/payments"
 	"quantix/internal/repository"
 	"quantix/internal/sale"
 )
@@ -22,37 +20,20 @@ type BookingStore interface {
 
 // Bookings is the use cases of bookings.
 type Bookings struct {
-	store      BookingStore
-	office     *boxoffice.Office
-	maxTickets int64
-	methods    Methods
+	store   BookingStore
+	office  *boxoffice.Office
+	options BookingOptions
 }
 
-// Methods is how buyers may pay with the gateway in use.
-type Methods struct {
-	Default models.PaymentMethod            // of a booking that names none; empty: only free ones may leave it out
-	Accept  func(models.PaymentMethod) bool // whether the gateway may know a method that was named
-	Rule    string                          // what buyers are told of a method that it cannot know
+// BookingOptions are the settings of bookings.
+type BookingOptions struct {
+	MaxTickets int64            // that one booking may take
+	Methods    payments.Methods // of the gateway in use
 }
 
-// SimulatedMethods are those of the simulated gateway.
-var SimulatedMethods = Methods{
-	Default: models.SimOK,
-	Accept:  func(m models.PaymentMethod) bool { return slices.Contains(models.PaymentMethods, m) },
-	Rule:    "must be one of " + strings.ReplaceAll(strings.Trim(fmt.Sprint(models.PaymentMethods), "[]"), " ", ", "),
-}
-
-// NewBookings works on a store and a box office; one booking may take at most maxTickets. Buyers pay with
-// SimulatedMethods, see PaidWith.
-func NewBookings(store BookingStore, office *boxoffice.Office, maxTickets int64) *Bookings {
-	return &Bookings{store: store, office: office, maxTickets: maxTickets, methods: SimulatedMethods}
-}
-
-// PaidWith gives the same use cases for another gateway's methods.
-func (b *Bookings) PaidWith(m Methods) *Bookings {
-	other := *b
-	other.methods = m
-	return &other
+// NewBookings works on a store and a box office.
+func NewBookings(store BookingStore, office *boxoffice.Office, o BookingOptions) *Bookings {
+	return &Bookings{store: store, office: office, options: o}
 }
 
 // BookingRequest is what a buyer asks for.
@@ -60,7 +41,7 @@ type BookingRequest struct {
 	User     models.UserID
 	Event    models.EventID
 	Quantity int64
-	Method   models.PaymentMethod // empty: the default of Methods
+	Method   models.PaymentMethod // empty: the default of payments.Methods
 	Key      string               // the Idempotency-Key; empty: none
 }
 
@@ -74,7 +55,7 @@ func (b *Bookings) Create(ctx context.Context, r BookingRequest) (booking models
 		return models.Booking{}, false, err
 	}
 	if r.Method == "" {
-		r.Method = b.methods.Default
+		r.Method = b.options.Methods.Default
 	}
 	command := &sale.Reserve{
 		Booking: models.NewID[models.BookingID](), User: r.User, Quantity: r.Quantity, Method: r.Method, Key: r.Key,
@@ -92,12 +73,12 @@ func (b *Bookings) Create(ctx context.Context, r BookingRequest) (booking models
 // Check tells what is wrong with a request in itself, whatever it is for. Error: models.ErrInvalid.
 func (b *Bookings) Check(r BookingRequest) error {
 	var fields []models.FieldError
-	if r.Quantity < 1 || r.Quantity > b.maxTickets {
-		message := "must be between 1 and " + strconv.FormatInt(b.maxTickets, 10)
-		fields = append(fields, models.FieldError{Location: "body.quantity", Message: message, Value: r.Quantity})
+	if r.Quantity < 1 || r.Quantity > b.options.MaxTickets {
+		message := "must be between 1 and " + strconv.FormatInt(b.options.MaxTickets, 10)
+		fields = append(fields, models.FieldError{Field: "quantity", Message: message, Value: r.Quantity})
 	}
-	if r.Method != "" && !b.methods.Accept(r.Method) {
-		fields = append(fields, models.FieldError{Location: "body.payment_method", Message: b.methods.Rule})
+	if r.Method != "" && !b.options.Methods.Accept(r.Method) {
+		fields = append(fields, models.FieldError{Field: "payment_method", Message: b.options.Methods.Rule})
 	}
 	return models.AlsoInvalid(models.Invalid(fields), models.CheckKey(r.Key))
 }
@@ -123,7 +104,9 @@ func (b *Bookings) Payments(ctx context.Context, id models.BookingID) ([]models.
 	return charges, refunds, err
 }
 
-func (b *Bookings) withPayments(ctx context.Context, id models.BookingID) (models.Booking, []models.Charge, []models.Refund, error) {
+func (b *Bookings) withPayments(
+	ctx context.Context, id models.BookingID,
+) (models.Booking, []models.Charge, []models.Refund, error) {
 	booking, err := b.store.Booking(ctx, id)
 	if err != nil {
 		return models.Booking{}, nil, nil, repository.Explain(err)
@@ -147,7 +130,9 @@ func (b *Bookings) Cancel(ctx context.Context, id models.BookingID) (models.Book
 }
 
 // OfUser lists a user's bookings, newest first, and those of an erased one. Error: models.ErrUserNotFound.
-func (b *Bookings) OfUser(ctx context.Context, user models.UserID, filter models.BookingFilter, p models.Page) ([]models.Booking, error) {
+func (b *Bookings) OfUser(
+	ctx context.Context, user models.UserID, filter models.BookingFilter, p models.Page,
+) ([]models.Booking, error) {
 	if known, err := read(b.store.UserKnown(ctx, user)); err != nil {
 		return nil, err
 	} else if !known {

@@ -52,7 +52,7 @@ func (m *mailbox) tell(ref models.BookingRef, outcome models.Outcome) {
 func TestCallback_success_replayed_and_contradicted(t *testing.T) {
 	t.Parallel()
 	m := newMailbox(t)
-	ref := m.Book(m.Event(10).ID, 2, models.SimSlow)
+	ref := m.Book(m.Event(10).ID, 2, simulator.Slow)
 	m.charge(ref)
 	reference := m.Charge(ref).ProviderReference
 	for range 5 {
@@ -72,7 +72,7 @@ func TestCallback_failure_replayed(t *testing.T) {
 	t.Parallel()
 	m := newMailbox(t)
 	event := m.Event(10).ID
-	ref := m.Book(event, 2, models.SimSlow)
+	ref := m.Book(event, 2, simulator.Slow)
 	m.charge(ref)
 	for range 5 {
 		m.tell(ref, models.Declined)
@@ -87,7 +87,7 @@ func TestCallback_failure_replayed(t *testing.T) {
 func TestCallback_success_after_failure_is_refunded(t *testing.T) {
 	t.Parallel()
 	m := newMailbox(t)
-	ref := m.Book(m.Event(10).ID, 2, models.SimSlow)
+	ref := m.Book(m.Event(10).ID, 2, simulator.Slow)
 	m.charge(ref)
 	m.tell(ref, models.Declined)
 	for range 5 {
@@ -103,7 +103,7 @@ func TestCallback_success_after_failure_is_refunded(t *testing.T) {
 func TestCallback_before_the_answer(t *testing.T) {
 	t.Parallel()
 	m := newMailbox(t)
-	ref := m.Book(m.Event(10).ID, 2, models.SimLost)
+	ref := m.Book(m.Event(10).ID, 2, simulator.Lost)
 	m.charge(ref)
 	m.wantCharge(ref, models.ChargeDoubtful, 1)
 	m.tell(ref, models.StillOpen)
@@ -116,7 +116,7 @@ func TestCallback_before_the_answer(t *testing.T) {
 func TestCallback_refusals(t *testing.T) {
 	t.Parallel()
 	m := newMailbox(t)
-	ref := m.Book(m.Event(10).ID, 2, models.SimSlow)
+	ref := m.Book(m.Event(10).ID, 2, simulator.Slow)
 	m.charge(ref)
 	body := fmt.Sprintf(`{"reference":%q,"outcome":"succeeded"}`, models.FirstCharge(ref).Reference())
 	now := m.Clock.Now()
@@ -147,7 +147,7 @@ func TestCallback_of_another_installation(t *testing.T) {
 	event := m.Event(10).ID
 	m.tell(models.BookingRef{Event: models.NewID[models.EventID](), Booking: models.NewID[models.BookingID]()}, models.Succeeded)
 	m.tell(models.BookingRef{Event: event, Booking: models.NewID[models.BookingID]()}, models.Succeeded)
-	m.tell(m.Book(event, 1, models.SimOK), models.Succeeded) // ours, but never charged
+	m.tell(m.Book(event, 1, simulator.OK), models.Succeeded) // ours, but never charged
 	if stock := m.Stock(event); stock.Confirmed != 0 || stock.Pending != 1 {
 		t.Errorf("stock %+v", stock)
 	}
@@ -161,7 +161,7 @@ func TestCallback_while_the_store_is_down(t *testing.T) {
 	gateway := simulator.New(s.Store, simulator.Options{Secret: callbackSecret})
 	x := newTillOn(t, s, s.Store, gateway)
 	m := &mailbox{x, services.NewCallbacks(shop.OpenOffice(t, store), map[string]payments.Notifier{"simulator": gateway}, s.Clock.Now)}
-	ref := m.Book(m.Event(10).ID, 1, models.SimSlow)
+	ref := m.Book(m.Event(10).ID, 1, simulator.Slow)
 	m.charge(ref)
 	store.before.Store(new(repository.ErrUnavailable))
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)

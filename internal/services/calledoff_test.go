@@ -18,8 +18,8 @@ func TestCharge_of_a_cancelled_event(t *testing.T) {
 	t.Parallel()
 	x := newTill(t)
 	event, free := x.Event(10).ID, x.Event(10, shop.Free).ID
-	queued, costless := x.Book(event, 1, models.SimOK), x.Book(free, 1, models.SimOK)
-	flaky := x.Book(event, 1, models.SimFlaky)
+	queued, costless := x.Book(event, 1, simulator.OK), x.Book(free, 1, simulator.OK)
+	flaky := x.Book(event, 1, simulator.Flaky)
 	x.charge(flaky)
 	organise := services.NewEvents(x.Store, x.Office)
 	for _, id := range []models.EventID{event, free} {
@@ -55,7 +55,7 @@ func TestCharge_of_an_event_that_is_cancelled_while_it_is_prepared(t *testing.T)
 	t.Parallel()
 	x, gateway := newPreparingTill(t)
 	event := x.Event(10).ID
-	ref := x.Book(event, 1, models.SimOK)
+	ref := x.Book(event, 1, simulator.OK)
 	gateway.prepare = func(ctx context.Context) models.Result {
 		if _, err := services.NewEvents(x.Store, x.Office).Cancel(ctx, event); err != nil {
 			t.Error(err)
@@ -123,7 +123,7 @@ func TestCharge_tells_a_gateway_what_is_sold(t *testing.T) {
 	gateway := &listening{preparing: preparing{Gateway: simulator.New(s.Store, simulator.Options{})}}
 	x := newTillOn(t, s, s.Store, gateway)
 	gateway.till = x
-	x.charge(x.BookMany(x.Event(10).ID, 3, models.SimOK)...)
+	x.charge(x.BookMany(x.Event(10).ID, 3, simulator.OK)...)
 	if len(gateway.names) != 3 || gateway.names[0] != "Concert" || gateway.names[2] != "Concert" {
 		t.Errorf("told %q", gateway.names)
 	}

@@ -23,7 +23,9 @@ func (p *Payments) start(ctx context.Context, bookings []models.BookingRef) erro
 	var strays []models.Stray
 	for i := range starts {
 		if starts[i].Unknown {
-			strays = append(strays, models.Stray{ChargeKey: models.FirstCharge(starts[i].Booking.Ref()), Gateway: p.gateway.Name()})
+			strays = append(strays, models.Stray{
+				ChargeKey: models.FirstCharge(starts[i].Booking.Ref()), Gateway: p.gateway.Name(),
+			})
 			continue
 		}
 		if starts[i].Charge == nil {
@@ -116,7 +118,8 @@ func (p *Payments) take(ctx context.Context, b *models.Booking, c *models.Charge
 		if err != nil || !stillMine(verdict.Charge, prepared) {
 			return models.Result{}, false
 		}
-		if verdict.Booking.Status != models.Pending || !verdict.Event.CancelledAt.IsZero() { // it ended meanwhile: nobody wants to be charged for it
+		// it ended meanwhile: nobody wants to be charged for it
+		if verdict.Booking.Status != models.Pending || !verdict.Event.CancelledAt.IsZero() {
 			return unsure(p.call(ctx, request, p.gateway.Void)), true
 		}
 	}

@@ -14,7 +14,7 @@ import (
 // at. Nothing waits for it: while the gateway limits its calls or is away, it is left alone.
 const (
 	chronicleEvery = time.Minute
-	mostPieces     = 10
+	mostPieces     = 20
 	mostLooks      = 20
 )
 
@@ -51,7 +51,9 @@ func (p *Payments) ReadChronicle(ctx context.Context) (looked int, err error) {
 	return looked, nil
 }
 
-func (p *Payments) readPiece(ctx context.Context, chronicler payments.Chronicler, place string) (list payments.Chronicle) {
+func (p *Payments) readPiece(
+	ctx context.Context, chronicler payments.Chronicler, place string,
+) (list payments.Chronicle) {
 	answer := p.ask(ctx, "the list of events", func(ctx context.Context) models.Result {
 		list = chronicler.Since(ctx, place)
 		return list.Result
@@ -73,7 +75,8 @@ func (p *Payments) lookAt(ctx context.Context, teller payments.Teller, reference
 	}
 	_, err := settleStatement(ctx, p.office, statement)
 	switch {
-	case err == nil, errors.Is(err, models.ErrUnavailable), errors.Is(err, models.ErrShuttingDown), errors.Is(err, models.ErrOutcomeUnknown):
+	case err == nil, errors.Is(err, models.ErrUnavailable), errors.Is(err, models.ErrShuttingDown),
+		errors.Is(err, models.ErrOutcomeUnknown):
 		return err
 	case errors.Is(err, models.ErrBookingNotFound):
 		return p.keepStray(ctx, statement)

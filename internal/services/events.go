@@ -110,7 +110,9 @@ func (e *Events) List(ctx context.Context, filter models.EventFilter, p models.P
 
 // Update changes an event. Errors: models.ErrEventNotFound, models.ErrInvalid, models.ErrVersionMismatch,
 // models.ErrCapacityBelowTaken, models.ErrCurrencyFixed, models.ErrDateInPast.
-func (e *Events) Update(ctx context.Context, id models.EventID, patch models.EventPatch, ifVersion *int64) (models.Event, error) {
+func (e *Events) Update(
+	ctx context.Context, id models.EventID, patch models.EventPatch, ifVersion *int64,
+) (models.Event, error) {
 	return e.ask(ctx, id, &sale.EditEvent{Patch: patch, IfVersion: ifVersion, Chargeable: e.chargeable})
 }
 

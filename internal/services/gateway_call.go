@@ -12,7 +12,9 @@ import (
 
 // ask makes one call to the gateway, with a bound on its time and on how many there are at once. A gateway that panics
 // has not answered; everything else goes on.
-func (p *Payments) ask(ctx context.Context, reference string, call func(context.Context) models.Result) (result models.Result) {
+func (p *Payments) ask(
+	ctx context.Context, reference string, call func(context.Context) models.Result,
+) (result models.Result) {
 	if _, err := p.asking.acquire(ctx, 1, 1); err != nil {
 		return models.Result{Outcome: models.Unknown, Reason: "the gateway was not asked in time"}
 	}
@@ -26,7 +28,8 @@ func (p *Payments) ask(ctx context.Context, reference string, call func(context.
 	defer cancel()
 	defer func() {
 		if fault := recover(); fault != nil {
-			p.options.Logger.Error("the gateway panicked", "reference", reference, "panic", fault, "stack", string(debug.Stack()))
+			p.options.Logger.Error("the gateway panicked", "reference", reference, "panic", fault,
+				"stack", string(debug.Stack()))
 			result = models.Result{Outcome: models.Unknown, Reason: "the gateway failed inside"}
 		}
 	}()
@@ -34,7 +37,9 @@ func (p *Payments) ask(ctx context.Context, reference string, call func(context.
 }
 
 // call asks one of the gateway's questions about a charge.
-func (p *Payments) call(ctx context.Context, r payments.ChargeRequest, do func(context.Context, payments.ChargeRequest) models.Result) models.Result {
+func (p *Payments) call(
+	ctx context.Context, r payments.ChargeRequest, do func(context.Context, payments.ChargeRequest) models.Result,
+) models.Result {
 	return p.ask(ctx, r.Reference, func(ctx context.Context) models.Result { return do(ctx, r) })
 }
 

@@ -83,6 +83,8 @@ func (l *Letters) Close(ctx context.Context, id models.LetterID, reason string) 
 	case letter.Kind == models.LetterStray:
 		return repository.Explain(l.store.CloseStray(ctx, id))
 	}
-	_, err = l.office.Ask(ctx, letter.Event, &sale.CloseLetter{Kind: letter.Kind, Charge: letter.ChargeKey, Reason: reason})
+	_, err = l.office.Ask(ctx, letter.Event, &sale.CloseLetter{
+		Kind: letter.Kind, Charge: letter.ChargeKey, Reason: reason,
+	})
 	return err
 }

@@ -69,7 +69,7 @@ func TestMoved(t *testing.T) {
 		method models.PaymentMethod
 		live   func(m *mailbox, ref models.BookingRef, all int64)
 	}{
-		{"a part by hand, kept", models.SimMovesPart, func(m *mailbox, ref models.BookingRef, all int64) {
+		{"a part by hand, kept", simulator.MovesPart, func(m *mailbox, ref models.BookingRef, all int64) {
 			for range 3 {
 				m.tell(ref, models.Moved)
 			}
@@ -79,39 +79,39 @@ func TestMoved(t *testing.T) {
 			m.tell(ref, models.Moved)
 			m.wantSums(ref, all/2, all/2)
 		}},
-		{"a part by hand, then cancelled", models.SimMovesPart, func(m *mailbox, ref models.BookingRef, all int64) {
+		{"a part by hand, then cancelled", simulator.MovesPart, func(m *mailbox, ref models.BookingRef, all int64) {
 			m.tell(ref, models.Moved)
 			m.Cancel(ref)
 			m.wantSums(ref, 0, all/2, models.LetterMoved)
 			m.giveBack()
 			m.wantSums(ref, 0, all)
 		}},
-		{"a part by hand that nobody told of, then cancelled", models.SimMovesPart, func(m *mailbox, ref models.BookingRef, all int64) {
+		{"a part by hand that nobody told of, then cancelled", simulator.MovesPart, func(m *mailbox, ref models.BookingRef, all int64) {
 			m.Cancel(ref)
 			m.giveBack()
 			m.wantState(ref, "CANCELLED user")
 			m.wantSums(ref, 0, all)
 		}},
-		{"all by hand, then cancelled", models.SimMovesAll, func(m *mailbox, ref models.BookingRef, all int64) {
+		{"all by hand, then cancelled", simulator.MovesAll, func(m *mailbox, ref models.BookingRef, all int64) {
 			m.tell(ref, models.Moved)
 			m.wantState(ref, "CONFIRMED")
 			m.wantSums(ref, 0, all, models.LetterMoved)
 			m.Cancel(ref)
 			m.wantSums(ref, 0, all)
 		}},
-		{"all by hand that nobody told of, then cancelled", models.SimMovesAll, func(m *mailbox, ref models.BookingRef, all int64) {
+		{"all by hand that nobody told of, then cancelled", simulator.MovesAll, func(m *mailbox, ref models.BookingRef, all int64) {
 			m.Cancel(ref)
 			m.giveBack()
 			m.wantSums(ref, 0, all)
 		}},
-		{"disputed, and still open", models.SimDisputed, func(m *mailbox, ref models.BookingRef, all int64) {
+		{"disputed, and still open", simulator.Disputed, func(m *mailbox, ref models.BookingRef, all int64) {
 			m.tell(ref, models.Moved)
 			m.wantSums(ref, 0, all, models.LetterDispute)
 			m.Cancel(ref)
 			m.giveBack()
 			m.wantSums(ref, 0, all)
 		}},
-		{"disputed, and lost", models.SimDisputeLost, func(m *mailbox, ref models.BookingRef, all int64) {
+		{"disputed, and lost", simulator.DisputeLost, func(m *mailbox, ref models.BookingRef, all int64) {
 			m.tell(ref, models.Moved)
 			m.close("wait for the bank")
 			m.Clock.Advance(2 * time.Minute)
@@ -122,14 +122,14 @@ func TestMoved(t *testing.T) {
 			m.wantState(ref, "CONFIRMED")
 			m.wantSums(ref, 0, all)
 		}},
-		{"disputed, and won", models.SimDisputeWon, func(m *mailbox, ref models.BookingRef, all int64) {
+		{"disputed, and won", simulator.DisputeWon, func(m *mailbox, ref models.BookingRef, all int64) {
 			m.tell(ref, models.Moved)
 			m.wantSums(ref, 0, all, models.LetterDispute)
 			m.Clock.Advance(2 * time.Minute)
 			m.tell(ref, models.Moved)
 			m.wantSums(ref, all, 0)
 		}},
-		{"disputed, cancelled, and won", models.SimDisputeWon, func(m *mailbox, ref models.BookingRef, all int64) {
+		{"disputed, cancelled, and won", simulator.DisputeWon, func(m *mailbox, ref models.BookingRef, all int64) {
 			m.tell(ref, models.Moved)
 			m.Cancel(ref)
 			m.Clock.Advance(2 * time.Minute)
@@ -137,7 +137,7 @@ func TestMoved(t *testing.T) {
 			m.giveBack()
 			m.wantSums(ref, 0, all)
 		}},
-		{"by hand, and it came back", models.SimMovesBack, func(m *mailbox, ref models.BookingRef, all int64) {
+		{"by hand, and it came back", simulator.MovesBack, func(m *mailbox, ref models.BookingRef, all int64) {
 			m.tell(ref, models.Moved)
 			m.wantSums(ref, 0, all, models.LetterMoved)
 			m.Clock.Advance(2 * time.Minute)
@@ -150,7 +150,7 @@ func TestMoved(t *testing.T) {
 			m.giveBack()
 			m.wantSums(ref, 0, all)
 		}},
-		{"by hand, and not finished, then cancelled", models.SimMovesSlow, func(m *mailbox, ref models.BookingRef, all int64) {
+		{"by hand, and not finished, then cancelled", simulator.MovesSlow, func(m *mailbox, ref models.BookingRef, all int64) {
 			m.tell(ref, models.Moved)
 			m.wantSums(ref, all, 0) // it may still fail
 			m.Cancel(ref)
@@ -165,14 +165,14 @@ func TestMoved(t *testing.T) {
 				m.t.Errorf("it was given back twice: %+v", record)
 			}
 		}},
-		{"asked about, and nothing was taken", models.SimInquiry, func(m *mailbox, ref models.BookingRef, all int64) {
+		{"asked about, and nothing was taken", simulator.Inquiry, func(m *mailbox, ref models.BookingRef, all int64) {
 			m.tell(ref, models.Moved)
 			m.wantSums(ref, all, 0)
 			m.Cancel(ref)
 			m.giveBack()
 			m.wantSums(ref, 0, all)
 		}},
-		{"a bank takes what was given back before", models.SimDisputeLate, func(m *mailbox, ref models.BookingRef, all int64) {
+		{"a bank takes what was given back before", simulator.DisputeLate, func(m *mailbox, ref models.BookingRef, all int64) {
 			m.Cancel(ref)
 			m.refund()
 			m.tell(ref, models.Moved)
@@ -187,7 +187,7 @@ func TestMoved(t *testing.T) {
 			m.tell(ref, models.Moved)
 			m.wantSums(ref, 0, all)
 		}},
-		{"a refund that fails after it had succeeded", models.SimRefundFails, func(m *mailbox, ref models.BookingRef, all int64) {
+		{"a refund that fails after it had succeeded", simulator.RefundFails, func(m *mailbox, ref models.BookingRef, all int64) {
 			m.Cancel(ref)
 			m.giveBack()
 			for range 3 {
@@ -197,7 +197,7 @@ func TestMoved(t *testing.T) {
 			m.giveBack()
 			m.wantSums(ref, 0, all)
 		}},
-		{"a refund that is not finished for a while", models.SimRefundSlow, func(m *mailbox, ref models.BookingRef, all int64) {
+		{"a refund that is not finished for a while", simulator.RefundSlow, func(m *mailbox, ref models.BookingRef, all int64) {
 			m.Cancel(ref)
 			for range 20 {
 				m.Clock.Advance(2 * time.Second)
@@ -207,7 +207,7 @@ func TestMoved(t *testing.T) {
 			m.giveBack()
 			m.wantSums(ref, 0, all)
 		}},
-		{"taken twice", models.SimTwice, func(m *mailbox, ref models.BookingRef, all int64) {
+		{"taken twice", simulator.Twice, func(m *mailbox, ref models.BookingRef, all int64) {
 			for range 3 {
 				body := fmt.Sprintf(`{"reference":%q,"outcome":"succeeded","provider_reference":"sim_another","amount":"%s","currency":"USD"}`,
 					models.FirstCharge(ref).Reference(), m.Booking(ref).TotalAmount)
@@ -233,7 +233,7 @@ func TestSuccess_of_something_else(t *testing.T) {
 	t.Parallel()
 	m := newMailbox(t)
 	event := m.Event(10).ID
-	short, foreign := m.Book(event, 2, models.SimShort), m.Book(event, 2, models.SimAction)
+	short, foreign := m.Book(event, 2, simulator.Short), m.Book(event, 2, simulator.Action)
 	m.charge(short, foreign)
 	m.refund()
 	m.wantState(short, "CANCELLED payment_declined")
@@ -263,7 +263,7 @@ func TestSuccess_of_something_else(t *testing.T) {
 func TestAction_that_nobody_takes_is_voided(t *testing.T) {
 	t.Parallel()
 	m := newMailbox(t)
-	ref := m.Book(m.Event(10).ID, 2, models.SimAction)
+	ref := m.Book(m.Event(10).ID, 2, simulator.Action)
 	m.charge(ref)
 	m.expire()
 	m.retry(30 * time.Minute)
@@ -288,7 +288,7 @@ func TestRefund_counts_no_try_while_nobody_tells_what_moved(t *testing.T) {
 	t.Parallel()
 	s := shop.New(t)
 	x := newTillOn(t, s, s.Store, movedAndAway{simulator.New(s.Store, simulator.Options{})})
-	ref := x.Book(x.Event(10).ID, 1, models.SimOK)
+	ref := x.Book(x.Event(10).ID, 1, simulator.OK)
 	x.charge(ref)
 	x.Cancel(ref)
 	for range models.MaxAttempts + 1 {
@@ -312,7 +312,7 @@ func TestPayments_of_a_gateway_that_is_gone(t *testing.T) {
 	old := simulator.New(s.Store, simulator.Options{})
 	before := newTillOn(t, s, s.Store, old)
 	event := s.Event(10).ID
-	pending, owed := s.Book(event, 1, models.SimAction), s.Book(event, 1, models.SimOK)
+	pending, owed := s.Book(event, 1, simulator.Action), s.Book(event, 1, simulator.OK)
 	before.charge(pending, owed)
 	s.Cancel(owed)
 	after := newTillOn(t, s, s.Store, renamed{old})

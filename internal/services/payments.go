@@ -16,7 +16,9 @@ import (
 
 // PaymentStore is what the use cases of payments need of the store.
 type PaymentStore interface {
-	StartCharges(ctx context.Context, gateway string, bookings []models.BookingRef, lease time.Duration) ([]repository.Start, error)
+	StartCharges(
+		ctx context.Context, gateway string, bookings []models.BookingRef, lease time.Duration,
+	) ([]repository.Start, error)
 	DueCharges(ctx context.Context, limit int, lease time.Duration) ([]repository.Due, error)
 	DueRefunds(ctx context.Context, limit int, lease time.Duration) ([]repository.DueRefund, error)
 	FreeBookings(ctx context.Context, after *models.Position, limit int) ([]models.Booking, error)
@@ -36,11 +38,13 @@ type PaymentObserver interface {
 type PaymentOptions struct {
 	Concurrency int           // gateway calls under way at once; default 1,024
 	Timeout     time.Duration // of one gateway call; default 5 s
-	Lease       time.Duration // how long a charge in hand is left to its process; default 40 s, never less than all calls of one try, with the waits for their turns
-	RetryBase   time.Duration // pause after the first error, doubled with each further one; default 1 s
-	RetryMost   time.Duration // longest pause; default 30 s
-	Observer    PaymentObserver
-	Logger      *slog.Logger
+	// how long a charge in hand is left to its process; default 40 s, never less than all calls of one try, with the waits
+	// for their turns
+	Lease     time.Duration
+	RetryBase time.Duration // pause after the first error, doubled with each further one; default 1 s
+	RetryMost time.Duration // longest pause; default 30 s
+	Observer  PaymentObserver
+	Logger    *slog.Logger
 }
 
 // callsOfATry is how many calls a gateway gets at most under one lease: Find, Prepare (which renews the lease) and Charge.
@@ -181,7 +185,8 @@ func takeUp[T any](
 		p.inBackground(ctx, p.inHand, func(ctx context.Context) { do(ctx, &due[i]) })
 	}
 	p.inHand.release(n - len(due) + len(others))
-	free, _ := p.elsewhere.acquire(ctx, 0, len(others)) // what there is no room for is taken up again when its lease runs out
+	// what there is no room for is taken up again when its lease runs out
+	free, _ := p.elsewhere.acquire(ctx, 0, len(others))
 	for _, other := range others[:free] {
 		p.inBackground(ctx, p.elsewhere, func(ctx context.Context) { do(ctx, other) })
 	}

@@ -53,7 +53,7 @@ func newTill(t *testing.T) *till {
 }
 
 // newTillOn has payments of its own, as a further process would, whose store and gateway a test may break.
-func newTillOn(t *testing.T, s *shop.Shop, store repository.Store, gateway payments.Gateway) *till {
+func newTillOn(t *testing.T, s *shop.Shop, store shop.Store, gateway payments.Gateway) *till {
 	t.Helper()
 	x := &till{Shop: s, t: t, gateway: gateway, seen: &tally{counts: map[string]int{}}}
 	x.payments = services.NewPayments(store, shop.OpenOffice(t, store), gateway, services.PaymentOptions{
@@ -133,7 +133,7 @@ func (x *till) wantMoney(ref models.BookingRef, charges int, refunded bool) {
 	x.t.Helper()
 	record := x.Record(ref)
 	if record == nil {
-		record = &models.SimCharge{}
+		record = &simulator.Record{}
 	}
 	if record.Charges != charges || !record.RefundedAt.IsZero() != refunded {
 		x.t.Fatalf("the gateway remembers %+v, want %d charges, refunded: %t", record, charges, refunded)
@@ -144,7 +144,7 @@ func TestCharge_confirms_a_paid_booking(t *testing.T) {
 	t.Parallel()
 	x := newTill(t)
 	event := x.Event(10).ID
-	ref := x.Book(event, 3, models.SimOK)
+	ref := x.Book(event, 3, simulator.OK)
 	x.charge(ref)
 	x.wantState(ref, "CONFIRMED")
 	x.wantCharge(ref, models.ChargeSucceeded, 1)
@@ -160,7 +160,7 @@ func TestCharge_confirms_a_paid_booking(t *testing.T) {
 func TestCharge_confirms_a_free_booking_without_a_charge(t *testing.T) {
 	t.Parallel()
 	x := newTill(t)
-	ref := x.Book(x.Event(10, shop.Free).ID, 2, models.SimDecline)
+	ref := x.Book(x.Event(10, shop.Free).ID, 2, simulator.Decline)
 	x.charge(ref)
 	x.charge(ref)
 	x.wantState(ref, "CONFIRMED")
@@ -173,7 +173,7 @@ func TestCharge_releases_the_tickets_of_a_declined_booking(t *testing.T) {
 	t.Parallel()
 	x := newTill(t)
 	event := x.Event(3).ID
-	ref := x.Book(event, 3, models.SimDecline)
+	ref := x.Book(event, 3, simulator.Decline)
 	x.charge(ref)
 	x.wantState(ref, "CANCELLED payment_declined")
 	x.wantCharge(ref, models.ChargeDeclined, 1)
@@ -190,12 +190,12 @@ func TestCharge_passes_over_what_nothing_is_to_be_charged_for(t *testing.T) {
 	t.Parallel()
 	x := newTill(t)
 	event := x.Event(10).ID
-	cancelled, expired := x.Book(event, 1, models.SimOK), x.Book(event, 1, models.SimOK)
+	cancelled, expired := x.Book(event, 1, simulator.OK), x.Book(event, 1, simulator.OK)
 	vanished := models.BookingRef{Event: event, Booking: models.NewID[models.BookingID]()}
 	elsewhere := models.BookingRef{Event: models.NewID[models.EventID](), Booking: models.NewID[models.BookingID]()}
 	x.Cancel(cancelled)
 	x.Clock.Advance(shop.Deadline) // at the very deadline no charge is started any more
-	fresh := x.Book(event, 1, models.SimOK)
+	fresh := x.Book(event, 1, simulator.OK)
 	x.charge(cancelled, vanished, expired, elsewhere, fresh)
 	x.wantState(fresh, "CONFIRMED")
 	for _, ref := range []models.BookingRef{cancelled, expired, vanished, elsewhere} {
@@ -209,7 +209,7 @@ func TestCharge_the_same_booking_many_times_at_once_takes_money_once(t *testing.
 	t.Parallel()
 	x := newTill(t)
 	other := newTillOn(t, x.Shop, x.Store, x.gateway)
-	ref := x.Book(x.Event(10).ID, 1, models.SimOK)
+	ref := x.Book(x.Event(10).ID, 1, simulator.OK)
 	var group sync.WaitGroup
 	for i := range 20 {
 		group.Go(func() {
@@ -233,7 +233,7 @@ func TestCharge_more_than_there_are_slots_for(t *testing.T) {
 	gateway := &watched{Gateway: simulator.New(s.Store, simulator.Options{Latency: time.Millisecond})}
 	office := shop.OpenOffice(t, s.Store)
 	p := services.NewPayments(s.Store, office, gateway, services.PaymentOptions{Concurrency: 3})
-	refs := s.BookMany(s.Event(100).ID, 100, models.SimOK)
+	refs := s.BookMany(s.Event(100).ID, 100, simulator.OK)
 	if err := p.Charge(t.Context(), refs); err != nil {
 		t.Fatal(err)
 	}
@@ -255,17 +255,17 @@ func TestCharge_gives_the_slots_back_that_no_charge_needs(t *testing.T) {
 	t.Parallel()
 	s := shop.New(t)
 	event, free := s.Event(10).ID, s.Event(10, shop.Free).ID
-	cancelled := s.Book(event, 1, models.SimOK)
+	cancelled := s.Book(event, 1, simulator.OK)
 	s.Cancel(cancelled)
 	p := services.NewPayments(s.Store, s.Office, simulator.New(s.Store, simulator.Options{}), services.PaymentOptions{Concurrency: 2})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for range 10 { // twice as many slots as there are
-		if err := p.Charge(ctx, []models.BookingRef{cancelled, cancelled, s.Book(free, 1, models.SimOK)}); err != nil {
+		if err := p.Charge(ctx, []models.BookingRef{cancelled, cancelled, s.Book(free, 1, simulator.OK)}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	paid := s.Book(event, 1, models.SimOK)
+	paid := s.Book(event, 1, simulator.OK)
 	if err := p.Charge(ctx, []models.BookingRef{paid}); err != nil {
 		t.Fatal(err)
 	}
@@ -291,7 +291,7 @@ func (g *watched) Charge(ctx context.Context, r payments.ChargeRequest) models.R
 func TestRetry_until_a_flaky_gateway_succeeds(t *testing.T) {
 	t.Parallel()
 	x := newTill(t)
-	ref := x.Book(x.Event(10).ID, 1, models.SimFlaky)
+	ref := x.Book(x.Event(10).ID, 1, simulator.Flaky)
 	x.charge(ref)
 	x.wantCharge(ref, models.ChargeStarted, 1)
 	if x.retry(0) != 0 {
@@ -313,7 +313,7 @@ func TestRetry_until_a_flaky_gateway_succeeds(t *testing.T) {
 func TestRetry_gives_up_after_five_attempts(t *testing.T) {
 	t.Parallel()
 	x := newTill(t)
-	ref := x.Book(x.Event(10).ID, 1, models.SimError)
+	ref := x.Book(x.Event(10).ID, 1, simulator.Error)
 	x.charge(ref)
 	for range models.MaxAttempts - 1 {
 		x.retry(shop.Lease)
@@ -347,7 +347,7 @@ func TestRetry_gives_up_after_five_attempts(t *testing.T) {
 func TestRetry_finds_a_lost_answer(t *testing.T) {
 	t.Parallel()
 	x := newTill(t)
-	ref := x.Book(x.Event(10).ID, 1, models.SimLost)
+	ref := x.Book(x.Event(10).ID, 1, simulator.Lost)
 	x.charge(ref)
 	x.wantState(ref, "PENDING")
 	x.wantCharge(ref, models.ChargeDoubtful, 1)
@@ -362,7 +362,7 @@ func TestRetry_a_lost_answer_found_after_a_cancellation_is_refunded(t *testing.T
 	t.Parallel()
 	x := newTill(t)
 	event := x.Event(10).ID
-	ref := x.Book(event, 1, models.SimLost)
+	ref := x.Book(event, 1, simulator.Lost)
 	x.charge(ref)
 	x.Cancel(ref)
 	x.retry(time.Second)
@@ -391,7 +391,7 @@ func TestSlow_payment_after_the_deadline(t *testing.T) {
 		refunded  bool
 	}{
 		"confirms while there is stock":      {func(*till, models.EventID) {}, "CONFIRMED", false},
-		"is refunded when it was sold again": {func(x *till, e models.EventID) { x.Book(e, 2, models.SimOK) }, "CANCELLED expired", true},
+		"is refunded when it was sold again": {func(x *till, e models.EventID) { x.Book(e, 2, simulator.OK) }, "CANCELLED expired", true},
 		"is refunded when the event is cancelled": {func(x *till, e models.EventID) {
 			if _, err := services.NewEvents(x.Store, x.Office).Cancel(x.t.Context(), e); err != nil {
 				x.t.Fatal(err)
@@ -402,7 +402,7 @@ func TestSlow_payment_after_the_deadline(t *testing.T) {
 			t.Parallel()
 			x := newTill(t)
 			event := x.Event(2).ID
-			ref := x.Book(event, 2, models.SimSlow)
+			ref := x.Book(event, 2, simulator.Slow)
 			x.charge(ref)
 			x.wantCharge(ref, models.ChargePending, 1)
 			x.retry(time.Second)
@@ -422,7 +422,7 @@ func TestSlow_payment_after_the_deadline(t *testing.T) {
 func TestSlow_payment_of_a_cancelled_booking_is_voided(t *testing.T) {
 	t.Parallel()
 	x := newTill(t)
-	ref := x.Book(x.Event(2).ID, 2, models.SimSlow)
+	ref := x.Book(x.Event(2).ID, 2, simulator.Slow)
 	x.charge(ref)
 	x.Cancel(ref)
 	x.retry(time.Second)
@@ -435,7 +435,7 @@ func TestSlow_payment_of_a_cancelled_booking_is_voided(t *testing.T) {
 func TestSlow_payment_is_asked_for_ever_more_rarely(t *testing.T) {
 	t.Parallel()
 	x := newTill(t)
-	x.charge(x.Book(x.Event(2).ID, 2, models.SimSlow))
+	x.charge(x.Book(x.Event(2).ID, 2, simulator.Slow))
 	asked := 0
 	for range 14 * 12 {
 		asked += x.retry(5 * time.Second)
@@ -449,7 +449,7 @@ func TestSlow_payment_is_asked_for_ever_more_rarely(t *testing.T) {
 func TestRetry_takes_up_a_charge_that_a_crash_cut_off_before_the_gateway(t *testing.T) {
 	t.Parallel()
 	x := newTill(t)
-	ref := x.Book(x.Event(10).ID, 1, models.SimOK)
+	ref := x.Book(x.Event(10).ID, 1, simulator.OK)
 	if _, err := x.Store.StartCharges(t.Context(), "simulated", []models.BookingRef{ref}, shop.Lease); err != nil {
 		t.Fatal(err)
 	}
@@ -465,13 +465,13 @@ func TestRetry_takes_up_a_charge_that_a_crash_cut_off_before_the_gateway(t *test
 func TestRetry_takes_up_a_charge_that_a_crash_cut_off_after_the_gateway(t *testing.T) {
 	t.Parallel()
 	x := newTill(t)
-	ref := x.Book(x.Event(10).ID, 1, models.SimOK)
+	ref := x.Book(x.Event(10).ID, 1, simulator.OK)
 	if _, err := x.Store.StartCharges(t.Context(), "simulated", []models.BookingRef{ref}, shop.Lease); err != nil {
 		t.Fatal(err)
 	}
 	booking := x.Booking(ref)
 	x.gateway.Charge(t.Context(), payments.ChargeRequest{
-		Reference: models.FirstCharge(ref).Reference(), Booking: ref.Booking, Amount: booking.TotalAmount, Method: models.SimOK,
+		Reference: models.FirstCharge(ref).Reference(), Booking: ref.Booking, Amount: booking.TotalAmount, Method: simulator.OK,
 	})
 	x.retry(shop.Lease)
 	x.wantState(ref, "CONFIRMED")
@@ -485,7 +485,7 @@ func TestRetry_takes_up_a_charge_that_a_crash_cut_off_after_the_gateway(t *testi
 func TestRetry_voids_what_is_too_late_to_charge(t *testing.T) {
 	t.Parallel()
 	x := newTill(t)
-	ref := x.Book(x.Event(10).ID, 1, models.SimOK)
+	ref := x.Book(x.Event(10).ID, 1, simulator.OK)
 	if _, err := x.Store.StartCharges(t.Context(), "simulated", []models.BookingRef{ref}, shop.Lease); err != nil {
 		t.Fatal(err)
 	}
@@ -493,7 +493,7 @@ func TestRetry_voids_what_is_too_late_to_charge(t *testing.T) {
 	x.retry(0)
 	x.wantCharge(ref, models.ChargeVoided, 2)
 	late := x.gateway.Charge(t.Context(), payments.ChargeRequest{
-		Reference: models.FirstCharge(ref).Reference(), Booking: ref.Booking, Method: models.SimOK,
+		Reference: models.FirstCharge(ref).Reference(), Booking: ref.Booking, Method: simulator.OK,
 	})
 	if late.Outcome == models.Succeeded {
 		t.Error("the voided charge was made")
@@ -557,7 +557,7 @@ func TestRetry_of_another_gateways_charges_takes_no_place_at_this_one(t *testing
 	gateway := simulator.New(s.Store, simulator.Options{})
 	p := services.NewPayments(store, shop.OpenOffice(t, store), gateway, services.PaymentOptions{Concurrency: 1})
 	start := func(gateway string, event models.EventID, n int) []models.BookingRef {
-		refs := s.BookMany(event, n, models.SimOK)
+		refs := s.BookMany(event, n, simulator.OK)
 		if _, err := s.Store.StartCharges(t.Context(), gateway, refs, shop.Lease); err != nil {
 			t.Fatal(err)
 		}
@@ -589,7 +589,7 @@ func TestRetry_of_another_gateways_charges_takes_no_place_at_this_one(t *testing
 
 // heldDesk is a store in which one event's row is held by somebody else.
 type heldDesk struct {
-	repository.Store
+	shop.Store
 	event models.EventID
 	free  chan struct{}
 }
@@ -607,7 +607,7 @@ func TestRetry_goes_on_asking_for_an_unknown_charge(t *testing.T) {
 	t.Parallel()
 	x, gateway := newScriptedTill(t)
 	gateway.find = answer(models.Unavailable)
-	ref := x.Book(x.Event(10).ID, 1, models.SimLost)
+	ref := x.Book(x.Event(10).ID, 1, simulator.Lost)
 	x.charge(ref)
 	for range models.MaxAttempts - 1 {
 		x.retry(shop.Lease)
@@ -638,7 +638,7 @@ func TestRetry_goes_on_asking_for_an_unknown_charge(t *testing.T) {
 func TestRetry_learns_nothing_from_a_gateway_that_cannot_be_asked(t *testing.T) {
 	t.Parallel()
 	x, gateway := newScriptedTill(t)
-	ref := x.Book(x.Event(10).ID, 1, models.SimOK)
+	ref := x.Book(x.Event(10).ID, 1, simulator.OK)
 	if _, err := x.Store.StartCharges(t.Context(), gateway.Name(), []models.BookingRef{ref}, shop.Lease); err != nil {
 		t.Fatal(err)
 	}
@@ -664,7 +664,7 @@ func TestRetry_leaves_another_gateways_charge_alone(t *testing.T) {
 		return models.Result{Outcome: models.Absent}
 	}
 	gateway.charge, gateway.find, gateway.void = asked, asked, asked
-	ref := x.Book(x.Event(10).ID, 1, models.SimOK)
+	ref := x.Book(x.Event(10).ID, 1, simulator.OK)
 	if _, err := x.Store.StartCharges(t.Context(), "another", []models.BookingRef{ref}, shop.Lease); err != nil {
 		t.Fatal(err)
 	}
@@ -682,7 +682,7 @@ func TestRefund_leaves_another_gateways_refund_alone(t *testing.T) {
 		return models.Result{Outcome: models.Succeeded}
 	}
 	event := x.Event(10).ID
-	ref := x.Book(event, 1, models.SimOK)
+	ref := x.Book(event, 1, simulator.OK)
 	if _, err := x.Store.StartCharges(t.Context(), "another", []models.BookingRef{ref}, shop.Lease); err != nil {
 		t.Fatal(err)
 	}
@@ -700,7 +700,7 @@ func TestRetry_an_unknown_charge_that_was_never_made(t *testing.T) {
 	t.Parallel()
 	x, gateway := newScriptedTill(t)
 	gateway.charge, gateway.find = answer(models.Unknown), answer(models.Unknown)
-	ref := x.Book(x.Event(10).ID, 1, models.SimOK)
+	ref := x.Book(x.Event(10).ID, 1, simulator.OK)
 	x.charge(ref)
 	for range models.MaxAttempts - 1 {
 		x.retry(shop.Lease)
@@ -731,7 +731,7 @@ func TestCharge_survives_a_gateway_that_panics(t *testing.T) {
 		return models.Result{Outcome: models.Succeeded}
 	}
 	event := x.Event(10).ID
-	refs := []models.BookingRef{x.Book(event, 1, models.SimOK), x.Book(event, 1, models.SimOK), x.Book(event, 1, models.SimOK)}
+	refs := []models.BookingRef{x.Book(event, 1, simulator.OK), x.Book(event, 1, simulator.OK), x.Book(event, 1, simulator.OK)}
 	x.charge(refs...)
 	if stock := x.Stock(event); stock.Confirmed != 2 || stock.Pending != 1 {
 		t.Fatalf("stock %+v", stock)
@@ -749,7 +749,7 @@ func TestCharge_does_not_wait_for_a_gateway_that_hangs(t *testing.T) {
 		<-ctx.Done()
 		return models.Result{Outcome: models.Unknown, Reason: "time out"}
 	}
-	ref := x.Book(x.Event(10).ID, 1, models.SimOK)
+	ref := x.Book(x.Event(10).ID, 1, simulator.OK)
 	begun := time.Now()
 	x.charge(ref)
 	if took := time.Since(begun); took < time.Second || took > 10*time.Second {
@@ -762,7 +762,7 @@ func TestRefund_goes_on_until_it_succeeds(t *testing.T) {
 	t.Parallel()
 	x, gateway := newScriptedTill(t)
 	gateway.refund = answer(models.Unavailable)
-	ref := x.Book(x.Event(10).ID, 1, models.SimOK)
+	ref := x.Book(x.Event(10).ID, 1, simulator.OK)
 	x.charge(ref)
 	x.Cancel(ref)
 	for range models.MaxAttempts + 2 {
@@ -786,7 +786,7 @@ func TestRefund_goes_on_until_it_succeeds(t *testing.T) {
 
 // brokenDesk is a store whose desk fails: before the commit, or after it.
 type brokenDesk struct {
-	repository.Store
+	shop.Store
 	before, after atomic.Pointer[error]
 }
 
@@ -809,7 +809,7 @@ func TestCharge_keeps_a_charge_that_cannot_be_settled_now(t *testing.T) {
 	s := shop.New(t)
 	store := &brokenDesk{Store: s.Store}
 	x := newTillOn(t, s, store, simulator.New(s.Store, simulator.Options{}))
-	ref := x.Book(x.Event(10).ID, 1, models.SimOK)
+	ref := x.Book(x.Event(10).ID, 1, simulator.OK)
 	store.before.Store(new(repository.ErrUnavailable))
 	x.charge(ref)
 	store.before.Store(nil)
@@ -830,7 +830,7 @@ func TestCharge_settles_once_when_the_commits_answer_is_lost(t *testing.T) {
 	store := &brokenDesk{Store: s.Store}
 	x := newTillOn(t, s, store, simulator.New(s.Store, simulator.Options{}))
 	event := x.Event(10).ID
-	ref := x.Book(event, 2, models.SimOK)
+	ref := x.Book(event, 2, simulator.OK)
 	store.after.Store(new(repository.ErrCommitUnknown))
 	x.charge(ref)
 	x.wantState(ref, "CONFIRMED")
@@ -845,7 +845,7 @@ func TestRetry_of_a_letter_whose_commits_answer_is_lost(t *testing.T) {
 	s := shop.New(t)
 	store := &brokenDesk{Store: s.Store}
 	x := newTillOn(t, s, store, simulator.New(s.Store, simulator.Options{}))
-	ref := x.Book(x.Event(10).ID, 1, models.SimError)
+	ref := x.Book(x.Event(10).ID, 1, simulator.Error)
 	x.charge(ref)
 	for range models.MaxAttempts - 1 {
 		x.retry(shop.Lease)
@@ -867,7 +867,7 @@ func TestSettle_again_and_out_of_order(t *testing.T) {
 	t.Parallel()
 	x := newTill(t)
 	event := x.Event(10).ID
-	paid, refused := x.Book(event, 1, models.SimOK), x.Book(event, 2, models.SimDecline)
+	paid, refused := x.Book(event, 1, simulator.OK), x.Book(event, 2, simulator.Decline)
 	x.charge(paid, refused)
 	for _, outcome := range []models.Outcome{
 		models.Succeeded, models.Declined, models.Unknown, models.Unavailable, models.Voided, models.StillOpen, models.Succeeded,
@@ -894,8 +894,8 @@ func TestCancel_against_confirm(t *testing.T) {
 	t.Parallel()
 	x := newTill(t)
 	event := x.Event(200).ID
-	refs := x.BookMany(event, 100, models.SimOK)
-	bookings := services.NewBookings(x.Store, x.Office, 100)
+	refs := x.BookMany(event, 100, simulator.OK)
+	bookings := services.NewBookings(x.Store, x.Office, services.BookingOptions{MaxTickets: 100, Methods: simulator.PaidWith})
 	var group sync.WaitGroup
 	for _, ref := range refs {
 		group.Go(func() {
@@ -926,7 +926,7 @@ func TestCancel_against_confirm(t *testing.T) {
 
 // cancellingStore cancels each booking just after its charge was written.
 type cancellingStore struct {
-	repository.Store
+	shop.Store
 	cancel func(models.BookingRef) models.Booking
 }
 
@@ -941,7 +941,7 @@ func (c *cancellingStore) StartCharges(ctx context.Context, gateway string, refs
 func TestCharge_takes_no_money_for_a_booking_that_ended_as_its_charge_was_written(t *testing.T) {
 	t.Parallel()
 	s := shop.New(t)
-	ref := s.Book(s.Event(10).ID, 1, models.SimOK)
+	ref := s.Book(s.Event(10).ID, 1, simulator.OK)
 	store := &cancellingStore{Store: s.Store, cancel: func(ref models.BookingRef) models.Booking {
 		verdict, err := s.Office.Ask(context.Background(), ref.Event, &sale.Cancel{Booking: ref.Booking})
 		if err != nil {

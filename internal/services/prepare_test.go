@@ -85,7 +85,7 @@ func under(r payments.ChargeRequest, result models.Result) models.Result {
 func TestPrepare_puts_the_gateways_reference_on_disk_before_it_charges(t *testing.T) {
 	t.Parallel()
 	x, gateway := newPreparingTill(t)
-	ref := x.Book(x.Event(10).ID, 1, models.SimOK)
+	ref := x.Book(x.Event(10).ID, 1, simulator.OK)
 	x.charge(ref)
 	x.wantState(ref, "CONFIRMED")
 	x.wantMoney(ref, 1, false)
@@ -99,7 +99,7 @@ func TestPrepare_again_after_a_lost_answer(t *testing.T) {
 	t.Parallel()
 	x, gateway := newPreparingTill(t)
 	gateway.prepare = answer(models.Unknown)
-	ref := x.Book(x.Event(10).ID, 1, models.SimOK)
+	ref := x.Book(x.Event(10).ID, 1, simulator.OK)
 	x.charge(ref)
 	x.wantCharge(ref, models.ChargeStarted, 1)
 	gateway.prepare = nil
@@ -112,7 +112,7 @@ func TestPrepare_that_never_works_surely_took_nothing(t *testing.T) {
 	t.Parallel()
 	x, gateway := newPreparingTill(t)
 	gateway.prepare = answer(models.Unknown)
-	ref := x.Book(x.Event(10).ID, 1, models.SimOK)
+	ref := x.Book(x.Event(10).ID, 1, simulator.OK)
 	x.charge(ref)
 	for range models.MaxAttempts - 1 {
 		x.retry(shop.Lease)
@@ -124,7 +124,7 @@ func TestPrepare_is_declined(t *testing.T) {
 	t.Parallel()
 	x, gateway := newPreparingTill(t)
 	gateway.prepare = answer(models.Declined)
-	ref := x.Book(x.Event(10).ID, 1, models.SimOK)
+	ref := x.Book(x.Event(10).ID, 1, simulator.OK)
 	x.charge(ref)
 	x.wantState(ref, "CANCELLED payment_declined")
 	x.wantMoney(ref, 0, false)
@@ -138,7 +138,7 @@ func TestPrepare_is_not_repeated_once_its_reference_is_on_disk(t *testing.T) {
 		gateway.beforeNow = nil
 		panic("as if the process had died")
 	}
-	ref := x.Book(x.Event(10).ID, 1, models.SimOK)
+	ref := x.Book(x.Event(10).ID, 1, simulator.OK)
 	x.charge(ref)
 	x.wantMoney(ref, 0, false)
 	x.retry(shop.Lease)
@@ -163,7 +163,7 @@ func TestRetry_of_calls_that_take_their_time_keeps_its_charge(t *testing.T) {
 	}
 	x := open()
 	gateway.till, gateway.other = x, open().payments
-	ref := x.Book(x.Event(10).ID, 1, models.SimOK)
+	ref := x.Book(x.Event(10).ID, 1, simulator.OK)
 	if _, err := x.Store.StartCharges(t.Context(), gateway.Name(), []models.BookingRef{ref}, time.Second); err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +212,7 @@ func (g *slowly) Charge(ctx context.Context, r payments.ChargeRequest) models.Re
 func TestPrepare_of_a_booking_that_ends_meanwhile_is_voided(t *testing.T) {
 	t.Parallel()
 	x, gateway := newPreparingTill(t)
-	ref := x.Book(x.Event(10).ID, 1, models.SimOK)
+	ref := x.Book(x.Event(10).ID, 1, simulator.OK)
 	gateway.prepare = func(context.Context) models.Result {
 		x.Cancel(ref)
 		return models.Result{Outcome: models.Prepared, ProviderReference: "ref_1"}
@@ -239,7 +239,7 @@ func TestPrepare_twice_charges_under_one_reference(t *testing.T) {
 		<-wake
 		return models.Result{Outcome: models.Prepared, ProviderReference: "ref_late"}
 	}
-	ref := x.Book(x.Event(10).ID, 1, models.SimSlow)
+	ref := x.Book(x.Event(10).ID, 1, simulator.Slow)
 	if err := x.payments.Charge(t.Context(), []models.BookingRef{ref}); err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +268,7 @@ func TestPrepare_of_a_charge_that_was_given_up_meanwhile_does_nothing(t *testing
 		}
 		return models.Result{Outcome: models.Prepared, ProviderReference: "ref_same"}
 	}
-	ref := x.Book(x.Event(10).ID, 1, models.SimError) // surely not charged, however often it is asked
+	ref := x.Book(x.Event(10).ID, 1, simulator.Error) // surely not charged, however often it is asked
 	if err := x.payments.Charge(t.Context(), []models.BookingRef{ref}); err != nil {
 		t.Fatal(err)
 	}
@@ -293,7 +293,7 @@ func TestSettle_drops_what_is_said_of_another_reference(t *testing.T) {
 	t.Parallel()
 	x, _ := newPreparingTill(t)
 	event := x.Event(10).ID
-	ref := x.Book(event, 1, models.SimSlow)
+	ref := x.Book(event, 1, simulator.Slow)
 	x.charge(ref)
 	tell := func(o models.Outcome) {
 		result := models.Result{Outcome: o, ProviderReference: "ref_other"}
@@ -321,15 +321,15 @@ func TestSettle_drops_what_is_said_of_another_reference(t *testing.T) {
 func TestBookings_paid_with_another_gateway(t *testing.T) {
 	t.Parallel()
 	s := shop.New(t)
-	bookings := services.NewBookings(s.Store, s.Office, 100).PaidWith(services.Methods{
+	bookings := services.NewBookings(s.Store, s.Office, services.BookingOptions{MaxTickets: 100, Methods: payments.Methods{
 		Accept: func(m models.PaymentMethod) bool { return m == "pm_1" },
-	})
+	}})
 	priced, free, user := s.Event(10).ID, s.Event(10, shop.Free).ID, s.User().ID
 	for _, test := range []struct {
 		event  models.EventID
 		method models.PaymentMethod
 		fine   bool
-	}{{priced, "pm_1", true}, {priced, "", false}, {priced, models.SimOK, false}, {free, "", true}, {free, "pm_1", true}} {
+	}{{priced, "pm_1", true}, {priced, "", false}, {priced, simulator.OK, false}, {free, "", true}, {free, "pm_1", true}} {
 		b, _, err := bookings.Create(t.Context(), services.BookingRequest{User: user, Event: test.event, Quantity: 1, Method: test.method})
 		if (err == nil) != test.fine || err == nil && b.PaymentMethod != test.method {
 			t.Errorf("%q: %+v, %v", test.method, b, err)

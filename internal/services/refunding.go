@@ -28,7 +28,8 @@ func (p *Payments) refund(ctx context.Context, d *repository.DueRefund) {
 func (p *Payments) giveBack(ctx context.Context, r *models.Refund) (result models.Result, ended bool) {
 	for range 2 {
 		request := payments.RefundRequest{
-			Key: r.Key().GatewayKey(), Part: r.Part, Reference: r.Reference(), ProviderReference: r.ChargeReference, Amount: r.Amount,
+			Key: r.Key().GatewayKey(), Part: r.Part, Reference: r.Reference(), ProviderReference: r.ChargeReference,
+			Amount: r.Amount,
 		}
 		result = p.ask(ctx, request.Key, func(ctx context.Context) models.Result { return p.gateway.Refund(ctx, request) })
 		if result.Outcome != models.Moved {
@@ -51,7 +52,9 @@ func (p *Payments) giveBack(ctx context.Context, r *models.Refund) (result model
 
 // lookAgain gives what is still owed of a charge, now that it is known what has moved, and whether something that somebody
 // else gave back is open: it may be the rest, or fail. An error comes with the stall of a gateway that does not tell now.
-func (p *Payments) lookAgain(ctx context.Context, r *models.Refund) (owed *models.Refund, open bool, stall models.Stall, err error) {
+func (p *Payments) lookAgain(
+	ctx context.Context, r *models.Refund,
+) (owed *models.Refund, open bool, stall models.Stall, err error) {
 	teller, is := p.gateway.(payments.Teller)
 	if !is {
 		return r, false, "", nil

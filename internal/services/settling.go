@@ -24,13 +24,18 @@ func (p *Payments) settle(ctx context.Context, c *models.Charge, result models.R
 	}
 }
 
-func (p *Payments) tellSettle(ctx context.Context, c *models.Charge, result models.Result, backoff time.Duration) (sale.Verdict, error) {
+func (p *Payments) tellSettle(
+	ctx context.Context, c *models.Charge, result models.Result, backoff time.Duration,
+) (sale.Verdict, error) {
 	p.options.Observer.Payment("charge", outcomeOf(result))
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	verdict, err := p.office.Tell(ctx, c.Event, &sale.Settle{Charge: c.ChargeKey, Try: c.Attempts, Result: result, Backoff: backoff})
+	verdict, err := p.office.Tell(ctx, c.Event, &sale.Settle{
+		Charge: c.ChargeKey, Try: c.Attempts, Result: result, Backoff: backoff,
+	})
 	if err != nil {
-		p.options.Logger.Warn("a charge is not settled yet", "reference", c.Reference(), "outcome", result.Outcome, "error", err)
+		p.options.Logger.Warn("a charge is not settled yet", "reference", c.Reference(), "outcome", result.Outcome,
+			"error", err)
 	}
 	return verdict, err
 }
@@ -40,9 +45,12 @@ func (p *Payments) settleRefund(ctx context.Context, r *models.Refund, result mo
 	p.options.Observer.Payment("refund", outcomeOf(result))
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	command := &sale.SettleRefund{Charge: r.ChargeKey, Part: r.Part, Try: r.Attempts, Result: result, Backoff: p.refundPause(r, result)}
+	command := &sale.SettleRefund{
+		Charge: r.ChargeKey, Part: r.Part, Try: r.Attempts, Result: result, Backoff: p.refundPause(r, result),
+	}
 	if _, err := p.office.Tell(ctx, r.Event, command); err != nil {
-		p.options.Logger.Warn("a refund is not settled yet", "reference", r.Reference(), "outcome", result.Outcome, "error", err)
+		p.options.Logger.Warn("a refund is not settled yet", "reference", r.Reference(), "outcome", result.Outcome,
+			"error", err)
 		return
 	}
 	failing := result.Outcome != models.Succeeded && result.Outcome != models.StillOpen && result.Stall == ""

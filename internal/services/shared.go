@@ -45,7 +45,9 @@ type sharedRead[V any] struct {
 	err    error
 }
 
-func newSharedReads[K comparable, V any](bounds readBounds, query func(context.Context, K) (V, error)) *sharedReads[K, V] {
+func newSharedReads[K comparable, V any](
+	bounds readBounds, query func(context.Context, K) (V, error),
+) *sharedReads[K, V] {
 	return &sharedReads[K, V]{
 		query: query, bounds: bounds, slots: make(chan struct{}, bounds.atOnce), keys: map[K]*shareable[V]{},
 	}

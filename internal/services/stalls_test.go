@@ -49,7 +49,7 @@ func (x *till) retryUntil(settled func() bool) {
 func TestCharge_waits_for_a_gateway_that_is_away(t *testing.T) {
 	t.Parallel()
 	x, leave, come := newAwayTill(t)
-	ref := x.bookOne(models.SimOK)
+	ref := x.bookOne(simulator.OK)
 	leave()
 	x.charge(ref)
 	x.wantCharge(ref, models.ChargeStarted, 0)
@@ -69,7 +69,7 @@ func TestCharge_waits_for_a_gateway_that_is_away(t *testing.T) {
 func TestRetry_of_a_doubtful_charge_waits_for_a_gateway_that_is_away(t *testing.T) {
 	t.Parallel()
 	x, leave, come := newAwayTill(t)
-	ref := x.bookOne(models.SimLost)
+	ref := x.bookOne(simulator.Lost)
 	x.charge(ref)
 	leave()
 	for range 2 * models.MaxAttempts {
@@ -85,7 +85,7 @@ func TestRetry_of_a_doubtful_charge_waits_for_a_gateway_that_is_away(t *testing.
 func TestCharge_of_an_expired_booking_is_voided_when_the_gateway_is_back(t *testing.T) {
 	t.Parallel()
 	x, leave, come := newAwayTill(t)
-	ref := x.bookOne(models.SimOK)
+	ref := x.bookOne(simulator.OK)
 	leave()
 	x.charge(ref)
 	x.expire()
@@ -110,7 +110,7 @@ func TestCharge_counts_no_try_that_the_gateway_would_not_look_at(t *testing.T) {
 		return models.Result{Outcome: models.Unavailable, Stall: models.Throttled}
 	}
 	gateway.charge, gateway.find = limited, answer(models.Absent)
-	ref := x.bookOne(models.SimOK)
+	ref := x.bookOne(simulator.OK)
 	x.charge(ref)
 	x.wantCharge(ref, models.ChargeStarted, 0)
 	for range 2 * models.MaxAttempts {
@@ -128,7 +128,7 @@ func TestCharge_counts_no_try_that_the_gateway_would_not_look_at(t *testing.T) {
 func TestRefund_waits_for_a_gateway_that_is_away(t *testing.T) {
 	t.Parallel()
 	x, leave, come := newAwayTill(t)
-	ref := x.bookOne(models.SimOK)
+	ref := x.bookOne(simulator.OK)
 	x.charge(ref)
 	x.Cancel(ref)
 	leave()
@@ -160,8 +160,8 @@ func TestConfirmFree_does_not_wait_for_the_gateway(t *testing.T) {
 	t.Parallel()
 	x, leave, _ := newAwayTill(t)
 	leave()
-	paid := x.bookOne(models.SimOK)
-	free := x.Book(x.Event(10, func(d *models.EventDraft) { d.TicketPrice.Minor = 0 }).ID, 2, models.SimOK)
+	paid := x.bookOne(simulator.OK)
+	free := x.Book(x.Event(10, func(d *models.EventDraft) { d.TicketPrice.Minor = 0 }).ID, 2, simulator.OK)
 	if n, err := x.payments.ConfirmFree(t.Context()); n != 1 || err != nil {
 		t.Fatalf("confirmed %d: %v", n, err)
 	}

@@ -94,22 +94,17 @@ func (p *Payments) giveStrayUp(ctx context.Context, d *repository.DueStray) erro
 		}
 	}
 	p.options.Logger.Error("money was taken, or may be, for a booking that is not here: it is in the dead letters",
-		"gateway", s.Gateway, "reference", s.Reference(), "provider_reference", s.Result.ProviderReference, "outcome", s.Result.Outcome)
+		"gateway", s.Gateway, "reference", s.Reference(), "provider_reference", s.Result.ProviderReference,
+		"outcome", s.Result.Outcome)
 	p.options.Observer.Payment("charge", "dead_letter")
 	return repository.Explain(p.store.StrayLetter(ctx, *s))
 }
 
 // askForStray asks the gateway to which the message's charge would have gone, if that is still the one that is set up. What
-// it has not decided is voided: nobody is here who wants it.
+// it has not decided is not voided: the booking may be in the database that this one is a copy of.
 func (p *Payments) askForStray(ctx context.Context, s *models.Stray) models.Result {
 	if s.Gateway != p.gateway.Name() {
 		return otherGateway(s.Gateway)
 	}
-	request := payments.ChargeRequest{Reference: s.Reference(), Booking: s.Booking}
-	result := p.call(ctx, request, p.gateway.Find)
-	if result.Outcome == models.StillOpen {
-		request.ProviderReference = result.ProviderReference
-		result = p.call(ctx, request, p.gateway.Void)
-	}
-	return result
+	return p.call(ctx, payments.ChargeRequest{Reference: s.Reference(), Booking: s.Booking}, p.gateway.Find)
 }

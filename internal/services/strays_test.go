@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"quantix/internal/models"
 	"quantix/internal/payments"
 	"quantix/internal/sale"
@@ -131,7 +133,7 @@ func TestStray_success_is_settled_when_its_booking_appears(t *testing.T) {
 // appear makes the booking, as a replica that catches up does.
 func (x *till) appear(ref models.BookingRef) {
 	x.t.Helper()
-	c := &sale.Reserve{Booking: ref.Booking, User: x.User().ID, Quantity: 1, Method: models.SimOK}
+	c := &sale.Reserve{Booking: ref.Booking, User: x.User().ID, Quantity: 1, Method: simulator.OK}
 	if _, err := x.Office.Tell(x.t.Context(), ref.Event, c); err != nil {
 		x.t.Fatal(err)
 	}
@@ -142,7 +144,7 @@ func TestStray_message(t *testing.T) {
 	t.Parallel()
 	x := newTill(t)
 	charged, never, later := x.lost(), x.lost(), x.lost()
-	if result := x.chargeAs(charged, models.SimOK); result.Outcome != models.Succeeded {
+	if result := x.chargeAs(charged, simulator.OK); result.Outcome != models.Succeeded {
 		t.Fatalf("charge: %+v", result)
 	}
 	for range 2 {
@@ -162,38 +164,45 @@ func TestStray_message(t *testing.T) {
 	}
 }
 
-// What the gateway has not decided for a booking that is not here is voided: nobody waits for it.
-func TestStray_message_of_an_undecided_charge_is_voided(t *testing.T) {
+// What the gateway has not decided is left to a person after the hour, and not touched; should it succeed later, the letter
+// says so.
+func TestStray_message_of_an_undecided_charge_becomes_a_letter(t *testing.T) {
 	t.Parallel()
-	x := newTill(t)
-	ref := x.lost()
-	x.chargeAs(ref, models.SimAction)
-	x.charge(ref)
-	x.strays(models.StrayFor)
-	if record := x.Record(ref); record.Status != "voided" || len(x.Letters()) != 0 {
-		t.Errorf("the gateway has %+v, letters %+v", record, x.Letters())
+	m := newStrayMailbox(t)
+	ref := m.lost()
+	m.chargeAs(ref, simulator.Action)
+	m.charge(ref)
+	m.strays(models.StrayFor)
+	if record := m.Record(ref); record.Status != "pending" || len(m.Letters()) != 1 {
+		t.Errorf("the gateway has %+v, letters %+v", record, m.Letters())
 	}
-	if x.strays(2*models.StrayFor) != 0 {
-		t.Error("the stray is kept")
+	if m.strays(2*models.StrayFor) != 0 {
+		t.Error("it is asked about after its letter")
+	}
+	if err := m.send(told(ref, "pi_1"), callbackSecret, m.Clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+	m.strays(models.StrayFor)
+	if letters := m.Letters(); len(letters) != 1 || letters[0].Payload != "pi_1" {
+		t.Errorf("letters %+v", letters)
 	}
 }
 
-// A gateway that will not void it, or gives no answer for a day, leaves it to a person; whoever is asked, it ends.
+// A gateway that does not decide, or gives no answer for a day, leaves it to a person; whoever is asked, it ends.
 func TestStray_message_that_no_answer_ends_becomes_a_letter(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		find, void models.Outcome
-		after      time.Duration
+		find  models.Outcome
+		after time.Duration
 	}{
-		"still open":  {models.StillOpen, models.StillOpen, models.StrayFor},
-		"not voided":  {models.StillOpen, models.Unknown, models.StrayMost},
-		"no answer":   {models.Unknown, models.Voided, models.StrayMost},
-		"unavailable": {models.Unavailable, models.Voided, models.StrayMost},
+		"still open":  {models.StillOpen, models.StrayFor},
+		"no answer":   {models.Unknown, models.StrayMost},
+		"unavailable": {models.Unavailable, models.StrayMost},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			x, gateway := newScriptedTill(t)
-			gateway.find, gateway.void = answer(test.find), answer(test.void)
+			gateway.find = answer(test.find)
 			ref := x.lost()
 			x.charge(ref)
 			if test.after > models.StrayFor {

@@ -22,7 +22,9 @@ func tellEach(
 	return done, firstOf(err, told)
 }
 
-func groupByEvent(refs []models.BookingRef, command func(models.BookingID) sale.Command) map[models.EventID][]sale.Command {
+func groupByEvent(
+	refs []models.BookingRef, command func(models.BookingID) sale.Command,
+) map[models.EventID][]sale.Command {
 	byEvent := make(map[models.EventID][]sale.Command)
 	for _, r := range refs {
 		byEvent[r.Event] = append(byEvent[r.Event], command(r.Booking))

@@ -71,7 +71,9 @@ func (u *Upkeep) Expire(ctx context.Context, limit int) (int, error) {
 	return done, err
 }
 
-func (u *Upkeep) expire(ctx context.Context, event models.EventID, commands []sale.Command, answers chan<- boxoffice.Outcome) {
+func (u *Upkeep) expire(
+	ctx context.Context, event models.EventID, commands []sale.Command, answers chan<- boxoffice.Outcome,
+) {
 	ctx, cancel := context.WithTimeout(ctx, expireTimeout)
 	defer cancel()
 	outcomes := u.office.TellAll(ctx, event, commands)

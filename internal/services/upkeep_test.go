@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"quantix/internal/models"
 	"quantix/internal/repository"
 	"quantix/internal/sale"
@@ -20,9 +22,9 @@ func TestExpire_ends_what_is_unpaid_at_its_deadline(t *testing.T) {
 	s := shop.New(t)
 	upkeep := services.NewUpkeep(s.Store, s.Office)
 	first, second := s.Event(10).ID, s.Event(10).ID
-	refs := append(s.BookMany(first, 3, models.SimOK), s.BookMany(second, 2, models.SimOK)...)
+	refs := append(s.BookMany(first, 3, simulator.OK), s.BookMany(second, 2, simulator.OK)...)
 	s.Clock.Advance(shop.Deadline - time.Microsecond)
-	later := s.Book(first, 1, models.SimOK)
+	later := s.Book(first, 1, simulator.OK)
 	if n, err := upkeep.Expire(t.Context(), 100); n != 0 || err != nil {
 		t.Fatalf("expired %d (%v) before the deadline", n, err)
 	}
@@ -48,7 +50,7 @@ func TestExpire_from_two_replicas_returns_tickets_once(t *testing.T) {
 	t.Parallel()
 	s := shop.New(t)
 	event := s.Event(300).ID
-	refs := s.BookMany(event, 300, models.SimOK)
+	refs := s.BookMany(event, 300, simulator.OK)
 	s.Clock.Advance(shop.Deadline)
 	var group sync.WaitGroup
 	for range 2 {
@@ -62,7 +64,7 @@ func TestExpire_from_two_replicas_returns_tickets_once(t *testing.T) {
 			}
 		})
 	}
-	bookings := services.NewBookings(s.Store, s.Office, 100)
+	bookings := services.NewBookings(s.Store, s.Office, services.BookingOptions{MaxTickets: 100, Methods: simulator.PaidWith})
 	for _, ref := range refs[:50] {
 		group.Go(func() {
 			if _, err := bookings.Cancel(t.Context(), ref.Booking); err != nil && !errors.Is(err, models.ErrAlreadyCancelled) {
@@ -80,7 +82,7 @@ func TestCancelBookings_of_a_cancelled_event(t *testing.T) {
 	t.Parallel()
 	x := newTill(t)
 	cancelled, other := x.Event(100).ID, x.Event(100).ID
-	paid, unpaid, elsewhere := x.BookMany(cancelled, 12, models.SimOK), x.BookMany(cancelled, 13, models.SimOK), x.Book(other, 1, models.SimOK)
+	paid, unpaid, elsewhere := x.BookMany(cancelled, 12, simulator.OK), x.BookMany(cancelled, 13, simulator.OK), x.Book(other, 1, simulator.OK)
 	x.charge(paid...)
 	if _, err := services.NewEvents(x.Store, x.Office).Cancel(t.Context(), cancelled); err != nil {
 		t.Fatal(err)
@@ -109,7 +111,7 @@ func TestUpkeep_reports_what_it_could_not_do(t *testing.T) {
 	s := shop.New(t)
 	store := &brokenDesk{Store: s.Store}
 	upkeep := services.NewUpkeep(store, shop.OpenOffice(t, store))
-	ref := s.Book(s.Event(10).ID, 1, models.SimOK)
+	ref := s.Book(s.Event(10).ID, 1, simulator.OK)
 	s.Clock.Advance(shop.Deadline)
 	store.before.Store(new(repository.ErrUnavailable))
 	if n, err := upkeep.Expire(t.Context(), 10); n != 0 || !errors.Is(err, models.ErrUnavailable) {
@@ -126,7 +128,7 @@ func TestUpkeep_reports_what_it_could_not_do(t *testing.T) {
 
 // stuckStore holds one event's row until it is told to let go, as somebody at the database's prompt may.
 type stuckStore struct {
-	repository.Store
+	shop.Store
 	event models.EventID
 	let   chan struct{}
 }
@@ -143,9 +145,9 @@ func TestExpire_passes_over_an_event_whose_row_is_held(t *testing.T) {
 	t.Parallel()
 	s := shop.New(t)
 	held, other := s.Event(10).ID, s.Event(10).ID
-	stuck := s.BookMany(held, 3, models.SimOK)
+	stuck := s.BookMany(held, 3, simulator.OK)
 	s.Clock.Advance(time.Second)
-	free := s.BookMany(other, 2, models.SimOK)
+	free := s.BookMany(other, 2, simulator.OK)
 	s.Clock.Advance(shop.Deadline)
 	store := &stuckStore{Store: s.Store, event: held, let: make(chan struct{})}
 	upkeep := services.NewUpkeep(s.Store, shop.OpenOffice(t, store))

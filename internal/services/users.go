@@ -58,7 +58,9 @@ func (u *Users) ByEmail(ctx context.Context, email string) ([]models.User, error
 
 // Update changes a user. Errors: models.ErrUserNotFound, models.ErrInvalid, models.ErrEmailTaken,
 // models.ErrVersionMismatch.
-func (u *Users) Update(ctx context.Context, id models.UserID, patch models.UserPatch, ifVersion *int64) (models.User, error) {
+func (u *Users) Update(
+	ctx context.Context, id models.UserID, patch models.UserPatch, ifVersion *int64,
+) (models.User, error) {
 	done, err := u.turns.take(ctx, id)
 	if err != nil {
 		return models.User{}, err

@@ -98,7 +98,7 @@ func TestCase13_success_at_the_instant_of_expiry(t *testing.T) {
 	clock := testkit.NewClock(shop.Opening)
 	h := newHall(t, clock)
 	event, user := h.Event(repetitions).ID, h.User().ID
-	refs := h.BookMany(event, repetitions, models.SimOK)
+	refs := h.BookMany(event, repetitions, simulator.OK)
 	h.startCharges(refs)
 	clock.Advance(shop.Deadline)
 	worker, sweeper := shop.OpenOffice(t, h.Store), shop.OpenOffice(t, h.Store)
@@ -108,7 +108,7 @@ func TestCase13_success_at_the_instant_of_expiry(t *testing.T) {
 				t.Error(err)
 			}
 			if i%2 == 0 { // who takes the ticket if it was free for a moment
-				_, _ = sweeper.Ask(t.Context(), event, &sale.Reserve{Booking: models.NewID[models.BookingID](), User: user, Quantity: 1, Method: models.SimOK})
+				_, _ = sweeper.Ask(t.Context(), event, &sale.Reserve{Booking: models.NewID[models.BookingID](), User: user, Quantity: 1, Method: simulator.OK})
 			}
 		})
 	}
@@ -132,7 +132,7 @@ func TestCase16_cancel_against_confirm(t *testing.T) {
 	t.Parallel()
 	h := newHall(t, testkit.NewClock(shop.Opening))
 	event := h.Event(repetitions).ID
-	refs := h.BookMany(event, repetitions, models.SimOK)
+	refs := h.BookMany(event, repetitions, simulator.OK)
 	h.startCharges(refs)
 	worker, api := shop.OpenOffice(t, h.Store), shop.OpenOffice(t, h.Store)
 	for _, ref := range refs {
@@ -155,7 +155,7 @@ func TestCase17_18_38_sweepers_and_cancellations(t *testing.T) {
 	clock := testkit.NewClock(shop.Opening)
 	h := newHall(t, clock)
 	event := h.Event(600).ID
-	refs := h.BookMany(event, 600, models.SimOK)
+	refs := h.BookMany(event, 600, simulator.OK)
 	clock.Advance(shop.Deadline)
 	var cancelled, refused atomic.Int64
 	var group sync.WaitGroup
@@ -176,7 +176,7 @@ func TestCase17_18_38_sweepers_and_cancellations(t *testing.T) {
 				}
 			}
 		})
-		bookings := services.NewBookings(h.Store, shop.OpenOffice(t, h.Store), 100)
+		bookings := services.NewBookings(h.Store, shop.OpenOffice(t, h.Store), services.BookingOptions{MaxTickets: 100, Methods: simulator.PaidWith})
 		for _, ref := range refs[:100] {
 			group.Go(func() {
 				switch _, err := bookings.Cancel(t.Context(), ref.Booking); {
@@ -206,7 +206,7 @@ func TestCase19_to_22_repeated_work_and_answers(t *testing.T) {
 	t.Parallel()
 	h := newHall(t, testkit.NewClock(shop.Opening))
 	event := h.Event(200).ID
-	paid, declined := h.BookMany(event, 100, models.SimOK), h.BookMany(event, 50, models.SimDecline)
+	paid, declined := h.BookMany(event, 100, simulator.OK), h.BookMany(event, 50, simulator.Decline)
 	var group sync.WaitGroup
 	for range 2 {
 		p := h.payments(simulator.New(h.Store, simulator.Options{}), services.PaymentOptions{})
@@ -254,7 +254,7 @@ func TestCase23_37_a_payment_longer_than_its_window_and_its_lease(t *testing.T) 
 	clock := testkit.NewClock(shop.Opening)
 	h := newHall(t, clock)
 	event := h.Event(10).ID
-	slow := h.Book(event, 2, models.SimOK)
+	slow := h.Book(event, 2, simulator.OK)
 	g := stuckGateway{simulator.New(h.Store, simulator.Options{}), make(chan struct{}, 1), make(chan struct{})}
 	first := h.payments(g, services.PaymentOptions{Timeout: time.Minute})
 	if err := first.Charge(t.Context(), []models.BookingRef{slow}); err != nil {
@@ -268,7 +268,7 @@ func TestCase23_37_a_payment_longer_than_its_window_and_its_lease(t *testing.T) 
 		}
 		return nil
 	})
-	other := h.Book(event, 3, models.SimOK)
+	other := h.Book(event, 3, simulator.OK)
 	clock.Advance(5 * time.Minute) // longer than the lease, which is longer than all calls of a try
 	second := h.payments(g.Gateway, services.PaymentOptions{})
 	if n, err := second.Retry(t.Context()); n != 1 || err != nil {
@@ -299,13 +299,13 @@ func TestCase14_15_success_after_expiry(t *testing.T) {
 	clock := testkit.NewClock(shop.Opening)
 	h := newHall(t, clock)
 	event := h.Event(4).ID
-	refs := []models.BookingRef{h.Book(event, 2, models.SimOK), h.Book(event, 2, models.SimOK)}
+	refs := []models.BookingRef{h.Book(event, 2, simulator.OK), h.Book(event, 2, simulator.OK)}
 	h.startCharges(refs)
 	clock.Advance(shop.Deadline)
 	if n, err := services.NewUpkeep(h.Store, h.Office).Expire(t.Context(), 100); n != 2 || err != nil {
 		t.Fatalf("%d expired: %v", n, err)
 	}
-	h.Book(event, 1, models.SimOK)
+	h.Book(event, 1, simulator.OK)
 	for _, ref := range refs {
 		settle(t, h.Office.Tell, ref, models.Succeeded)
 	}
@@ -346,7 +346,7 @@ func TestCase58_only_the_databases_clock_counts(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := shop.On(t, shop.OpenPostgres(t, url, nil))
-			ref := s.Book(s.Event(1).ID, 1, models.SimOK)
+			ref := s.Book(s.Event(1).ID, 1, simulator.OK)
 			by, err := time.ParseDuration(map[string]string{"10 minutes": "10m", "-10 minutes": "-10m"}[skew])
 			if err != nil {
 				t.Fatal(err)
@@ -374,7 +374,7 @@ func TestCase59_at_the_very_deadline(t *testing.T) {
 	h := newHall(t, clock)
 	event := h.Event(2).ID
 	upkeep := services.NewUpkeep(h.Store, h.Office)
-	before, at := h.Book(event, 1, models.SimOK), h.Book(event, 1, models.SimOK)
+	before, at := h.Book(event, 1, simulator.OK), h.Book(event, 1, simulator.OK)
 	clock.Advance(shop.Deadline - time.Microsecond)
 	if n, err := upkeep.Expire(t.Context(), 10); n != 0 || err != nil {
 		t.Errorf("%d expired before the deadline: %v", n, err)

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"github.com/jackc/pgx/v5"
 
 	"quantix/internal/models"
@@ -26,7 +28,7 @@ func TestHungUp_while_the_events_row_was_locked(t *testing.T) {
 	var group sync.WaitGroup
 	ask := func() {
 		group.Go(func() {
-			c := &sale.Reserve{Booking: models.NewID[models.BookingID](), User: user, Quantity: 1, Method: models.SimOK}
+			c := &sale.Reserve{Booking: models.NewID[models.BookingID](), User: user, Quantity: 1, Method: simulator.OK}
 			if _, err := h.Office.Reserve(ctx, event, c); !errors.Is(err, models.ErrBusy) {
 				t.Errorf("who hung up was told %v", err)
 			}
@@ -45,7 +47,7 @@ func TestHungUp_while_the_events_row_was_locked(t *testing.T) {
 	if err := tx.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	kept := h.BookFor(user, event, 2, models.SimOK)
+	kept := h.BookFor(user, event, 2, simulator.OK)
 	if stock := h.Stock(event); stock.Held != 2 || h.State(kept) != "PENDING" {
 		t.Errorf("%d tickets are held; want the 2 of the buyer who stayed", stock.Held)
 	}

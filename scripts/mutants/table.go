@@ -66,6 +66,14 @@ var core = []mutant{
 		old: "		case owed != nil && open:\n", new: "		case owed != nil && open && false:\n",
 		pkg: services, tests: "TestMoved",
 	}, {
+		name: "what was given back by hand is given back again", file: "internal/sale/money.go",
+		old: "	if rest := c.Amount.Minor - s.back(c); rest > 0 {\n", new: "	if rest := c.Amount.Minor; s.owedRefund(c) == nil && rest > 0 {\n",
+		pkg: "./internal/modeltest/", tests: "TestModel",
+	}, {
+		name: "money that was given back by hand is still revenue", file: "internal/sale/moved.go",
+		old: "		s.Event.Stock.Earn(change)\n", new: "",
+		pkg: "./internal/modeltest/", tests: "TestModel",
+	}, {
 		name: "claims wait for a locked charge", file: "internal/repository/postgres/due.go",
 		old: "AND status NOT IN ` + ended + ` AND next_attempt_at <= coalesce($1::timestamptz, now())\n			FOR NO KEY UPDATE SKIP LOCKED",
 		new: "AND status NOT IN ` + ended + ` AND next_attempt_at <= coalesce($1::timestamptz, now())\n			FOR NO KEY UPDATE",

@@ -1,7 +1,7 @@
 // Command stfindings reads what schemathesis found (its report in NDJSON) and prints what is not in a baseline. It ends
 // with 1 if anything is left, or if the report does not tell of any checks.
 //
-//	go run ./scripts/stfindings testdata/schemathesis-baseline.json report.ndjson
+//	go run ./scripts/stfindings scripts/stfindings/testdata/schemathesis-baseline.json report.ndjson
 package main
 
 import (
@@ -20,8 +20,9 @@ import (
 type entry struct {
 	Check     string `json:"check"`
 	Operation string `json:"operation,omitempty"` // such as "POST /api/v1/bookings"
-	Place     string `json:"place,omitempty"`     // as the problem names it: errors[].location, or its code where there are none
-	Reason    string `json:"reason"`
+	// as the problem names it: errors[].location, or its code where there are none
+	Place  string `json:"place,omitempty"`
+	Reason string `json:"reason"`
 }
 
 // A finding is a check that failed on one exchange.

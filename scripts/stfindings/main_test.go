@@ -72,7 +72,7 @@ func TestCompare_refuses(t *testing.T) {
 
 // The baseline that is used must be one.
 func TestBaseline(t *testing.T) {
-	text, err := os.ReadFile("../../testdata/schemathesis-baseline.json")
+	text, err := os.ReadFile("testdata/schemathesis-baseline.json")
 	if err != nil {
 		t.Fatal(err)
 	}

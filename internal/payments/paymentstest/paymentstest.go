@@ -126,7 +126,8 @@ func testChargeConcurrently(t *testing.T, b Bench) {
 	for range 8 {
 		calls.Go(func() {
 			// A try may collide with another, but must not claim that the charge was declined.
-			want(t, "charge", b.Gateway.Charge(t.Context(), request), models.Succeeded, models.StillOpen, models.Unknown, models.Unavailable)
+			want(t, "charge", b.Gateway.Charge(t.Context(), request), models.Succeeded, models.StillOpen, models.Unknown,
+				models.Unavailable)
 		})
 	}
 	calls.Wait()
@@ -221,7 +222,8 @@ func testRefund(t *testing.T, b Bench) {
 
 func testRefundNothing(t *testing.T, b Bench) {
 	request := b.request(t, Takes)
-	want(t, "refund", b.Gateway.Refund(t.Context(), refundOf(request, request.ProviderReference)), models.Unavailable, models.Unknown)
+	want(t, "refund", b.Gateway.Refund(t.Context(), refundOf(request, request.ProviderReference)), models.Unavailable,
+		models.Unknown)
 	b.wantMoney(t, request.Reference, 0, 0)
 }
 
@@ -232,5 +234,6 @@ func testContext(t *testing.T, b Bench) {
 	want(t, "charge", b.Gateway.Charge(ended, request), models.Unknown, models.Unavailable)
 	want(t, "find", b.Gateway.Find(ended, request), models.Unknown)
 	want(t, "void", b.Gateway.Void(ended, request), models.Unknown)
-	want(t, "refund", b.Gateway.Refund(ended, refundOf(request, request.ProviderReference)), models.Unknown, models.Unavailable)
+	want(t, "refund", b.Gateway.Refund(ended, refundOf(request, request.ProviderReference)), models.Unknown,
+		models.Unavailable)
 }

@@ -82,13 +82,13 @@ func TestCallbacks_are_sent_for_every_decision(t *testing.T) {
 	r := newReceiver(t, s)
 	g := sending(t, s, r)
 	for method, outcome := range map[models.PaymentMethod]models.Outcome{
-		models.SimOK: models.Succeeded, models.SimDecline: models.Declined, models.SimLost: models.Succeeded,
+		simulator.OK: models.Succeeded, simulator.Decline: models.Declined, simulator.Lost: models.Succeeded,
 	} {
 		charge := request(method)
 		g.Charge(t.Context(), charge)
 		r.await(charge.Reference, outcome)
 	}
-	failing := request(models.SimError)
+	failing := request(simulator.Error)
 	want(t, "charge", g.Charge(t.Context(), failing), models.Unavailable)
 	g.Close()
 	if r.seen[failing.Reference] != nil {
@@ -102,7 +102,7 @@ func TestCallbacks_of_slow_charges(t *testing.T) {
 	s := shop.NewOn(t, time.Now)
 	r := newReceiver(t, s)
 	g := sending(t, s, r)
-	charge := request(models.SimSlow)
+	charge := request(simulator.Slow)
 	charge.Deadline = time.Now().Add(-500 * time.Millisecond) // decided a second after it
 	want(t, "charge", g.Charge(t.Context(), charge), models.StillOpen)
 	r.await(charge.Reference, models.Succeeded)
@@ -112,7 +112,7 @@ func TestCallbacks_are_sent_again_until_taken(t *testing.T) {
 	t.Parallel()
 	s := shop.New(t)
 	r := newReceiver(t, s, http.StatusServiceUnavailable, http.StatusTooManyRequests)
-	charge := request(models.SimOK)
+	charge := request(simulator.OK)
 	sending(t, s, r).Charge(t.Context(), charge)
 	r.await(charge.Reference, models.Succeeded)
 }
@@ -133,9 +133,9 @@ func TestCallbacks_nobody_takes(t *testing.T) {
 	g := simulator.New(s.Store, simulator.Options{Secret: secret, CallbackURL: server.URL})
 	begun := time.Now()
 	for range 50 {
-		want(t, "charge", g.Charge(t.Context(), request(models.SimOK)), models.Succeeded)
+		want(t, "charge", g.Charge(t.Context(), request(simulator.OK)), models.Succeeded)
 	}
-	g.Charge(t.Context(), request(models.SimSlow))
+	g.Charge(t.Context(), request(simulator.Slow))
 	g.Close()
 	if took := time.Since(begun); took > 4*time.Second {
 		t.Errorf("took %s", took)

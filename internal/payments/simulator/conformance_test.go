@@ -29,8 +29,8 @@ func TestConformance(t *testing.T) {
 			tb.Fatal(err)
 		}
 		tb.Cleanup(func() { store.Close(); db.Close() })
-		of := func(reference string) (c models.SimCharge) {
-			_ = store.SimCharges(ctx, []string{reference}, func(_ time.Time, r map[string]*models.SimCharge) {
+		of := func(reference string) (c simulator.Record) {
+			_ = store.SimCharges(ctx, []string{reference}, func(_ time.Time, r map[string]*simulator.Record) {
 				if r[reference] != nil {
 					c = *r[reference]
 				}
@@ -41,8 +41,8 @@ func TestConformance(t *testing.T) {
 			Gateway: simulator.New(store, simulator.Options{}),
 			Method: func(s paymentstest.Script) models.PaymentMethod {
 				return map[paymentstest.Script]models.PaymentMethod{
-					paymentstest.Takes: models.SimOK, paymentstest.Declines: models.SimDecline,
-					paymentstest.StaysOpen: models.SimSlow, paymentstest.LosesAnswer: models.SimLost,
+					paymentstest.Takes: simulator.OK, paymentstest.Declines: simulator.Decline,
+					paymentstest.StaysOpen: simulator.Slow, paymentstest.LosesAnswer: simulator.Lost,
 				}[s]
 			},
 			Taken: func(r string) int { return of(r).Charges },

@@ -33,7 +33,7 @@ func (g *Gateway) Look(ctx context.Context, request payments.ChargeRequest) paym
 }
 
 // moved lists what went back of a charge, by whosever will.
-func moved(now time.Time, c *models.SimCharge) []models.Movement {
+func moved(now time.Time, c *Record) []models.Movement {
 	if c.Status != charged {
 		return nil
 	}
@@ -41,33 +41,36 @@ func moved(now time.Time, c *models.SimCharge) []models.Movement {
 }
 
 // byOthers is what the payment method scripts.
-func byOthers(now time.Time, c *models.SimCharge) []models.Movement {
+func byOthers(now time.Time, c *Record) []models.Movement {
 	late := !now.Before(c.CreatedAt.Add(movesAfter))
-	hand := models.Movement{ID: "hand_" + providerReference(c), Reason: models.RefundMoved, Amount: taken(c), State: models.MovementDone, Note: "succeeded"}
+	hand := models.Movement{
+		ID: "hand_" + providerReference(c), Reason: models.RefundMoved, Amount: taken(c), State: models.MovementDone,
+		Note: "succeeded",
+	}
 	bank := dispute(c)
 	switch c.Method {
-	case models.SimMovesPart:
+	case MovesPart:
 		hand.Amount.Minor = (hand.Amount.Minor + 1) / 2
-	case models.SimMovesAll:
-	case models.SimMovesBack:
+	case MovesAll:
+	case MovesBack:
 		if late {
 			hand.State, hand.Note = models.MovementUndone, "failed"
 		}
-	case models.SimMovesSlow:
+	case MovesSlow:
 		if !late {
 			hand.State, hand.Note = models.MovementOpen, "pending"
 		}
-	case models.SimDisputed:
+	case Disputed:
 		return []models.Movement{bank}
-	case models.SimDisputeLost, models.SimDisputeWon:
+	case DisputeLost, DisputeWon:
 		if late {
 			bank.State, bank.Note = models.MovementDone, "lost"
 		}
-		if late && c.Method == models.SimDisputeWon {
+		if late && c.Method == DisputeWon {
 			bank.State, bank.Note = models.MovementUndone, "won"
 		}
 		return []models.Movement{bank}
-	case models.SimInquiry:
+	case Inquiry:
 		bank.State, bank.Note = models.MovementUndone, "warning_needs_response"
 		return []models.Movement{bank}
 	default:
@@ -77,33 +80,35 @@ func byOthers(now time.Time, c *models.SimCharge) []models.Movement {
 }
 
 // dispute is the bank's, as it begins.
-func dispute(c *models.SimCharge) models.Movement {
+func dispute(c *Record) models.Movement {
 	return models.Movement{
-		ID: "dispute_" + providerReference(c), Reason: models.RefundDisputed, Amount: taken(c), State: models.MovementOpen, Note: "needs_response",
+		ID: "dispute_" + providerReference(c), Reason: models.RefundDisputed, Amount: taken(c), State: models.MovementOpen,
+		Note: "needs_response",
 	}
 }
 
 // disputedLate is the dispute of what had been given back before.
-func disputedLate(now time.Time, c *models.SimCharge) []models.Movement {
-	if c.Method != models.SimDisputeLate || c.RefundKey == "" || now.Before(c.RefundedAt.Add(movesAfter)) {
+func disputedLate(now time.Time, c *Record) []models.Movement {
+	if c.Method != DisputeLate || c.RefundKey == "" || now.Before(c.RefundedAt.Add(movesAfter)) {
 		return nil
 	}
 	return []models.Movement{dispute(c)}
 }
 
 // given is the refund that was asked for, and the one before it that came back.
-func given(now time.Time, c *models.SimCharge) []models.Movement {
+func given(now time.Time, c *Record) []models.Movement {
 	if c.RefundKey == "" {
 		return nil
 	}
 	m := models.Movement{
-		ID: refundReference(c), Reason: models.RefundOwed, Part: refundPart(c), Amount: models.Money{Minor: left(now, c), Currency: c.Amount.Currency},
-		State: models.MovementDone, Note: "succeeded",
+		ID: refundReference(c), Reason: models.RefundOwed, Part: refundPart(c),
+		Amount: models.Money{Minor: left(now, c), Currency: c.Amount.Currency},
+		State:  models.MovementDone, Note: "succeeded",
 	}
 	if refundOpen(now, c) {
 		m.State, m.Note = models.MovementOpen, "pending"
 	}
-	if c.Method != models.SimRefundFails {
+	if c.Method != RefundFails {
 		return []models.Movement{m}
 	}
 	failed := m
@@ -115,23 +120,23 @@ func given(now time.Time, c *models.SimCharge) []models.Movement {
 }
 
 // cameBack tells of a refund that succeeded first and failed later: the first one of sim_refund_fails.
-func cameBack(c *models.SimCharge) bool {
-	return c.Method == models.SimRefundFails && refundPart(c) == 1
+func cameBack(c *Record) bool {
+	return c.Method == RefundFails && refundPart(c) == 1
 }
 
-func refundOpen(now time.Time, c *models.SimCharge) bool {
-	return c.Method == models.SimRefundSlow && now.Before(c.RefundedAt.Add(movesAfter))
+func refundOpen(now time.Time, c *Record) bool {
+	return c.Method == RefundSlow && now.Before(c.RefundedAt.Add(movesAfter))
 }
 
 // refundPart reads the part from the refund's key, "refund:<charge>" or "refund:<charge>:<part>".
-func refundPart(c *models.SimCharge) int {
+func refundPart(c *Record) int {
 	if part, err := strconv.Atoi(strings.TrimPrefix(c.RefundKey, "refund:"+c.Reference+":")); err == nil {
 		return part
 	}
 	return 1
 }
 
-func refundReference(c *models.SimCharge) string {
+func refundReference(c *Record) string {
 	if part := refundPart(c); part > 1 {
 		return "re_" + providerReference(c) + "_" + strconv.Itoa(part)
 	}
@@ -139,15 +144,15 @@ func refundReference(c *models.SimCharge) string {
 }
 
 // taken is what a charge has taken of the buyer's money.
-func taken(c *models.SimCharge) models.Money {
-	if c.Method == models.SimShort {
+func taken(c *Record) models.Money {
+	if c.Method == Short {
 		return models.Money{Minor: (c.Amount.Minor + 1) / 2, Currency: c.Amount.Currency}
 	}
 	return c.Amount
 }
 
 // left is what can be given back: all but what others have moved.
-func left(now time.Time, c *models.SimCharge) int64 {
+func left(now time.Time, c *Record) int64 {
 	rest := taken(c).Minor
 	for _, m := range byOthers(now, c) {
 		if m.State != models.MovementUndone {
@@ -158,20 +163,20 @@ func left(now time.Time, c *models.SimCharge) int64 {
 }
 
 // second takes the money of sim_twice another time, under the reference that the next charge would have.
-func (r records) second(now time.Time, c *models.SimCharge) {
+func (r records) second(now time.Time, c *Record) {
 	reference, is := secondReference(c)
 	if !is || c.Status != charged || r[reference] != nil {
 		return
 	}
-	r[reference] = &models.SimCharge{
-		Reference: reference, Booking: c.Booking, Amount: c.Amount, Method: models.SimOK, Status: charged, Calls: 1, Charges: 1,
+	r[reference] = &Record{
+		Reference: reference, Booking: c.Booking, Amount: c.Amount, Method: OK, Status: charged, Calls: 1, Charges: 1,
 		CreatedAt: now, UpdatedAt: now,
 	}
 }
 
-func secondReference(c *models.SimCharge) (string, bool) {
+func secondReference(c *Record) (string, bool) {
 	key, err := models.ParseReference(c.Reference)
-	if err != nil || c.Method != models.SimTwice {
+	if err != nil || c.Method != Twice {
 		return "", false
 	}
 	key.N++
@@ -179,18 +184,18 @@ func secondReference(c *models.SimCharge) (string, bool) {
 }
 
 // later is what a charge gives to report after its own outcome, and when. Each is a callback's body.
-func later(c *models.SimCharge) map[time.Duration]notice {
+func later(c *Record) map[time.Duration]notice {
 	changed := notice{Reference: c.Reference, Outcome: models.Moved}
 	switch c.Method {
-	case models.SimMovesPart, models.SimMovesAll, models.SimDisputed, models.SimInquiry:
+	case MovesPart, MovesAll, Disputed, Inquiry:
 		return map[time.Duration]notice{time.Second: changed}
-	case models.SimDisputeLate:
+	case DisputeLate:
 		return map[time.Duration]notice{2 * movesAfter: changed}
-	case models.SimDisputeLost, models.SimDisputeWon, models.SimMovesBack, models.SimMovesSlow:
+	case DisputeLost, DisputeWon, MovesBack, MovesSlow:
 		return map[time.Duration]notice{time.Second: changed, movesAfter + time.Second: changed}
-	case models.SimTwice:
+	case Twice:
 		reference, _ := secondReference(c)
-		twice := notice{Reference: c.Reference, Outcome: models.Succeeded, ProviderReference: providerReference(&models.SimCharge{Reference: reference})}
+		twice := notice{Reference: c.Reference, Outcome: models.Succeeded, ProviderReference: providerReference(&Record{Reference: reference})}
 		return map[time.Duration]notice{time.Second: twice}
 	}
 	return nil

@@ -25,7 +25,7 @@ const settlesAfter = time.Second
 const flakyErrors = 2
 
 // records is what the gateway knows of some charges, by our reference.
-type records map[string]*models.SimCharge
+type records map[string]*Record
 
 // charge takes the money, once for each reference however often it is called.
 func (r records) charge(now time.Time, request payments.ChargeRequest) models.Result {
@@ -40,7 +40,7 @@ func (r records) charge(now time.Time, request payments.ChargeRequest) models.Re
 		r.second(now, c)
 	}
 	switch {
-	case c.Status == charged && c.Method == models.SimLost:
+	case c.Status == charged && c.Method == Lost:
 		return models.Result{Outcome: models.Unknown, Reason: "the gateway did not answer"}
 	case c.Status == voided:
 		return models.Result{Outcome: models.Declined, ProviderReference: providerReference(c), Reason: "the charge was voided before"}
@@ -49,37 +49,37 @@ func (r records) charge(now time.Time, request payments.ChargeRequest) models.Re
 }
 
 // attempt does what the payment method scripts.
-func attempt(now time.Time, c *models.SimCharge, deadline time.Time) {
+func attempt(now time.Time, c *Record, deadline time.Time) {
 	switch c.Method {
-	case models.SimOK, models.SimLost, models.SimShort, models.SimTwice,
-		models.SimMovesPart, models.SimMovesAll, models.SimMovesBack, models.SimMovesSlow,
-		models.SimDisputed, models.SimDisputeLost, models.SimDisputeWon, models.SimDisputeLate, models.SimInquiry,
-		models.SimRefundFails, models.SimRefundSlow:
+	case OK, Lost, Short, Twice,
+		MovesPart, MovesAll, MovesBack, MovesSlow,
+		Disputed, DisputeLost, DisputeWon, DisputeLate, Inquiry,
+		RefundFails, RefundSlow:
 		take(c)
-	case models.SimFlaky:
+	case Flaky:
 		if c.Calls > flakyErrors {
 			take(c)
 		}
-	case models.SimSlow:
+	case Slow:
 		c.Status, c.SettlesAt = pending, deadline.Add(settlesAfter)
 		if c.SettlesAt.Before(now) {
 			c.SettlesAt = now
 		}
-	case models.SimAction:
+	case Action:
 		c.Status, c.SettlesAt = pending, now.AddDate(100, 0, 0)
-	case models.SimError:
+	case Error:
 	default: // sim_decline, and what this gateway does not know
 		c.Status = declined
 	}
 }
 
-func take(c *models.SimCharge) {
+func take(c *Record) {
 	c.Status = charged
 	c.Charges++
 }
 
 // known gives the record of a reference, or nil. A pending one is decided once its time has come, whoever asks.
-func (r records) known(now time.Time, reference string) *models.SimCharge {
+func (r records) known(now time.Time, reference string) *Record {
 	c := r[reference]
 	if c != nil && c.Status == pending && !now.Before(c.SettlesAt) {
 		take(c)
@@ -88,8 +88,8 @@ func (r records) known(now time.Time, reference string) *models.SimCharge {
 	return c
 }
 
-func (r records) open(now time.Time, request payments.ChargeRequest, status string) *models.SimCharge {
-	c := &models.SimCharge{
+func (r records) open(now time.Time, request payments.ChargeRequest, status string) *Record {
+	c := &Record{
 		Reference: request.Reference, Booking: request.Booking, Amount: request.Amount, Method: request.Method,
 		Status: status, CreatedAt: now, UpdatedAt: now,
 	}
@@ -137,7 +137,7 @@ func (r records) refund(now time.Time, request payments.RefundRequest) models.Re
 }
 
 // told is what a record says, as an answer.
-func told(c *models.SimCharge) models.Result {
+func told(c *Record) models.Result {
 	result := models.Result{ProviderReference: providerReference(c)}
 	switch c.Status {
 	case charged:
@@ -155,7 +155,7 @@ func told(c *models.SimCharge) models.Result {
 }
 
 // providerReference is the gateway's own name of a charge; the same charge always has the same.
-func providerReference(c *models.SimCharge) string {
+func providerReference(c *Record) string {
 	sum := sha256.Sum256([]byte(c.Reference))
 	return "sim_" + hex.EncodeToString(sum[:12])
 }

@@ -32,13 +32,13 @@ func TestCharge_follows_the_script_of_its_method(t *testing.T) {
 		status  string
 		charges int
 	}{
-		models.SimOK:      {[]models.Outcome{models.Succeeded, models.Succeeded}, charged, 1},
-		models.SimDecline: {[]models.Outcome{models.Declined, models.Declined}, declined, 0},
-		models.SimFlaky:   {[]models.Outcome{models.Unavailable, models.Unavailable, models.Succeeded, models.Succeeded}, charged, 1},
-		models.SimError:   {[]models.Outcome{models.Unavailable, models.Unavailable, models.Unavailable, models.Unavailable}, failed, 0},
-		models.SimSlow:    {[]models.Outcome{models.StillOpen, models.StillOpen}, pending, 0},
-		models.SimLost:    {[]models.Outcome{models.Unknown, models.Unknown}, charged, 1},
-		"no_such_method":  {[]models.Outcome{models.Declined}, declined, 0},
+		OK:               {[]models.Outcome{models.Succeeded, models.Succeeded}, charged, 1},
+		Decline:          {[]models.Outcome{models.Declined, models.Declined}, declined, 0},
+		Flaky:            {[]models.Outcome{models.Unavailable, models.Unavailable, models.Succeeded, models.Succeeded}, charged, 1},
+		Error:            {[]models.Outcome{models.Unavailable, models.Unavailable, models.Unavailable, models.Unavailable}, failed, 0},
+		Slow:             {[]models.Outcome{models.StillOpen, models.StillOpen}, pending, 0},
+		Lost:             {[]models.Outcome{models.Unknown, models.Unknown}, charged, 1},
+		"no_such_method": {[]models.Outcome{models.Declined}, declined, 0},
 	} {
 		t.Run(string(method), func(t *testing.T) {
 			t.Parallel()
@@ -50,11 +50,11 @@ func TestCharge_follows_the_script_of_its_method(t *testing.T) {
 			if diff := cmp.Diff(test.answers, answers); diff != "" {
 				t.Errorf("answers (-want +got):\n%s", diff)
 			}
-			want := &models.SimCharge{
+			want := &Record{
 				Reference: "r", Booking: asked.Booking, Amount: asked.Amount, Method: method, Status: test.status,
 				Calls: len(test.answers), Charges: test.charges, CreatedAt: noon, UpdatedAt: noon,
 			}
-			if diff := cmp.Diff(want, r["r"], cmpopts.IgnoreFields(models.SimCharge{}, "SettlesAt")); diff != "" {
+			if diff := cmp.Diff(want, r["r"], cmpopts.IgnoreFields(Record{}, "SettlesAt")); diff != "" {
 				t.Errorf("record (-want +got):\n%s", diff)
 			}
 		})
@@ -69,9 +69,9 @@ func TestQuestions_by_state(t *testing.T) {
 		status  string
 	}
 	ask := map[string]func(records, time.Time) models.Outcome{
-		"charge": func(r records, now time.Time) models.Outcome { return r.charge(now, request(models.SimOK)).Outcome },
-		"find":   func(r records, now time.Time) models.Outcome { return r.find(now, request(models.SimOK)).Outcome },
-		"void":   func(r records, now time.Time) models.Outcome { return r.void(now, request(models.SimOK)).Outcome },
+		"charge": func(r records, now time.Time) models.Outcome { return r.charge(now, request(OK)).Outcome },
+		"find":   func(r records, now time.Time) models.Outcome { return r.find(now, request(OK)).Outcome },
+		"void":   func(r records, now time.Time) models.Outcome { return r.void(now, request(OK)).Outcome },
 		"refund": func(r records, now time.Time) models.Outcome {
 			return r.refund(now, payments.RefundRequest{Key: "refund:r", Reference: "r"}).Outcome
 		},
@@ -115,7 +115,7 @@ func TestQuestions_by_state(t *testing.T) {
 				t.Parallel()
 				r := records{}
 				if test.state != "" {
-					r["r"] = &models.SimCharge{Reference: "r", Method: models.SimOK, Status: test.state, SettlesAt: settles}
+					r["r"] = &Record{Reference: "r", Method: OK, Status: test.state, SettlesAt: settles}
 				}
 				got := answer{outcome: ask[question](r, test.now)}
 				if c := r["r"]; c != nil {
@@ -140,7 +140,7 @@ func TestSlow_succeeds_after_the_deadline_once(t *testing.T) {
 		{noon, models.StillOpen, 0}, {deadline, models.StillOpen, 0}, {settles, models.Succeeded, 1},
 		{settles.Add(time.Hour), models.Succeeded, 1},
 	} {
-		if got := r.charge(step.now, request(models.SimSlow)).Outcome; got != step.outcome || r["r"].Charges != step.charges {
+		if got := r.charge(step.now, request(Slow)).Outcome; got != step.outcome || r["r"].Charges != step.charges {
 			t.Errorf("at %s: %s with %d charges, want %+v", step.now, got, r["r"].Charges, step)
 		}
 	}
@@ -149,10 +149,10 @@ func TestSlow_succeeds_after_the_deadline_once(t *testing.T) {
 func TestLost_is_found(t *testing.T) {
 	t.Parallel()
 	r := records{}
-	if got := r.charge(noon, request(models.SimLost)).Outcome; got != models.Unknown {
+	if got := r.charge(noon, request(Lost)).Outcome; got != models.Unknown {
 		t.Errorf("charge: %s", got)
 	}
-	if got := r.find(noon, request(models.SimLost)).Outcome; got != models.Succeeded {
+	if got := r.find(noon, request(Lost)).Outcome; got != models.Succeeded {
 		t.Errorf("find: %s", got)
 	}
 }
@@ -160,7 +160,7 @@ func TestLost_is_found(t *testing.T) {
 func TestRefund_gives_back_once(t *testing.T) {
 	t.Parallel()
 	r := records{}
-	r.charge(noon, request(models.SimOK))
+	r.charge(noon, request(OK))
 	var references []string
 	for _, key := range []string{"refund:r", "refund:r", "another"} {
 		got := r.refund(noon, payments.RefundRequest{Key: key, Reference: "r"})

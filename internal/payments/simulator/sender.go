@@ -70,7 +70,7 @@ func (s *sender) close() {
 }
 
 // charged plans the callback of a charge that was just called for.
-func (s *sender) charged(now time.Time, c models.SimCharge) {
+func (s *sender) charged(now time.Time, c Record) {
 	if c.Status == failed {
 		return // it is called for again
 	}
@@ -81,7 +81,7 @@ func (s *sender) charged(now time.Time, c models.SimCharge) {
 		return
 	}
 	defer s.after(&c)
-	if c.Method == models.SimAction {
+	if c.Method == Action {
 		<-s.room // it is never decided
 		return
 	}
@@ -108,7 +108,7 @@ func (s *sender) work() {
 }
 
 // after plans what a charge's method gives to report besides its outcome.
-func (s *sender) after(c *models.SimCharge) {
+func (s *sender) after(c *Record) {
 	if c.Status != charged {
 		return
 	}
@@ -118,7 +118,7 @@ func (s *sender) after(c *models.SimCharge) {
 }
 
 // refunded plans the report of a refund that comes back.
-func (s *sender) refunded(_ time.Time, c models.SimCharge) {
+func (s *sender) refunded(_ time.Time, c Record) {
 	if cameBack(&c) {
 		s.plan(time.Second, notice{Reference: c.Reference, Outcome: models.Moved})
 	}
@@ -158,7 +158,9 @@ func (s *sender) try(reference string) (again bool, err error) {
 	default:
 		return true, fmt.Errorf("the charge is %s: %s", result.Outcome, result.Reason)
 	}
-	n := notice{Reference: reference, Outcome: result.Outcome, ProviderReference: result.ProviderReference, Reason: result.Reason}
+	n := notice{
+		Reference: reference, Outcome: result.Outcome, ProviderReference: result.ProviderReference, Reason: result.Reason,
+	}
 	if result.Amount.Currency != "" {
 		n.Amount, n.Currency = result.Amount.String(), string(result.Amount.Currency)
 	}
@@ -178,7 +180,7 @@ func (s *sender) look(reference string) models.Result {
 	e := newEntry(reference, func(now time.Time, r records) models.Result {
 		return r.find(now, payments.ChargeRequest{Reference: reference})
 	})
-	s.gateway.entries.do(e)
+	s.gateway.entries.Do(e)
 	<-e.done // the ledger's own timeout bounds it
 	if e.err != nil {
 		return models.Result{Outcome: models.Unknown, Reason: "the gateway's ledger did not answer"}

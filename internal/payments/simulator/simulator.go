@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"quantix/internal/batch"
 	"quantix/internal/models"
 	"quantix/internal/payments"
 	"quantix/internal/repository"
@@ -33,9 +34,9 @@ type Options struct {
 
 // Gateway implements payments.Gateway and payments.Notifier.
 type Gateway struct {
-	ledger  repository.SimLedger
+	ledger  Ledger
 	options Options
-	entries batcher[*entry]
+	entries batch.Batcher[*entry]
 	door    door
 	sender  *sender // nil: no callbacks are sent
 }
@@ -49,7 +50,7 @@ var (
 const mostEntries = 512
 
 // New makes a gateway on its ledger. Close ends the sending of callbacks.
-func New(ledger repository.SimLedger, o Options) *Gateway {
+func New(ledger Ledger, o Options) *Gateway {
 	if o.Random == nil {
 		o.Random = rand.Float64
 	}
@@ -60,7 +61,7 @@ func New(ledger repository.SimLedger, o Options) *Gateway {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	g := &Gateway{ledger: ledger, options: o}
-	g.entries = batcher[*entry]{run: g.write, most: mostEntries}
+	g.entries.Run, g.entries.Pick = g.write, batch.AtMost[*entry](mostEntries)
 	g.door = door{rate: o.Rate, awayFile: o.AwayFile}
 	if o.CallbackURL != "" {
 		g.sender = newSender(g, o)
@@ -78,7 +79,7 @@ func (g *Gateway) Close() {
 // Name is "simulated".
 func (g *Gateway) Name() string { return "simulated" }
 
-// Charge takes the money as the payment method scripts; see models.PaymentMethods.
+// Charge takes the money as the payment method scripts; see Methods.
 func (g *Gateway) Charge(ctx context.Context, request payments.ChargeRequest) models.Result {
 	e := newEntry(request.Reference, func(now time.Time, r records) models.Result { return r.charge(now, request) })
 	if g.sender != nil {
@@ -125,7 +126,7 @@ func (g *Gateway) ask(ctx context.Context, fault models.Outcome, e *entry) model
 	if g.options.FailureRate > 0 && g.options.Random() < g.options.FailureRate {
 		return models.Result{Outcome: fault, Reason: "the gateway answered with an error"}
 	}
-	g.entries.do(e)
+	g.entries.Do(e)
 	select {
 	case <-e.done:
 	case <-ctx.Done():
@@ -156,8 +157,8 @@ type decision func(now time.Time, r records) models.Result
 type entry struct {
 	reference string
 	decide    decision
-	tell      func(now time.Time, c models.SimCharge) // what became of the record, once that is on disk; nil: nobody
-	done      chan struct{}                           // closed after result or err was set
+	tell      func(now time.Time, c Record) // what became of the record, once that is on disk; nil: nobody
+	done      chan struct{}                 // closed after result or err was set
 	result    models.Result
 	err       error
 }
@@ -176,9 +177,9 @@ func (g *Gateway) write(entries []*entry) {
 		references[i] = e.reference
 	}
 	var decided time.Time
-	written := make([]models.SimCharge, len(entries))
+	written := make([]Record, len(entries))
 	err := retry.Do(ctx, repository.IsConflict, func() error {
-		return g.ledger.SimCharges(ctx, references, func(now time.Time, found map[string]*models.SimCharge) {
+		return g.ledger.SimCharges(ctx, references, func(now time.Time, found map[string]*Record) {
 			decided = now
 			for i, e := range entries {
 				e.result = e.decide(now, found)

@@ -41,7 +41,7 @@ func want(t *testing.T, what string, got models.Result, outcome models.Outcome) 
 func TestGateway_remembers_across_restarts(t *testing.T) {
 	t.Parallel()
 	s := shop.New(t)
-	r := request(models.SimLost)
+	r := request(simulator.Lost)
 	want(t, "charge", simulator.New(s.Store, simulator.Options{}).Charge(t.Context(), r), models.Unknown)
 	restarted := simulator.New(s.Store, simulator.Options{})
 	found := restarted.Find(t.Context(), r)
@@ -59,7 +59,7 @@ func TestGateway_remembers_across_restarts(t *testing.T) {
 func TestGateway_slow_by_the_stores_clock(t *testing.T) {
 	t.Parallel()
 	s := shop.New(t)
-	g, r := simulator.New(s.Store, simulator.Options{}), request(models.SimSlow)
+	g, r := simulator.New(s.Store, simulator.Options{}), request(simulator.Slow)
 	want(t, "charge", g.Charge(t.Context(), r), models.StillOpen)
 	s.Clock.Advance(shop.Deadline)
 	want(t, "at the deadline", g.Find(t.Context(), r), models.StillOpen)
@@ -77,7 +77,7 @@ func TestGateway_charges_a_reference_once(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range calls {
 		group.Go(func() {
-			got := gateways[i%2].Charge(t.Context(), requestFor(ref, models.SimOK))
+			got := gateways[i%2].Charge(t.Context(), requestFor(ref, simulator.OK))
 			want(t, "charge", got, models.Succeeded)
 		})
 	}
@@ -92,14 +92,14 @@ func TestGateway_takes_its_time_and_no_longer(t *testing.T) {
 	s := shop.New(t)
 	g := simulator.New(s.Store, simulator.Options{Latency: 30 * time.Millisecond})
 	begun := time.Now()
-	want(t, "charge", g.Charge(t.Context(), request(models.SimOK)), models.Succeeded)
+	want(t, "charge", g.Charge(t.Context(), request(simulator.OK)), models.Succeeded)
 	if took := time.Since(begun); took < 30*time.Millisecond {
 		t.Errorf("took %s", took)
 	}
 	slow := simulator.New(s.Store, simulator.Options{Latency: time.Hour})
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	want(t, "charge in a hurry", slow.Charge(ctx, request(models.SimOK)), models.Unknown)
+	want(t, "charge in a hurry", slow.Charge(ctx, request(simulator.OK)), models.Unknown)
 }
 
 func TestGateway_fails_as_often_as_set(t *testing.T) {
@@ -108,18 +108,18 @@ func TestGateway_fails_as_often_as_set(t *testing.T) {
 	var next atomic.Int64
 	thirds := func() float64 { return float64(next.Add(1)%3) / 3 } // 1/3, 2/3, 0, …
 	g := simulator.New(s.Store, simulator.Options{FailureRate: 0.3, Random: thirds})
-	r := request(models.SimOK)
+	r := request(simulator.OK)
 	want(t, "1st", g.Charge(t.Context(), r), models.Succeeded)
 	want(t, "2nd", g.Find(t.Context(), r), models.Succeeded)
 	want(t, "3rd", g.Find(t.Context(), r), models.Unknown)
 	next.Add(2)
-	want(t, "6th", g.Charge(t.Context(), request(models.SimOK)), models.Unavailable)
+	want(t, "6th", g.Charge(t.Context(), request(simulator.OK)), models.Unavailable)
 }
 
 // ledger is a ledger that fails.
 type ledger struct{ err error }
 
-func (l ledger) SimCharges(context.Context, []string, func(time.Time, map[string]*models.SimCharge)) error {
+func (l ledger) SimCharges(context.Context, []string, func(time.Time, map[string]*simulator.Record)) error {
 	return l.err
 }
 
@@ -136,9 +136,9 @@ func TestGateway_on_a_broken_ledger(t *testing.T) {
 		{errors.New("something else"), models.Unknown},
 	} {
 		g := simulator.New(ledger{test.err}, simulator.Options{})
-		want(t, "charge", g.Charge(t.Context(), request(models.SimOK)), test.charge)
-		want(t, "find", g.Find(t.Context(), request(models.SimOK)), models.Unknown)
-		want(t, "void", g.Void(t.Context(), request(models.SimOK)), models.Unknown)
+		want(t, "charge", g.Charge(t.Context(), request(simulator.OK)), test.charge)
+		want(t, "find", g.Find(t.Context(), request(simulator.OK)), models.Unknown)
+		want(t, "void", g.Void(t.Context(), request(simulator.OK)), models.Unknown)
 		want(t, "refund", g.Refund(t.Context(), payments.RefundRequest{Key: "k", Reference: "r"}), test.charge)
 	}
 }
@@ -149,11 +149,11 @@ type slowLedger struct {
 	permit            chan struct{}
 }
 
-func (l *slowLedger) SimCharges(_ context.Context, references []string, decide func(time.Time, map[string]*models.SimCharge)) error {
+func (l *slowLedger) SimCharges(_ context.Context, references []string, decide func(time.Time, map[string]*simulator.Record)) error {
 	l.calls.Add(1)
 	l.references.Add(int64(len(references)))
 	<-l.permit
-	decide(shop.Opening, map[string]*models.SimCharge{})
+	decide(shop.Opening, map[string]*simulator.Record{})
 	return nil
 }
 
@@ -163,7 +163,7 @@ func TestGateway_batches_what_waits(t *testing.T) {
 	l := &slowLedger{permit: make(chan struct{})}
 	g := simulator.New(l, simulator.Options{})
 	var group sync.WaitGroup
-	charge := func() { want(t, "charge", g.Charge(t.Context(), request(models.SimOK)), models.Succeeded) }
+	charge := func() { want(t, "charge", g.Charge(t.Context(), request(simulator.OK)), models.Succeeded) }
 	group.Go(charge)
 	testkit.Eventually(t, 5*time.Second, func() error {
 		if l.calls.Load() == 0 {
@@ -193,7 +193,7 @@ func BenchmarkCharge(b *testing.B) {
 	b.SetParallelism(128)
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if got := g.Charge(b.Context(), request(models.SimOK)); got.Outcome != models.Succeeded {
+			if got := g.Charge(b.Context(), request(simulator.OK)); got.Outcome != models.Succeeded {
 				b.Errorf("charge: %+v", got)
 			}
 		}
@@ -208,7 +208,7 @@ func TestGateway_does_nothing_for_a_context_that_has_ended(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 100 {
-		r := request(models.SimOK)
+		r := request(simulator.OK)
 		want(t, "charge", g.Charge(ended, r), models.Unavailable)
 		want(t, "find", g.Find(ended, r), models.Unknown)
 		want(t, "void", g.Void(ended, r), models.Unknown)

@@ -109,7 +109,8 @@ var hopeless = []api.ErrorCode{
 // a thief what the bank knows.
 var hushed = []api.DeclineCode{
 	api.DeclineCodeFraudulent, api.DeclineCodeLostCard, api.DeclineCodeStolenCard, api.DeclineCodePickupCard,
-	api.DeclineCodeMerchantBlacklist, api.DeclineCodeRestrictedCard, api.DeclineCodeSecurityViolation, "highest_risk_level",
+	api.DeclineCodeMerchantBlacklist, api.DeclineCodeRestrictedCard, api.DeclineCodeSecurityViolation,
+	"highest_risk_level",
 }
 
 // declineReason says why a payment was declined, as far as it may be told.

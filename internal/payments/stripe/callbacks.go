@@ -96,7 +96,8 @@ func (e *event) notice() (payments.Notice, error) {
 
 // movedEvents say that a charge's money went back or came back.
 var movedEvents = []string{
-	"charge.refunded", "charge.refund.updated", "refund.created", "refund.updated", "refund.failed", "charge.dispute.created",
+	"charge.refunded", "charge.refund.updated", "refund.created", "refund.updated", "refund.failed",
+	"charge.dispute.created",
 	"charge.dispute.updated", "charge.dispute.closed", "charge.dispute.funds_withdrawn", "charge.dispute.funds_reinstated",
 }
 

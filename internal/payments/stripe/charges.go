@@ -43,7 +43,9 @@ func (g *Gateway) Prepare(ctx context.Context, request payments.ChargeRequest) m
 
 // intentParams says what is to be charged. The method is named here and not when confirming: a declined intent loses it,
 // so that confirming the intent again cannot try the card a second time.
-func (g *Gateway) intentParams(request payments.ChargeRequest, amount int64, key *string) *api.PaymentIntentCreateParams {
+func (g *Gateway) intentParams(
+	request payments.ChargeRequest, amount int64, key *string,
+) *api.PaymentIntentCreateParams {
 	return &api.PaymentIntentCreateParams{
 		Params:        api.Params{IdempotencyKey: key},
 		Amount:        &amount,

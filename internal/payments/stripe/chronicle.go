@@ -44,7 +44,9 @@ func (g *Gateway) Since(ctx context.Context, place string) payments.Chronicle {
 	if place == "" {
 		slices.Reverse(events)
 	}
-	list := payments.Chronicle{Place: place, More: place != "" && len(events) == mostListed, Result: models.Result{Outcome: models.Succeeded}}
+	list := payments.Chronicle{
+		Place: place, More: place != "" && len(events) == mostListed, Result: models.Result{Outcome: models.Succeeded},
+	}
 	for _, e := range events {
 		if id := movedBy(e); id != "" && !slices.Contains(list.Charges, id) {
 			list.Charges = append(list.Charges, id)

@@ -64,7 +64,10 @@ func (g *Gateway) disputes(ctx context.Context, intent string) ([]*api.Dispute, 
 
 // refundMovement is what a refund's state says. One that is pending may still fail, weeks later.
 func refundMovement(refund *api.Refund, reference string) models.Movement {
-	m := models.Movement{ID: refund.ID, Reason: models.RefundMoved, Amount: counted(refund.Amount, string(refund.Currency)), Note: word(string(refund.Status))}
+	m := models.Movement{
+		ID: refund.ID, Reason: models.RefundMoved, Amount: counted(refund.Amount, string(refund.Currency)),
+		Note: word(string(refund.Status)),
+	}
 	if part := partOf(refund, reference); part > 0 {
 		m.Reason, m.Part = models.RefundOwed, part
 	}
@@ -83,7 +86,8 @@ func refundMovement(refund *api.Refund, reference string) models.Movement {
 // states begin with "warning_", and what was prevented take none.
 func disputeMovement(dispute *api.Dispute) models.Movement {
 	m := models.Movement{
-		ID: dispute.ID, Reason: models.RefundDisputed, Amount: counted(dispute.Amount, string(dispute.Currency)), Note: word(string(dispute.Status)),
+		ID: dispute.ID, Reason: models.RefundDisputed, Amount: counted(dispute.Amount, string(dispute.Currency)),
+		Note: word(string(dispute.Status)),
 	}
 	switch dispute.Status {
 	case api.DisputeStatusLost:

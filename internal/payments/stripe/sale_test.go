@@ -36,7 +36,7 @@ func newSale(t *testing.T) *sale {
 		Shop: s, t: t, fake: fake, installation: installation,
 		payments:  services.NewPayments(s.Store, s.Office, gateway, services.PaymentOptions{}),
 		callbacks: services.NewCallbacks(s.Office, map[string]payments.Notifier{"stripe": gateway}, s.Clock.Now).Keeping(s.Store),
-		bookings:  services.NewBookings(s.Store, s.Office, 100).PaidWith(services.Methods{Accept: stripe.IsPaymentMethod}),
+		bookings:  services.NewBookings(s.Store, s.Office, services.BookingOptions{MaxTickets: 100, Methods: payments.Methods{Accept: stripe.IsPaymentMethod}}),
 	}
 	return x
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"github.com/google/go-cmp/cmp"
 
 	"quantix/internal/models"
@@ -275,7 +277,7 @@ func TestPrepare_refuses_what_cannot_be_charged(t *testing.T) {
 	}
 	for name, request := range map[string]payments.ChargeRequest{
 		"no method":              with(func(r *payments.ChargeRequest) { r.Method = "" }),
-		"the simulator's method": with(func(r *payments.ChargeRequest) { r.Method = models.SimOK }),
+		"the simulator's method": with(func(r *payments.ChargeRequest) { r.Method = simulator.OK }),
 		"a card number":          with(func(r *payments.ChargeRequest) { r.Method = "4242424242424242" }),
 		"a path":                 with(func(r *payments.ChargeRequest) { r.Method = "pm_1/../../refunds" }),
 		"an unknown method":      with(func(r *payments.ChargeRequest) { r.Method = "pm_missing" }),

@@ -21,7 +21,9 @@ const (
 type transport struct{ base *http.Transport }
 
 func newTransport() *transport {
-	base := &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 10 * time.Second}
+	base := &http.Transport{
+		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 10 * time.Second,
+	}
 	if usual, is := http.DefaultTransport.(*http.Transport); is {
 		base = usual.Clone()
 	}

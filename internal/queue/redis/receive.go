@@ -70,7 +70,9 @@ func code(err error) string {
 }
 
 // Reclaim gives a consumer what lies unacknowledged for minIdle, oldest first.
-func (q *Queue) Reclaim(ctx context.Context, consumer string, minIdle time.Duration, limit int) ([]queue.Message, error) {
+func (q *Queue) Reclaim(
+	ctx context.Context, consumer string, minIdle time.Duration, limit int,
+) ([]queue.Message, error) {
 	ctx, cancel := q.within(ctx, 0)
 	defer cancel()
 	var got []queue.Message

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"quantix/internal/models"
 	"quantix/internal/sale"
 	"quantix/internal/testkit"
@@ -85,12 +87,12 @@ func referencesOf(refs []models.BookingRef) (references []string) {
 }
 
 // simulate makes the records of bookings' first charges, as the simulated gateway does.
-func simulate(refs []models.BookingRef) func(time.Time, map[string]*models.SimCharge) {
-	return func(now time.Time, records map[string]*models.SimCharge) {
+func simulate(refs []models.BookingRef) func(time.Time, map[string]*simulator.Record) {
+	return func(now time.Time, records map[string]*simulator.Record) {
 		for i, reference := range referencesOf(refs) {
-			records[reference] = &models.SimCharge{
+			records[reference] = &simulator.Record{
 				Reference: reference, Booking: refs[i].Booking, Amount: models.Money{Minor: 15100, Currency: "USD"},
-				Method: models.SimOK, Status: "charged", Calls: 1, Charges: 1, CreatedAt: now, UpdatedAt: now,
+				Method: simulator.OK, Status: "charged", Calls: 1, Charges: 1, CreatedAt: now, UpdatedAt: now,
 			}
 		}
 	}

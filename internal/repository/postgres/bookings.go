@@ -81,7 +81,9 @@ const selectBookingsOfUser = `SELECT ` + bookingColumns + ` FROM bookings b
 	WHERE b.user_id = $1 AND b.id < $2 AND ($3 = '' OR b.status = $3) ORDER BY b.id DESC LIMIT $4`
 
 // BookingsOfUser lists a user's bookings, newest first.
-func (s *Store) BookingsOfUser(ctx context.Context, user models.UserID, filter models.BookingFilter, page models.Page) ([]models.Booking, error) {
+func (s *Store) BookingsOfUser(
+	ctx context.Context, user models.UserID, filter models.BookingFilter, page models.Page,
+) ([]models.Booking, error) {
 	before := lastUUID
 	if page.After != nil {
 		before = page.After.ID
@@ -95,7 +97,9 @@ const selectLiveBookings = `SELECT id FROM bookings
 	WHERE event_id = $1 AND id > $2 AND status IN ('PENDING', 'CONFIRMED') ORDER BY id LIMIT $3`
 
 // LiveBookings lists an event's PENDING and CONFIRMED bookings by id, after the given one.
-func (s *Store) LiveBookings(ctx context.Context, event models.EventID, after models.BookingID, limit int) ([]models.BookingID, error) {
+func (s *Store) LiveBookings(
+	ctx context.Context, event models.EventID, after models.BookingID, limit int,
+) ([]models.BookingID, error) {
 	rows, err := s.desk.Query(ctx, selectLiveBookings, uuid(event), uuid(after), limit)
 	list, err := collect[models.BookingID](rows, err, scanID)
 	return list, wrap("list an event's live bookings", err)
@@ -137,7 +141,9 @@ func (s *Store) FreeBookings(ctx context.Context, after *models.Position, limit 
 	return s.bookingsFrom(ctx, selectFreeBookings, after, limit)
 }
 
-func (s *Store) bookingsFrom(ctx context.Context, query string, after *models.Position, limit int) ([]models.Booking, error) {
+func (s *Store) bookingsFrom(
+	ctx context.Context, query string, after *models.Position, limit int,
+) ([]models.Booking, error) {
 	if after == nil {
 		after = &models.Position{}
 	}

@@ -17,7 +17,9 @@ const (
 )
 
 // ClaimChronicle gives the place that was kept last for a gateway's list, to one caller within a time.
-func (s *Store) ClaimChronicle(ctx context.Context, gateway string, every time.Duration) (place string, due bool, err error) {
+func (s *Store) ClaimChronicle(
+	ctx context.Context, gateway string, every time.Duration,
+) (place string, due bool, err error) {
 	batch := &pgx.Batch{}
 	batch.Queue(claimChronicle, s.now(), gateway, every).Query(func(rows pgx.Rows) error {
 		for rows.Next() {

@@ -12,7 +12,8 @@ import (
 
 // claims is how rows are looked for and taken.
 type claims struct {
-	look func(batch *pgx.Batch, skip int) *pgx.QueuedQuery              // places and events of what may be taken, without a lock
+	// places and events of what may be taken, without a lock
+	look func(batch *pgx.Batch, skip int) *pgx.QueuedQuery
 	take func(batch *pgx.Batch, event pgtype.UUID, places []pgtype.TID) // one event's
 	then func(batch *pgx.Batch)                                         // behind the last event's
 	had  func() int                                                     // how many were taken

@@ -53,7 +53,9 @@ func (v *deskCall) size() int {
 // AtDesk decides a batch on one event in one transaction of two round trips. Small batches of several events share one
 // (see sharing). Locks are taken in one order everywhere: events, users by id, charges and refunds by event, booking and
 // number. Bookings and stock need none of their own: only the holder of the event's row changes them.
-func (s *Store) AtDesk(ctx context.Context, event models.EventID, batch models.BatchID, need sale.Reads, decide func(*sale.State)) error {
+func (s *Store) AtDesk(
+	ctx context.Context, event models.EventID, batch models.BatchID, need sale.Reads, decide func(*sale.State),
+) error {
 	v := newDeskCall(event, batch, need, decide)
 	switch {
 	case v.size() > sharedSize:
@@ -82,7 +84,9 @@ func (tx sharedTx) of(event models.EventID) *deskCall {
 	if len(tx.calls) == 1 {
 		return tx.calls[0]
 	}
-	at, _ := slices.BinarySearchFunc(tx.calls, event, func(v *deskCall, id models.EventID) int { return v.event.Compare(id) })
+	at, _ := slices.BinarySearchFunc(tx.calls, event, func(v *deskCall, id models.EventID) int {
+		return v.event.Compare(id)
+	})
 	return tx.calls[at]
 }
 

@@ -57,7 +57,9 @@ const (
 // readStates makes the first round trip: the locks, the clock, and what is needed.
 func (s *Store) readStates(ctx context.Context, conn *pgxpool.Conn, tx sharedTx) error {
 	batch := &pgx.Batch{}
-	read := deskReader{sharedTx: tx, users: map[models.UserID]bool{}, locked: map[models.UserID]bool{}, money: map[models.EventID]int64{}}
+	read := deskReader{
+		sharedTx: tx, users: map[models.UserID]bool{}, locked: map[models.UserID]bool{}, money: map[models.EventID]int64{},
+	}
 	batch.Queue("BEGIN")
 	read.queueEvents(batch)
 	if s.options.Clock == nil {

@@ -183,7 +183,8 @@ type attempts struct {
 }
 
 func (a *attempts) add(key models.ChargeKey, status string, count int, lastError, reference string, next time.Time) {
-	a.events, a.bookings, a.numbers = append(a.events, uuid(key.Event)), append(a.bookings, uuid(key.Booking)), append(a.numbers, number(int64(key.N)))
+	a.events, a.bookings, a.numbers = append(a.events, uuid(key.Event)), append(a.bookings, uuid(key.Booking)),
+		append(a.numbers, number(int64(key.N)))
 	a.statuses, a.counts = append(a.statuses, word(status)), append(a.counts, number(int64(count)))
 	a.errors, a.references = append(a.errors, word(clean(lastError))), append(a.references, word(clean(reference)))
 	a.next = append(a.next, nullTime(next))
@@ -269,10 +270,12 @@ func (w *deskWriter) writeLetters() {
 
 func (w *deskWriter) upsertLetters(list []models.DeadLetter) {
 	n := len(list)
-	events, ids, kinds, bookings := make([]pgtype.UUID, n), make([]pgtype.UUID, n), make([]string, n), make([]pgtype.UUID, n)
+	events, ids, kinds, bookings := make([]pgtype.UUID, n), make([]pgtype.UUID, n), make([]string, n),
+		make([]pgtype.UUID, n)
 	numbers, amounts, counts, errors := make([]int32, n), make([]int64, n), make([]int32, n), make([]string, n)
 	for i, l := range list {
-		events[i], ids[i], kinds[i], bookings[i], numbers[i] = uuid(l.Event), uuid(l.ID), string(l.Kind), uuid(l.Booking), int32(l.N)
+		events[i], ids[i], kinds[i], bookings[i], numbers[i] = uuid(l.Event), uuid(l.ID), string(l.Kind), uuid(l.Booking),
+			int32(l.N)
 		amounts[i], counts[i], errors[i] = l.Amount.Minor, int32(l.Attempts), clean(l.LastError)
 	}
 	w.batch.Queue(upsertLetters, string(w.currency), w.now, factor(w.currency),
@@ -308,7 +311,8 @@ func (w *deskWriter) insertOutbox() {
 		if len(list) == 0 {
 			continue
 		}
-		ids, events, firsts = append(ids, uuid(v.batch)), append(events, uuid(v.event)), append(firsts, int32(len(bookings)+1))
+		ids, events, firsts = append(ids, uuid(v.batch)), append(events, uuid(v.event)),
+			append(firsts, int32(len(bookings)+1))
 		bookings = append(bookings, uuids(list)...)
 		lasts = append(lasts, int32(len(bookings)))
 	}
@@ -327,7 +331,8 @@ func (w *deskWriter) updateEvents() {
 	for _, v := range w.calls {
 		if e := v.state.Writes().Event; e != nil && v.state.Writes().EventEdited {
 			w.batch.Queue(updateEvent, uuid(e.ID), e.Name, e.Description, e.DateTime, nullTime(e.SalesEnd), e.TicketPrice.Minor,
-				factor(w.currency), string(w.currency), e.Stock.Total, e.Version, nullTime(e.CancelledAt), nullTime(e.DeletedAt), e.UpdatedAt,
+				factor(w.currency), string(w.currency), e.Stock.Total, e.Version, nullTime(e.CancelledAt), nullTime(e.DeletedAt),
+				e.UpdatedAt,
 				zeronull.Text(e.TimeZone))
 		}
 	}
@@ -356,10 +361,12 @@ func (w *deskWriter) updateStock() {
 		totals, available = append(totals, s.Total), append(available, s.Available)
 		held, sold = append(held, s.Held), append(sold, s.Sold)
 		heldAmounts, soldAmounts = append(heldAmounts, s.HeldAmount), append(soldAmounts, s.SoldAmount)
-		pending, confirmed, cancelled = append(pending, s.Pending), append(confirmed, s.Confirmed), append(cancelled, s.Cancelled)
+		pending, confirmed, cancelled = append(pending, s.Pending), append(confirmed, s.Confirmed),
+			append(cancelled, s.Cancelled)
 	}
 	if len(events) > 0 {
-		w.batch.Queue(updateStock, factor(w.currency), events, places, totals, available, held, sold, heldAmounts, soldAmounts,
+		w.batch.Queue(updateStock, factor(w.currency), events, places, totals, available, held, sold, heldAmounts,
+			soldAmounts,
 			pending, confirmed, cancelled)
 	}
 }

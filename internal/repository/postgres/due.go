@@ -119,7 +119,9 @@ func scanDue(row pgx.Row, d *repository.Due) error {
 }
 
 // DueRefunds takes up to limit pending refunds whose next_attempt_at has come; each goes to one caller only.
-func (s *Store) DueRefunds(ctx context.Context, limit int, lease time.Duration) (list []repository.DueRefund, err error) {
+func (s *Store) DueRefunds(
+	ctx context.Context, limit int, lease time.Duration,
+) (list []repository.DueRefund, err error) {
 	err = s.claim(ctx, "take up due refunds", limit, claims{
 		look: func(batch *pgx.Batch, skip int) *pgx.QueuedQuery {
 			return batch.Queue(dueRefunds, s.now(), limit, skip)

@@ -31,7 +31,8 @@ type eventRow struct {
 func (r *eventRow) targets() []any {
 	e := r.e
 	return []any{(*[16]byte)(&e.ID), &e.Name, &e.Description, &e.DateTime, intoTime(&e.SalesEnd), &r.price, &r.currency,
-		&e.Version, intoTime(&e.CancelledAt), intoTime(&e.DeletedAt), &e.CreatedAt, &e.UpdatedAt, (*zeronull.Text)(&e.TimeZone)}
+		&e.Version, intoTime(&e.CancelledAt), intoTime(&e.DeletedAt), &e.CreatedAt, &e.UpdatedAt,
+		(*zeronull.Text)(&e.TimeZone)}
 }
 
 func (r *eventRow) finish() error {
@@ -153,7 +154,8 @@ func (s *Store) Events(ctx context.Context, filter models.EventFilter, page mode
 	if page.After != nil {
 		after = *page.After
 	}
-	bounds := []any{timeOr(after.Time, pgtype.NegativeInfinity), uuid(after.ID), timeOr(filter.From, pgtype.NegativeInfinity),
+	bounds := []any{timeOr(after.Time, pgtype.NegativeInfinity), uuid(after.ID),
+		timeOr(filter.From, pgtype.NegativeInfinity),
 		timeOr(filter.To, pgtype.Infinity), page.Limit, string(filter.State), s.now()}
 	if filter.Query == "" {
 		return s.listEvents(ctx, selectEvents, bounds...)
@@ -173,7 +175,8 @@ func (s *Store) Events(ctx context.Context, filter models.EventFilter, page mode
 // over that comes or goes meanwhile.
 func (s *Store) searchShort(ctx context.Context, bounds []any, pattern string) (list models.EventPage, err error) {
 	err = s.snapshot(ctx, func(batch *pgx.Batch) {
-		batch.Queue(searchNear, append(slices.Clone(bounds), pattern, models.SearchShort)...).Query(func(rows pgx.Rows) (err error) {
+		batch.Queue(searchNear,
+			append(slices.Clone(bounds), pattern, models.SearchShort)...).Query(func(rows pgx.Rows) (err error) {
 			list, err = collectEvents(rows, nil)
 			return err
 		})

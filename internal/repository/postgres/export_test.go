@@ -90,11 +90,7 @@ var Wrap, WrapWrite = wrap, wrapWrite
 // AwaitWaiters waits until that many calls wait for a shared transaction.
 func AwaitWaiters(tb testing.TB, s *Store, n int) {
 	tb.Helper()
-	await(tb, func() bool {
-		s.sharing.mu.Lock()
-		defer s.sharing.mu.Unlock()
-		return len(s.sharing.waiting) == n
-	})
+	await(tb, func() bool { return s.sharing.waiters.Waiting() == n })
 }
 
 // Solo is how many calls wait by themselves for an event that somebody else has.
@@ -118,7 +114,7 @@ func await(tb testing.TB, come func() bool) {
 }
 
 // HoldClock stops the clock by which events are isolated, of a store that nobody uses yet: on a busy machine a test's steps
-// may lie further apart than a isolation lasts.
+// may lie further apart than an isolation lasts.
 func HoldClock(s *Store) {
 	now := time.Now()
 	s.sharing.now = func() time.Time { return now }

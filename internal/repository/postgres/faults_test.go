@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -163,8 +165,8 @@ func TestLostReply(t *testing.T) {
 		{"request", proxy.CutBefore, false},
 	} {
 		command := reserve(user.ID, 1)
-		command.Method = models.SimLost // what the second round trip is known by
-		sprung := test.cut(string(models.SimLost))
+		command.Method = simulator.Lost // what the second round trip is known by
+		sprung := test.cut(string(simulator.Lost))
 		if _, err := b.decide(t.Context(), event.ID, command); !errors.Is(err, repository.ErrCommitUnknown) {
 			t.Errorf("lost %s: %v, want ErrCommitUnknown", test.name, err)
 		}

@@ -54,14 +54,17 @@ func (s *Store) DeadLetters(ctx context.Context, page models.Page) ([]models.Dea
 }
 
 // DeadLettersOf lists the letters of charges and refunds that a filter lets pass, oldest first.
-func (s *Store) DeadLettersOf(ctx context.Context, filter models.LetterFilter, page models.Page) ([]models.DeadLetter, error) {
+func (s *Store) DeadLettersOf(
+	ctx context.Context, filter models.LetterFilter, page models.Page,
+) ([]models.DeadLetter, error) {
 	var after models.Position
 	if page.After != nil {
 		after = *page.After
 	}
 	event := uuid(filter.Event)
 	event.Valid = filter.Event != (models.EventID{})
-	rows, err := s.read.Query(ctx, selectLettersOf, timeOr(after.Time, pgtype.NegativeInfinity), uuid(after.ID), page.Limit,
+	rows, err := s.read.Query(ctx, selectLettersOf, timeOr(after.Time, pgtype.NegativeInfinity), uuid(after.ID),
+		page.Limit,
 		event, string(filter.Kind))
 	list, err := collect(rows, err, scanLetter)
 	return list, wrap("list a kind of dead letters", err)

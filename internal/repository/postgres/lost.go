@@ -53,7 +53,9 @@ const (
 )
 
 // LostBookings lists bookings whose message a queue seems to have lost, by deadline and id.
-func (s *Store) LostBookings(ctx context.Context, held *models.BookingRef, slack time.Duration, limit int) ([]models.BookingRef, error) {
+func (s *Store) LostBookings(
+	ctx context.Context, held *models.BookingRef, slack time.Duration, limit int,
+) ([]models.BookingRef, error) {
 	event, booking := maybeRef(held)
 	rows, err := s.read.Query(ctx, selectLost, s.now(), event, booking, slack, limit)
 	list, err := collect(rows, err, scanRef)

@@ -150,7 +150,8 @@ const insertOutbox = `INSERT INTO outbox (id, event_id, booking_ids, created_at)
 func (s *Store) Republish(ctx context.Context, rows []models.OutboxRow, mark models.QueueMark) error {
 	batch := &pgx.Batch{}
 	rows = slices.Clone(rows)
-	slices.SortFunc(rows, func(a, b models.OutboxRow) int { return a.Event.Compare(b.Event) }) // their keys lock the events
+	// their keys lock the events
+	slices.SortFunc(rows, func(a, b models.OutboxRow) int { return a.Event.Compare(b.Event) })
 	for _, r := range rows {
 		batch.Queue(insertOutbox, uuid(r.ID), uuid(r.Event), uuids(r.Bookings), s.now())
 	}

@@ -20,8 +20,10 @@ const (
 
 // chargeTargets are where a row of chargeColumns goes.
 func chargeTargets(c *models.Charge, sums *chargeSums) []any {
-	return []any{(*[16]byte)(&c.Event), (*[16]byte)(&c.Booking), &c.N, &c.Gateway, &sums.amount, &sums.currency, (*string)(&c.Status),
-		&c.Attempts, &c.LastError, &c.ProviderReference, intoTime(&c.NextAttemptAt), &c.CreatedAt, &c.UpdatedAt, &sums.refunded}
+	return []any{(*[16]byte)(&c.Event), (*[16]byte)(&c.Booking), &c.N, &c.Gateway, &sums.amount, &sums.currency,
+		(*string)(&c.Status),
+		&c.Attempts, &c.LastError, &c.ProviderReference, intoTime(&c.NextAttemptAt), &c.CreatedAt, &c.UpdatedAt,
+		&sums.refunded}
 }
 
 // chargeSums are a charge's amounts as they are read.
@@ -51,7 +53,8 @@ func scanChargeOnly(row pgx.Row, c *models.Charge) error { return scanCharge(row
 // refundTargets are where a row of refundColumns goes.
 func refundTargets(r *models.Refund, sum *amount, currency *string) []any {
 	return []any{(*[16]byte)(&r.Event), (*[16]byte)(&r.Booking), &r.N, &r.Gateway, sum, currency, (*string)(&r.Status),
-		&r.Attempts, &r.LastError, &r.ProviderReference, intoTime(&r.NextAttemptAt), &r.CreatedAt, &r.UpdatedAt, &r.ChargeReference,
+		&r.Attempts, &r.LastError, &r.ProviderReference, intoTime(&r.NextAttemptAt), &r.CreatedAt, &r.UpdatedAt,
+		&r.ChargeReference,
 		&r.Part, (*string)(&r.Reason)}
 }
 
@@ -92,7 +95,9 @@ const (
 
 // StartCharges commits a first charge for every booking that may be charged now, and gives those and the free ones. One
 // that was cancelled in this very moment is given as it stands, with its charge.
-func (s *Store) StartCharges(ctx context.Context, gateway string, bookings []models.BookingRef, lease time.Duration) ([]repository.Start, error) {
+func (s *Store) StartCharges(
+	ctx context.Context, gateway string, bookings []models.BookingRef, lease time.Duration,
+) ([]repository.Start, error) {
 	const what = "start charges"
 	refs := orderedRefs(bookings) // two callers with the same bookings wait for each other in one order
 	events, ids := refColumns(refs)
@@ -139,13 +144,18 @@ func scanStarted(row pgx.Row, c *models.Charge, lease time.Duration) error {
 }
 
 // starts joins bookings with the charges that were written for them, in the order they were asked for.
-func starts(asked []models.BookingRef, found map[models.BookingRef]*models.Booking, charges map[models.BookingRef]*models.Charge, cancelled map[models.EventID]bool, at time.Time) []repository.Start {
+func starts(
+	asked []models.BookingRef, found map[models.BookingRef]*models.Booking, charges map[models.BookingRef]*models.Charge,
+	cancelled map[models.EventID]bool, at time.Time,
+) []repository.Start {
 	list := []repository.Start{}
 	for _, ref := range distinct(asked) {
 		b, charge := found[ref], charges[ref]
 		switch {
 		case b == nil:
-			list = append(list, repository.Start{Booking: models.Booking{ID: ref.Booking, EventID: ref.Event}, Unknown: true, At: at})
+			list = append(list, repository.Start{
+				Booking: models.Booking{ID: ref.Booking, EventID: ref.Event}, Unknown: true, At: at,
+			})
 		case charge != nil:
 			charge.Amount = b.TotalAmount
 			list = append(list, repository.Start{Booking: *b, Charge: charge, At: at})
@@ -162,7 +172,9 @@ const (
 )
 
 // PaymentsOf gives a booking's charges and refunds, by N, in one snapshot.
-func (s *Store) PaymentsOf(ctx context.Context, booking models.BookingRef) (charges []models.Charge, refunds []models.Refund, err error) {
+func (s *Store) PaymentsOf(
+	ctx context.Context, booking models.BookingRef,
+) (charges []models.Charge, refunds []models.Refund, err error) {
 	event, id := uuid(booking.Event), uuid(booking.Booking)
 	err = s.snapshot(ctx, func(batch *pgx.Batch) {
 		batch.Queue(selectCharges, event, id).Query(func(rows pgx.Rows) (err error) {

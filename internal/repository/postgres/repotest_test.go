@@ -18,6 +18,6 @@ func TestStore(t *testing.T) {
 			_, err := b.pool.Exec(ctx, sql)
 			return err
 		}
-		return repotest.Store{Store: b.Store, Exec: exec, Stock: "event_stock"}
+		return repotest.Store{Port: b.Store, Exec: exec, Stock: "event_stock"}
 	})
 }

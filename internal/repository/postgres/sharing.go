@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"quantix/internal/batch"
 	"quantix/internal/models"
 	"quantix/internal/repository"
 )
@@ -25,17 +26,14 @@ const (
 )
 
 // sharing puts small batches of different events into one transaction: one disk sync and one pair of round trips for all
-// of them. Nobody waits on purpose: a batch starts at once while fewer than maxTx transactions are running; what arrives
-// meanwhile shares the next one. Correctness never needs it: each event is decided under its own lock as ever.
+// of them (package batch). Correctness never needs it: each event is decided under its own lock as ever.
 type sharing struct {
-	store *Store
-	maxTx int
-	now   func() time.Time
-	solo  chan struct{} // held by waiters whose event was locked elsewhere: they must not take all connections to wait for it
+	store   *Store
+	waiters batch.Batcher[*waiter]
+	now     func() time.Time
+	solo    chan struct{} // held by waiters whose event was locked elsewhere: they must not take all connections to wait for it
 
 	mu       sync.Mutex
-	waiting  []*waiter
-	running  int
 	isolated map[models.EventID]time.Time // until when
 }
 
@@ -49,9 +47,11 @@ type waiter struct {
 
 func newSharing(s *Store, maxTx int) *sharing {
 	soloLimit := max(int(s.desk.Config().MaxConns)/2, 1)
-	return &sharing{
-		store: s, maxTx: maxTx, now: time.Now, solo: make(chan struct{}, soloLimit), isolated: map[models.EventID]time.Time{},
+	sharing := &sharing{
+		store: s, now: time.Now, solo: make(chan struct{}, soloLimit), isolated: map[models.EventID]time.Time{},
 	}
+	sharing.waiters.Run, sharing.waiters.Pick, sharing.waiters.Calls = sharing.serve, eachEventOnce, maxTx
+	return sharing
 }
 
 // isolates reports whether an event gets transactions of its own for now.
@@ -95,50 +95,26 @@ func (s *sharing) isolate(tx sharedTx) {
 // join has a call decided with others, and returns what became of it.
 func (s *sharing) join(ctx context.Context, v *deskCall) error {
 	w := &waiter{deskCall: v, ctx: ctx, done: make(chan struct{})}
-	s.mu.Lock()
-	s.waiting = append(s.waiting, w)
-	if s.running < s.maxTx {
-		s.running++
-		go s.work()
-	}
-	s.mu.Unlock()
+	s.waiters.Do(w)
 	<-w.done
 	return w.err
 }
 
-// work runs transaction after transaction until no call waits.
-func (s *sharing) work() {
-	for {
-		waiters := s.next()
-		if len(waiters) == 0 {
-			return
-		}
-		s.serve(waiters)
-	}
-}
-
-// next takes the calls that wait, each event once; a second batch of one event is for the next transaction.
-func (s *sharing) next() (waiters []*waiter) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	events := make(map[models.EventID]bool, len(s.waiting))
-	var later []*waiter
-	for _, w := range s.waiting {
+// eachEventOnce takes the calls that wait, each event once; a second batch of one event is for the next transaction.
+func eachEventOnce(waiting []*waiter) (next, rest []*waiter) {
+	events := make(map[models.EventID]bool, len(waiting))
+	for _, w := range waiting {
 		switch {
 		case w.ctx.Err() != nil:
 			w.leave()
-		case events[w.event] || len(waiters) == maxEventsPerTx:
-			later = append(later, w)
+		case events[w.event] || len(next) == maxEventsPerTx:
+			rest = append(rest, w)
 		default:
 			events[w.event] = true
-			waiters = append(waiters, w)
+			next = append(next, w)
 		}
 	}
-	s.waiting = later
-	if len(waiters) == 0 {
-		s.running--
-	}
-	return waiters
+	return next, rest
 }
 
 // serve decides calls in one transaction, which never waits for an event: those whose event was locked elsewhere go on by
@@ -169,7 +145,8 @@ func (s *sharing) serve(waiters []*waiter) {
 // transaction or a lock. Nothing was changed then, and each may try again by itself. A database that cannot be reached is
 // no call's fault.
 func mayHaveCulprit(err error) bool {
-	return errors.Is(err, repository.ErrRejected) || errors.Is(err, repository.ErrConflict) || sqlState(err) == lockNotAvailable
+	return errors.Is(err, repository.ErrRejected) || errors.Is(err, repository.ErrConflict) ||
+		sqlState(err) == lockNotAvailable
 }
 
 // runSolo gives a call whose event was locked elsewhere a transaction of its own, which waits.

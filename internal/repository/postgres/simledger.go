@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgtype/zeronull"
@@ -44,7 +46,7 @@ const (
 // wins, the other waits at its key for the winner's commit and is then undone as a whole (ErrConflict, by the name of the
 // key). So a charge is written once, finished, at the cost of one plain INSERT. Nobody waits in a circle: rows are locked
 // before any is added, both in the order of references, and changed last, when there is nothing left to wait for.
-func (s *Store) SimCharges(ctx context.Context, references []string, decide func(now time.Time, records map[string]*models.SimCharge)) error {
+func (s *Store) SimCharges(ctx context.Context, references []string, decide func(now time.Time, records map[string]*simulator.Record)) error {
 	const what = "the simulated gateway's ledger"
 	conn, err := s.acquire(ctx)
 	if err != nil {
@@ -56,7 +58,7 @@ func (s *Store) SimCharges(ctx context.Context, references []string, decide func
 	if err != nil {
 		return wrap(what, err)
 	}
-	before := make(map[string]models.SimCharge, len(records))
+	before := make(map[string]simulator.Record, len(records))
 	for reference, c := range records {
 		before[reference] = *c
 	}
@@ -69,8 +71,8 @@ func (s *Store) SimCharges(ctx context.Context, references []string, decide func
 	return s.commit(ctx, conn, batch, what)
 }
 
-func (s *Store) readSimCharges(ctx context.Context, conn *pgxpool.Conn, references []string) (now time.Time, records map[string]*models.SimCharge, err error) {
-	records = make(map[string]*models.SimCharge, len(references))
+func (s *Store) readSimCharges(ctx context.Context, conn *pgxpool.Conn, references []string) (now time.Time, records map[string]*simulator.Record, err error) {
+	records = make(map[string]*simulator.Record, len(references))
 	batch := &pgx.Batch{}
 	batch.Queue("BEGIN")
 	batch.Queue(lockSimCharges, references).Query(func(rows pgx.Rows) error {
@@ -88,11 +90,12 @@ func (s *Store) readSimCharges(ctx context.Context, conn *pgxpool.Conn, referenc
 	return instant(now), records, err
 }
 
-func scanSimCharge(row pgx.Row, c *models.SimCharge) error {
+func scanSimCharge(row pgx.Row, c *simulator.Record) error {
 	var sum amount
 	var currency string
 	err := row.Scan(&c.Reference, (*[16]byte)(&c.Booking), &sum, &currency, (*string)(&c.Method), &c.Status, &c.Calls,
-		&c.Charges, intoTime(&c.SettlesAt), &c.RefundKey, intoTime(&c.RefundedAt), intoTime(&c.CreatedAt), intoTime(&c.UpdatedAt))
+		&c.Charges, intoTime(&c.SettlesAt), &c.RefundKey, intoTime(&c.RefundedAt), intoTime(&c.CreatedAt),
+		intoTime(&c.UpdatedAt))
 	if err != nil {
 		return err
 	}
@@ -101,7 +104,7 @@ func scanSimCharge(row pgx.Row, c *models.SimCharge) error {
 }
 
 // queueSimCharges adds the statements for records that were added or changed, and none if there are no such.
-func queueSimCharges(batch *pgx.Batch, before map[string]models.SimCharge, after map[string]*models.SimCharge) {
+func queueSimCharges(batch *pgx.Batch, before map[string]simulator.Record, after map[string]*simulator.Record) {
 	var added, changed simRows
 	for _, reference := range slices.Sorted(maps.Keys(after)) {
 		old, known := before[reference]
@@ -127,22 +130,22 @@ type simRows struct {
 	bookings   []pgtype.UUID
 	amounts    []int64
 	kinds      []int32 // counted from 1
-	known      map[models.SimCharge]int32
-	list       []models.SimCharge
+	known      map[simulator.Record]int32
+	list       []simulator.Record
 }
 
-func (r *simRows) add(reference string, c *models.SimCharge) {
+func (r *simRows) add(reference string, c *simulator.Record) {
 	r.references, r.bookings = append(r.references, reference), append(r.bookings, uuid(c.Booking))
 	r.amounts, r.kinds = append(r.amounts, c.Amount.Minor), append(r.kinds, r.kindOf(*c))
 }
 
 // kindOf gives the number of a record's kind: the record without what is its own.
-func (r *simRows) kindOf(c models.SimCharge) int32 {
+func (r *simRows) kindOf(c simulator.Record) int32 {
 	c.Reference, c.Booking, c.Amount.Minor = "", models.BookingID{}, 0
 	kind := r.known[c]
 	if kind == 0 {
 		if r.known == nil {
-			r.known = map[models.SimCharge]int32{}
+			r.known = map[simulator.Record]int32{}
 		}
 		r.list = append(r.list, c)
 		kind = int32(len(r.list))

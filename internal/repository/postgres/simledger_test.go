@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"quantix/internal/models"
 	"quantix/internal/repository"
 )
@@ -13,13 +15,13 @@ import (
 // ledger has each of some records called once more, and tells how many of them were there. First it lets something
 // happen in between.
 func (b *bundle) ledger(ctx context.Context, meanwhile func(), references ...string) (known int, err error) {
-	err = b.SimCharges(ctx, references, func(now time.Time, records map[string]*models.SimCharge) {
+	err = b.SimCharges(ctx, references, func(now time.Time, records map[string]*simulator.Record) {
 		known = len(records)
 		meanwhile()
 		for _, reference := range references {
 			if records[reference] == nil {
-				records[reference] = &models.SimCharge{
-					Reference: reference, Amount: models.Money{Minor: 1, Currency: "USD"}, Method: models.SimOK, Status: "charged", CreatedAt: now,
+				records[reference] = &simulator.Record{
+					Reference: reference, Amount: models.Money{Minor: 1, Currency: "USD"}, Method: simulator.OK, Status: "charged", CreatedAt: now,
 				}
 			}
 			records[reference].Calls++

@@ -13,10 +13,14 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"quantix/internal/payments/simulator"
 	"quantix/internal/repository"
 )
 
-var _ repository.Store = (*Store)(nil)
+var (
+	_ repository.Store = (*Store)(nil)
+	_ simulator.Ledger = (*Store)(nil)
+)
 
 // Pools are the connections of a store. The desk's own pool (see database.PostgresOptions.ShortStatements) keeps lists and
 // audits from taking the connections that sell tickets, and that of Health from keeping the question whether the database

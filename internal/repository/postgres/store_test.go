@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -145,7 +147,7 @@ func (b *bundle) must(tb testing.TB, event models.EventID, commands ...sale.Comm
 }
 
 func reserve(user models.UserID, quantity int64) *sale.Reserve {
-	return &sale.Reserve{Booking: models.NewID[models.BookingID](), User: user, Quantity: quantity, Method: models.SimOK}
+	return &sale.Reserve{Booking: models.NewID[models.BookingID](), User: user, Quantity: quantity, Method: simulator.OK}
 }
 
 // audit fails the test unless every promise holds for the event.

@@ -44,7 +44,8 @@ func (s *Store) KeepStrays(ctx context.Context, strays []models.Stray, lease tim
 	for i := range strays {
 		stray := &strays[i]
 		sum := stray.Result.Amount
-		batch.Queue(keepStray, s.now(), uuid(stray.LetterID()), uuid(stray.Event), uuid(stray.Booking), stray.N, stray.Gateway,
+		batch.Queue(keepStray, s.now(), uuid(stray.LetterID()), uuid(stray.Event), uuid(stray.Booking), stray.N,
+			stray.Gateway,
 			clean(stray.Result.ProviderReference), stray.Reported(), sum.Minor, factor(sum.Currency),
 			zeronull.Text(sum.Currency), lease)
 	}
@@ -92,7 +93,8 @@ func (s *Store) ForgetStray(ctx context.Context, id models.LetterID) error {
 func (s *Store) StrayLetter(ctx context.Context, stray models.Stray) error {
 	sum := stray.Result.Amount
 	batch := &pgx.Batch{}
-	batch.Queue(strayLetter, s.now(), uuid(stray.LetterID()), clean(stray.Explain()), clean(stray.Result.ProviderReference),
+	batch.Queue(strayLetter, s.now(), uuid(stray.LetterID()), clean(stray.Explain()),
+		clean(stray.Result.ProviderReference),
 		sum.Minor, factor(sum.Currency), zeronull.Text(sum.Currency), stray.Reported())
 	return s.inBatch(ctx, s.desk, batch, "make a stray a letter")
 }

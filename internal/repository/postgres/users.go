@@ -89,7 +89,9 @@ const (
 )
 
 // UpdateUser locks the user, applies the patch and writes it.
-func (s *Store) UpdateUser(ctx context.Context, id models.UserID, patch models.UserPatch, ifVersion *int64) (models.User, error) {
+func (s *Store) UpdateUser(
+	ctx context.Context, id models.UserID, patch models.UserPatch, ifVersion *int64,
+) (models.User, error) {
 	var user models.User
 	err := s.changeUser(ctx, lockUserToEdit, id, func(_ pgx.Tx, u *models.User, now time.Time) (bool, error) {
 		changed, err := u.Apply(patch, ifVersion, now)
@@ -125,12 +127,13 @@ func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int
 	if err != nil {
 		return wrap("delete a user", err)
 	}
-	return wrap("delete a user", s.changeUser(ctx, lockUserToDelete, id, func(tx pgx.Tx, u *models.User, now time.Time) (bool, error) {
+	erase := func(tx pgx.Tx, u *models.User, now time.Time) (bool, error) {
 		if ifVersion != nil && *ifVersion != u.Version {
 			return false, models.ErrVersionMismatch
 		}
 		var live bool
-		if err := tx.QueryRow(ctx, hasLiveBookingsSince, uuid(id), uuid(since), now, now.Add(-window)).Scan(&live); err != nil {
+		row := tx.QueryRow(ctx, hasLiveBookingsSince, uuid(id), uuid(since), now, now.Add(-window))
+		if err := row.Scan(&live); err != nil {
 			return false, err
 		}
 		if live {
@@ -138,7 +141,8 @@ func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int
 		}
 		u.Erase(now)
 		return true, nil
-	}))
+	}
+	return wrap("delete a user", s.changeUser(ctx, lockUserToDelete, id, erase))
 }
 
 // sinceDead looks at all of a user's bookings, without a lock and with a connection for no longer than a piece of them takes,
@@ -162,7 +166,8 @@ func (s *Store) sinceDead(
 	for more := true; more; {
 		var live bool
 		var first, last pgtype.UUID
-		if err := s.read.QueryRow(ctx, pieceOfBookings, uuid(id), before, now, now.Add(-window)).Scan(&live, &more, &first, &last); err != nil {
+		row := s.read.QueryRow(ctx, pieceOfBookings, uuid(id), before, now, now.Add(-window))
+		if err := row.Scan(&live, &more, &first, &last); err != nil {
 			return since, err
 		}
 		if live {
@@ -179,7 +184,9 @@ func (s *Store) sinceDead(
 const selectNow = `SELECT coalesce($1::timestamptz, clock_timestamp())`
 
 // changeUser runs a change of one user under its lock.
-func (s *Store) changeUser(ctx context.Context, lock string, id models.UserID, change func(pgx.Tx, *models.User, time.Time) (bool, error)) error {
+func (s *Store) changeUser(
+	ctx context.Context, lock string, id models.UserID, change func(pgx.Tx, *models.User, time.Time) (bool, error),
+) error {
 	return s.inTx(ctx, func(tx pgx.Tx) error {
 		var user models.User
 		err := scanUser(tx.QueryRow(ctx, lock, uuid(id)), &user)
@@ -196,7 +203,8 @@ func (s *Store) changeUser(ctx context.Context, lock string, id models.UserID, c
 		if err != nil || !changed {
 			return err
 		}
-		_, err = tx.Exec(ctx, updateUser, uuid(id), user.Name, user.Email, user.Version, nullTime(user.DeletedAt), user.UpdatedAt,
+		_, err = tx.Exec(ctx, updateUser, uuid(id), user.Name, user.Email, user.Version, nullTime(user.DeletedAt),
+			user.UpdatedAt,
 			models.EmailKey(user.Email))
 		return err
 	})

@@ -18,7 +18,8 @@ var auditRules = rules{
 			Event: &read, Recomputed: read.Stock, Charged: 10000, Refunded: 2500,
 		})
 		same(t, "the counters", read.Stock, models.Stock{
-			Total: 10, Available: 5, Held: 2, Sold: 3, HeldAmount: 5000, SoldAmount: 7500, Pending: 1, Confirmed: 1, Cancelled: 1,
+			Total: 10, Available: 5, Held: 2, Sold: 3, HeldAmount: 5000, SoldAmount: 7500, Pending: 1, Confirmed: 1,
+			Cancelled: 1,
 		})
 	},
 
@@ -39,7 +40,8 @@ var auditRules = rules{
 		s.done(event.ID, &sale.Cancel{Booking: b.ID})
 		s.done(event.ID, &sale.DeleteEvent{})
 		facts := s.facts(event.ID)
-		if facts.Event.DeletedAt.IsZero() || facts.Charged != 5000 || facts.Refunded != 5000 || facts.Recomputed.Cancelled != 1 {
+		if facts.Event.DeletedAt.IsZero() || facts.Charged != 5000 || facts.Refunded != 5000 ||
+			facts.Recomputed.Cancelled != 1 {
 			t.Errorf("the facts of a deleted event are %+v", facts)
 		}
 	},

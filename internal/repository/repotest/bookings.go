@@ -30,7 +30,9 @@ var bookingRules = rules{
 		s.ok("reading by key", err)
 		same(t, "the booking once cancelled", got, s.booking(b.ID))
 		s.book(event, john, 1) // without a key
-		for _, key := range []models.ReplayKey{{User: jane.ID, Key: "k"}, {User: john.ID, Key: "K"}, {User: john.ID, Key: "other"}, {User: john.ID}, {Key: "k"}} {
+		for _, key := range []models.ReplayKey{
+			{User: jane.ID, Key: "k"}, {User: john.ID, Key: "K"}, {User: john.ID, Key: "other"}, {User: john.ID}, {Key: "k"},
+		} {
 			_, err := s.BookingByKey(s.ctx(), models.EventID{}, key)
 			isError(t, "BookingByKey", err, models.ErrBookingNotFound)
 		}
@@ -95,7 +97,10 @@ var bookingRules = rules{
 			after models.BookingID
 			limit int
 			want  []models.BookingID
-		}{{models.BookingID{}, 100, want}, {models.BookingID{}, 2, want[:2]}, {want[1], 3, want[2:5]}, {want[4], 3, want[5:]}, {want[5], 3, want[6:]}} {
+		}{
+			{models.BookingID{}, 100, want}, {models.BookingID{}, 2, want[:2]}, {want[1], 3, want[2:5]}, {want[4], 3, want[5:]},
+			{want[5], 3, want[6:]},
+		} {
 			got, err := s.LiveBookings(s.ctx(), event.ID, test.after, test.limit)
 			s.ok("listing live bookings", err)
 			same(t, "the live bookings", append([]models.BookingID{}, got...), test.want)

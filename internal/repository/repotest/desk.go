@@ -18,12 +18,13 @@ import (
 var deskRules = rules{
 	"decide_is_called_once_even_without_an_event": func(t *testing.T, s *shop) {
 		calls := 0
-		err := s.AtDesk(s.ctx(), models.NewID[models.EventID](), models.NewID[models.BatchID](), sale.Reads{}, func(state *sale.State) {
-			calls++
-			if state.Event != nil {
-				t.Errorf("the state holds event %+v; there is none", state.Event)
-			}
-		})
+		err := s.AtDesk(s.ctx(), models.NewID[models.EventID](), models.NewID[models.BatchID](), sale.Reads{},
+			func(state *sale.State) {
+				calls++
+				if state.Event != nil {
+					t.Errorf("the state holds event %+v; there is none", state.Event)
+				}
+			})
 		if err != nil || calls != 1 {
 			t.Fatalf("AtDesk gave %v after %d calls of decide", err, calls)
 		}
@@ -70,7 +71,9 @@ var deskRules = rules{
 		mine, foreign := s.book(event, user, 2), s.book(other, user, 3)
 		s.book(event, user, 1)
 		paid := s.paid(event, user, 1)
-		need := sale.Reads{Bookings: []models.BookingID{mine.ID, foreign.ID, paid.ID, mine.ID, models.NewID[models.BookingID]()}}
+		need := sale.Reads{Bookings: []models.BookingID{
+			mine.ID, foreign.ID, paid.ID, mine.ID, models.NewID[models.BookingID](),
+		}}
 		s.look(event.ID, need, func(state *sale.State) {
 			if len(state.Bookings) != 2 || state.Bookings[mine.ID] == nil || state.Bookings[paid.ID] == nil {
 				t.Fatalf("the desk reads %d bookings; want the two asked for", len(state.Bookings))
@@ -109,7 +112,9 @@ var deskRules = rules{
 		foreign := s.done(other.ID, keyed(other, john, 2, "b")).Booking
 		s.done(event.ID, keyed(event, jane, 1, "c"))
 		key := func(u models.User, key string) models.ReplayKey { return models.ReplayKey{User: u.ID, Key: key} }
-		need := sale.Reads{Keys: []models.ReplayKey{key(john, "a"), key(john, "b"), key(john, "c"), key(jane, "a"), key(john, "a")}}
+		need := sale.Reads{Keys: []models.ReplayKey{
+			key(john, "a"), key(john, "b"), key(john, "c"), key(jane, "a"), key(john, "a"),
+		}}
 		s.look(event.ID, need, func(state *sale.State) {
 			if len(state.Keys) != 2 {
 				t.Fatalf("the desk reads %d bookings by key; want 2", len(state.Keys))
@@ -172,7 +177,8 @@ var deskRules = rules{
 		key := s.charge(b).ChargeKey
 		total := int64(20)
 		verdicts := s.ask(event.ID, settlement(key, models.Succeeded), &sale.Cancel{Booking: b.ID},
-			&sale.EditEvent{Patch: models.EventPatch{TotalTickets: &total}}, reserve(user, 18), &sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Succeeded}})
+			&sale.EditEvent{Patch: models.EventPatch{TotalTickets: &total}}, reserve(user, 18),
+			&sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Succeeded}})
 		for i, v := range verdicts[:4] {
 			if v.Err != nil && i != 3 {
 				t.Fatalf("command %d was refused: %v", i, v.Err)
@@ -241,12 +247,13 @@ var deskRules = rules{
 		commands := []sale.Command{first, reserve(user, 1)}
 		made := s.done(event.ID, first).Booking
 		var verdicts []sale.Verdict
-		err := s.AtDesk(s.ctx(), event.ID, models.NewID[models.BatchID](), sale.ReadsOf(commands, true), func(state *sale.State) {
-			state.Rules, state.Recheck = theRules, true
-			for _, c := range commands {
-				verdicts = append(verdicts, state.Decide(c))
-			}
-		})
+		err := s.AtDesk(s.ctx(), event.ID, models.NewID[models.BatchID](), sale.ReadsOf(commands, true),
+			func(state *sale.State) {
+				state.Rules, state.Recheck = theRules, true
+				for _, c := range commands {
+					verdicts = append(verdicts, state.Decide(c))
+				}
+			})
 		s.ok("the desk", err)
 		if verdicts[0].Err != nil || !errors.Is(verdicts[1].Err, models.ErrSoldOut) {
 			t.Fatalf("the verdicts are %+v; want the booking that is there, and sold out", verdicts)
@@ -275,7 +282,9 @@ func (s *shop) look(event models.EventID, need sale.Reads, see func(*sale.State)
 	s.t.Helper()
 	// What was read is looked at after the transaction: a test may then read through the port too.
 	var kept *sale.State
-	s.ok("the desk", s.AtDesk(s.ctx(), event, models.NewID[models.BatchID](), need, func(state *sale.State) { kept = state }))
+	s.ok("the desk", s.AtDesk(s.ctx(), event, models.NewID[models.BatchID](), need, func(state *sale.State) {
+		kept = state
+	}))
 	see(kept)
 }
 
@@ -314,7 +323,9 @@ func doEverythingAtOnce(t *testing.T, s *shop) {
 	if !errors.Is(verdicts[7].Err, models.ErrBookingNotFound) {
 		t.Errorf("another event's booking gave %v", verdicts[7].Err)
 	}
-	for i, want := range []models.Status{models.Pending, models.Confirmed, models.Cancelled, models.Cancelled, models.Cancelled, models.Pending} {
+	for i, want := range []models.Status{
+		models.Pending, models.Confirmed, models.Cancelled, models.Cancelled, models.Cancelled, models.Pending,
+	} {
 		got := s.booking(verdicts[i].Booking.ID)
 		if got.Status != want {
 			t.Errorf("the booking of command %d is %s; want %s", i, got.Status, want)
@@ -361,15 +372,17 @@ func refusedBatches(t *testing.T, s *shop) {
 	}{
 		"available below none":      {func(e *sale.State) { e.Event.Stock.Available = -100 }, &sale.Cancel{Booking: b.ID}},
 		"available above the total": {func(e *sale.State) { e.Event.Stock.Available = 12 }, reserve(user, 1)},
-		"more than there is":        {func(e *sale.State) { e.Event.Stock.Available, e.Event.Stock.Total = 1000, 1000 }, reserve(user, 1000)},
-		"held below none":           {func(e *sale.State) { e.Event.Stock.Held = 0 }, &sale.Cancel{Booking: b.ID}},
-		"a count below none":        {func(e *sale.State) { e.Event.Stock.Pending = 0 }, &sale.Cancel{Booking: b.ID}},
-		"an amount below none":      {func(e *sale.State) { e.Event.Stock.HeldAmount = 0 }, &sale.Cancel{Booking: b.ID}},
-		"a count out of range":      {func(e *sale.State) { e.Event.Stock.Pending = math.MaxInt64 }, reserve(user, 1)},
-		"a user who is not there":   {func(e *sale.State) { e.Users[stranger.ID] = true }, reserve(stranger, 1)},
-		"a booking's id twice":      {nil, again},
-		"no tickets":                {nil, reserve(user, 0)},
-		"a negative quantity":       {nil, reserve(user, -1)},
+		"more than there is": {func(e *sale.State) {
+			e.Event.Stock.Available, e.Event.Stock.Total = 1000, 1000
+		}, reserve(user, 1000)},
+		"held below none":         {func(e *sale.State) { e.Event.Stock.Held = 0 }, &sale.Cancel{Booking: b.ID}},
+		"a count below none":      {func(e *sale.State) { e.Event.Stock.Pending = 0 }, &sale.Cancel{Booking: b.ID}},
+		"an amount below none":    {func(e *sale.State) { e.Event.Stock.HeldAmount = 0 }, &sale.Cancel{Booking: b.ID}},
+		"a count out of range":    {func(e *sale.State) { e.Event.Stock.Pending = math.MaxInt64 }, reserve(user, 1)},
+		"a user who is not there": {func(e *sale.State) { e.Users[stranger.ID] = true }, reserve(stranger, 1)},
+		"a booking's id twice":    {nil, again},
+		"no tickets":              {nil, reserve(user, 0)},
+		"a negative quantity":     {nil, reserve(user, -1)},
 	} {
 		s.leavesNothing(func() {
 			_, err := s.tryWith(s.ctx(), event.ID, batch.meddle, batch.command)

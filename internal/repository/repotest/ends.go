@@ -85,7 +85,8 @@ var endRules = rules{
 		s.keep(message)
 		s.clock.Pass(time.Minute)
 		due := s.dueStrays()
-		if len(due) != 1 || !due[0].Stray.Reported() || due[0].Age != time.Minute || due[0].Stray.Result.ProviderReference != "pi_1" {
+		if len(due) != 1 || !due[0].Stray.Reported() || due[0].Age != time.Minute ||
+			due[0].Stray.Result.ProviderReference != "pi_1" {
 			t.Errorf("due are %+v", due)
 		}
 	},
@@ -104,7 +105,8 @@ var endRules = rules{
 			t.Errorf("due are %+v, letters %+v", due, s.letters())
 		}
 		s.ok("making a letter of the report", s.StrayLetter(s.ctx(), report))
-		if letters := s.letters(); len(letters) != 1 || letters[0].Payload != "pi_1" || letters[0].Amount != report.Result.Amount {
+		if letters := s.letters(); len(letters) != 1 || letters[0].Payload != "pi_1" ||
+			letters[0].Amount != report.Result.Amount {
 			t.Errorf("letters %+v", letters)
 		}
 	},
@@ -156,7 +158,9 @@ var endRules = rules{
 		open, cancelled := s.event(), s.event(begins(noon.Add(25*time.Hour)))
 		past := s.event(begins(noon.Add(-time.Hour)))
 		early := s.event(begins(noon.Add(26*time.Hour)), func(d *models.EventDraft) { d.SalesEnd = noon })
-		late := s.event(begins(noon.Add(-2*time.Hour)), func(d *models.EventDraft) { d.SalesEnd = noon.Add(time.Microsecond) })
+		late := s.event(begins(noon.Add(-2*time.Hour)), func(d *models.EventDraft) {
+			d.SalesEnd = noon.Add(time.Microsecond)
+		})
 		s.done(cancelled.ID, &sale.CancelEvent{})
 		for state, want := range map[models.SaleState][]models.EventID{
 			models.OnSale: {late.ID, open.ID}, models.SaleClosed: {past.ID, early.ID}, models.CalledOff: {cancelled.ID},

@@ -28,8 +28,10 @@ var eventRules = rules{
 
 	"prices_of_every_currency_are_exact": func(t *testing.T, s *shop) {
 		for _, money := range []models.Money{
-			{Minor: 0, Currency: "USD"}, {Minor: 1, Currency: "USD"}, {Minor: 7550, Currency: "EUR"}, {Minor: 10, Currency: "EUR"},
-			{Minor: 1, Currency: "JPY"}, {Minor: 1500, Currency: "JPY"}, {Minor: 1, Currency: "KWD"}, {Minor: 75505, Currency: "KWD"},
+			{Minor: 0, Currency: "USD"}, {Minor: 1, Currency: "USD"}, {Minor: 7550, Currency: "EUR"},
+			{Minor: 10, Currency: "EUR"},
+			{Minor: 1, Currency: "JPY"}, {Minor: 1500, Currency: "JPY"}, {Minor: 1, Currency: "KWD"},
+			{Minor: 75505, Currency: "KWD"},
 			{Minor: models.MaxAmount, Currency: "USD"}, {Minor: models.MaxAmount, Currency: "JPY"},
 			{Minor: models.MaxAmount, Currency: "KWD"}, {Minor: models.MaxAmount - 1, Currency: "KWD"},
 		} {
@@ -148,7 +150,8 @@ var eventRules = rules{
 		} {
 			same(t, fmt.Sprintf("the list of %+v", test.filter), eventIDs(s.list(test.filter)), test.want)
 		}
-		same(t, "the pages", eventIDs(pages(t, 1, s.lister(models.EventFilter{From: at(1), To: at(4)}), positionOfEvent, func() {})), all[1:4])
+		same(t, "the pages",
+			eventIDs(pages(t, 1, s.lister(models.EventFilter{From: at(1), To: at(4)}), positionOfEvent, func() {})), all[1:4])
 	},
 
 	"are_picked_by_a_part_of_name_or_description": pickByText,
@@ -215,7 +218,10 @@ var eventRules = rules{
 			after models.EventID
 			limit int
 			want  []models.EventID
-		}{{models.EventID{}, 100, made}, {models.EventID{}, 3, made[:3]}, {made[2], 3, made[3:6]}, {made[5], 3, made[6:]}, {made[6], 3, made[7:]}} {
+		}{
+			{models.EventID{}, 100, made}, {models.EventID{}, 3, made[:3]}, {made[2], 3, made[3:6]}, {made[5], 3, made[6:]},
+			{made[6], 3, made[7:]},
+		} {
 			got, err := s.EventIDs(s.ctx(), test.after, test.limit)
 			s.ok("listing ids", err)
 			same(t, "the ids", append([]models.EventID{}, got...), test.want)
@@ -283,7 +289,8 @@ func (s *shop) sample(event models.EventID) (stop func()) {
 // checkStock holds counters read at any moment to what must be true at every commit.
 func checkStock(t *testing.T, e models.Event) {
 	st := e.Stock
-	if st.Available+st.Held+st.Sold != st.Total || min(st.Available, st.Held, st.Sold, st.Pending, st.Confirmed, st.Cancelled) < 0 {
+	if st.Available+st.Held+st.Sold != st.Total ||
+		min(st.Available, st.Held, st.Sold, st.Pending, st.Confirmed, st.Cancelled) < 0 {
 		t.Errorf("an event was seen with stock %+v", st)
 	}
 	if (st.Held == 0) != (st.Pending == 0) || (st.Sold == 0) != (st.Confirmed == 0) {
@@ -318,7 +325,8 @@ func pickByText(t *testing.T, s *shop) {
 	add := func(name, description string) models.EventID {
 		return s.event(func(d *models.EventDraft) { d.Name, d.Description = name, description }).ID
 	}
-	jazz, rock, plain := add("Jazz Night", "50% off_now"), add("Rock", "no JAZZ at all"), add("Opera", `back\slash, 500 offXnow`)
+	jazz, rock, plain := add("Jazz Night", "50% off_now"), add("Rock", "no JAZZ at all"),
+		add("Opera", `back\slash, 500 offXnow`)
 	for query, want := range map[string][]models.EventID{
 		"":           {jazz, rock, plain},
 		"jazz":       {jazz, rock},
@@ -336,7 +344,8 @@ func pickByText(t *testing.T, s *shop) {
 		"Night 50":   {},
 		"nobody":     {},
 	} {
-		same(t, fmt.Sprintf("the events with %q", query), sorted(eventIDs(s.list(models.EventFilter{Query: query}))...), append([]models.EventID{}, sorted(want...)...))
+		same(t, fmt.Sprintf("the events with %q", query), sorted(eventIDs(s.list(models.EventFilter{Query: query}))...),
+			append([]models.EventID{}, sorted(want...)...))
 	}
 	both := models.EventFilter{Query: "jazz", From: noon.Add(48 * time.Hour)}
 	same(t, "the events with a word from a later time", len(s.list(both)), 0)
@@ -350,9 +359,12 @@ func searchFar(t *testing.T, s *shop) {
 		}
 	})
 	later := func(name, description string) models.EventID {
-		return s.event(begins(noon.Add(1000*time.Hour)), func(d *models.EventDraft) { d.Name, d.Description = name, description }).ID
+		return s.event(begins(noon.Add(1000*time.Hour)), func(d *models.EventDraft) {
+			d.Name, d.Description = name, description
+		}).ID
 	}
-	zanzibar, edited, gone := later("Jazz in Zanzibar", `50% off_now, "quoted"`), later("Rock", "in ÉVORA"), later("Gone to Zanzibar", "")
+	zanzibar, edited, gone := later("Jazz in Zanzibar", `50% off_now, "quoted"`), later("Rock", "in ÉVORA"),
+		later("Gone to Zanzibar", "")
 	s.done(edited, &sale.EditEvent{Patch: models.EventPatch{Name: new("Night of Timbuktu")}})
 	s.done(gone, &sale.DeleteEvent{})
 	for query, want := range map[string][]models.EventID{
@@ -360,7 +372,8 @@ func searchFar(t *testing.T, s *shop) {
 		"timbuktu": {edited}, "rock": {}, "in ÉVORA": {edited}, "nobody": {}, "z i": {zanzibar},
 		"zanzibar 50": {}, "barzan": {},
 	} {
-		same(t, fmt.Sprintf("the events with %q", query), sorted(eventIDs(s.list(models.EventFilter{Query: query}))...), append([]models.EventID{}, sorted(want...)...))
+		same(t, fmt.Sprintf("the events with %q", query), sorted(eventIDs(s.list(models.EventFilter{Query: query}))...),
+			append([]models.EventID{}, sorted(want...)...))
 	}
 	first, err := s.Events(s.ctx(), models.EventFilter{Query: "gain and a"}, models.Page{Limit: 2})
 	s.ok("listing", err)

@@ -52,7 +52,8 @@ var healthRules = rules{
 		s.start(b)
 		same(t, "before anything is late", s.backlog(), models.Backlog{})
 		s.clock.Pass(lease + 7*time.Second)
-		if late := s.backlog(); late.Charges != 7*time.Second || late.Outbox != lease+7*time.Second || late.Expiry != 0 || late.Refunds != 0 {
+		if late := s.backlog(); late.Charges != 7*time.Second || late.Outbox != lease+7*time.Second || late.Expiry != 0 ||
+			late.Refunds != 0 {
 			t.Errorf("a charge is late: %+v", late)
 		}
 		s.done(event.ID, &sale.Cancel{Booking: charged.ID})

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"github.com/google/go-cmp/cmp"
 
 	"quantix/internal/models"
@@ -21,7 +23,9 @@ import (
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 123456000, time.UTC)
 
 // theRules are the settings that every test's desk decides by.
-var theRules = sale.Rules{PaymentDeadline: 15 * time.Minute, RetryLease: 30 * time.Second, RefundWindow: 14 * 24 * time.Hour}
+var theRules = sale.Rules{
+	PaymentDeadline: 15 * time.Minute, RetryLease: 30 * time.Second, RefundWindow: 14 * 24 * time.Hour,
+}
 
 // lease is what workers of these tests ask for.
 const lease = 30 * time.Second
@@ -151,7 +155,7 @@ func (s *shop) userNamed(name, email string) models.User {
 
 // reserve makes the command of a new booking without a key.
 func reserve(user models.User, quantity int64) *sale.Reserve {
-	return &sale.Reserve{Booking: models.NewID[models.BookingID](), User: user.ID, Quantity: quantity, Method: models.SimOK}
+	return &sale.Reserve{Booking: models.NewID[models.BookingID](), User: user.ID, Quantity: quantity, Method: simulator.OK}
 }
 
 // keyed makes the command of a new booking under an Idempotency-Key.
@@ -167,7 +171,9 @@ func (s *shop) try(ctx context.Context, event models.EventID, commands ...sale.C
 }
 
 // tryWith lets a test meddle with the state before the commands are decided.
-func (s *shop) tryWith(ctx context.Context, event models.EventID, meddle func(*sale.State), commands ...sale.Command) ([]sale.Verdict, error) {
+func (s *shop) tryWith(
+	ctx context.Context, event models.EventID, meddle func(*sale.State), commands ...sale.Command,
+) ([]sale.Verdict, error) {
 	var verdicts []sale.Verdict
 	err := retry.Do(ctx, repository.IsConflict, func() error {
 		verdicts = nil
@@ -458,7 +464,9 @@ func sorted[I interface{ Compare(I) int }](ids ...I) []I {
 }
 
 // pages reads a whole list by pages of a size, calling between after each page.
-func pages[T any](t *testing.T, size int, list func(models.Page) ([]T, error), position func(T) models.Position, between func()) []T {
+func pages[T any](
+	t *testing.T, size int, list func(models.Page) ([]T, error), position func(T) models.Position, between func(),
+) []T {
 	t.Helper()
 	var items []T
 	page := models.Page{Limit: size}

@@ -15,13 +15,18 @@ var letterRules = rules{
 	"a_refund_is_settled_once": func(t *testing.T, s *shop) {
 		event, b, key := s.owed()
 		s.clock.Pass(time.Second)
-		s.done(event.ID, &sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Unavailable, Reason: "down"}, Backoff: time.Minute})
+		s.done(event.ID, &sale.SettleRefund{
+			Charge: key, Result: models.Result{Outcome: models.Unavailable, Reason: "down"}, Backoff: time.Minute,
+		})
 		_, refunds := s.money(b)
 		r := refunds[0]
-		if r.Status != models.RefundPending || r.LastError != "down" || !r.NextAttemptAt.Equal(noon.Add(time.Second+time.Minute)) {
+		if r.Status != models.RefundPending || r.LastError != "down" ||
+			!r.NextAttemptAt.Equal(noon.Add(time.Second+time.Minute)) {
 			t.Errorf("after a failed try the refund is %+v", r)
 		}
-		s.done(event.ID, &sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Succeeded, ProviderReference: "back"}})
+		s.done(event.ID, &sale.SettleRefund{
+			Charge: key, Result: models.Result{Outcome: models.Succeeded, ProviderReference: "back"},
+		})
 		_, refunds = s.money(b)
 		if r = refunds[0]; r.Status != models.RefundSucceeded || r.LastError != "" || r.ProviderReference != "back" {
 			t.Errorf("the refund is %+v", r)
@@ -37,7 +42,10 @@ var letterRules = rules{
 			if err != nil || len(due) != 1 {
 				t.Fatalf("the due refunds are %+v, %v", due, err)
 			}
-			s.done(event.ID, &sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Unavailable, Reason: fmt.Sprint("try ", due[0].Refund.Attempts)}, Backoff: time.Minute})
+			s.done(event.ID, &sale.SettleRefund{
+				Charge: key, Result: models.Result{Outcome: models.Unavailable, Reason: fmt.Sprint("try ", due[0].Refund.Attempts)},
+				Backoff: time.Minute,
+			})
 		}
 		for range models.MaxAttempts - 1 {
 			fail()
@@ -94,7 +102,8 @@ var letterRules = rules{
 		s.clock.Pass(time.Second)
 		s.done(event.ID, &sale.RetryLetter{Kind: models.LetterCharge, Charge: key})
 		charges, _ := s.money(b)
-		if c := charges[0]; c.Status != models.ChargeStarted || c.Attempts != 0 || !c.NextAttemptAt.Equal(s.clock.Now()) || len(s.letters()) != 0 {
+		if c := charges[0]; c.Status != models.ChargeStarted || c.Attempts != 0 || !c.NextAttemptAt.Equal(s.clock.Now()) ||
+			len(s.letters()) != 0 {
 			t.Errorf("the charge retried is %+v", c)
 		}
 		s.settle(key, models.Succeeded)
@@ -160,7 +169,8 @@ var letterRules = rules{
 		key := s.exhausted(s.book(event, user, 1)).ChargeKey
 		s.settle(key, models.Unavailable)
 		s.leavesNothing(func() {
-			isError(t, "DropMessageLetter", s.DropMessageLetter(s.ctx(), key.LetterID(models.LetterCharge)), models.ErrLetterNotFound)
+			isError(t, "DropMessageLetter", s.DropMessageLetter(s.ctx(), key.LetterID(models.LetterCharge)),
+				models.ErrLetterNotFound)
 		})
 	},
 }
@@ -186,7 +196,8 @@ func givenUp(t *testing.T, s *shop) {
 		charge := s.exhausted(b)
 		same(t, "the booking's status", s.settle(charge.ChargeKey, outcome).Booking.Status, models.Pending)
 		charges, _ := s.money(b)
-		if c := charges[0]; c.Status != status || c.Attempts != models.MaxAttempts || !c.NextAttemptAt.Equal(s.clock.Now().Add(theRules.RetryLease)) {
+		if c := charges[0]; c.Status != status || c.Attempts != models.MaxAttempts ||
+			!c.NextAttemptAt.Equal(s.clock.Now().Add(theRules.RetryLease)) {
 			t.Errorf("%s: the charge given up is %+v", outcome, c)
 		}
 		id := charge.LetterID(models.LetterCharge)
@@ -222,7 +233,9 @@ func listLettersOf(t *testing.T, s *shop) {
 	}
 	first, firstLetter := given()
 	second, secondLetter := given()
-	s.ok("keeping a message", s.AddMessageLetter(s.ctx(), models.DeadLetter{ID: models.NewID[models.LetterID](), Kind: models.LetterMessage, Attempts: 1}))
+	s.ok("keeping a message", s.AddMessageLetter(s.ctx(), models.DeadLetter{
+		ID: models.NewID[models.LetterID](), Kind: models.LetterMessage, Attempts: 1,
+	}))
 	s.moved(s.paid(s.event(), user, 1), "by_hand", models.RefundMoved, 1, models.MovementDone)
 	s.moved(s.paid(s.event(), user, 1), "by_a_bank", models.RefundDisputed, 1, models.MovementOpen)
 	for _, test := range []struct {
@@ -255,7 +268,9 @@ func listLetters(t *testing.T, s *shop) {
 	add := func(at time.Time) models.LetterID {
 		s.clock.set(at)
 		id := models.NewID[models.LetterID]()
-		s.ok("keeping a message", s.AddMessageLetter(s.ctx(), models.DeadLetter{ID: id, Kind: models.LetterMessage, Payload: "?", FailedAt: at}))
+		s.ok("keeping a message", s.AddMessageLetter(s.ctx(), models.DeadLetter{
+			ID: id, Kind: models.LetterMessage, Payload: "?", FailedAt: at,
+		}))
 		return id
 	}
 	var want []models.LetterID

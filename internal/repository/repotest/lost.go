@@ -20,7 +20,9 @@ var lostRules = rules{
 		s.clock.Pass(5 * time.Minute)
 		third := s.unqueued()
 		s.lost(t, "a young one is queued", &third, first, second)
-		s.lost(t, "an unknown one is queued", &models.BookingRef{Event: first.Event, Booking: models.NewID[models.BookingID]()})
+		s.lost(t, "an unknown one is queued", &models.BookingRef{
+			Event: first.Event, Booking: models.NewID[models.BookingID](),
+		})
 	},
 
 	"what_is_charged_or_in_the_outbox_is_not_lost": func(t *testing.T, s *shop) {
@@ -84,7 +86,8 @@ var lostRules = rules{
 		same(t, "before its time", turn(), first)
 		s.clock.Pass(time.Minute)
 		second := turn()
-		if first.Token == "" || second.Token == first.Token || second.Previous != first.Token || second.Installation != first.Installation {
+		if first.Token == "" || second.Token == first.Token || second.Previous != first.Token ||
+			second.Installation != first.Installation {
 			t.Errorf("first %+v, then %+v", first, second)
 		}
 		s.ok("remembering a mark", s.Republish(s.ctx(), nil, models.QueueMark{Epoch: "e", LastID: "7-0"}))

@@ -21,7 +21,8 @@ var movedRules = rules{
 			t.Fatalf("the letters are %+v", letters)
 		}
 		charges, refunds := s.money(b)
-		if charges[0].Refunded != 2000 || len(refunds) != 1 || refunds[0].Reason != models.RefundMoved || refunds[0].Part != 1 {
+		if charges[0].Refunded != 2000 || len(refunds) != 1 || refunds[0].Reason != models.RefundMoved ||
+			refunds[0].Part != 1 {
 			t.Fatalf("the charges are %+v, the refunds %+v", charges, refunds)
 		}
 		s.done(event.ID, &sale.Cancel{Booking: b.ID})
@@ -29,7 +30,9 @@ var movedRules = rules{
 		if err != nil || len(due) != 1 || due[0].Refund.Part != 2 || due[0].Refund.Amount.Minor != 3000 {
 			t.Fatalf("due are %+v, %v", due, err)
 		}
-		s.done(event.ID, &sale.SettleRefund{Charge: due[0].Refund.ChargeKey, Part: 2, Result: models.Result{Outcome: models.Succeeded}})
+		s.done(event.ID, &sale.SettleRefund{
+			Charge: due[0].Refund.ChargeKey, Part: 2, Result: models.Result{Outcome: models.Succeeded},
+		})
 		same(t, "the letters after the rest was given", len(s.letters()), 0)
 		charges, _ = s.money(b)
 		same(t, "the refunded sum", charges[0].Refunded, 5000)
@@ -66,7 +69,8 @@ var movedRules = rules{
 		s.done(event.ID, second)
 		s.stays(event.ID, second)
 		charges, refunds := s.money(b)
-		if len(charges) != 2 || charges[1].Amount.Minor != 4000 || charges[1].Refunded != 4000 || len(refunds) != 1 || refunds[0].ChargeReference != "another" {
+		if len(charges) != 2 || charges[1].Amount.Minor != 4000 || charges[1].Refunded != 4000 || len(refunds) != 1 ||
+			refunds[0].ChargeReference != "another" {
 			t.Fatalf("the charges are %+v, the refunds %+v", charges, refunds)
 		}
 		same(t, "the revenue", s.stock(event.ID).SoldAmount, b.TotalAmount.Minor)
@@ -79,7 +83,8 @@ var movedRules = rules{
 		wrong.Result.Amount = models.Money{Minor: 6000, Currency: "USD"}
 		same(t, "the reason", s.done(event.ID, wrong).Booking.CancelReason, models.ReasonDeclined)
 		charges, refunds := s.money(b)
-		if charges[0].Amount.Minor != 6000 || charges[0].Refunded != 6000 || len(refunds) != 1 || refunds[0].Amount.Minor != 6000 {
+		if charges[0].Amount.Minor != 6000 || charges[0].Refunded != 6000 || len(refunds) != 1 ||
+			refunds[0].Amount.Minor != 6000 {
 			t.Errorf("the charges are %+v, the refunds %+v", charges, refunds)
 		}
 	},
@@ -90,7 +95,8 @@ var movedRules = rules{
 		yen := models.Money{Minor: 700, Currency: "JPY"}
 		command := &sale.SettleMoved{Charge: models.FirstCharge(b.Ref()), Movements: []models.Movement{
 			{ID: "yen", Reason: models.RefundDisputed, Amount: yen, State: models.MovementOpen},
-			{ID: "dollar", Reason: models.RefundMoved, Amount: models.Money{Minor: 1000, Currency: "USD"}, State: models.MovementDone},
+			{ID: "dollar", Reason: models.RefundMoved, Amount: models.Money{Minor: 1000, Currency: "USD"},
+				State: models.MovementDone},
 		}}
 		s.done(b.EventID, command)
 		s.stays(b.EventID, command)

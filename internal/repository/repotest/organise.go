@@ -67,8 +67,10 @@ var organiseRules = rules{
 		s.done(deleted.ID, &sale.DeleteEvent{})
 		s.book(event, s.user(), 3)
 		edit := func(p models.EventPatch) *sale.EditEvent { return &sale.EditEvent{Patch: p} }
-		s.refused(event.ID, &sale.EditEvent{Patch: models.EventPatch{Name: new("X")}, IfVersion: new(int64(2))}, models.ErrVersionMismatch)
-		s.refused(event.ID, edit(models.EventPatch{Name: new("X"), TotalTickets: new(int64(2))}), models.ErrCapacityBelowTaken)
+		s.refused(event.ID, &sale.EditEvent{Patch: models.EventPatch{Name: new("X")}, IfVersion: new(int64(2))},
+			models.ErrVersionMismatch)
+		s.refused(event.ID, edit(models.EventPatch{Name: new("X"), TotalTickets: new(int64(2))}),
+			models.ErrCapacityBelowTaken)
 		s.refused(event.ID, edit(models.EventPatch{Name: new(strings.Repeat("x", 256))}), models.ErrInvalid)
 		s.refused(event.ID, edit(models.EventPatch{TotalTickets: new(int64(0))}), models.ErrInvalid)
 		s.refused(event.ID, edit(models.EventPatch{TotalTickets: new(int64(models.MaxTotalTickets + 1))}), models.ErrInvalid)
@@ -84,7 +86,8 @@ var organiseRules = rules{
 		s.book(event, user, 4)
 		s.done(event.ID, &sale.EditEvent{Patch: models.EventPatch{TotalTickets: new(int64(7))}})
 		s.refused(event.ID, reserve(user, 1), models.ErrSoldOut)
-		s.refused(event.ID, &sale.EditEvent{Patch: models.EventPatch{TotalTickets: new(int64(6))}}, models.ErrCapacityBelowTaken)
+		s.refused(event.ID, &sale.EditEvent{Patch: models.EventPatch{TotalTickets: new(int64(6))}},
+			models.ErrCapacityBelowTaken)
 	},
 
 	"capacity_raised_sells_exactly_the_difference": func(t *testing.T, s *shop) {
@@ -102,7 +105,9 @@ var organiseRules = rules{
 		event := s.event()
 		var won atomic.Int32
 		crowd(8, func(i int) {
-			v, err := s.try(s.ctx(), event.ID, &sale.EditEvent{Patch: models.EventPatch{Name: new("Name " + string(rune('a'+i)))}, IfVersion: new(int64(1))})
+			v, err := s.try(s.ctx(), event.ID, &sale.EditEvent{
+				Patch: models.EventPatch{Name: new("Name " + string(rune('a'+i)))}, IfVersion: new(int64(1)),
+			})
 			switch {
 			case err != nil:
 				t.Errorf("the desk failed: %v", err)
@@ -173,7 +178,8 @@ var organiseRules = rules{
 		s.book(event, user, 1)
 		s.clock.Pass(time.Second)
 		got := *s.done(event.ID, &sale.CancelEvent{}).Event
-		if !got.CancelledAt.Equal(noon.Add(time.Second)) || got.Version != 2 || !got.UpdatedAt.Equal(got.CancelledAt) || got.Stock.Pending != 1 {
+		if !got.CancelledAt.Equal(noon.Add(time.Second)) || got.Version != 2 || !got.UpdatedAt.Equal(got.CancelledAt) ||
+			got.Stock.Pending != 1 {
 			t.Errorf("the cancelled event is %+v", got)
 		}
 		s.clock.Pass(time.Second)
@@ -187,7 +193,8 @@ var organiseRules = rules{
 		s.clock.set(event.DateTime.Add(theRules.RefundWindow - time.Microsecond))
 		s.refused(event.ID, &sale.Cancel{Booking: b.ID}, models.ErrEventOver)
 		s.done(event.ID, &sale.CancelEvent{})
-		same(t, "its booking", s.done(event.ID, &sale.CancelForEvent{Booking: b.ID}).Booking.CancelReason, models.ReasonEventCancelled)
+		same(t, "its booking", s.done(event.ID, &sale.CancelForEvent{Booking: b.ID}).Booking.CancelReason,
+			models.ReasonEventCancelled)
 		if _, refunds := s.money(b); len(refunds) != 1 || refunds[0].Amount != b.TotalAmount {
 			t.Errorf("the refunds are %+v", refunds)
 		}

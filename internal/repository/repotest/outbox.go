@@ -72,7 +72,8 @@ var outboxRules = rules{
 
 	"a_row_that_comes_late_is_claimed_all_the_same": func(t *testing.T, s *shop) {
 		rows := s.fill(3)
-		late := models.OutboxRow{ID: models.BatchID{6: 0x70, 8: 0x80}, Event: rows[0].Event, Bookings: rows[0].Bookings} // made in 1970
+		// made in 1970
+		late := models.OutboxRow{ID: models.BatchID{6: 0x70, 8: 0x80}, Event: rows[0].Event, Bookings: rows[0].Bookings}
 		same(t, "what is claimed", s.claim(all), rows)
 		s.ok("publishing late", s.Republish(s.ctx(), []models.OutboxRow{late}, models.QueueMark{}))
 		same(t, "what is claimed once it is there", s.claimLate(), []models.OutboxRow{late})
@@ -126,7 +127,8 @@ var outboxRules = rules{
 		same(t, "the mark of a new database", s.mark(), models.QueueMark{})
 		rows := s.fill(3)
 		mark := models.QueueMark{Epoch: "e1", LastID: "1700000000000-5"}
-		s.ok("deleting", s.DeleteOutbox(s.ctx(), []models.BatchID{rows[0].ID, rows[2].ID, models.NewID[models.BatchID]()}, mark))
+		s.ok("deleting", s.DeleteOutbox(s.ctx(), []models.BatchID{rows[0].ID, rows[2].ID, models.NewID[models.BatchID]()},
+			mark))
 		same(t, "the mark", s.mark(), mark)
 		same(t, "the rows left", s.claim(all), rows[1:2])
 		mark.LastID = "1700000000000-12"
@@ -166,7 +168,8 @@ var outboxRules = rules{
 		rows := s.fill(20)
 		crowd(4, func(relay int) {
 			for i := relay; i < len(rows); i += 4 {
-				if err := s.DeleteOutbox(s.ctx(), []models.BatchID{rows[i].ID}, models.QueueMark{Epoch: "e", LastID: "7-7"}); err != nil {
+				if err := s.DeleteOutbox(s.ctx(), []models.BatchID{rows[i].ID},
+					models.QueueMark{Epoch: "e", LastID: "7-7"}); err != nil {
 					t.Errorf("deleting: %v", err)
 				}
 			}
@@ -195,7 +198,8 @@ var outboxRules = rules{
 	"republishing_that_fails_moves_nothing": func(t *testing.T, s *shop) {
 		rows := s.fill(1)
 		good := models.OutboxRow{ID: models.NewID[models.BatchID](), Event: rows[0].Event, Bookings: rows[0].Bookings}
-		if err := s.Republish(s.ctx(), []models.OutboxRow{good, rows[0]}, models.QueueMark{Epoch: "e2", LastID: "1-1"}); err == nil {
+		if err := s.Republish(s.ctx(), []models.OutboxRow{good, rows[0]},
+			models.QueueMark{Epoch: "e2", LastID: "1-1"}); err == nil {
 			t.Fatal("a row with an id that is there was written again")
 		}
 		same(t, "the mark", s.mark(), models.QueueMark{})

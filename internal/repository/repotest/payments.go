@@ -28,7 +28,9 @@ var paymentRules = rules{
 		charges, refunds := s.money(b)
 		same(t, "the charges", charges, []models.Charge{want})
 		same(t, "the number of refunds", len(refunds), 0)
-		for what, at := range map[string]time.Time{"created_at": charges[0].CreatedAt, "next_attempt_at": charges[0].NextAttemptAt} {
+		for what, at := range map[string]time.Time{
+			"created_at": charges[0].CreatedAt, "next_attempt_at": charges[0].NextAttemptAt,
+		} {
 			isInstant(t, what, at)
 		}
 	},
@@ -248,7 +250,8 @@ var paymentRules = rules{
 			due, err := s.DueRefunds(s.ctx(), all, lease)
 			s.ok("taking due refunds", err)
 			_, refunds := s.money(b)
-			if len(due) != 1 || due[0].Refund.Attempts != attempts || !due[0].Refund.NextAttemptAt.Equal(s.clock.Now().Add(lease)) {
+			if len(due) != 1 || due[0].Refund.Attempts != attempts ||
+				!due[0].Refund.NextAttemptAt.Equal(s.clock.Now().Add(lease)) {
 				t.Fatalf("what is due is %+v", due)
 			}
 			same(t, "the booking", due[0].Booking, s.booking(b.ID))
@@ -293,7 +296,10 @@ var paymentRules = rules{
 			crowd(2, func(i int) {
 				var err error
 				if i == 0 {
-					err = retry.Do(s.ctx(), repository.IsConflict, func() error { _, err := s.DueCharges(s.ctx(), all, lease); return err })
+					err = retry.Do(s.ctx(), repository.IsConflict, func() error {
+						_, err := s.DueCharges(s.ctx(), all, lease)
+						return err
+					})
 				} else {
 					_, err = s.try(s.ctx(), event.ID, settlement(charge.ChargeKey, models.Succeeded))
 				}
@@ -309,7 +315,9 @@ var paymentRules = rules{
 	"an_unknown_booking_has_no_payments": func(t *testing.T, s *shop) {
 		event, user := s.event(), s.user()
 		b := s.paid(event, user, 1)
-		for _, ref := range []models.BookingRef{{Event: event.ID, Booking: models.NewID[models.BookingID]()}, {Event: s.event().ID, Booking: b.ID}} {
+		for _, ref := range []models.BookingRef{
+			{Event: event.ID, Booking: models.NewID[models.BookingID]()}, {Event: s.event().ID, Booking: b.ID},
+		} {
 			charges, refunds, err := s.PaymentsOf(s.ctx(), ref)
 			if err != nil || len(charges)+len(refunds) != 0 {
 				t.Errorf("PaymentsOf gave %+v, %+v, %v", charges, refunds, err)
@@ -381,7 +389,8 @@ func onlyChargeable(t *testing.T, s *shop) {
 	expired := s.book(event, user, 1)
 	s.clock.Pass(time.Microsecond)
 	lastMoment := s.book(event, user, 1)
-	cancelled, paid, started, voided := s.book(event, user, 1), s.paid(event, user, 1), s.book(event, user, 1), s.book(event, user, 1)
+	cancelled, paid, started, voided := s.book(event, user, 1), s.paid(event, user, 1), s.book(event, user, 1),
+		s.book(event, user, 1)
 	s.done(event.ID, &sale.Cancel{Booking: cancelled.ID})
 	s.charge(started)
 	s.settle(s.charge(voided).ChargeKey, models.Voided)

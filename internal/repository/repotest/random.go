@@ -16,8 +16,9 @@ var randomRules = rules{
 		user := s.user()
 		rapid.Check(t, func(rt *rapid.T) {
 			event, err := models.NewEvent(models.EventDraft{
-				Name: "Concert", DateTime: s.clock.Now().Add(24 * time.Hour), TotalTickets: rapid.Int64Range(1, 20).Draw(rt, "places"),
-				TicketPrice: models.Money{Minor: rapid.Int64Range(1, 9999).Draw(rt, "price"), Currency: "USD"},
+				Name: "Concert", DateTime: s.clock.Now().Add(24 * time.Hour),
+				TotalTickets: rapid.Int64Range(1, 20).Draw(rt, "places"),
+				TicketPrice:  models.Money{Minor: rapid.Int64Range(1, 9999).Draw(rt, "price"), Currency: "USD"},
 			})
 			if err == nil {
 				event, err = s.CreateEvent(s.ctx(), event)
@@ -25,7 +26,9 @@ var randomRules = rules{
 			if err != nil {
 				rt.Fatalf("creating an event: %v", err)
 			}
-			w := &walk{shop: s, rt: rt, event: event, user: user, tally: tally{total: event.Stock.Total, price: event.TicketPrice.Minor}}
+			w := &walk{
+				shop: s, rt: rt, event: event, user: user, tally: tally{total: event.Stock.Total, price: event.TicketPrice.Minor},
+			}
 			for range rapid.IntRange(1, 7).Draw(rt, "batches") {
 				w.step()
 			}
@@ -161,7 +164,8 @@ func (w *walk) charge(l *line) {
 
 // command draws one, enters it into the tally and tells whether the desk will accept it.
 func (w *walk) command(now time.Time) (sale.Command, bool) {
-	kind := rapid.SampledFrom([]string{"reserve", "reserve", "cancel", "expire", "settle", "settle", "refund", "resize"}).Draw(w.rt, "kind")
+	kind := rapid.SampledFrom([]string{"reserve", "reserve", "cancel", "expire", "settle", "settle", "refund",
+		"resize"}).Draw(w.rt, "kind")
 	switch {
 	case kind == "resize":
 		return w.resize()
@@ -189,7 +193,8 @@ func (w *walk) command(now time.Time) (sale.Command, bool) {
 		return &sale.SettleRefund{Charge: w.key(l), Result: models.Result{Outcome: models.Succeeded}}, accepted
 	}
 	outcome := rapid.SampledFrom([]models.Outcome{
-		models.Succeeded, models.Succeeded, models.Declined, models.StillOpen, models.Unknown, models.Unavailable, models.Absent, models.Voided,
+		models.Succeeded, models.Succeeded, models.Declined, models.StillOpen, models.Unknown, models.Unavailable,
+		models.Absent, models.Voided,
 	}).Draw(w.rt, "outcome")
 	w.tally.settle(l, outcome)
 	return settlement(w.key(l), outcome), l.charge != ""

@@ -12,12 +12,19 @@ import (
 	"testing"
 	"time"
 
+	"quantix/internal/payments/simulator"
 	"quantix/internal/repository"
 )
 
+// Port is what every adapter implements.
+type Port interface {
+	repository.Store
+	simulator.Ledger
+}
+
 // Store is a store under test.
 type Store struct {
-	repository.Store
+	Port
 	// Exec runs a statement past the port, for tests that tamper with rows. Tables and columns have the same names
 	// in every dialect, but for the table of an event's counters, which the statements call {stock}; values of ids and
 	// times have not, so the statements name none.
@@ -42,6 +49,7 @@ func Run(t *testing.T, open func(t *testing.T, clock func() time.Time) Store) {
 		"Reserve":   reserveRules,
 		"Organise":  organiseRules,
 		"Settle":    settleRules,
+		"Writes":    writeRules,
 		"Letters":   letterRules,
 		"Moved":     movedRules,
 		"Bookings":  bookingRules,

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"quantix/internal/models"
 	"quantix/internal/repository"
 	"quantix/internal/sale"
@@ -17,14 +19,14 @@ var reserveRules = rules{
 	"is_written_as_it_was_answered": func(t *testing.T, s *shop) {
 		event, user := s.event(), s.user()
 		command := keyed(event, user, 3, `a key "of" ~ printable ASCII`)
-		command.Method = models.SimFlaky
+		command.Method = simulator.Flaky
 		s.clock.Pass(time.Second)
 		got := *s.done(event.ID, command).Booking
 		at := noon.Add(time.Second)
 		same(t, "the booking", got, models.Booking{
 			ID: command.Booking, UserID: user.ID, EventID: event.ID, Quantity: 3, Status: models.Pending,
 			UnitPrice: models.Money{Minor: 2500, Currency: "USD"}, TotalAmount: models.Money{Minor: 7500, Currency: "USD"},
-			PaymentMethod: models.SimFlaky, PaymentDeadline: at.Add(15 * time.Minute),
+			PaymentMethod: simulator.Flaky, PaymentDeadline: at.Add(15 * time.Minute),
 			IdempotencyKey: command.Key, RequestHash: command.Hash, CreatedAt: at, UpdatedAt: at,
 		})
 		for _, at := range []time.Time{got.PaymentDeadline, s.booking(got.ID).PaymentDeadline, s.booking(got.ID).CreatedAt} {
@@ -35,7 +37,7 @@ var reserveRules = rules{
 	"without_a_key_the_hash_is_kept_as_it_came": func(t *testing.T, s *shop) {
 		event, user := s.event(), s.user()
 		a, b := reserve(user, 1), reserve(user, 1)
-		b.Hash = models.HashRequest(event.ID, user.ID, 1, models.SimOK)
+		b.Hash = models.HashRequest(event.ID, user.ID, 1, simulator.OK)
 		s.done(event.ID, a)
 		s.done(event.ID, b) // two without a key are no duplicates
 	},
@@ -138,7 +140,9 @@ var reserveRules = rules{
 
 	"keys_of_different_users_and_different_keys_never_meet": func(t *testing.T, s *shop) {
 		event, john, jane := s.event(), s.user(), s.user()
-		for _, command := range []sale.Command{keyed(event, john, 1, "k"), keyed(event, jane, 1, "k"), keyed(event, john, 1, "K"), keyed(event, john, 1, "k ")} {
+		for _, command := range []sale.Command{
+			keyed(event, john, 1, "k"), keyed(event, jane, 1, "k"), keyed(event, john, 1, "K"), keyed(event, john, 1, "k "),
+		} {
 			if v := s.done(event.ID, command); v.Replayed {
 				t.Errorf("%+v was taken for another's", command)
 			}
@@ -147,8 +151,10 @@ var reserveRules = rules{
 
 	"duplicates_inside_a_batch_are_one": func(t *testing.T, s *shop) {
 		event, user := s.event(), s.user()
-		verdicts := s.ask(event.ID, keyed(event, user, 4, "k"), keyed(event, user, 4, "k"), keyed(event, user, 5, "k"), keyed(event, user, 4, "k"))
-		if verdicts[0].Replayed || !verdicts[1].Replayed || !errors.Is(verdicts[2].Err, models.ErrKeyReused) || !verdicts[3].Replayed {
+		verdicts := s.ask(event.ID, keyed(event, user, 4, "k"), keyed(event, user, 4, "k"), keyed(event, user, 5, "k"),
+			keyed(event, user, 4, "k"))
+		if verdicts[0].Replayed || !verdicts[1].Replayed || !errors.Is(verdicts[2].Err, models.ErrKeyReused) ||
+			!verdicts[3].Replayed {
 			t.Fatalf("the verdicts are %+v", verdicts)
 		}
 		same(t, "the second answer", *verdicts[1].Booking, *verdicts[0].Booking)
@@ -194,7 +200,8 @@ var reserveRules = rules{
 		event, other, user := s.event(), s.event(), s.user()
 		s.done(event.ID, keyed(event, user, 2, "k"))
 		slip := func(e models.Event, command *sale.Reserve) error {
-			return s.AtDesk(s.ctx(), e.ID, models.NewID[models.BatchID](), sale.Reads{Users: []models.UserID{user.ID}}, decideAll([]sale.Command{command}))
+			return s.AtDesk(s.ctx(), e.ID, models.NewID[models.BatchID](), sale.Reads{Users: []models.UserID{user.ID}},
+				decideAll([]sale.Command{command}))
 		}
 		s.leavesNothing(func() {
 			err := slip(event, keyed(event, user, 2, "k"))

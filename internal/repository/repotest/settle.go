@@ -24,12 +24,17 @@ var settleRules = rules{
 		same(t, "the booking", got, want)
 		isInstant(t, "confirmed_at", s.booking(b.ID).ConfirmedAt)
 		charges, refunds := s.money(b)
-		charge.Status, charge.ProviderReference, charge.UpdatedAt = models.ChargeSucceeded, "provider-"+charge.Reference(), noon.Add(time.Second)
+		charge.Status, charge.ProviderReference, charge.UpdatedAt = models.ChargeSucceeded, "provider-"+charge.Reference(),
+			noon.Add(time.Second)
 		same(t, "the charges", charges, []models.Charge{charge})
 		same(t, "the number of refunds", len(refunds), 0)
-		same(t, "the stock", s.stock(event.ID), models.Stock{Total: 10, Available: 7, Sold: 3, SoldAmount: 7500, Confirmed: 1})
+		same(t, "the stock", s.stock(event.ID), models.Stock{
+			Total: 10, Available: 7, Sold: 3, SoldAmount: 7500, Confirmed: 1,
+		})
 		s.stays(event.ID, settlement(charge.ChargeKey, models.Succeeded))
-		for _, late := range []models.Outcome{models.Declined, models.StillOpen, models.Unknown, models.Unavailable, models.Absent, models.Voided} {
+		for _, late := range []models.Outcome{
+			models.Declined, models.StillOpen, models.Unknown, models.Unavailable, models.Absent, models.Voided,
+		} {
 			s.stays(event.ID, settlement(charge.ChargeKey, late))
 		}
 	},
@@ -60,7 +65,8 @@ var settleRules = rules{
 			got := s.settle(s.charge(b).ChargeKey, outcome).Booking
 			charges, refunds := s.money(b)
 			c := charges[0]
-			if got.Status != models.Pending || c.Status != status || len(refunds) != 0 || !c.NextAttemptAt.Equal(noon.Add(time.Minute)) || c.LastError == "" {
+			if got.Status != models.Pending || c.Status != status || len(refunds) != 0 ||
+				!c.NextAttemptAt.Equal(noon.Add(time.Minute)) || c.LastError == "" {
 				t.Errorf("%s left %+v and %+v", outcome, got, c)
 			}
 			isInstant(t, "next_attempt_at", c.NextAttemptAt)
@@ -77,7 +83,9 @@ var settleRules = rules{
 		if got.Status != models.Confirmed || got.CancelReason != "" || !got.CancelledAt.IsZero() {
 			t.Errorf("the booking is %+v; want it CONFIRMED", got)
 		}
-		same(t, "the stock", s.stock(event.ID), models.Stock{Total: 10, Available: 7, Sold: 3, SoldAmount: 7500, Confirmed: 1})
+		same(t, "the stock", s.stock(event.ID), models.Stock{
+			Total: 10, Available: 7, Sold: 3, SoldAmount: 7500, Confirmed: 1,
+		})
 		s.done(event.ID, &sale.Cancel{Booking: b.ID})
 		s.stays(event.ID, settlement(key, models.Succeeded)) // at most once
 	},
@@ -94,7 +102,8 @@ var settleRules = rules{
 			same(t, "the status", s.settle(keys[i], models.Succeeded).Booking.Status, models.Cancelled)
 			_, refunds := s.money(b)
 			want := models.Refund{
-				ChargeKey: keys[i], Part: 1, Gateway: "sim", ChargeReference: "provider-" + keys[i].Reference(), Amount: b.TotalAmount,
+				ChargeKey: keys[i], Part: 1, Gateway: "sim", ChargeReference: "provider-" + keys[i].Reference(),
+				Amount: b.TotalAmount,
 				Status: models.RefundPending, NextAttemptAt: noon, CreatedAt: noon, UpdatedAt: noon,
 			}
 			same(t, "the refunds", refunds, []models.Refund{want})
@@ -107,7 +116,8 @@ var settleRules = rules{
 		b := s.paid(event, user, 3)
 		s.clock.Pass(time.Second)
 		got := s.done(event.ID, &sale.Cancel{Booking: b.ID}).Booking
-		if got.CancelReason != models.ReasonUser || !got.CancelledAt.Equal(noon.Add(time.Second)) || !got.ConfirmedAt.Equal(noon) {
+		if got.CancelReason != models.ReasonUser || !got.CancelledAt.Equal(noon.Add(time.Second)) ||
+			!got.ConfirmedAt.Equal(noon) {
 			t.Errorf("the booking is %+v", got)
 		}
 		_, refunds := s.money(b)
@@ -173,7 +183,8 @@ var settleRules = rules{
 		for _, id := range []models.BookingID{foreign.ID, models.NewID[models.BookingID]()} {
 			key := models.FirstCharge(models.BookingRef{Event: event.ID, Booking: id})
 			for _, command := range []sale.Command{
-				&sale.Cancel{Booking: id}, &sale.Expire{Booking: id}, &sale.CancelForEvent{Booking: id}, &sale.ConfirmFree{Booking: id},
+				&sale.Cancel{Booking: id}, &sale.Expire{Booking: id}, &sale.CancelForEvent{Booking: id},
+				&sale.ConfirmFree{Booking: id},
 				settlement(key, models.Succeeded), &sale.SettleRefund{Charge: key},
 			} {
 				s.refused(event.ID, command, models.ErrBookingNotFound)
@@ -197,7 +208,9 @@ var settleRules = rules{
 		event, user := s.event(tickets(1000)), s.user()
 		race(t, s, event, func() []sale.Command {
 			b := s.book(event, user, 2)
-			return []sale.Command{settlement(s.charge(b).ChargeKey, models.Succeeded), &sale.Cancel{Booking: b.ID}, &sale.Cancel{Booking: b.ID}}
+			return []sale.Command{
+				settlement(s.charge(b).ChargeKey, models.Succeeded), &sale.Cancel{Booking: b.ID}, &sale.Cancel{Booking: b.ID},
+			}
 		}, func(v []sale.Verdict) {
 			if (v[1].Err == nil) == (v[2].Err == nil) {
 				t.Errorf("of two cancellations %v and %v", v[1].Err, v[2].Err)
@@ -218,7 +231,10 @@ var settleRules = rules{
 			bookings++
 			key := s.charge(b).ChargeKey
 			s.clock.Pass(theRules.PaymentDeadline)
-			return []sale.Command{settlement(key, models.Succeeded), &sale.Expire{Booking: b.ID}, &sale.Expire{Booking: b.ID}, settlement(key, models.Succeeded)}
+			return []sale.Command{
+				settlement(key, models.Succeeded), &sale.Expire{Booking: b.ID}, &sale.Expire{Booking: b.ID},
+				settlement(key, models.Succeeded),
+			}
 		}, func(v []sale.Verdict) {
 			same(t, "the status", s.booking(v[0].Booking.ID).Status, models.Confirmed)
 		})
@@ -280,7 +296,9 @@ func everyTransition(t *testing.T, s *shop) {
 		"CANCELLED by the user": func(e models.Event, b models.Booking, _ models.ChargeKey) {
 			s.done(e.ID, &sale.Cancel{Booking: b.ID})
 		},
-		"CANCELLED as declined": func(_ models.Event, _ models.Booking, key models.ChargeKey) { s.settle(key, models.Declined) },
+		"CANCELLED as declined": func(_ models.Event, _ models.Booking, key models.ChargeKey) {
+			s.settle(key, models.Declined)
+		},
 		"CANCELLED as expired": func(e models.Event, b models.Booking, _ models.ChargeKey) {
 			s.clock.set(b.PaymentDeadline)
 			s.done(e.ID, &sale.Expire{Booking: b.ID})
@@ -288,7 +306,9 @@ func everyTransition(t *testing.T, s *shop) {
 		"CANCELLED with a paid refund": func(e models.Event, b models.Booking, key models.ChargeKey) {
 			s.settle(key, models.Succeeded)
 			s.done(e.ID, &sale.Cancel{Booking: b.ID})
-			s.done(e.ID, &sale.SettleRefund{Charge: key, Result: models.Result{Outcome: models.Succeeded, ProviderReference: "r"}})
+			s.done(e.ID, &sale.SettleRefund{
+				Charge: key, Result: models.Result{Outcome: models.Succeeded, ProviderReference: "r"},
+			})
 		},
 	}
 	commands := map[string]func(b models.Booking, key models.ChargeKey) sale.Command{
@@ -300,12 +320,17 @@ func everyTransition(t *testing.T, s *shop) {
 		"ConfirmFree":  func(b models.Booking, _ models.ChargeKey) sale.Command { return &sale.ConfirmFree{Booking: b.ID} },
 		"SettleRefund": func(_ models.Booking, key models.ChargeKey) sale.Command { return &sale.SettleRefund{Charge: key} },
 	}
-	for _, outcome := range []models.Outcome{models.Succeeded, models.Declined, models.StillOpen, models.Unknown, models.Unavailable, models.Absent, models.Voided} {
-		commands["Settle "+string(outcome)] = func(_ models.Booking, key models.ChargeKey) sale.Command { return settlement(key, outcome) }
+	for _, outcome := range []models.Outcome{
+		models.Succeeded, models.Declined, models.StillOpen, models.Unknown, models.Unavailable, models.Absent, models.Voided,
+	} {
+		commands["Settle "+string(outcome)] = func(_ models.Booking, key models.ChargeKey) sale.Command {
+			return settlement(key, outcome)
+		}
 	}
 	allowed := map[string]models.Status{
-		"PENDING/Cancel": models.Cancelled, "PENDING/Settle succeeded": models.Confirmed, "PENDING/Settle declined": models.Cancelled,
-		"CONFIRMED/Cancel": models.Cancelled, "CANCELLED as expired/Settle succeeded": models.Confirmed,
+		"PENDING/Cancel": models.Cancelled, "PENDING/Settle succeeded": models.Confirmed,
+		"PENDING/Settle declined": models.Cancelled,
+		"CONFIRMED/Cancel":        models.Cancelled, "CANCELLED as expired/Settle succeeded": models.Confirmed,
 	}
 	for from, prepare := range reasons {
 		for name, command := range commands {

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"quantix/internal/models"
 	"quantix/internal/repository"
 	"quantix/internal/retry"
@@ -13,12 +15,12 @@ import (
 // simRules are the promises of SimLedger.
 var simRules = rules{
 	"a_record_is_read_as_it_was_written": func(t *testing.T, s *shop) {
-		want := models.SimCharge{
+		want := simulator.Record{
 			Reference: "qx_a_b_1", Booking: models.NewID[models.BookingID](), Amount: models.Money{Minor: 75505, Currency: "KWD"},
-			Method: models.SimSlow, Status: "pending", Calls: 3, Charges: 1, SettlesAt: noon.Add(time.Hour), RefundKey: "refund:x",
+			Method: simulator.Slow, Status: "pending", Calls: 3, Charges: 1, SettlesAt: noon.Add(time.Hour), RefundKey: "refund:x",
 			RefundedAt: noon.Add(time.Minute), CreatedAt: noon, UpdatedAt: noon.Add(time.Microsecond),
 		}
-		s.ledger([]string{want.Reference}, func(_ time.Time, records map[string]*models.SimCharge) {
+		s.ledger([]string{want.Reference}, func(_ time.Time, records map[string]*simulator.Record) {
 			record := want
 			records[want.Reference] = &record
 		})
@@ -29,8 +31,8 @@ var simRules = rules{
 	},
 
 	"unset_times_stay_unset": func(t *testing.T, s *shop) {
-		want := models.SimCharge{Reference: "r", Amount: models.Money{Minor: models.MaxAmount, Currency: "USD"}, Method: models.SimOK, Status: "charged", CreatedAt: noon, UpdatedAt: noon}
-		s.ledger([]string{"r"}, func(_ time.Time, records map[string]*models.SimCharge) {
+		want := simulator.Record{Reference: "r", Amount: models.Money{Minor: models.MaxAmount, Currency: "USD"}, Method: simulator.OK, Status: "charged", CreatedAt: noon, UpdatedAt: noon}
+		s.ledger([]string{"r"}, func(_ time.Time, records map[string]*simulator.Record) {
 			record := want
 			records["r"] = &record
 		})
@@ -46,12 +48,12 @@ var simRules = rules{
 			s.call([]string{name})
 		}
 		s.clock.Pass(time.Minute)
-		s.ledger([]string{"b", "c", "b"}, func(now time.Time, records map[string]*models.SimCharge) {
+		s.ledger([]string{"b", "c", "b"}, func(now time.Time, records map[string]*simulator.Record) {
 			if !now.Equal(noon.Add(time.Minute)) || len(records) != 1 || records["b"] == nil {
 				t.Errorf("at %v the ledger gives %v; want b alone", now, records)
 			}
 		})
-		s.ledger([]string{"c"}, func(_ time.Time, records map[string]*models.SimCharge) {
+		s.ledger([]string{"c"}, func(_ time.Time, records map[string]*simulator.Record) {
 			if len(records) != 0 {
 				t.Errorf("what was only asked for was written: %v", records)
 			}
@@ -60,18 +62,19 @@ var simRules = rules{
 
 	"what_was_changed_is_written_and_what_was_not_stays": func(t *testing.T, s *shop) {
 		s.call([]string{"a", "b"})
-		s.ledger([]string{"a", "b", "c"}, func(now time.Time, records map[string]*models.SimCharge) {
+		s.ledger([]string{"a", "b", "c"}, func(now time.Time, records map[string]*simulator.Record) {
 			records["a"].Status, records["a"].Charges = "charged", 1
-			records["c"] = &models.SimCharge{Reference: "c", Amount: models.Money{Minor: 1, Currency: "JPY"}, Method: models.SimOK, Status: "declined", CreatedAt: now, UpdatedAt: now}
+			records["c"] = &simulator.Record{Reference: "c", Amount: models.Money{Minor: 1, Currency: "JPY"}, Method: simulator.OK, Status: "declined", CreatedAt: now, UpdatedAt: now}
 		})
-		if a, b, c := s.record("a"), s.record("b"), s.record("c"); a.Status != "charged" || a.Charges != 1 || b.Status != "pending" || c.Status != "declined" {
+		if a, b, c := s.record("a"), s.record("b"), s.record("c"); a.Status != "charged" || a.Charges != 1 ||
+			b.Status != "pending" || c.Status != "declined" {
 			t.Errorf("the records are %+v, %+v, %+v", a, b, c)
 		}
 	},
 
 	"nothing_asked_is_decided_all_the_same_at_most_once": func(t *testing.T, s *shop) {
 		calls := 0
-		s.ledger(nil, func(_ time.Time, records map[string]*models.SimCharge) { calls += 1 + len(records) })
+		s.ledger(nil, func(_ time.Time, records map[string]*simulator.Record) { calls += 1 + len(records) })
 		if calls > 1 {
 			t.Errorf("decide was called %d times, or was given records", calls)
 		}
@@ -93,23 +96,23 @@ var simRules = rules{
 	},
 
 	"records_of_one_batch_may_differ_in_everything": func(t *testing.T, s *shop) {
-		want, names := map[string]models.SimCharge{}, []string{}
+		want, names := map[string]simulator.Record{}, []string{}
 		for i := range 6 {
 			name := fmt.Sprint("r", i)
 			names = append(names, name)
-			want[name] = models.SimCharge{
-				Reference: name, Booking: models.NewID[models.BookingID](), Method: []models.PaymentMethod{models.SimOK, models.SimSlow}[i%2],
+			want[name] = simulator.Record{
+				Reference: name, Booking: models.NewID[models.BookingID](), Method: []models.PaymentMethod{simulator.OK, simulator.Slow}[i%2],
 				Amount: models.Money{Minor: int64(1 + i), Currency: []models.Currency{"USD", "JPY", "KWD"}[i%3]}, Status: []string{"charged", "pending"}[i/3],
 				Calls: i, Charges: 5 - i, SettlesAt: noon.Add(time.Duration(i) * time.Hour), CreatedAt: noon, UpdatedAt: noon,
 			}
 		}
-		write := func(_ time.Time, records map[string]*models.SimCharge) {
+		write := func(_ time.Time, records map[string]*simulator.Record) {
 			for name, record := range want {
 				records[name] = &record
 			}
 		}
 		check := func() {
-			s.ledger(names, func(_ time.Time, records map[string]*models.SimCharge) {
+			s.ledger(names, func(_ time.Time, records map[string]*simulator.Record) {
 				for name, record := range records {
 					same(t, "the record "+name, *record, want[name])
 				}
@@ -131,7 +134,8 @@ var simRules = rules{
 		const callers, rounds = 8, 10
 		crowd(callers, func(caller int) {
 			for round := range rounds {
-				a, b, c := fmt.Sprint("r", (caller+round)%4), fmt.Sprint("r", (caller+round+1)%4), fmt.Sprint("r", (caller+round+2)%4)
+				a, b, c := fmt.Sprint("r", (caller+round)%4), fmt.Sprint("r", (caller+round+1)%4),
+					fmt.Sprint("r", (caller+round+2)%4)
 				if caller%2 == 0 {
 					a, c = c, a
 				}
@@ -153,7 +157,7 @@ var simRules = rules{
 }
 
 // ledger uses the simulated gateway's memory, again if it lost against another.
-func (s *shop) ledger(references []string, decide func(time.Time, map[string]*models.SimCharge)) {
+func (s *shop) ledger(references []string, decide func(time.Time, map[string]*simulator.Record)) {
 	s.t.Helper()
 	err := retry.Do(s.ctx(), repository.IsConflict, func() error { return s.SimCharges(s.ctx(), references, decide) })
 	if err != nil {
@@ -163,13 +167,13 @@ func (s *shop) ledger(references []string, decide func(time.Time, map[string]*mo
 
 // call counts one more call under each reference, making the records that are not there. Any goroutine may do so.
 func (s *shop) call(references []string) {
-	s.ledger(references, func(now time.Time, records map[string]*models.SimCharge) {
+	s.ledger(references, func(now time.Time, records map[string]*simulator.Record) {
 		for _, name := range references {
 			r := records[name]
 			if r == nil {
-				r = &models.SimCharge{
+				r = &simulator.Record{
 					Reference: name, Booking: models.NewID[models.BookingID](), Amount: models.Money{Minor: 2500, Currency: "USD"},
-					Method: models.SimOK, Status: "pending", CreatedAt: now,
+					Method: simulator.OK, Status: "pending", CreatedAt: now,
 				}
 				records[name] = r
 			}
@@ -179,10 +183,10 @@ func (s *shop) call(references []string) {
 	})
 }
 
-func (s *shop) record(name string) models.SimCharge {
+func (s *shop) record(name string) simulator.Record {
 	s.t.Helper()
-	var kept *models.SimCharge
-	s.ledger([]string{name}, func(_ time.Time, records map[string]*models.SimCharge) {
+	var kept *simulator.Record
+	s.ledger([]string{name}, func(_ time.Time, records map[string]*simulator.Record) {
 		if records[name] != nil {
 			r := *records[name]
 			kept = &r

@@ -17,7 +17,10 @@ import (
 var userRules = rules{
 	"is_read_as_it_was_created": func(t *testing.T, s *shop) {
 		user := s.userNamed("Jürgen O'Neill 山", "Jürgen.O'Neill@Example.COM")
-		want := models.User{ID: user.ID, Name: "Jürgen O'Neill 山", Email: "Jürgen.O'Neill@Example.COM", Version: 1, CreatedAt: noon, UpdatedAt: noon}
+		want := models.User{
+			ID: user.ID, Name: "Jürgen O'Neill 山", Email: "Jürgen.O'Neill@Example.COM", Version: 1, CreatedAt: noon,
+			UpdatedAt: noon,
+		}
 		same(t, "the user as created", user, want)
 		got := s.readUser(user.ID)
 		same(t, "the user as read", got, want)
@@ -29,7 +32,8 @@ var userRules = rules{
 	},
 
 	"may_have_the_longest_name_and_address": func(t *testing.T, s *shop) {
-		user := s.userNamed(strings.Repeat("é", models.MaxNameLength), strings.Repeat("a", 64)+"@"+strings.Repeat("b.", 90)+"example")
+		user := s.userNamed(strings.Repeat("é", models.MaxNameLength), strings.Repeat("a", 64)+"@"+strings.Repeat("b.", 90)+
+			"example")
 		same(t, "the user", s.readUser(user.ID), user)
 	},
 
@@ -128,7 +132,8 @@ var userRules = rules{
 	"an_edit_is_written_with_its_version_and_time": func(t *testing.T, s *shop) {
 		user := s.user()
 		s.clock.Pass(time.Hour)
-		got, err := s.UpdateUser(s.ctx(), user.ID, models.UserPatch{Name: new("Jane"), Email: new("jane@example.com")}, new(int64(1)))
+		got, err := s.UpdateUser(s.ctx(), user.ID, models.UserPatch{Name: new("Jane"), Email: new("jane@example.com")},
+			new(int64(1)))
 		s.ok("editing", err)
 		want := user
 		want.Name, want.Email, want.Version, want.UpdatedAt = "Jane", "jane@example.com", 2, noon.Add(time.Hour)
@@ -275,7 +280,8 @@ var userRules = rules{
 			for n := range 20 {
 				var err error
 				if i == 0 {
-					_, err = s.UpdateUser(s.ctx(), user.ID, models.UserPatch{Email: new(strings.Repeat("x", n+1) + "@example.com")}, nil)
+					_, err = s.UpdateUser(s.ctx(), user.ID, models.UserPatch{Email: new(strings.Repeat("x", n+1) + "@example.com")},
+						nil)
 				} else {
 					_, err = s.try(s.ctx(), event.ID, reserve(user, 1))
 				}

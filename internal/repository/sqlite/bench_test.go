@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"quantix/internal/models"
 	"quantix/internal/sale"
 )
@@ -62,7 +64,7 @@ func reserve(tb testing.TB, store *Store, event models.EventID, users []models.U
 	ids := make([]models.BookingID, size)
 	for i := range commands {
 		ids[i] = models.NewID[models.BookingID]()
-		commands[i] = &sale.Reserve{Booking: ids[i], User: users[(from+i)%len(users)], Quantity: 1, Method: models.SimOK}
+		commands[i] = &sale.Reserve{Booking: ids[i], User: users[(from+i)%len(users)], Quantity: 1, Method: simulator.OK}
 	}
 	for _, v := range decide(tb, store, event, commands...) {
 		if v.Err != nil {

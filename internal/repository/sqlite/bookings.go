@@ -44,7 +44,9 @@ const selectBookingsOfUser = `SELECT ` + bookingColumns + ` FROM bookings b
 	WHERE b.user_id = ?1 AND b.id < ?2 AND (?3 = '' OR b.status = ?3) ORDER BY b.id DESC LIMIT ?4`
 
 // BookingsOfUser lists a user's bookings, newest first.
-func (s *Store) BookingsOfUser(ctx context.Context, user models.UserID, filter models.BookingFilter, page models.Page) ([]models.Booking, error) {
+func (s *Store) BookingsOfUser(
+	ctx context.Context, user models.UserID, filter models.BookingFilter, page models.Page,
+) ([]models.Booking, error) {
 	before := lastID
 	if page.After != nil {
 		before = page.After.ID
@@ -57,7 +59,9 @@ const selectLiveBookings = `SELECT id FROM bookings
 	WHERE event_id = ? AND id > ? AND status IN ('PENDING', 'CONFIRMED') ORDER BY id LIMIT ?`
 
 // LiveBookings lists an event's PENDING and CONFIRMED bookings by id, after the given one.
-func (s *Store) LiveBookings(ctx context.Context, event models.EventID, after models.BookingID, limit int) ([]models.BookingID, error) {
+func (s *Store) LiveBookings(
+	ctx context.Context, event models.EventID, after models.BookingID, limit int,
+) ([]models.BookingID, error) {
 	return listForLoops(ctx, s, "list an event's live bookings", selectLiveBookings,
 		args{event[:], after[:], int64(limit)}, readID[models.BookingID])
 }
@@ -69,7 +73,8 @@ const selectExpiredBookings = `SELECT event_id, id FROM bookings
 
 // ExpiredBookings lists PENDING bookings whose payment_deadline has come, oldest deadline first.
 func (s *Store) ExpiredBookings(ctx context.Context, limit int, except []models.EventID) ([]models.BookingRef, error) {
-	return listForLoops(ctx, s, "list expired bookings", selectExpiredBookings, args{micros(s.now()), int64(limit), idSet(except)}, readRef)
+	return listForLoops(ctx, s, "list expired bookings", selectExpiredBookings,
+		args{micros(s.now()), int64(limit), idSet(except)}, readRef)
 }
 
 func readRef(r *row) models.BookingRef { return models.BookingRef{Event: r.id(), Booking: r.id()} }
@@ -93,7 +98,9 @@ func (s *Store) FreeBookings(ctx context.Context, after *models.Position, limit 
 	return s.bookingsFrom(ctx, selectFreeBookings, after, limit)
 }
 
-func (s *Store) bookingsFrom(ctx context.Context, query string, after *models.Position, limit int) ([]models.Booking, error) {
+func (s *Store) bookingsFrom(
+	ctx context.Context, query string, after *models.Position, limit int,
+) ([]models.Booking, error) {
 	from := position(models.Page{After: after})
 	return listForLoops(ctx, s, "list unpaid bookings", query,
 		args{micros(s.now()), microsOr(from.Time, first), from.ID[:], int64(limit)}, readBooking)

@@ -13,7 +13,9 @@ const (
 )
 
 // ClaimChronicle gives the place that was kept last for a gateway's list, to one caller within a time.
-func (s *Store) ClaimChronicle(ctx context.Context, gateway string, every time.Duration) (place string, due bool, err error) {
+func (s *Store) ClaimChronicle(
+	ctx context.Context, gateway string, every time.Duration,
+) (place string, due bool, err error) {
 	err = s.write(ctx, "take up a gateway's list", func(c *conn) error {
 		now := s.now()
 		claimed, err := c.exec(claimChronicle, gateway, micros(leaseEnd(now, every)), micros(now))

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 
+	"quantix/internal/payments/simulator"
+
 	"quantix/internal/database"
 	"quantix/internal/models"
 	"quantix/internal/repository"
@@ -71,7 +73,7 @@ func bookPayAndTell(store *Store, event models.EventID, user models.UserID) erro
 	var reserves, settles []sale.Command
 	var refs []models.BookingRef
 	for range 10 {
-		r := &sale.Reserve{Booking: models.NewID[models.BookingID](), User: user, Quantity: 1, Method: models.SimOK}
+		r := &sale.Reserve{Booking: models.NewID[models.BookingID](), User: user, Quantity: 1, Method: simulator.OK}
 		ref := models.BookingRef{Event: event, Booking: r.Booking}
 		reserves, refs = append(reserves, r), append(refs, ref)
 		settles = append(settles, &sale.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.Succeeded}})

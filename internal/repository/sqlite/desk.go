@@ -11,7 +11,9 @@ import (
 
 // AtDesk decides a batch on one event in a transaction of the writer, which is the lock of every event at once. It may
 // share its commit with the batches of other events.
-func (s *Store) AtDesk(ctx context.Context, event models.EventID, batch models.BatchID, need sale.Reads, decide func(*sale.State)) error {
+func (s *Store) AtDesk(
+	ctx context.Context, event models.EventID, batch models.BatchID, need sale.Reads, decide func(*sale.State),
+) error {
 	return s.write(ctx, "a batch at an event's desk", func(c *conn) error {
 		state, err := readState(c, event, need)
 		if err != nil {

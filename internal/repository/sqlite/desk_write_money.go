@@ -33,7 +33,8 @@ func insertCharges(c *conn, changes *sale.Writes) error {
 
 func writeSums(c *conn, changes *sale.Writes) error {
 	for _, p := range changes.ChargeSums {
-		err := c.one(updateChargeSum, p.Amount.Minor, p.Refunded, string(p.Amount.Currency), p.Event[:], p.Booking[:], int64(p.N))
+		err := c.one(updateChargeSum, p.Amount.Minor, p.Refunded, string(p.Amount.Currency), p.Event[:], p.Booking[:],
+			int64(p.N))
 		if err != nil {
 			return fmt.Errorf("change the sums of charge %d of booking %s: %w", p.N, p.Booking, err)
 		}
@@ -46,7 +47,8 @@ func writeSums(c *conn, changes *sale.Writes) error {
 func writeRefunds(c *conn, changes *sale.Writes) error {
 	for _, r := range changes.NewRefunds {
 		err := c.one(insertRefund, r.Event[:], r.Booking[:], int64(r.N), int64(r.Part), r.Gateway, clean(r.ChargeReference),
-			nullText(r.Reason), r.Amount.Minor, string(r.Amount.Currency), string(r.Status), int64(r.Attempts), clean(r.LastError),
+			nullText(r.Reason), r.Amount.Minor, string(r.Amount.Currency), string(r.Status), int64(r.Attempts),
+			clean(r.LastError),
 			clean(r.ProviderReference), nullMicros(r.NextAttemptAt), micros(r.CreatedAt), micros(r.UpdatedAt))
 		if err != nil {
 			return fmt.Errorf("write the refund of charge %d of booking %s: %w", r.N, r.Booking, err)

@@ -56,7 +56,8 @@ func reasonOf(cause *sqlite.Error) error {
 
 // isOver tells of a context or a connection that ended.
 func isOver(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, driver.ErrBadConn)
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, driver.ErrBadConn)
 }
 
 // emailTaken tells what a user's row met: its address is all of it that is unique beside its id, which has a code of its own.

@@ -88,7 +88,8 @@ func (s *Store) Events(ctx context.Context, filter models.EventFilter, page mode
 	}
 	list, all, err := s.findEvents(ctx, selectEvents, values, filter.Query, page.Limit, most)
 	if err == nil && !all && len(trigrams) > 0 {
-		list, _, err = s.findEvents(ctx, searchEvents, append(values, matching(trigrams)), filter.Query, page.Limit, math.MaxInt)
+		list, _, err = s.findEvents(ctx, searchEvents, append(values, matching(trigrams)), filter.Query, page.Limit,
+			math.MaxInt)
 	}
 	return list, wrap("list events", err)
 }
@@ -156,7 +157,8 @@ func position(page models.Page) models.Position {
 
 func mentions(event *models.Event, text string) bool {
 	text = strings.ToLower(text)
-	return strings.Contains(strings.ToLower(event.Name), text) || strings.Contains(strings.ToLower(event.Description), text)
+	return strings.Contains(strings.ToLower(event.Name), text) ||
+		strings.Contains(strings.ToLower(event.Description), text)
 }
 
 const selectCancelledEvents = `SELECT id FROM events

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"quantix/internal/models"
 	"quantix/internal/repository"
 	"quantix/internal/sale"
@@ -36,7 +38,7 @@ func book(t *testing.T, store *Store, user models.UserID, bookings []*booking, a
 	var group sync.WaitGroup
 	for i, b := range bookings {
 		group.Go(func() {
-			command := &sale.Reserve{Booking: b.id, User: user, Quantity: 1, Method: models.SimOK}
+			command := &sale.Reserve{Booking: b.id, User: user, Quantity: 1, Method: simulator.OK}
 			b.err = store.AtDesk(t.Context(), b.event, models.NewID[models.BatchID](), sale.ReadsOf([]sale.Command{command}, false),
 				func(s *sale.State) {
 					s.Rules.PaymentDeadline = 900e9

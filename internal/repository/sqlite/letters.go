@@ -36,7 +36,9 @@ const selectLettersOf = `SELECT ` + letterColumns + ` FROM dead_letters WHERE (f
 	AND (?4 = x'' OR event_id = ?4) AND (?5 = '' OR kind = ?5) ORDER BY failed_at, id LIMIT ?3`
 
 // DeadLettersOf lists the letters of charges and refunds that a filter lets pass, oldest first.
-func (s *Store) DeadLettersOf(ctx context.Context, filter models.LetterFilter, page models.Page) ([]models.DeadLetter, error) {
+func (s *Store) DeadLettersOf(
+	ctx context.Context, filter models.LetterFilter, page models.Page,
+) ([]models.DeadLetter, error) {
 	after, event := position(page), []byte{}
 	if filter.Event != (models.EventID{}) {
 		event = filter.Event[:]
@@ -68,7 +70,8 @@ const (
 // AddMessageLetter keeps a queue message that cannot be read. A letter with its id that is there already stays.
 func (s *Store) AddMessageLetter(ctx context.Context, l models.DeadLetter) error {
 	return s.write(ctx, "keep an unreadable message", func(c *conn) error {
-		_, err := c.exec(insertMessageLetter, l.ID[:], int64(l.Attempts), clean(l.LastError), clean(l.Payload), micros(s.now()))
+		_, err := c.exec(insertMessageLetter, l.ID[:], int64(l.Attempts), clean(l.LastError), clean(l.Payload),
+			micros(s.now()))
 		return err
 	})
 }

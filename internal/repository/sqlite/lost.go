@@ -33,7 +33,9 @@ const (
 )
 
 // LostBookings lists bookings whose message a queue seems to have lost, by deadline and id.
-func (s *Store) LostBookings(ctx context.Context, held *models.BookingRef, slack time.Duration, limit int) (lost []models.BookingRef, err error) {
+func (s *Store) LostBookings(
+	ctx context.Context, held *models.BookingRef, slack time.Duration, limit int,
+) (lost []models.BookingRef, err error) {
 	err = s.loops.do(ctx, func(c *conn) error {
 		now := s.now()
 		oldest, err := oldestHeld(ctx, c, now, held)
@@ -74,7 +76,9 @@ func (s *Store) LostBookings(ctx context.Context, held *models.BookingRef, slack
 func oldestHeld(ctx context.Context, c *conn, now time.Time, held *models.BookingRef) (time.Time, error) {
 	oldest := now
 	if held != nil {
-		created, err := maybe(ctx, c, selectCreated, args{held.Booking[:], held.Event[:]}, func(r *row) time.Time { return r.time() })
+		created, err := maybe(ctx, c, selectCreated, args{held.Booking[:], held.Event[:]}, func(r *row) time.Time {
+			return r.time()
+		})
 		if err != nil {
 			return oldest, err
 		}
@@ -83,7 +87,9 @@ func oldestHeld(ctx context.Context, c *conn, now time.Time, held *models.Bookin
 		}
 		oldest = *created
 	}
-	noted, err := maybe(ctx, c, selectOldest, args{micros(now.Add(-memberCounts))}, func(r *row) time.Time { return r.time() })
+	noted, err := maybe(ctx, c, selectOldest, args{micros(now.Add(-memberCounts))}, func(r *row) time.Time {
+		return r.time()
+	})
 	if err == nil && noted != nil && !noted.IsZero() && noted.Before(oldest) {
 		oldest = *noted
 	}
@@ -107,7 +113,8 @@ func (s *Store) PublishLost(ctx context.Context, bookings []models.BookingRef) (
 			}
 		}
 		for event, ids := range byEvent {
-			if err := insertOutboxRow(c, models.OutboxRow{ID: models.NewID[models.BatchID](), Event: event, Bookings: ids}, now); err != nil {
+			if err := insertOutboxRow(c, models.OutboxRow{ID: models.NewID[models.BatchID](), Event: event, Bookings: ids},
+				now); err != nil {
 				return err
 			}
 		}
@@ -126,7 +133,9 @@ func (s *Store) NoteQueue(ctx context.Context, member models.BatchID, oldest *mo
 		now := s.now()
 		at := now
 		if oldest != nil {
-			created, err := maybe(ctx, c, selectCreated, args{oldest.Booking[:], oldest.Event[:]}, func(r *row) time.Time { return r.time() })
+			created, err := maybe(ctx, c, selectCreated, args{oldest.Booking[:], oldest.Event[:]}, func(r *row) time.Time {
+				return r.time()
+			})
 			if err != nil {
 				return err
 			}

@@ -115,7 +115,9 @@ const selectInstallation = `SELECT lower(hex(id)) FROM installation`
 
 // Installation names this database.
 func (s *Store) Installation(ctx context.Context) (string, error) {
-	return single(ctx, s, "read the installation's id", models.ErrInternal, selectInstallation, nil, func(r *row) string { return r.text() })
+	return single(ctx, s, "read the installation's id", models.ErrInternal, selectInstallation, nil, func(r *row) string {
+		return r.text()
+	})
 }
 
 // OutboxDepth gives how many rows wait.

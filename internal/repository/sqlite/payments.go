@@ -52,7 +52,9 @@ const (
 )
 
 // StartCharges commits a first charge for every booking that may be charged now, and gives those and the free ones.
-func (s *Store) StartCharges(ctx context.Context, gateway string, bookings []models.BookingRef, lease time.Duration) ([]repository.Start, error) {
+func (s *Store) StartCharges(
+	ctx context.Context, gateway string, bookings []models.BookingRef, lease time.Duration,
+) ([]repository.Start, error) {
 	started := []repository.Start{}
 	err := s.write(ctx, "start charges", func(c *conn) error {
 		now := s.now()
@@ -79,7 +81,9 @@ func (s *Store) StartCharges(ctx context.Context, gateway string, bookings []mod
 }
 
 // startCharge gives nil for a booking that is not to be charged, or not again, or not any more.
-func startCharge(c *conn, gateway string, ref models.BookingRef, now time.Time, lease time.Duration) (*repository.Start, error) {
+func startCharge(
+	c *conn, gateway string, ref models.BookingRef, now time.Time, lease time.Duration,
+) (*repository.Start, error) {
 	b, err := maybe(context.Background(), c, selectStartable, args{ref.Booking[:], ref.Event[:], micros(now)}, readBooking)
 	if err != nil {
 		return nil, err
@@ -166,16 +170,21 @@ func (s *Store) DueCharges(ctx context.Context, limit int, lease time.Duration) 
 }
 
 func readDue(r *row) repository.Due {
-	return repository.Due{Booking: readBooking(r), Charge: readCharge(r), Chargeable: r.time().IsZero()} // the event's cancelled_at
+	// the event's cancelled_at
+	return repository.Due{Booking: readBooking(r), Charge: readCharge(r), Chargeable: r.time().IsZero()}
 }
 
-func takeUp(c *conn, text string, key models.ChargeKey, attempts int, now time.Time, lease time.Duration, part ...any) error {
+func takeUp(
+	c *conn, text string, key models.ChargeKey, attempts int, now time.Time, lease time.Duration, part ...any,
+) error {
 	values := args{micros(leaseEnd(now, lease)), int64(attempts), micros(now), key.Event[:], key.Booking[:], int64(key.N)}
 	return c.one(text, append(values, part...)...)
 }
 
 // DueRefunds takes up to limit pending refunds whose next_attempt_at has come; each goes to one caller only.
-func (s *Store) DueRefunds(ctx context.Context, limit int, lease time.Duration) (due []repository.DueRefund, err error) {
+func (s *Store) DueRefunds(
+	ctx context.Context, limit int, lease time.Duration,
+) (due []repository.DueRefund, err error) {
 	err = s.write(ctx, "take up due refunds", func(c *conn) error {
 		now := s.now()
 		due, err = collect(context.Background(), c, selectDueRefunds, args{micros(now), int64(limit)}, readDueRefund)
@@ -208,7 +217,9 @@ const (
 )
 
 // PaymentsOf gives a booking's charges and refunds, by N, in one snapshot.
-func (s *Store) PaymentsOf(ctx context.Context, booking models.BookingRef) (charges []models.Charge, refunds []models.Refund, err error) {
+func (s *Store) PaymentsOf(
+	ctx context.Context, booking models.BookingRef,
+) (charges []models.Charge, refunds []models.Refund, err error) {
 	values := args{booking.Event[:], booking.Booking[:]}
 	err = s.snapshot(ctx, "read a booking's payments", func(c *conn) error {
 		if charges, err = collect(ctx, c, selectCharges, values, readCharge); err != nil {

@@ -12,11 +12,15 @@ func list[T any](ctx context.Context, s *Store, what, text string, values args, 
 }
 
 // listForLoops does so on a connection of the background loops.
-func listForLoops[T any](ctx context.Context, s *Store, what, text string, values args, read func(*row) T) ([]T, error) {
+func listForLoops[T any](
+	ctx context.Context, s *Store, what, text string, values args, read func(*row) T,
+) ([]T, error) {
 	return listOn(ctx, s.loops, what, text, values, read)
 }
 
-func listOn[T any](ctx context.Context, pool *readers, what, text string, values args, read func(*row) T) (items []T, err error) {
+func listOn[T any](
+	ctx context.Context, pool *readers, what, text string, values args, read func(*row) T,
+) (items []T, err error) {
 	err = pool.do(ctx, func(c *conn) error {
 		items, err = collect(ctx, c, text, values, read)
 		return err
@@ -25,7 +29,9 @@ func listOn[T any](ctx context.Context, pool *readers, what, text string, values
 }
 
 // single reads the one row of a statement, on a connection of the readers.
-func single[T any](ctx context.Context, s *Store, what string, missing *models.Error, text string, values args, read func(*row) T) (T, error) {
+func single[T any](
+	ctx context.Context, s *Store, what string, missing *models.Error, text string, values args, read func(*row) T,
+) (T, error) {
 	items, err := list(ctx, s, what, text, values, read)
 	if err != nil || len(items) == 0 {
 		var none T

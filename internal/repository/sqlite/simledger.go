@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"quantix/internal/models"
 )
 
@@ -20,17 +22,17 @@ const (
 			refunded_at = excluded.refunded_at, created_at = excluded.created_at, updated_at = excluded.updated_at`
 )
 
-func readSimCharge(r *row) models.SimCharge {
-	return models.SimCharge{Reference: r.text(), Booking: r.id(), Amount: readMoneyColumns(r),
+func readSimCharge(r *row) simulator.Record {
+	return simulator.Record{Reference: r.text(), Booking: r.id(), Amount: readMoneyColumns(r),
 		Method: models.PaymentMethod(r.text()), Status: r.text(), Calls: int(r.int()), Charges: int(r.int()),
 		SettlesAt: r.time(), RefundKey: r.text(), RefundedAt: r.time(), CreatedAt: r.time(), UpdatedAt: r.time()}
 }
 
 // SimCharges lets decide change or add records, and writes those that differ afterwards.
-func (s *Store) SimCharges(ctx context.Context, references []string, decide func(now time.Time, records map[string]*models.SimCharge)) error {
+func (s *Store) SimCharges(ctx context.Context, references []string, decide func(now time.Time, records map[string]*simulator.Record)) error {
 	return s.write(ctx, "the simulated gateway's ledger", func(c *conn) error {
-		before := make(map[string]models.SimCharge, len(references))
-		records := make(map[string]*models.SimCharge, len(references))
+		before := make(map[string]simulator.Record, len(references))
+		records := make(map[string]*simulator.Record, len(references))
 		for _, reference := range references {
 			record, err := maybe(context.Background(), c, selectSimCharge, args{reference}, readSimCharge)
 			if err != nil {
@@ -53,7 +55,7 @@ func (s *Store) SimCharges(ctx context.Context, references []string, decide func
 	})
 }
 
-func writeSimCharge(c *conn, reference string, r *models.SimCharge) error {
+func writeSimCharge(c *conn, reference string, r *simulator.Record) error {
 	return c.one(upsertSimCharge, reference, r.Booking[:], r.Amount.Minor, string(r.Amount.Currency), string(r.Method),
 		r.Status, int64(r.Calls), int64(r.Charges), nullMicros(r.SettlesAt), r.RefundKey, nullMicros(r.RefundedAt),
 		nullMicros(r.CreatedAt), nullMicros(r.UpdatedAt))

@@ -13,10 +13,14 @@ import (
 	"time"
 
 	"quantix/internal/database"
+	"quantix/internal/payments/simulator"
 	"quantix/internal/repository"
 )
 
-var _ repository.Store = (*Store)(nil)
+var (
+	_ repository.Store = (*Store)(nil)
+	_ simulator.Ledger = (*Store)(nil)
+)
 
 // Options are a store's settings; the zero value is for production.
 type Options struct {

@@ -18,7 +18,7 @@ func TestStore(t *testing.T) {
 	repotest.Run(t, func(t *testing.T, clock func() time.Time) repotest.Store {
 		store, db := newStore(t, Options{Clock: clock})
 		exec := func(ctx context.Context, text string) error { return meddle(ctx, db, text) }
-		return repotest.Store{Store: store, Exec: exec, Stock: "events"}
+		return repotest.Store{Port: store, Exec: exec, Stock: "events"}
 	})
 }
 

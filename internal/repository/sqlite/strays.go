@@ -32,7 +32,8 @@ func (s *Store) KeepStrays(ctx context.Context, strays []models.Stray, lease tim
 			stray := &strays[i]
 			id, sum := stray.LetterID(), stray.Result.Amount
 			_, err := c.exec(keepStray, id[:], stray.Event[:], stray.Booking[:], int64(stray.N), stray.Gateway,
-				clean(stray.Result.ProviderReference), isReported(stray), sum.Minor, nullText(sum.Currency), micros(now), micros(leaseEnd(now, lease)))
+				clean(stray.Result.ProviderReference), isReported(stray), sum.Minor, nullText(sum.Currency), micros(now),
+				micros(leaseEnd(now, lease)))
 			if err != nil {
 				return err
 			}
@@ -86,7 +87,8 @@ func (s *Store) ForgetStray(ctx context.Context, id models.LetterID) error {
 func (s *Store) StrayLetter(ctx context.Context, stray models.Stray) error {
 	return s.write(ctx, "make a stray a letter", func(c *conn) error {
 		id, sum := stray.LetterID(), stray.Result.Amount
-		_, err := c.exec(strayLetter, micros(s.now()), clean(stray.Explain()), clean(stray.Result.ProviderReference), sum.Minor,
+		_, err := c.exec(strayLetter, micros(s.now()), clean(stray.Explain()), clean(stray.Result.ProviderReference),
+			sum.Minor,
 			nullText(sum.Currency), isReported(&stray), id[:])
 		return err
 	})

@@ -55,7 +55,8 @@ const selectUserByEmail = `SELECT ` + userColumns + ` FROM users WHERE email_key
 
 // UserByEmail gives the user who has an address, in any case. Error: models.ErrUserNotFound.
 func (s *Store) UserByEmail(ctx context.Context, email string) (models.User, error) {
-	return single(ctx, s, "look an e-mail address up", models.ErrUserNotFound, selectUserByEmail, args{models.EmailKey(email)}, readUser)
+	return single(ctx, s, "look an e-mail address up", models.ErrUserNotFound, selectUserByEmail,
+		args{models.EmailKey(email)}, readUser)
 }
 
 const selectUsers = `SELECT ` + userColumns + ` FROM users WHERE deleted_at IS NULL AND id > ? ORDER BY id LIMIT ?`
@@ -69,7 +70,9 @@ func (s *Store) Users(ctx context.Context, page models.Page) ([]models.User, err
 const updateUser = `UPDATE users SET name = ?, email = ?, email_key = ?, version = ?, deleted_at = ?, updated_at = ? WHERE id = ?`
 
 // UpdateUser applies the patch and writes it.
-func (s *Store) UpdateUser(ctx context.Context, id models.UserID, patch models.UserPatch, ifVersion *int64) (models.User, error) {
+func (s *Store) UpdateUser(
+	ctx context.Context, id models.UserID, patch models.UserPatch, ifVersion *int64,
+) (models.User, error) {
 	var user models.User
 	err := s.changeUser(ctx, "update a user", id, func(_ *conn, u *models.User, now time.Time) (bool, error) {
 		changed, err := u.Apply(patch, ifVersion, now)
@@ -103,7 +106,8 @@ func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int
 		if ifVersion != nil && *ifVersion != u.Version {
 			return false, models.ErrVersionMismatch
 		}
-		live, err := c.number(context.Background(), hasLiveBookingsSince, id[:], since[:], micros(now), micros(now.Add(-window)))
+		live, err := c.number(context.Background(), hasLiveBookingsSince, id[:], since[:], micros(now),
+			micros(now.Add(-window)))
 		if err != nil {
 			return false, err
 		}
@@ -152,7 +156,9 @@ func (s *Store) sinceDead(
 }
 
 // changeUser runs a change of one user in a transaction.
-func (s *Store) changeUser(ctx context.Context, what string, id models.UserID, change func(*conn, *models.User, time.Time) (bool, error)) error {
+func (s *Store) changeUser(
+	ctx context.Context, what string, id models.UserID, change func(*conn, *models.User, time.Time) (bool, error),
+) error {
 	return s.write(ctx, what, func(c *conn) error {
 		user, err := maybe(context.Background(), c, selectUser, args{id[:]}, readUser)
 		if err != nil {

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"quantix/internal/models"
 	"quantix/internal/repository"
 	"quantix/internal/sale"
@@ -58,7 +60,7 @@ func TestWorkInAGroupFailsAlone(t *testing.T) {
 	} {
 		group.Go(func() {
 			errs[i] = store.AtDesk(t.Context(), events[i].ID, models.NewID[models.BatchID](), sale.Reads{Users: []models.UserID{user.ID}}, func(s *sale.State) {
-				s.Decide(&sale.Reserve{Booking: models.NewID[models.BookingID](), User: user.ID, Quantity: 1, Method: models.SimOK})
+				s.Decide(&sale.Reserve{Booking: models.NewID[models.BookingID](), User: user.ID, Quantity: 1, Method: simulator.OK})
 				meddle(s)
 			})
 		})
@@ -125,7 +127,7 @@ func TestDeletionLooksAgainBehindTheWriter(t *testing.T) {
 	for _, ahead := range []time.Duration{0, time.Hour} {
 		store, _ := newStore(t, Options{})
 		event, user := newEvent(t, store, 10), newUser(t, store)
-		over := &sale.Reserve{Booking: models.MadeAt[models.BookingID](time.Now().Add(ahead)), User: user.ID, Quantity: 1, Method: models.SimOK}
+		over := &sale.Reserve{Booking: models.MadeAt[models.BookingID](time.Now().Add(ahead)), User: user.ID, Quantity: 1, Method: simulator.OK}
 		decide(t, store, event.ID, over)
 		if v := decide(t, store, event.ID, &sale.Cancel{Booking: over.Booking}); v[0].Err != nil {
 			t.Fatal(v[0].Err)
@@ -216,7 +218,7 @@ func setPageLimit(t *testing.T, store *Store, limit int64) (pages int64) {
 func reserveOrFail(store *Store, event models.EventID, users []models.UserID, size int) error {
 	commands := make([]sale.Command, size)
 	for i := range commands {
-		commands[i] = &sale.Reserve{Booking: models.NewID[models.BookingID](), User: users[i%len(users)], Quantity: 1, Method: models.SimOK}
+		commands[i] = &sale.Reserve{Booking: models.NewID[models.BookingID](), User: users[i%len(users)], Quantity: 1, Method: simulator.OK}
 	}
 	return store.AtDesk(context.Background(), event, models.NewID[models.BatchID](), sale.ReadsOf(commands, false), func(s *sale.State) {
 		for _, c := range commands {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"quantix/internal/database"
-	"quantix/internal/repository"
 	"quantix/internal/repository/postgres"
 	"quantix/internal/testkit"
 )
@@ -27,7 +26,7 @@ func migratePostgres(url string) error {
 const patience = time.Minute
 
 // OpenPostgres opens a store on a PostgreSQL database, on another clock than its own if one is given.
-func OpenPostgres(tb testing.TB, url string, clock func() time.Time) repository.Store {
+func OpenPostgres(tb testing.TB, url string, clock func() time.Time) Store {
 	tb.Helper()
 	pool, err := database.OpenPostgres(tb.Context(), database.PostgresOptions{
 		URL: url, MaxConns: 10, ShortStatements: true, LockTimeout: patience, StatementTimeout: patience,
@@ -36,7 +35,9 @@ func OpenPostgres(tb testing.TB, url string, clock func() time.Time) repository.
 	if err != nil {
 		tb.Fatalf("open the database: %v", err)
 	}
-	store := postgres.New(postgres.Pools{Desk: pool}, postgres.Options{Clock: clock, AcquireTimeout: patience, CommitTimeout: 2 * patience})
+	store := postgres.New(postgres.Pools{Desk: pool}, postgres.Options{
+		Clock: clock, AcquireTimeout: patience, CommitTimeout: 2 * patience,
+	})
 	tb.Cleanup(func() {
 		if err := store.Close(); err != nil {
 			tb.Errorf("close the store: %v", err)

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"quantix/internal/payments/simulator"
+
 	"quantix/internal/boxoffice"
 	"quantix/internal/models"
 	"quantix/internal/repository"
@@ -24,10 +26,16 @@ const (
 	Lease    = 40 * time.Second
 )
 
+// Store is what every adapter gives: the port, and the simulated gateway's own memory.
+type Store interface {
+	repository.Store
+	simulator.Ledger
+}
+
 // Shop is one test's own database with a box office. Its methods fail the test by themselves, and belong on its
 // goroutine.
 type Shop struct {
-	Store  repository.Store
+	Store  Store
 	Office *boxoffice.Office
 	Clock  *testkit.Clock // the store's; nil when New was given another
 	tb     testing.TB
@@ -50,7 +58,7 @@ func NewOn(tb testing.TB, clock func() time.Time) *Shop {
 }
 
 // On opens a shop on a store of the test's own, such as one of OpenPostgres.
-func On(tb testing.TB, store repository.Store) *Shop {
+func On(tb testing.TB, store Store) *Shop {
 	tb.Helper()
 	s := &Shop{Store: store, tb: tb}
 	s.Office = OpenOffice(tb, s.Store)
@@ -98,7 +106,8 @@ func Free(d *models.EventDraft) { d.TicketPrice.Minor = 0 }
 // User registers a user.
 func (s *Shop) User() models.User {
 	s.tb.Helper()
-	user, err := services.NewUsers(s.Store).Create(s.ctx(), "John Doe", models.NewID[models.UserID]().String()+"@example.com")
+	user, err := services.NewUsers(s.Store).Create(s.ctx(), "John Doe", models.NewID[models.UserID]().String()+
+		"@example.com")
 	if err != nil {
 		s.tb.Fatalf("create a user: %v", err)
 	}
@@ -112,9 +121,11 @@ func (s *Shop) Book(event models.EventID, quantity int64, method models.PaymentM
 }
 
 // BookFor books tickets for a user.
-func (s *Shop) BookFor(user models.UserID, event models.EventID, quantity int64, method models.PaymentMethod) models.BookingRef {
+func (s *Shop) BookFor(
+	user models.UserID, event models.EventID, quantity int64, method models.PaymentMethod,
+) models.BookingRef {
 	s.tb.Helper()
-	booking, _, err := services.NewBookings(s.Store, s.Office, 100).Create(s.ctx(), services.BookingRequest{
+	booking, _, err := services.NewBookings(s.Store, s.Office, services.BookingOptions{MaxTickets: 100, Methods: simulator.PaidWith}).Create(s.ctx(), services.BookingRequest{
 		User: user, Event: event, Quantity: quantity, Method: method,
 	})
 	if err != nil {
@@ -143,7 +154,7 @@ func (s *Shop) BookMany(event models.EventID, n int, method models.PaymentMethod
 // Cancel cancels a booking at its user's wish.
 func (s *Shop) Cancel(ref models.BookingRef) {
 	s.tb.Helper()
-	if _, err := services.NewBookings(s.Store, s.Office, 100).Cancel(s.ctx(), ref.Booking); err != nil {
+	if _, err := services.NewBookings(s.Store, s.Office, services.BookingOptions{MaxTickets: 100, Methods: simulator.PaidWith}).Cancel(s.ctx(), ref.Booking); err != nil {
 		s.tb.Fatalf("cancel a booking: %v", err)
 	}
 }
@@ -195,11 +206,11 @@ func (s *Shop) Refund(ref models.BookingRef) *models.Refund {
 }
 
 // Record reads what the simulated gateway remembers of a booking's first charge; nil when it never heard of it.
-func (s *Shop) Record(ref models.BookingRef) *models.SimCharge {
+func (s *Shop) Record(ref models.BookingRef) *simulator.Record {
 	s.tb.Helper()
 	reference := models.FirstCharge(ref).Reference()
-	var record *models.SimCharge
-	err := s.Store.SimCharges(s.ctx(), []string{reference}, func(_ time.Time, records map[string]*models.SimCharge) {
+	var record *simulator.Record
+	err := s.Store.SimCharges(s.ctx(), []string{reference}, func(_ time.Time, records map[string]*simulator.Record) {
 		if found := records[reference]; found != nil {
 			seen := *found
 			record = &seen

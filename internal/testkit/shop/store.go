@@ -10,12 +10,11 @@ import (
 	"time"
 
 	"quantix/internal/database"
-	"quantix/internal/repository"
 	"quantix/internal/repository/sqlite"
 )
 
 // openStore opens an embedded store on a database of the test's own.
-func openStore(tb testing.TB, clock func() time.Time) repository.Store {
+func openStore(tb testing.TB, clock func() time.Time) Store {
 	tb.Helper()
 	empty, err := template()
 	if err != nil {
