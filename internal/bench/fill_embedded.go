@@ -15,7 +15,8 @@ import (
 const (
 	embedEvents = `
 WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?1)
-INSERT INTO events (id, name, description, date_time, total_tickets, available, ticket_price, currency, created_at, updated_at)
+INSERT INTO events (id, name, description, date_time, total_tickets, available, ticket_price, currency, created_at,
+  updated_at)
 SELECT unhex('40000000000070008000' || printf('%012x', n)), 'Event number ' || n,
   'An ordinary concert ' || hex(randomblob(16)) || iif(n <= 20, ' ` + needle + `', '') ||
     substr(replace(hex(zeroblob(?2 / 20 + 1)), '00', ' lorem ipsum dolor'), 1, max(?2 - 66, 0)),
@@ -23,8 +24,10 @@ SELECT unhex('40000000000070008000' || printf('%012x', n)), 'Event number ' || n
 FROM n`
 
 	embedSoldEvent = `
-INSERT INTO events (id, name, date_time, total_tickets, available, sold, confirmed_count, ticket_price, currency, created_at, updated_at)
-SELECT ?1, 'Filled', (unixepoch() + ?2 * 86400) * 1000000, ?3 + 1000, 1000, ?3, ?3, 0, 'USD', unixepoch() * 1000000, unixepoch() * 1000000`
+INSERT INTO events (id, name, date_time, total_tickets, available, sold, confirmed_count, ticket_price, currency,
+  created_at, updated_at)
+SELECT ?1, 'Filled', now + ?2 * 86400000000, ?3 + 1000, 1000, ?3, ?3, 0, 'USD', now, now
+FROM (SELECT unixepoch() * 1000000 AS now)`
 
 	embedFiller = `
 INSERT INTO users (id, name, email, email_key, created_at, updated_at)

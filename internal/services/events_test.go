@@ -72,5 +72,12 @@ func TestAudits_of_one_event_share_their_result(t *testing.T) {
 		if all.Wait(); store.begun.Load() != 3 {
 			t.Errorf("%d audits, want two of the large event and one of the other", store.begun.Load())
 		}
+		begun = time.Now()
+		for range 4 {
+			all.Go(func() { _, _ = events.Audit(t.Context(), models.NewID[models.EventID]()) })
+		}
+		if all.Wait(); time.Since(begun) != 2*time.Second {
+			t.Errorf("audits of four events took %s; two are under way at a time", time.Since(begun))
+		}
 	})
 }

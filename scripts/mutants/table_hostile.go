@@ -83,13 +83,13 @@ var hostile = []mutant{
 		pkg: handlers, tests: "TestLog_of_faults",
 	}, {
 		name: "each refused commit has a line", file: "internal/boxoffice/batch.go",
-		old: "\"a batch of \"+d.event.String(), \"a batch failed\"", new: "fmt.Sprint(time.Now().UnixNano()), \"a batch failed\"",
+		old: "\"a batch of \"+d.event.String(), \"a batch failed\"", new: "fmt.Sprintf(\"%p\", &attrs), \"a batch failed\"",
 		pkg: boxoffice, tests: "TestDesk_tells_of_refused",
 	},
 	// Health.
 	{
 		name: "a Redis that is full is one that fails", file: "internal/queue/redis/refusals.go",
-		old: "	if !known {\n", new: "	if true {\n",
+		old: "	if !known {\n", new: "	if known = false; !known {\n",
 		pkg: redisQueue, tests: "TestRefusals",
 	}, {
 		name: "addresses are compared by the locale", file: "internal/models/users.go",

@@ -18,8 +18,8 @@ const (
 	// an audit of 15,000 bookings would compare each with each.
 	//
 	// kept: how many charges pay for a booking (they succeeded, and nothing of them is owed back); moved: what went back of
-	// these all the same, in the event's currency, by whosever will. What no booking has, has no status. Sums of what went back are made only where
-	// something did: each costs as much as reading its row.
+	// these all the same, in the event's currency, by whosever will. What no booking has, has no status. Sums of what went
+	// back are made only where something did: each costs as much as reading its row.
 	auditEvent = `
 		WITH back AS (
 			SELECT booking_id, n, sum(amount) AS amount, bool_or(reason IS NULL) AS owed
@@ -40,9 +40,11 @@ const (
 				count(*) FILTER (WHERE refunded <> coalesce(back, 0)) AS wrong
 			FROM charges GROUP BY booking_id
 		), states AS (
-			SELECT status, sum(quantity) AS quantity, sum(total_amount) AS amount, count(id) AS bookings, sum(charged) AS charged,
-				sum(back) AS back, sum(moved) AS moved, count(*) FILTER (WHERE coalesce(kept, 0) = 0 AND total_amount > 0) AS unpaid,
-				count(*) FILTER (WHERE kept > 1) AS overpaid, sum(unended) AS unended, sum(baseless) AS baseless, sum(wrong) AS wrong
+			SELECT status, sum(quantity) AS quantity, sum(total_amount) AS amount, count(id) AS bookings,
+				sum(charged) AS charged, sum(back) AS back, sum(moved) AS moved,
+				count(*) FILTER (WHERE coalesce(kept, 0) = 0 AND total_amount > 0) AS unpaid,
+				count(*) FILTER (WHERE kept > 1) AS overpaid,
+				sum(unended) AS unended, sum(baseless) AS baseless, sum(wrong) AS wrong
 			FROM (SELECT id, quantity, status, total_amount FROM bookings WHERE event_id = $1) b
 				FULL JOIN paid ON paid.booking_id = b.id
 			GROUP BY status
