@@ -1,6 +1,7 @@
 // Command testsum reads `go test -json` and prints what a person wants of it:
 // the lines of plain `go test`, whole for what failed, and at the end how many
-// tests passed and failed. It ends with 1 if anything failed.
+// tests passed and failed, and which packages took longest. It ends with 1 if
+// anything failed.
 //
 //	go test -json ./... | go run ./scripts/testsum
 //
@@ -9,11 +10,14 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
+	"time"
 )
 
 // event is one line of `go test -json` (see go doc test2json).
@@ -22,6 +26,7 @@ type event struct {
 	Package string
 	Test    string
 	Output  string
+	Elapsed float64 // seconds
 }
 
 // name tells tests of different packages apart.
@@ -33,6 +38,7 @@ type summary struct {
 	passed, failed, skipped int
 	output                  map[name]string // of tests that have not ended
 	failedIn                map[string]int  // failures counted by package
+	took                    map[string]float64
 }
 
 func main() {
@@ -51,7 +57,7 @@ func main() {
 }
 
 func newSummary(out io.Writer) *summary {
-	return &summary{out: out, output: map[name]string{}, failedIn: map[string]int{}}
+	return &summary{out: out, output: map[name]string{}, failedIn: map[string]int{}, took: map[string]float64{}}
 }
 
 // read takes events until the input ends. What is no event is passed on.
@@ -84,6 +90,9 @@ func (s *summary) take(e event) {
 	case "output":
 		s.note(n, e.Output)
 	case "pass", "skip", "fail":
+		if e.Test == "" {
+			s.took[e.Package] = e.Elapsed
+		}
 		s.end(n, e.Action)
 	}
 }
@@ -125,10 +134,29 @@ func (s *summary) close() {
 			fmt.Fprintf(s.out, "--- UNFINISHED: %s %s\n%s", n.pkg, n.test, output)
 		}
 	}
+	s.slowest()
 	if s.skipped > 0 {
 		fmt.Fprintf(s.out, "%d skipped\n", s.skipped)
 	}
 	fmt.Fprintf(s.out, "%d passed, %d failed\n", s.passed, s.failed)
+}
+
+// A package that takes longer than slow is named: what takes over three minutes
+// becomes a target of its own. They run side by side, and so slow each other down.
+const slow = 20 * time.Second
+
+// slowest names the packages that took longest.
+func (s *summary) slowest() {
+	var list []string
+	for pkg, seconds := range s.took {
+		if seconds >= slow.Seconds() {
+			list = append(list, pkg)
+		}
+	}
+	slices.SortFunc(list, func(a, b string) int { return cmp.Compare(s.took[b], s.took[a]) })
+	for _, pkg := range list {
+		fmt.Fprintf(s.out, "%4.0f s  %s\n", s.took[pkg], pkg)
+	}
 }
 
 // log adds the sums to a file, for whoever adds up several runs.
