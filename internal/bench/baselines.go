@@ -156,7 +156,7 @@ func (m *measuring) logged(ctx context.Context, p pgbench) (pgbenchResult, error
 	return result, err
 }
 
-// reset returns every run the same small tables, analysed, and no checkpoint left over from the one before.
+// reset gives every run the same small tables, analysed, and no checkpoint left over from the one before.
 func (m *measuring) reset(ctx context.Context) error {
 	if err := m.fillTables(ctx); err != nil {
 		return fmt.Errorf("make the tables small: %w", err)

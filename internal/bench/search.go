@@ -127,8 +127,8 @@ func (b *Bars) auditCommand(ctx context.Context, s scratch) (float64, error) {
 	defer store.Close()
 	before, told := countProcessorTime(ctx, s.config.DatabaseURL, os.Getpid())
 	var begun time.Time
-	times := 0
-	for times = -1; times < 1 || time.Since(begun) < b.Load; times++ {
+	times := -1
+	for ; times < 1 || time.Since(begun) < b.Load; times++ {
 		if times == 0 { // the first was the warming
 			begun = time.Now()
 		}

@@ -23,8 +23,8 @@ const recheckTries = 6
 func (d *desk) serve(requests []*request) { d.commitBatch(requests, false) }
 
 // commitBatch runs the requests as one transaction and answers them. With recheck they were sent before and may be in force:
-// then the rules find what is there by ids that were made beforehand, and nothing but what they decide is an answer. That
-// a look was refused says nothing of what it was to look for.
+// then the rules find what is there by ids that were made beforehand, and nothing but what they decide is an answer. A
+// refusal during a recheck does not prove that the first commit failed.
 func (d *desk) commitBatch(requests []*request, recheck bool) {
 	var verdicts []sale.Verdict
 	var err error

@@ -122,7 +122,7 @@ func (d *desk) collect(served bool) (batch []*request, more bool) {
 			if !r.take() {
 				continue
 			}
-			if refusal := d.refusal(r, lane(l), known, fresh, now); refusal != nil {
+			if refusal := d.refusalNow(r, lane(l), known, fresh, now); refusal != nil {
 				d.turnAway(r, refusal)
 			} else {
 				batch = append(batch, r)
@@ -134,11 +134,11 @@ func (d *desk) collect(served bool) (batch []*request, more bool) {
 	return batch, more
 }
 
-// refusal returns what a request can be refused with at once, or nil. Only buyers' requests are.
-func (d *desk) refusal(r *request, l lane, known *latch, fresh bool, now time.Time) *models.Error {
+// refusalNow returns what a request can be refused with at once, or nil. Only buyers' requests are.
+func (d *desk) refusalNow(r *request, l lane, known *latch, fresh bool, now time.Time) *models.Error {
 	switch {
 	case fresh && known.beyond(r):
-		return known.refusal()
+		return known.outOfStock()
 	case l == buyers && d.stale(r, now):
 		return models.ErrBusy
 	}
@@ -173,11 +173,11 @@ type latch struct {
 	renew     time.Time   // when one buyer is sent to look again
 	sent      atomic.Bool // that one is on its way
 	until     time.Time
-	refused   atomic.Pointer[models.Error] // see refusal
+	refused   atomic.Pointer[models.Error] // see outOfStock
 }
 
-// refusal is of every quantity above what is available: made once, for a flood of them.
-func (l *latch) refusal() *models.Error {
+// outOfStock is the refusal of every quantity above what is available: made once, for a flood of them.
+func (l *latch) outOfStock() *models.Error {
 	if made := l.refused.Load(); made != nil {
 		return made
 	}
@@ -207,7 +207,7 @@ func (d *desk) latched(quantity int64) *models.Error {
 	if !now.Before(l.until) || !now.Before(l.renew) && l.sent.CompareAndSwap(false, true) {
 		return nil
 	}
-	return l.refusal()
+	return l.outOfStock()
 }
 
 // setLatch notes the stock as a transaction has just left it. Its time counts from when the transaction saw it, under the

@@ -117,15 +117,15 @@ func (noObserver) Refused(string)                  {}
 func (o *Office) Reserve(ctx context.Context, event models.EventID, c *sale.Reserve) (sale.Verdict, error) {
 	d := o.desk(event)
 	if refusal := d.latched(c.Quantity); refusal != nil {
-		return o.refuse(ctx, event, c, refusal)
+		return o.replayOrRefuse(ctx, event, c, refusal)
 	}
 	r := o.newReservation(c)
 	if err := d.submit([]*request{r}, buyers); err != nil {
-		return o.refuse(ctx, event, c, err)
+		return o.replayOrRefuse(ctx, event, c, err)
 	}
 	verdict, err := o.await(ctx, r)
 	if errors.Is(err, errNoTurn) {
-		return o.refuse(ctx, event, c, models.ErrBusy)
+		return o.replayOrRefuse(ctx, event, c, models.ErrBusy)
 	}
 	return verdict, err
 }

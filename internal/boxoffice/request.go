@@ -108,7 +108,7 @@ func (r *request) wait(ctx context.Context, turn, over <-chan struct{}) (sale.Ve
 	}
 }
 
-// leave returns a request up, unless it is done.
+// leave gives a request up, unless it is done.
 func (r *request) leave(why error) (sale.Verdict, error) {
 	if r.abandon() {
 		return sale.Verdict{}, models.ErrBusy.With(why)

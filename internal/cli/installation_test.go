@@ -68,7 +68,7 @@ func value(setting string) string {
 	return v
 }
 
-// copyInstallation returns a database what it would have as a copy of another.
+// copyInstallation gives a database what it would have as a copy of another.
 func copyInstallation(t *testing.T, from, to string) {
 	t.Helper()
 	connect := func(url string) *pgx.Conn {

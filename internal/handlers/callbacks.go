@@ -124,7 +124,7 @@ func (b *callbackBodies) read(from io.Reader) (body []byte, err error) {
 	}
 }
 
-// grow returns a body room for as much again. Error: models.ErrBusy when that would be too much for all together.
+// grow gives a body room for as much again. Error: models.ErrBusy when that would be too much for all together.
 func (b *callbackBodies) grow(body []byte) ([]byte, error) {
 	room := min(max(4<<10, 2*cap(body)), maxCallback+1)
 	most := int64(maxInHand)

@@ -58,7 +58,7 @@ type judged interface{ judge() error }
 // forms are kept for the next body: every booking needs one.
 var forms = sync.Pool{New: func() any { return new(form) }}
 
-// release forgets the body, and returns the form back unless a freak body has made it large.
+// release forgets the body, and gives the form back unless a freak body has made it large.
 func (f *form) release() {
 	const usual = 64
 	clear(f.members)

@@ -45,8 +45,9 @@ func (g *generator) request(method, path string) request {
 	r := request{operation: g.at("paths", path, strings.ToLower(method)), path: path, ids: map[string]string{}, query: url.Values{}}
 	parameters, _ := r.operation["parameters"].([]any)
 	for _, p := range parameters {
-		p := p.(map[string]any)
-		name, schema := p["name"].(string), p["schema"].(map[string]any)
+		p, _ := p.(map[string]any)
+		name, _ := p["name"].(string)
+		schema, _ := p["schema"].(map[string]any)
 		switch {
 		case p["in"] == "path":
 			r.ids[name] = g.id(kindOf(path, name))

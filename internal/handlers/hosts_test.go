@@ -30,7 +30,7 @@ func TestHosts(t *testing.T) {
 		}
 	}
 	for _, free := range []string{"/healthz", "/readyz"} {
-		r := httptest.NewRequest("GET", free, nil)
+		r := httptest.NewRequest(http.MethodGet, free, nil)
 		r.Host = "inner-name"
 		answer := httptest.NewRecorder()
 		b.server.router.ServeHTTP(answer, r)
@@ -38,7 +38,7 @@ func TestHosts(t *testing.T) {
 			t.Errorf("%s: %d", free, answer.Code)
 		}
 	}
-	r := httptest.NewRequest("POST", callbacksPath+"/nobody", strings.NewReader("{}"))
+	r := httptest.NewRequest(http.MethodPost, callbacksPath+"/nobody", strings.NewReader("{}"))
 	r.Host = "inner-name"
 	answer := httptest.NewRecorder()
 	b.server.router.ServeHTTP(answer, r)

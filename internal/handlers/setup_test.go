@@ -261,7 +261,7 @@ func (a *answer) checkProblem() *problem {
 	return &p
 }
 
-// want fails unless the answer has the status, and returns it back.
+// want fails unless the answer has the status, and returns it.
 func (a *answer) want(status int) *answer {
 	a.tb.Helper()
 	if a.status != status {

@@ -39,7 +39,7 @@ func (l *LocalMarks) LostBookings(
 	}
 	member := l.member
 	l.mu.Unlock()
-	if err := l.MarkStore.NoteQueue(ctx, member, held); err != nil {
+	if err := l.NoteQueue(ctx, member, held); err != nil {
 		return nil, err
 	}
 	return l.MarkStore.LostBookings(ctx, held, slack, limit)

@@ -159,7 +159,7 @@ type Result struct {
 	Reason            string // for declines and errors: safe to store and show
 	Amount            Money  // of a success: what was taken; zero where the gateway does not say
 
-	Stall      Stall         // of an outcome that is none, Unavailable say: this was no try; empty for every other
+	Stall      Stall         // set when the gateway did not look at the payment: the try is given back
 	RetryAfter time.Duration // of a stall: how long the gateway wants to be left alone; zero when it does not say
 }
 

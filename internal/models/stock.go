@@ -27,7 +27,7 @@ func (s *Stock) Hold(quantity, amount int64) {
 	s.mustBalance()
 }
 
-// Release returns back the tickets of a PENDING booking that ends.
+// Release gives back the tickets of a PENDING booking that ends.
 func (s *Stock) Release(quantity, amount int64) {
 	s.Available += quantity
 	s.Held -= quantity
@@ -37,8 +37,8 @@ func (s *Stock) Release(quantity, amount int64) {
 	s.mustBalance()
 }
 
-// Reclaim undoes a Release, for a booking whose payment arrived after it had expired.
-func (s *Stock) Reclaim(quantity, amount int64) {
+// HoldAgain undoes a Release, for a booking whose payment arrived after it had expired.
+func (s *Stock) HoldAgain(quantity, amount int64) {
 	s.Cancelled--
 	s.Hold(quantity, amount)
 }
@@ -77,7 +77,8 @@ func (s *Stock) Resize(total int64) {
 }
 
 // mustBalance is the promise on stock where it is made; the database's CHECKs are its pair. To break it is a fault of a
-// rule: the panic undoes the batch.
+// rule: the box office catches the panic (decideAll), the culprit's caller gets an internal error, and the rest of the batch
+// is decided again.
 func (s *Stock) mustBalance() {
 	if s.Available+s.Held+s.Sold != s.Total ||
 		min(s.Available, s.Held, s.Sold, s.HeldAmount, s.SoldAmount, s.Pending, s.Confirmed, s.Cancelled) < 0 {

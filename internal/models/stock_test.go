@@ -9,7 +9,7 @@ func TestStock_by_its_verbs(t *testing.T) {
 	s.Sell(4, 400)
 	s.Hold(3, 300)
 	s.Release(3, 300)
-	s.Reclaim(3, 300)
+	s.HoldAgain(3, 300)
 	s.Earn(-150)
 	s.Resize(20)
 	want := Stock{

@@ -196,7 +196,7 @@ func (l *life) worker() {
 	l.work("worker")
 }
 
-// pay returns a worker something to do, and has it done.
+// pay gives a worker something to do, and has it done.
 func (l *life) pay() {
 	l.note("relay")
 	l.run("relay")

@@ -58,7 +58,7 @@ type outcome struct {
 	retry  bool // a buyer may try again
 }
 
-// classify returns an attempt its class and code. keyed says that repeating the request is harmless.
+// classify gives an attempt its class and code. keyed says that repeating the request is harmless.
 func classify(res response, err error, patience, keyed bool) outcome {
 	if err != nil {
 		return classifyError(err, patience, keyed)

@@ -65,7 +65,7 @@ func (l Latency) row() string {
 	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s", Short(l.P50), Short(l.P90), Short(l.P99), Short(l.P999), Short(l.Max))
 }
 
-// short writes a duration with about three figures.
+// Short writes a duration with about three figures.
 func Short(d time.Duration) string {
 	switch {
 	case d >= 10*time.Second:

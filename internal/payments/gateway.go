@@ -41,14 +41,14 @@ type RefundRequest struct {
 type Gateway interface {
 	// Name is stored with each charge, so that its later questions go to the same gateway.
 	Name() string
-	// Charge takes the money: Succeeded, Declined, StillOpen, Unknown or Unavailable (surely not taken).
+	// Charge takes the money: Succeeded, Declined, Pending, Unknown or Unavailable (surely not taken).
 	Charge(ctx context.Context, request ChargeRequest) models.Result
-	// Find asks what became of a charge: Succeeded, Declined, StillOpen, Voided, Absent or Unknown.
+	// Find asks what became of a charge: Succeeded, Declined, Pending, Voided, Absent or Unknown.
 	Find(ctx context.Context, request ChargeRequest) models.Result
 	// Void makes sure that a charge is not made any more: Voided, also for one never heard of, which a later Charge then
 	// cannot make; Succeeded or Declined when it is too late; or Unknown.
 	Void(ctx context.Context, request ChargeRequest) models.Result
-	// Refund returns a charge, or a part of it, back: Succeeded, also when that was done before; StillOpen while the gateway
+	// Refund gives a charge, or a part of it, back: Succeeded, also when that was done before; Pending while the gateway
 	// has it and has not finished; Moved when so much is not left; or Unknown or Unavailable.
 	Refund(ctx context.Context, request RefundRequest) models.Result
 }

@@ -142,7 +142,7 @@ func (g *Guard) tell(verdict error) {
 // settle looks until nobody registers in between.
 func (g *Guard) settle(ctx context.Context) (verdict, err error) {
 	for range 3 {
-		seen, there, err := g.Shared.Registration(ctx)
+		seen, there, err := g.Registration(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -204,7 +204,7 @@ func (g *Guard) owner(ctx context.Context, holds bool) (models.Owner, error) {
 	return g.Owners.TurnOwner(ctx, turnEvery)
 }
 
-// goOn returns a sign of one that holds the queue, unless another process has just given one.
+// goOn gives a sign of one that holds the queue, unless another process has just given one.
 func (g *Guard) goOn(ctx context.Context, owner models.Owner, there time.Time) (settled bool, verdict, err error) {
 	w := &g.watch
 	ours := w.last.Since.Equal(w.mine.Since)
@@ -223,7 +223,7 @@ func (g *Guard) goOn(ctx context.Context, owner models.Owner, there time.Time) (
 
 // register puts ours in the place of what was seen.
 func (g *Guard) register(ctx context.Context, ours Registration) (settled bool, verdict, err error) {
-	done, err := g.Shared.Register(ctx, g.watch.last, ours)
+	done, err := g.Register(ctx, g.watch.last, ours)
 	if err != nil || !done {
 		return false, nil, err
 	}
@@ -249,7 +249,7 @@ func (g *Guard) Close() error {
 		if mine := g.watch.mine; g.watch.holds() {
 			left := mine
 			left.Seen = mine.Seen.Add(-quietFor)
-			_, _ = g.Shared.Register(ctx, mine, left) // whoever comes later waits for quietFor if this fails
+			_, _ = g.Register(ctx, mine, left) // whoever comes later waits for quietFor if this fails
 		}
 	})
 	return g.Shared.Close()

@@ -42,7 +42,7 @@ type Queue interface {
 	Publish(ctx context.Context, bookings []models.BookingRef) (models.QueueMark, error)
 	// Receive returns up to limit new messages to a consumer, waiting for the first at most wait. None is no error.
 	Receive(ctx context.Context, consumer string, limit int, wait time.Duration) ([]Message, error)
-	// Reclaim returns up to limit messages to a consumer that another one received and has not acknowledged for minIdle.
+	// Reclaim hands a consumer up to limit messages that another one received and has not acknowledged for minIdle.
 	Reclaim(ctx context.Context, consumer string, minIdle time.Duration, limit int) ([]Message, error)
 	// Ack removes messages for good.
 	Ack(ctx context.Context, messages []Message) error

@@ -274,7 +274,7 @@ type Outbox interface {
 	// that is younger. Of several who turn at once one does; the others may be given what was before.
 	Owner(ctx context.Context) (models.Owner, error)
 	TurnOwner(ctx context.Context, every time.Duration) (models.Owner, error)
-	// RenewInstallation returns this database a name of its own, which no copy has, and forgets how far the queue had got.
+	// RenewInstallation gives this database a name of its own, which no copy has, and forgets how far the queue had got.
 	RenewInstallation(ctx context.Context) (string, error)
 	// OutboxDepth returns how many rows wait.
 	OutboxDepth(ctx context.Context) (int64, error)

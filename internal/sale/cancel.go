@@ -46,7 +46,7 @@ func (c *CancelForEvent) decide(s *State) Verdict {
 	return Verdict{Booking: copyOf(b)}
 }
 
-// cancel returns a live booking's tickets back, and its money if that was taken. An open charge is left to its worker:
+// cancel gives a live booking's tickets back, and its money if that was taken. An open charge is left to its worker:
 // Settle writes the refund should it succeed.
 func (s *State) cancel(b *models.Booking, reason models.CancelReason) {
 	if b.Status == models.StatusConfirmed {

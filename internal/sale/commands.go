@@ -105,7 +105,7 @@ type EditEvent struct {
 	Chargeable func(models.Money) error
 }
 
-// DeleteEvent hides an event that nobody holds a live booking of.
+// DeleteEvent hides an event that nobody holds a live or refundable booking of.
 type DeleteEvent struct{ IfVersion *int64 }
 
 // CancelEvent stops an event's sale for good; its bookings are then cancelled one batch after another.

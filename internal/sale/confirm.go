@@ -9,7 +9,7 @@ import (
 // confirm turns a booking into tickets: a PENDING one, or one that expired while its payment was on the way.
 func (s *State) confirm(b *models.Booking) {
 	if b.Status != models.StatusPending {
-		s.Event.Stock.Reclaim(b.Quantity, b.TotalAmount.Minor)
+		s.Event.Stock.HoldAgain(b.Quantity, b.TotalAmount.Minor)
 	}
 	s.Event.Stock.Sell(b.Quantity, b.TotalAmount.Minor)
 	b.Status, b.CancelReason, b.CancelledAt, b.ConfirmedAt = models.StatusConfirmed, "", time.Time{}, s.Now

@@ -6,7 +6,7 @@ import (
 	"quantix/internal/models"
 )
 
-// decide returns a dead letter's payment a new round of attempts, at once. A charge is tried again only while its booking
+// decide gives a dead letter's payment a new round of attempts, at once. A charge is tried again only while its booking
 // waits for it; one of unknown outcome is asked about in any case.
 func (c *RetryLetter) decide(s *State) Verdict {
 	switch c.Kind {

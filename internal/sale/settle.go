@@ -70,7 +70,7 @@ func (s *State) hasRefund(b *models.Booking) bool {
 }
 
 func (s *State) chargeNotSucceeded(charge *models.Charge, b *models.Booking, c *Settle) {
-	given := charge.Status == models.ChargeUnknown
+	wasGivenUp := charge.Status == models.ChargeUnknown
 	s.touchCharge(charge)
 	charge.LastError = c.Result.Reason
 	charge.NextAttemptAt = s.Now.Add(c.Backoff)
@@ -93,14 +93,14 @@ func (s *State) chargeNotSucceeded(charge *models.Charge, b *models.Booking, c *
 		s.chargeErred(charge, c)
 		return
 	}
-	if given {
+	if wasGivenUp {
 		s.closeLetter(charge.LetterID(models.LetterCharge))
 	}
 }
 
 // chargeErred leaves a charge for its next try, or after the last one writes the dead letter. Unavailable and Absent mean
-// that this try surely took nothing; after one without an answer that is not enough. What was given up in doubt stays
-// open, and is asked about until the gateway has never heard of it, long after any try could still be under way.
+// that this try surely took nothing; after one without an answer that is not enough. A charge that was given up in
+// doubt stays open, and the gateway is asked about it until it answers that it has never heard of the charge.
 func (s *State) chargeErred(charge *models.Charge, c *Settle) {
 	result := c.Result
 	if charge.Status == models.ChargeUnknown {

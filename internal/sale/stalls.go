@@ -2,7 +2,7 @@ package sale
 
 import "quantix/internal/models"
 
-// giveTryBack returns back the try that was counted when a charge was taken up. What was certain of earlier ones stays so,
+// giveTryBack gives back the try that was counted when a charge was taken up. What was certain of earlier ones stays so,
 // unless one of them is still under way.
 func giveTryBack(c *models.Charge, r models.Result, try int) {
 	if c.Status == models.ChargeStarted && r.Stall == models.StallLocked {

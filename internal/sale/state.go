@@ -61,7 +61,7 @@ func (w *Writes) size() int {
 // Writes returns what the decided commands have changed.
 func (s *State) Writes() *Writes { return &s.writes }
 
-// Abort returns up all that was decided, after a rule has panicked: nothing is to be written, however far it came.
+// Abort gives up all that was decided, after a rule has panicked: nothing is to be written, however far it came.
 func (s *State) Abort() { s.writes, s.void = Writes{}, true }
 
 // Decide returns a command's outcome on the state, and changes the state by it. A refused command changes nothing.

@@ -89,7 +89,7 @@ func (p *Payments) lookAt(ctx context.Context, teller payments.Teller, reference
 func (p *Payments) keepStray(ctx context.Context, s payments.Statement) error {
 	key, err := models.ParseReference(s.Reference)
 	if err != nil {
-		return nil
+		return nil //nolint:nilerr // a charge that is not ours is passed over
 	}
 	return keepStrays(ctx, p.store, []models.Stray{{ChargeKey: key, Gateway: p.gateway.Name(), Result: s.Result}})
 }

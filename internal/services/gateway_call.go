@@ -16,7 +16,9 @@ func (p *Payments) ask(
 	ctx context.Context, reference string, call func(context.Context) models.Result,
 ) (result models.Result) {
 	if _, err := p.asking.acquire(ctx, 1, 1); err != nil {
-		return models.Result{Outcome: models.OutcomeUnknown, Reason: "the gateway was not asked in time"}
+		return models.Result{
+			Outcome: models.OutcomeUnavailable, Stall: models.StallThrottled, Reason: "the gateway was not asked in time",
+		}
 	}
 	defer p.asking.release(1)
 	if !p.turn(ctx) {

@@ -25,7 +25,7 @@ type Retried struct {
 
 var errRetrying = models.ErrBusy.Say("Dead letters are being retried already; ask again when that has ended. Nothing was changed.")
 
-// RetryAll returns the payments of the letters that a filter lets pass a new round of attempts, after a position, in
+// RetryAll gives the payments of the letters that a filter lets pass a new round of attempts, after a position, in
 // pieces. Error: what ended it before its end, what was retried until then is; models.ErrBusy while another call does the
 // same in this process.
 func (l *Letters) RetryAll(ctx context.Context, filter models.LetterFilter, after *models.Position) (Retried, error) {

@@ -37,7 +37,7 @@ func settleStatement(ctx context.Context, office *boxoffice.Office, s payments.S
 	}
 	key, err := models.ParseReference(s.Reference)
 	if err != nil || s.Result.Outcome != models.OutcomeSucceeded {
-		return sale.Verdict{}, nil // not ours, or nothing was taken that could go back
+		return sale.Verdict{}, nil //nolint:nilerr // not ours, or nothing was taken that could go back
 	}
 	outcomes := office.TellAll(ctx, key.Event, []sale.Command{
 		&sale.Settle{Charge: key, Result: s.Result, Backoff: callbackPoll},

@@ -155,7 +155,7 @@ func (p *Payments) Retry(ctx context.Context) (int, error) {
 	}, p.retry, func(d *repository.Due) string { return d.Charge.Gateway })
 }
 
-// Refund returns back charges that are owed back, in the background (see Drain). It returns how many it took up.
+// Refund gives back charges that are owed back, in the background (see Drain). It returns how many it took up.
 func (p *Payments) Refund(ctx context.Context) (int, error) {
 	return takeUp(ctx, p, func(n int) ([]repository.DueRefund, error) {
 		return p.store.DueRefunds(ctx, n, p.options.Lease)

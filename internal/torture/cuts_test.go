@@ -165,7 +165,7 @@ func (in *cutInstallation) book(a *answers, key, body string) bool {
 type bookingAnswer struct{ ID, Code string }
 
 func (in *cutInstallation) post(key, body string) (status int, answer bookingAnswer, err error) {
-	request, err := http.NewRequest("POST", "http://"+in.address+"/api/v1/bookings", bytes.NewBufferString(body))
+	request, err := http.NewRequest(http.MethodPost, "http://"+in.address+"/api/v1/bookings", bytes.NewBufferString(body))
 	if err != nil {
 		return 0, answer, err
 	}

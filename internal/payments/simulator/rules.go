@@ -118,7 +118,7 @@ func (r records) void(now time.Time, request payments.ChargeRequest) models.Resu
 	return told(c)
 }
 
-// refund returns a charge back, or a part of it, once, if so much is left.
+// refund gives a charge back, or a part of it, once, if so much is left.
 func (r records) refund(now time.Time, request payments.RefundRequest) models.Result {
 	c := r.known(now, request.Reference)
 	if c == nil || c.Status != charged {

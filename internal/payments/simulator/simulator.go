@@ -102,7 +102,7 @@ func (g *Gateway) Void(ctx context.Context, request payments.ChargeRequest) mode
 	}))
 }
 
-// Refund returns a charge back, once.
+// Refund gives a charge back, once.
 func (g *Gateway) Refund(ctx context.Context, request payments.RefundRequest) models.Result {
 	e := newEntry(request.Reference, func(now time.Time, r records) models.Result { return r.refund(now, request) })
 	if g.sender != nil {

@@ -95,7 +95,7 @@ func shorten(text string, most int) string {
 	return string([]rune(text)[:most-1]) + "…"
 }
 
-// Charge confirms the prepared intent: Succeeded, Declined, StillOpen, Unknown, or Unavailable (this try surely took
+// Charge confirms the prepared intent: Succeeded, Declined, Pending, Unknown, or Unavailable (this try surely took
 // nothing). Confirming again what has an outcome gives that outcome.
 //
 // It does not prepare by itself. If it did, and its answer were lost, nobody would know the id of the intent that may
@@ -133,7 +133,7 @@ func charged(id string, intent *api.PaymentIntent) models.Result {
 	return result
 }
 
-// Find asks for the charge's intent: Succeeded, Declined, StillOpen, Voided, Absent or Unknown. Absent is a charge that
+// Find asks for the charge's intent: Succeeded, Declined, Pending, Voided, Absent or Unknown. Absent is a charge that
 // was not prepared, or whose intent was never confirmed.
 func (g *Gateway) Find(ctx context.Context, request payments.ChargeRequest) models.Result {
 	ctx, cancel := g.bound(ctx)

@@ -458,7 +458,7 @@ func (f *fakeStripe) disputed(id string) any {
 	return map[string]any{"object": "list", "url": "/v1/disputes", "has_more": false, "data": found}
 }
 
-// byHand returns back a part of an intent as somebody does at Stripe's dashboard.
+// byHand gives back a part of an intent as somebody does at Stripe's dashboard.
 func (f *fakeStripe) byHand(intent string, amount int64) *refund {
 	f.mu.Lock()
 	defer f.mu.Unlock()

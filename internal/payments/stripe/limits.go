@@ -24,7 +24,8 @@ func chargeable(amount models.Money) error {
 		return err
 	}
 	if least := minUnits[amount.Currency]; units < least { // all of them count as ISO 4217 does
-		return fmt.Errorf("Stripe charges at least %s %s", models.Money{Minor: least, Currency: amount.Currency}, amount.Currency)
+		minimum := models.Money{Minor: least, Currency: amount.Currency}
+		return fmt.Errorf("Stripe charges at least %s %s", minimum, amount.Currency) //nolint:staticcheck // a name
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 	"quantix/internal/payments"
 )
 
-// Refund returns a charge or a part of it back: Succeeded, also when that was done before; StillOpen while Stripe has not
+// Refund gives a charge or a part of it back: Succeeded, also when that was done before; Pending while Stripe has not
 // finished; Moved when somebody else, or a bank, has moved the money; Unknown; or Unavailable.
 //
 // It looks before it leaps: Stripe forgets idempotency keys after a day, and tries go on for longer.

@@ -141,7 +141,7 @@ var paymentMethod = regexp.MustCompile(`^pm_[A-Za-z0-9_]{1,250}$`)
 // numbers do not.
 func IsPaymentMethod(m models.PaymentMethod) bool { return paymentMethod.MatchString(string(m)) }
 
-// bound returns a question its time.
+// bound gives a question its time.
 func (g *Gateway) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, g.timeout)
 }

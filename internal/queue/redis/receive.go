@@ -69,7 +69,7 @@ func code(err error) string {
 	return word
 }
 
-// Reclaim returns a consumer what lies unacknowledged for minIdle, oldest first.
+// Reclaim gives a consumer what lies unacknowledged for minIdle, oldest first.
 func (q *Queue) Reclaim(
 	ctx context.Context, consumer string, minIdle time.Duration, limit int,
 ) ([]queue.Message, error) {

@@ -48,7 +48,7 @@ func full(t *testing.T) *testkit.RedisServer {
 func replica(t *testing.T) *testkit.RedisServer {
 	t.Helper()
 	s := testkit.NewRedis(t, testkit.RedisOptions{})
-	if err := client(t, s.URL()).SlaveOf(t.Context(), "127.0.0.1", strconv.Itoa(testkit.FreePort(t))).Err(); err != nil {
+	if err := client(t, s.URL()).ReplicaOf(t.Context(), "127.0.0.1", strconv.Itoa(testkit.FreePort(t))).Err(); err != nil {
 		t.Fatal(err)
 	}
 	return s

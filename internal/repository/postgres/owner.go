@@ -29,7 +29,7 @@ func (s *Store) Owner(ctx context.Context) (o models.Owner, err error) {
 	return o, wrap("read the installation's owner", err)
 }
 
-// TurnOwner returns this database a new token, unless it has one that is younger.
+// TurnOwner gives this database a new token, unless it has one that is younger.
 func (s *Store) TurnOwner(ctx context.Context, every time.Duration) (o models.Owner, err error) {
 	batch := &pgx.Batch{}
 	batch.Queue(turnOwner, s.now(), every)
@@ -40,7 +40,7 @@ func (s *Store) TurnOwner(ctx context.Context, every time.Duration) (o models.Ow
 	return o, nil
 }
 
-// RenewInstallation returns this database a name of its own.
+// RenewInstallation gives this database a name of its own.
 func (s *Store) RenewInstallation(ctx context.Context) (name string, err error) {
 	batch := &pgx.Batch{}
 	batch.Queue(forgetMark)

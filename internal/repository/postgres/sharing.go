@@ -150,7 +150,7 @@ func mayHaveCulprit(err error) bool {
 		sqlState(err) == lockNotAvailable
 }
 
-// runSolo returns a call whose event was locked elsewhere a transaction of its own, which waits.
+// runSolo gives a call whose event was locked elsewhere a transaction of its own, which waits.
 func (s *sharing) runSolo(w *waiter) {
 	select {
 	case s.solo <- struct{}{}:

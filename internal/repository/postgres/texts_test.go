@@ -2,7 +2,6 @@ package postgres_test
 
 import (
 	"errors"
-	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -20,7 +19,7 @@ func TestAnAddressIsOneInEveryLocale(t *testing.T) {
 	t.Parallel()
 	server := testkit.NewPostgres(t, testkit.Options{Texts: []string{"-E", "UTF8", "--locale=C"}})
 	address := server.Database(t, nil)
-	if err := database.MigratePostgres(t.Context(), address, slog.New(slog.NewTextHandler(io.Discard, nil))); err != nil {
+	if err := database.MigratePostgres(t.Context(), address, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	pool, err := pgxpool.New(t.Context(), address)

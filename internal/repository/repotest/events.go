@@ -57,7 +57,7 @@ var eventRules = rules{
 
 	"sums_of_the_largest_amounts_are_exact": func(t *testing.T, s *shop) {
 		const places = 2_000_000_000
-		each := int64(models.MaxAmount / places)
+		each := models.MaxAmount / places
 		event, user := s.event(tickets(places), price(each, "USD")), s.user()
 		b := s.book(event, user, places-1)
 		same(t, "the total", s.booking(b.ID).TotalAmount.Minor, each*(places-1))

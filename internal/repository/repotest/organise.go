@@ -2,6 +2,8 @@ package repotest
 
 import (
 	"errors"
+	"reflect"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,12 +22,13 @@ var organiseRules = rules{
 		at := noon.Add(72*time.Hour + time.Microsecond)
 		patch := models.EventPatch{
 			Name: new("Löwe"), Description: new(""), DateTime: &at, SalesEnd: new(at.Add(time.Hour)),
-			TotalTickets: new(int64(20)), Price: new("99.99"),
+			TotalTickets: new(int64(20)), Price: new("99.99"), TimeZone: new("Europe/Berlin"),
 		}
+		knowsAll(t, patch, "Currency") // which is fixed by the first booking
 		got := *s.done(event.ID, &sale.EditEvent{Patch: patch, IfVersion: new(int64(1))}).Event
 		want := event
 		want.Name, want.Description, want.DateTime, want.SalesEnd = "Löwe", "", at, at.Add(time.Hour)
-		want.TicketPrice.Minor, want.Version, want.UpdatedAt = 9999, 2, noon.Add(time.Minute)
+		want.TimeZone, want.TicketPrice.Minor, want.Version, want.UpdatedAt = "Europe/Berlin", 9999, 2, noon.Add(time.Minute)
 		want.Stock = models.Stock{Total: 20, Available: 17, Held: 3, HeldAmount: 7500, Pending: 1}
 		same(t, "the event", got, want)
 		s.done(event.ID, &sale.EditEvent{Patch: models.EventPatch{SalesEnd: new(time.Time{})}})
@@ -247,5 +250,16 @@ func shrink(t *testing.T, s *shop) {
 	stop()
 	if got := s.stock(event.ID); got.Held != booked.Load() || got.Held > got.Total {
 		t.Errorf("%d tickets were answered as booked; the stock is %+v", booked.Load(), got)
+	}
+}
+
+// knowsAll fails for a field of an event's patch that a test does not set: what a store forgets to write would pass.
+func knowsAll(t *testing.T, patch models.EventPatch, besides ...string) {
+	t.Helper()
+	value := reflect.ValueOf(patch)
+	for i := range value.NumField() {
+		if name := value.Type().Field(i).Name; value.Field(i).IsNil() && !slices.Contains(besides, name) {
+			t.Errorf("models.EventPatch.%s is not tried here", name)
+		}
 	}
 }

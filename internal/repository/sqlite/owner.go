@@ -24,7 +24,7 @@ func (s *Store) Owner(ctx context.Context) (models.Owner, error) {
 	return single(ctx, s, "read the installation's owner", models.ErrInternal, selectOwner, nil, readOwner)
 }
 
-// TurnOwner returns this database a new token, unless it has one that is younger.
+// TurnOwner gives this database a new token, unless it has one that is younger.
 func (s *Store) TurnOwner(ctx context.Context, every time.Duration) (models.Owner, error) {
 	now := s.now()
 	err := s.write(ctx, "turn the installation's token", func(c *conn) error {
@@ -37,7 +37,7 @@ func (s *Store) TurnOwner(ctx context.Context, every time.Duration) (models.Owne
 	return s.Owner(ctx)
 }
 
-// RenewInstallation returns this database a name of its own.
+// RenewInstallation gives this database a name of its own.
 func (s *Store) RenewInstallation(ctx context.Context) (string, error) {
 	err := s.write(ctx, "name the installation anew", func(c *conn) error {
 		if _, err := c.exec(forgetMark); err != nil {

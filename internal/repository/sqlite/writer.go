@@ -130,7 +130,7 @@ func (w *writer) gather(group []*job) []*job {
 	return group
 }
 
-// letCallersSend returns way as long as work keeps coming in: those who were answered by the last commit are about to
+// letCallersSend gives way as long as work keeps coming in: those who were answered by the last commit are about to
 // ask for more, and would otherwise find the writer gone with the first of them, to the disk, for a commit of its own. There is
 // no timer in this; a lone caller waits for nothing.
 func letCallersSend(jobs <-chan *job) {
@@ -141,7 +141,7 @@ func letCallersSend(jobs <-chan *job) {
 }
 
 // serve does a group's work in one transaction and answers it. Each piece stands behind a savepoint, so that it fails
-// alone; but when the disk fails, the whole transaction does. It returns back what was not begun then.
+// alone; but when the disk fails, the whole transaction does. It returns what was not begun then.
 func (w *writer) serve(group []*job) (rest []*job) {
 	if _, err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
 		answer(group, translate(err))
