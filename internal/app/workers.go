@@ -29,7 +29,7 @@ func (a *App) workers() *workers {
 	giveWay := jobs.GiveWayTo(a.office.Waiting, a.payments.Lag, a.config.PaymentDeadline)
 	var marks jobs.MarkStore = a.store
 	if a.config.Queue() == config.InProcess {
-		marks = &jobs.LocalMarks{MarkStore: a.store}
+		marks = &jobs.LocalQueueMarks{MarkStore: a.store}
 	}
 	auditor := &jobs.Auditor{Settings: settings, Store: a.store}
 	a.auditGauges(auditor)

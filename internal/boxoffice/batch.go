@@ -67,7 +67,7 @@ func (d *desk) fail(requests []*request, recheck bool, err error) {
 		answerAll(requests, nil, models.ErrOutcomeUnknown.With(err))
 		return
 	}
-	answerAll(requests, nil, repository.Explain(err))
+	answerAll(requests, nil, repository.ToDomain(err))
 }
 
 // tell logs why a batch failed, unless the store is just away, which is told elsewhere.
@@ -136,6 +136,9 @@ type brokenRule struct {
 	fault   any
 	stack   string
 }
+
+// Unwrap says that the fault is the batch's, and not the store's: its callers try what they sent one by one.
+func (b *brokenRule) Unwrap() error { return repository.ErrRejected }
 
 func (b *brokenRule) Error() string { return fmt.Sprintf("a rule panicked: %v", b.fault) }
 

@@ -67,7 +67,7 @@ func (o *Office) lookUp(ctx context.Context, event models.EventID, c *sale.Reser
 	case models.ErrBookingNotFound.Is(err):
 		return sale.Verdict{}, nil
 	case err != nil:
-		return sale.Verdict{}, repository.Explain(err)
+		return sale.Verdict{}, repository.ToDomain(err)
 	}
 	v := sale.Replay(&earlier, c.Hash)
 	if v.Err != nil {

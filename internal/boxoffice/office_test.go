@@ -370,6 +370,9 @@ func TestDesk_lets_a_panicking_command_fail_alone(t *testing.T) {
 		if outcomes[0].Err != nil || !errors.Is(outcomes[1].Err, models.ErrInternal) || outcomes[2].Err != nil || len(store.bookings) != 2 {
 			t.Errorf("%+v, %d bookings", outcomes, len(store.bookings))
 		}
+		if !errors.Is(outcomes[1].Err, repository.ErrRejected) {
+			t.Error("a caller cannot tell that the fault is its command's, and not the store's")
+		}
 		if len(store.batches) != 2 {
 			t.Errorf("%d transactions; the culprit is known after one, and the others need one more", len(store.batches))
 		}

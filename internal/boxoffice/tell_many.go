@@ -23,7 +23,7 @@ func (o *Office) TellMany(ctx context.Context, byEvent map[models.EventID][]sale
 		select {
 		case free <- struct{}{}:
 		case <-ctx.Done():
-			return repository.Explain(ctx.Err())
+			return repository.ToDomain(ctx.Err())
 		}
 		desks.Go(func() {
 			defer func() { <-free }()

@@ -74,8 +74,8 @@ func (b *eventCreate) read(f *form) {
 	b.Currency, _ = f.currency("currency", optional)
 }
 
-// judge leaves the price out when its currency is not known.
-func (b *eventCreate) judge() error {
+// checkRules leaves the price out when its currency is not known.
+func (b *eventCreate) checkRules() error {
 	whole := *b
 	if b.Currency == "" {
 		whole.TicketPrice = "0"
@@ -144,22 +144,22 @@ type eventUpdate struct {
 }
 
 func (b *eventUpdate) read(f *form) {
-	b.Name = sent(f.text("name", optional))
-	b.Description = sent(f.text("description", optional))
-	b.DateTime = sent(f.instant("date_time", optional))
-	b.TimeZone = sent(f.textOrNull("time_zone"))
-	b.SalesEnd = sent(f.clearable("sales_end"))
+	b.Name = ifSent(f.text("name", optional))
+	b.Description = ifSent(f.text("description", optional))
+	b.DateTime = ifSent(f.instant("date_time", optional))
+	b.TimeZone = ifSent(f.textOrNull("time_zone"))
+	b.SalesEnd = ifSent(f.clearable("sales_end"))
 	if b.Clear = names(f, "clear", clearables); slices.Contains(b.Clear, clearSalesEnd) {
 		if b.SalesEnd != nil && !b.SalesEnd.IsZero() {
 			f.refuse("clear", "names sales_end, which is sent as well", nil)
 		}
 		b.SalesEnd = new(instant)
 	}
-	b.TotalTickets = sent(f.integer("total_tickets", optional))
+	b.TotalTickets = ifSent(f.integer("total_tickets", optional))
 	if text, ok := f.decimal("ticket_price", optional); ok {
 		b.TicketPrice = new(price(text))
 	}
-	b.Currency = sent(f.currency("currency", optional))
+	b.Currency = ifSent(f.currency("currency", optional))
 	f.ignore("id", "available_tickets", "cancelled_at", "created_at", "updated_at")
 }
 

@@ -133,6 +133,9 @@ func TestEvents_update(t *testing.T) {
 		for _, body := range []string{`{"colour":"red"}`, `{"Name":"x"}`, `{"status":"x"}`} {
 			b.do("PUT", at, body).refused(http.StatusBadRequest, "invalid_request")
 		}
+		for _, name := range []string{"idempotency_key", "query.limit", "query", "a.b"} {
+			b.do("PUT", at, `{"`+name+`":1}`).refused(http.StatusBadRequest, "invalid_request").at(t, "body."+name)
+		}
 		for _, name := range []string{"name", "description", "date_time", "total_tickets", "ticket_price", "currency"} {
 			b.do("PUT", at, `{"`+name+`":null}`).refused(http.StatusBadRequest, "invalid_request").at(t, "body."+name)
 		}

@@ -45,15 +45,15 @@ func decode(data []byte, into interface{ read(*form) }) error {
 		return nil
 	}
 	err = models.Invalid(f.fields)
-	if j, is := into.(judged); is {
-		return models.AlsoInvalid(err, j.judge())
+	if j, is := into.(ruleChecker); is {
+		return models.AlsoInvalid(err, j.checkRules())
 	}
 	return err
 }
 
-// A judged wire type can say what the rules have against the fields that could be read. It is asked only when others
-// could not be: what is whole is judged by those who use it.
-type judged interface{ judge() error }
+// A ruleChecker wire type can say what the rules have against the fields that could be read. It is asked only when others
+// could not be: what is whole is ruleChecker by those who use it.
+type ruleChecker interface{ checkRules() error }
 
 // forms are kept for the next body: every booking needs one.
 var forms = sync.Pool{New: func() any { return new(form) }}
@@ -100,7 +100,7 @@ func (f *form) refuse(name, message string, value any) {
 func (f *form) refuseUnknown() {
 	for i := range f.members {
 		if !f.members[i].Used {
-			f.refuse(clip(string(f.members[i].Name)), "is not a known field here", nil)
+			f.refuse("body."+clip(string(f.members[i].Name)), "is not a known field here", nil)
 		}
 	}
 }
@@ -285,8 +285,8 @@ func readID[I ~[16]byte](f *form, name string) I {
 	return id
 }
 
-// sent turns a value that may be absent into a pointer, as patches want it.
-func sent[T any](value T, ok bool) *T {
+// optional turns a value that may be absent into a pointer, as patches want it.
+func ifSent[T any](value T, ok bool) *T {
 	if !ok {
 		return nil
 	}

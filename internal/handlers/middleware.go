@@ -32,9 +32,9 @@ var (
 	nothingAllowed = []string{"default-src 'none'; frame-ancestors 'none'"}
 )
 
-// around is the one middleware of every request: it names the request, sets the headers, turns a panic into a 500, and
+// middleware is the one middleware of every request: it names the request, sets the headers, turns a panic into a 500, and
 // tells the log and the observer. It is one function, not five, because bookings pass it thousands of times a second.
-func (s *server) around(c *gin.Context) {
+func (s *server) middleware(c *gin.Context) {
 	start := time.Now()
 	id := requestID(c.Request)
 	header := c.Writer.Header() // which has room for eight before it grows
@@ -233,8 +233,8 @@ func (b sentBody) Read(p []byte) (int, error) {
 	return n, errBodyCutOff.With(err)
 }
 
-// readable has the operation read the body as what a client sent.
-func readable(ctx huma.Context, next func(huma.Context)) {
+// clientBodyErrors has the operation read the body as what a client sent.
+func clientBodyErrors(ctx huma.Context, next func(huma.Context)) {
 	r := humagin.Unwrap(ctx).Request
 	r.Body = sentBody{r.Body}
 	next(ctx)

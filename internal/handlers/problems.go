@@ -283,7 +283,7 @@ func writeProblem(c *gin.Context, err error) {
 	x, _ := exchanges.Get().(*exchange) // the pool holds nothing else
 	defer x.release()
 	p := newProblem(err, c.Request, requestIDOf(c))
-	announce(c, p)
+	setProblemHeaders(c, p)
 	text, err := p.append(x.text[:0])
 	if err != nil { // a value of errors[] that cannot be written: leave them out
 		_ = c.Error(err)
@@ -295,8 +295,8 @@ func writeProblem(c *gin.Context, err error) {
 	respond(c, p.status, problemKind, text)
 }
 
-// announce sets what goes before the body, and keeps the code and the cause for the log.
-func announce(c *gin.Context, p Problem) {
+// setProblemHeaders sets what goes before the body, and keeps the code and the cause for the log.
+func setProblemHeaders(c *gin.Context, p Problem) {
 	if c.Keys != nil {
 		c.Set(codeKey, p.err.Code)
 	}
@@ -330,7 +330,7 @@ func explainHuma() {
 func humaProblem(ctx huma.Context, status int, _ string, errs ...error) huma.StatusError {
 	c := humagin.Unwrap(ctx)
 	p := newProblem(merge(status, errs), c.Request, requestIDOf(c))
-	announce(c, p)
+	setProblemHeaders(c, p)
 	return &p
 }
 

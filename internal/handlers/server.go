@@ -133,7 +133,7 @@ func bareServer(d Deps) (*server, *api, error) {
 		return nil, nil, err
 	}
 	a := &api{API: humagin.New(s.router, newConfig(cmp.Or(d.Version, "dev"))), router: s.router}
-	a.UseMiddleware(s.boundLists, s.deadline, strictQuery(a.API), refusePromises(a.API), readable)
+	a.UseMiddleware(s.boundLists, s.deadline, strictQuery(a.API), refusePromises(a.API), clientBodyErrors)
 	return s, a, nil
 }
 
@@ -143,7 +143,7 @@ func (s *server) prepareRouter(trusted []string) error {
 	}
 	s.router.HandleMethodNotAllowed = true
 	s.router.RedirectTrailingSlash = false // an address has one form
-	s.router.Use(s.around)
+	s.router.Use(s.middleware)
 	s.router.NoRoute(noRoute)
 	s.router.NoMethod(noMethod)
 	return nil

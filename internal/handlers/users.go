@@ -35,7 +35,7 @@ func (b *userCreate) read(f *form) {
 	b.Email, _ = f.text("email", required)
 }
 
-func (b *userCreate) judge() error {
+func (b *userCreate) checkRules() error {
 	_, err := models.NewUser(b.Name, b.Email)
 	return err
 }
@@ -51,8 +51,8 @@ type userUpdate struct {
 }
 
 func (b *userUpdate) read(f *form) {
-	b.Name = sent(f.text("name", optional))
-	b.Email = sent(f.text("email", optional))
+	b.Name = ifSent(f.text("name", optional))
+	b.Email = ifSent(f.text("email", optional))
 	f.ignore("id", "created_at", "updated_at")
 }
 

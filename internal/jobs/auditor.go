@@ -63,7 +63,7 @@ func (a *Auditor) Run(ctx context.Context) error {
 	a.Events = cmp.Or(a.Events, 100)
 	a.Share = cmp.Or(a.Share, 20)
 	a.Settings = a.withDefaults(30 * time.Second)
-	p := polling{Settings: a.Settings, name: a.Name()}
+	p := poller{Settings: a.Settings, name: a.Name()}
 	return p.run(ctx, func(context.Context) (int, bool, error) {
 		// There is nothing to finish: the loop's own context ends an audit at once.
 		begun := time.Now()

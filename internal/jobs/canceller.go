@@ -22,6 +22,6 @@ func (c *Canceller) Name() string { return "canceller" }
 func (c *Canceller) Run(ctx context.Context) error {
 	c.Batch = cmp.Or(c.Batch, 500)
 	c.Settings = c.withDefaults(time.Second)
-	p := polling{Settings: c.Settings, name: c.Name()}
+	p := poller{Settings: c.Settings, name: c.Name()}
 	return p.run(ctx, untilNone(func(ctx context.Context) (int, error) { return c.Upkeep.CancelBookings(ctx, c.Batch) }))
 }

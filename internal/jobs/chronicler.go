@@ -21,7 +21,7 @@ func (c *Chronicler) Name() string { return "chronicler" }
 func (c *Chronicler) Run(ctx context.Context) error {
 	c.Timeout = cmp.Or(c.Timeout, 2*time.Minute)
 	c.Settings = c.withDefaults(20 * time.Second)
-	p := polling{Settings: c.Settings, name: c.Name()}
+	p := poller{Settings: c.Settings, name: c.Name()}
 	return p.run(ctx, func(ctx context.Context) (int, bool, error) {
 		n, err := c.Payments.ReadChronicle(ctx)
 		return n, false, err

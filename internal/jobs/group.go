@@ -34,7 +34,7 @@ func (g Group) Run(ctx context.Context) error {
 	if g.Logger == nil {
 		g.Logger = slog.New(slog.DiscardHandler)
 	}
-	runs := make([]*running, len(g.Loops))
+	runs := make([]*runningLoop, len(g.Loops))
 	for i, loop := range g.Loops {
 		runs[i] = g.start(ctx, loop)
 	}
@@ -47,15 +47,15 @@ func (g Group) Run(ctx context.Context) error {
 }
 
 // A running loop.
-type running struct {
+type runningLoop struct {
 	name   string
 	cancel context.CancelFunc
 	done   chan struct{}
 }
 
-func (g Group) start(ctx context.Context, loop Loop) *running {
+func (g Group) start(ctx context.Context, loop Loop) *runningLoop {
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	r := &running{name: loop.Name(), cancel: cancel, done: make(chan struct{})}
+	r := &runningLoop{name: loop.Name(), cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(r.done)
 		g.keep(own, loop)
@@ -63,7 +63,7 @@ func (g Group) start(ctx context.Context, loop Loop) *running {
 	return r
 }
 
-func (g Group) await(runs []*running) error {
+func (g Group) await(runs []*runningLoop) error {
 	ctx, cancel := context.WithTimeout(context.Background(), g.Grace)
 	defer cancel()
 	var errs []error

@@ -118,7 +118,7 @@ func TestPolling_pauses_between_rounds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		wake := make(chan struct{}, 1)
-		p := polling{Settings: Settings{}.withDefaults(time.Second), name: "poller", wake: wake, gather: 5 * time.Millisecond}
+		p := poller{Settings: Settings{}.withDefaults(time.Second), name: "poller", wake: wake, gather: 5 * time.Millisecond}
 		ctx, cancel := context.WithCancel(t.Context())
 		var times []time.Duration
 		begun := time.Now()
@@ -158,7 +158,7 @@ func TestPolling_warns_of_failures_but_not_of_a_full_queue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
-		p := polling{name: "poller", Settings: Settings{Logger: slog.New(slog.NewTextHandler(&log, nil))}.withDefaults(time.Second)}
+		p := poller{name: "poller", Settings: Settings{Logger: slog.New(slog.NewTextHandler(&log, nil))}.withDefaults(time.Second)}
 		broken := errors.New("out of order")
 		full := fmt.Errorf("publish: %w", queue.ErrFull)
 		foreign := fmt.Errorf("receive: %w", queue.ErrForeign)
@@ -195,7 +195,7 @@ func TestPolling_warns_of_failures_but_not_of_a_full_queue(t *testing.T) {
 func TestPolling_lets_a_round_finish_within_its_grace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := polling{Settings: Settings{Grace: 5 * time.Second}.withDefaults(time.Second), name: "poller"}
+		p := poller{Settings: Settings{Grace: 5 * time.Second}.withDefaults(time.Second), name: "poller"}
 		ctx, cancel := context.WithCancel(t.Context())
 		var ended error
 		begun := time.Now()

@@ -72,7 +72,7 @@ const errorBase = 100 * time.Millisecond
 
 // polling runs rounds: one after another while there is more to do, with growing pauses while they fail, and else at
 // intervals, or at once when woken. It ends with the context.
-type polling struct {
+type poller struct {
 	Settings
 	name   string
 	wake   <-chan struct{}
@@ -81,16 +81,16 @@ type polling struct {
 	finish func(context.Context) error
 }
 
-func (p *polling) run(ctx context.Context, do round) error {
-	work, cancel := lasting(ctx, p.Grace)
+func (p *poller) run(ctx context.Context, do round) error {
+	work, cancel := withGrace(ctx, p.Grace)
 	defer cancel()
-	var fails failing
+	var fails failureStreak
 	for ctx.Err() == nil {
 		items, more, err := p.once(work, do)
 		if items > 0 || err != nil {
-			p.Observer.Round(p.name, items, fault(err))
+			p.Observer.Round(p.name, items, worthLogging(err))
 		}
-		p.Noted(p.name, fault(err))
+		p.Noted(p.name, worthLogging(err))
 		p.report(&fails, err)
 		switch {
 		case err != nil:
@@ -106,38 +106,38 @@ func (p *polling) run(ctx context.Context, do round) error {
 }
 
 // once runs one round within its time.
-func (p *polling) once(ctx context.Context, do round) (items int, more bool, err error) {
+func (p *poller) once(ctx context.Context, do round) (items int, more bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
 	return do(ctx)
 }
 
-// fault is an error that somebody should look at. A full queue is none: it is how an on-sale is held back, the outbox
+// worthLogging returns an error that somebody should look at. A full queue is none: it is how an on-sale is held back, the outbox
 // keeps the rows, and metrics show both. Nor is a queue that is another database's: its guard says so, once for all loops.
-func fault(err error) error {
+func worthLogging(err error) error {
 	if errors.Is(err, queue.ErrFull) || errors.Is(err, queue.ErrForeign) || errors.Is(err, queue.ErrUnsettled) {
 		return nil
 	}
 	return err
 }
 
-// failing is a row of failed rounds.
-type failing struct {
+// failureStreak is a row of failed rounds.
+type failureStreak struct {
 	rounds int
 	faults int // those for another reason than a full queue
 }
 
 // report counts failures in a row and logs faults ever more rarely: a store that is down for an hour must not fill the log.
-func (p *polling) report(f *failing, err error) {
+func (p *poller) report(f *failureStreak, err error) {
 	if err == nil {
 		if f.faults > 0 {
 			p.Logger.Info("the rounds work again", "job", p.name, "failures", f.faults)
 		}
-		*f = failing{}
+		*f = failureStreak{}
 		return
 	}
 	f.rounds++
-	if fault(err) == nil {
+	if worthLogging(err) == nil {
 		p.Logger.Debug("a round failed", "job", p.name, "error", err)
 		return
 	}
@@ -148,7 +148,7 @@ func (p *polling) report(f *failing, err error) {
 }
 
 // rest waits for the next round. The random half of the interval keeps replicas from asking the database in step.
-func (p *polling) rest(ctx context.Context) {
+func (p *poller) rest(ctx context.Context) {
 	timer := time.NewTimer(p.Interval/2 + rand.N(p.Interval/2+1))
 	defer timer.Stop()
 	select {
@@ -161,8 +161,8 @@ func (p *polling) rest(ctx context.Context) {
 	}
 }
 
-// lasting returns a context that ends grace after ctx, so that what is in hand can be finished.
-func lasting(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+// withGrace returns a context that ends grace after ctx, so that what is in hand can be finished.
+func withGrace(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
 		if retry.Pause(work, grace) {

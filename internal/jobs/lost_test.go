@@ -35,7 +35,7 @@ func (h *house) publishAll(q queue.Queue) {
 func (h *house) searcher(q queue.Queue) *Reconciler {
 	h.t.Helper()
 	r := &Reconciler{
-		Settings: h.settings().withDefaults(1), Store: &LocalMarks{MarkStore: h.Store}, Queue: q, Page: 1000,
+		Settings: h.settings().withDefaults(1), Store: &LocalQueueMarks{MarkStore: h.Store}, Queue: q, Page: 1000,
 		Slack: 30 * time.Second, Search: 1,
 	}
 	h.round(r)

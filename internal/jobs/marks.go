@@ -18,10 +18,10 @@ type MarkStore interface {
 	NoteQueue(ctx context.Context, member models.BatchID, oldest *models.BookingRef) error
 }
 
-// LocalMarks is a store for a queue that lives in this process alone: how far it has got is remembered here and not in the
+// LocalQueueMarks is a store for a queue that lives in this process alone: how far it has got is remembered here and not in the
 // database, where other replicas would take each other's queues for one that has lost its messages. The first look
 // finds all messages lost, as they are after a start.
-type LocalMarks struct {
+type LocalQueueMarks struct {
 	MarkStore
 
 	mu     sync.Mutex
@@ -30,7 +30,7 @@ type LocalMarks struct {
 }
 
 // LostBookings first notes what this process's queue holds, for the others, whose queues' it is not.
-func (l *LocalMarks) LostBookings(
+func (l *LocalQueueMarks) LostBookings(
 	ctx context.Context, held *models.BookingRef, slack time.Duration, limit int,
 ) ([]models.BookingRef, error) {
 	l.mu.Lock()
@@ -46,7 +46,7 @@ func (l *LocalMarks) LostBookings(
 }
 
 // QueueMark returns the mark remembered last; before the first, one that no queue ever shows.
-func (l *LocalMarks) QueueMark(context.Context) (models.QueueMark, error) {
+func (l *LocalQueueMarks) QueueMark(context.Context) (models.QueueMark, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.mark == (models.QueueMark{}) {
@@ -56,7 +56,7 @@ func (l *LocalMarks) QueueMark(context.Context) (models.QueueMark, error) {
 }
 
 // DeleteOutbox removes rows that were published.
-func (l *LocalMarks) DeleteOutbox(ctx context.Context, ids []models.BatchID, mark models.QueueMark) error {
+func (l *LocalQueueMarks) DeleteOutbox(ctx context.Context, ids []models.BatchID, mark models.QueueMark) error {
 	err := l.MarkStore.DeleteOutbox(ctx, ids, models.QueueMark{})
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -67,7 +67,7 @@ func (l *LocalMarks) DeleteOutbox(ctx context.Context, ids []models.BatchID, mar
 }
 
 // Republish writes outbox rows for bookings that the queue has lost.
-func (l *LocalMarks) Republish(ctx context.Context, rows []models.OutboxRow, mark models.QueueMark) error {
+func (l *LocalQueueMarks) Republish(ctx context.Context, rows []models.OutboxRow, mark models.QueueMark) error {
 	err := l.MarkStore.Republish(ctx, rows, models.QueueMark{})
 	l.mu.Lock()
 	defer l.mu.Unlock()

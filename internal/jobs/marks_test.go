@@ -16,7 +16,7 @@ func TestLocalMarks_keep_replicas_queues_apart(t *testing.T) {
 	republished := 0
 	var replicas []*Reconciler
 	for range 2 {
-		r := &Reconciler{Settings: h.settings().withDefaults(1), Store: &LocalMarks{MarkStore: h.Store}, Queue: embedded(), Page: 100}
+		r := &Reconciler{Settings: h.settings().withDefaults(1), Store: &LocalQueueMarks{MarkStore: h.Store}, Queue: embedded(), Page: 100}
 		replicas = append(replicas, r)
 		n, _, err := r.compare(t.Context())
 		if n != 3 || err != nil {
@@ -37,7 +37,7 @@ func TestLocalMarks_keep_replicas_queues_apart(t *testing.T) {
 func TestLocalMarks_remember_what_was_published(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, embedded(), simulator.Options{})
-	marks := &LocalMarks{MarkStore: h.Store}
+	marks := &LocalQueueMarks{MarkStore: h.Store}
 	first, _ := marks.QueueMark(t.Context())
 	now := models.QueueMark{Epoch: "e", LastID: "5-0"}
 	if !queue.Lost(first, now) {

@@ -29,7 +29,7 @@ func (r *Reclaimer) Run(ctx context.Context) error {
 	r.Idle = cmp.Or(r.Idle, 30*time.Second)
 	r.Batch = cmp.Or(r.Batch, 256)
 	r.Settings = r.withDefaults(5 * time.Second)
-	p := polling{Settings: r.Settings, name: r.Name(), finish: r.Payments.Drain}
+	p := poller{Settings: r.Settings, name: r.Name(), finish: r.Payments.Drain}
 	in := intake{queue: r.Queue, payments: r.Payments, letters: r.Letters, logger: p.Logger}
 	return p.run(ctx, func(work context.Context) (int, bool, error) {
 		room := r.Payments.Room(r.Batch)

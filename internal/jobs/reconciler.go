@@ -46,7 +46,7 @@ func (r *Reconciler) Run(ctx context.Context) error {
 	r.Slack = cmp.Or(r.Slack, 30*time.Second)
 	r.Search = cmp.Or(r.Search, 10*time.Second)
 	r.Settings = r.withDefaults(2 * time.Second)
-	p := polling{Settings: r.Settings, name: r.Name()}
+	p := poller{Settings: r.Settings, name: r.Name()}
 	return p.run(ctx, r.compare)
 }
 

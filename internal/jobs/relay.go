@@ -45,7 +45,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	r.Rows = cmp.Or(r.Rows, 256)
 	r.Bookings = cmp.Or(r.Bookings, 1000)
 	r.Settings = r.withDefaults(500 * time.Millisecond)
-	p := polling{Settings: r.Settings, name: r.Name(), wake: r.Wake, gather: r.Gather}
+	p := poller{Settings: r.Settings, name: r.Name(), wake: r.Wake, gather: r.Gather}
 	return p.run(ctx, r.carry)
 }
 

@@ -62,7 +62,7 @@ func TestRelay_tells_of_the_store_beside_a_full_queue(t *testing.T) {
 	}
 	r := &Relay{Settings: h.settings(), Store: keeping{h.Store}, Queue: h.queue, Lease: time.Minute, Rows: 256, Bookings: 10}
 	published, _, err := r.carry(t.Context())
-	if published != 20 || !errors.Is(err, errKept) || fault(err) == nil {
+	if published != 20 || !errors.Is(err, errKept) || worthLogging(err) == nil {
 		t.Errorf("published %d, error %v; want 20 and the store's", published, err)
 	}
 }

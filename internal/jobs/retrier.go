@@ -20,7 +20,7 @@ func (r *Retrier) Name() string { return "retrier" }
 // Run takes up due charges until the context ends; then it waits for the charges in hand, as the worker does.
 func (r *Retrier) Run(ctx context.Context) error {
 	r.Settings = r.withDefaults(500 * time.Millisecond)
-	p := polling{Settings: r.Settings, name: r.Name(), finish: r.Payments.Drain}
+	p := poller{Settings: r.Settings, name: r.Name(), finish: r.Payments.Drain}
 	return p.run(ctx, untilNone(r.Payments.Retry))
 }
 

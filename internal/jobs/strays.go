@@ -20,6 +20,6 @@ func (s *Strays) Name() string { return "strays" }
 // Run takes up strays until the context ends; then it waits for the charges in hand, as the worker does.
 func (s *Strays) Run(ctx context.Context) error {
 	s.Settings = s.withDefaults(5 * time.Second)
-	p := polling{Settings: s.Settings, name: s.Name(), finish: s.Payments.Drain}
+	p := poller{Settings: s.Settings, name: s.Name(), finish: s.Payments.Drain}
 	return p.run(ctx, untilNone(s.Payments.ResolveStrays))
 }

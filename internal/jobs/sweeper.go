@@ -22,6 +22,6 @@ func (s *Sweeper) Name() string { return "sweeper" }
 func (s *Sweeper) Run(ctx context.Context) error {
 	s.Batch = cmp.Or(s.Batch, 1000)
 	s.Settings = s.withDefaults(500 * time.Millisecond)
-	p := polling{Settings: s.Settings, name: s.Name()}
+	p := poller{Settings: s.Settings, name: s.Name()}
 	return p.run(ctx, untilNone(func(ctx context.Context) (int, error) { return s.Upkeep.Expire(ctx, s.Batch) }))
 }

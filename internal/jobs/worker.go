@@ -44,7 +44,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.Batch = cmp.Or(w.Batch, 256)
 	w.Wait = cmp.Or(w.Wait, 500*time.Millisecond)
 	w.Settings = w.withDefaults(time.Second)
-	p := polling{Settings: w.Settings, name: w.Name(), finish: w.Payments.Drain}
+	p := poller{Settings: w.Settings, name: w.Name(), finish: w.Payments.Drain}
 	in := intake{queue: w.Queue, payments: w.Payments, letters: w.Letters, logger: p.Logger}
 	return p.run(ctx, func(work context.Context) (int, bool, error) {
 		w.GiveWay.pause(ctx)

@@ -7,8 +7,8 @@ import (
 	"quantix/internal/models"
 )
 
-// Explain turns what a store said into what a caller may be told. Errors of the domain stay as they are.
-func Explain(err error) error {
+// ToDomain turns what a store said into what a caller may be told. Errors of the domain stay as they are.
+func ToDomain(err error) error {
 	if err == nil {
 		return nil
 	}

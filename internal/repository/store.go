@@ -71,7 +71,7 @@ type Store interface {
 // Desk is the one way to change an event's stock, its bookings' states and their money.
 type Desk interface {
 	// AtDesk locks the event's row (waiting at most the lock timeout: ErrUnavailable), reads the clock and what need
-	// names, lets decide change the state, writes the state's Changes set-based, counters once, one outbox row with
+	// names, lets decide change the state, writes the state's Writes set-based, counters once, one outbox row with
 	// the given batch id when Changes.Publish is not empty, and commits durably. Without changes nothing is written.
 	//
 	// Changes.Letters are written over those with the same id. Of several bookings under one key, of different events,

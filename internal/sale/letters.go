@@ -22,6 +22,9 @@ func (c *RetryLetter) decide(s *State) Verdict {
 	if charge == nil || b == nil || charge.Status != models.ChargeFailed && charge.Status != models.ChargeUnknown {
 		return refuse(models.ErrLetterNotFound)
 	}
+	if charge.Status == models.ChargeFailed && wasTakenAbroad(charge, b) {
+		return refuse(models.ErrNotRetryable.Say("This letter tells of money that was taken in another currency; there is nothing to retry. Give it back at the gateway, and close the letter."))
+	}
 	if charge.Status == models.ChargeFailed && (b.Status != models.StatusPending || !s.Now.Before(b.PaymentDeadline)) {
 		return refuse(models.ErrBookingNotPending)
 	}

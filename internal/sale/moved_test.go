@@ -1,6 +1,7 @@
 package sale
 
 import (
+	"errors"
 	"math/rand/v2"
 	"testing"
 
@@ -267,5 +268,23 @@ func TestSuccess_in_another_currency_is_told_once_whatever_is_noted(t *testing.T
 	s.Decide(euro)
 	if !s.Writes().Empty() {
 		t.Errorf("said again: %+v", s.Writes())
+	}
+}
+
+// Money that was taken in another currency is not asked for again: found once more, it would be told to nobody.
+func TestRetryLetter_of_money_in_another_currency(t *testing.T) {
+	t.Parallel()
+	s, user := newState()
+	b := given(s, user, models.StatusPending, "")
+	first := givenCharge(s, b, models.ChargePending, 1)
+	first.ProviderReference = "p1"
+	s.Decide(&Settle{Charge: first.ChargeKey, Result: models.Result{
+		Outcome: models.OutcomeSucceeded, ProviderReference: "p2", Amount: models.Money{Minor: 5000, Currency: "EUR"},
+	}})
+	second := models.ChargeKey{BookingRef: b.Ref(), N: 2}
+	s.writes = Writes{}
+	v := s.Decide(&RetryLetter{Kind: models.LetterCharge, Charge: second})
+	if !errors.Is(v.Err, models.ErrNotRetryable) || !s.Writes().Empty() || s.Charges[second].Status != models.ChargeFailed {
+		t.Errorf("%+v, charge %+v", v, s.Charges[second])
 	}
 }

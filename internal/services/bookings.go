@@ -109,10 +109,10 @@ func (b *Bookings) withPayments(
 ) (models.Booking, []models.Charge, []models.Refund, error) {
 	booking, err := b.store.Booking(ctx, id)
 	if err != nil {
-		return models.Booking{}, nil, nil, repository.Explain(err)
+		return models.Booking{}, nil, nil, repository.ToDomain(err)
 	}
 	charges, refunds, err := b.store.PaymentsOf(ctx, booking.Ref())
-	return booking, charges, refunds, repository.Explain(err)
+	return booking, charges, refunds, repository.ToDomain(err)
 }
 
 // Cancel ends a booking at its user's wish, and owes back what was paid. Errors: models.ErrBookingNotFound,
@@ -120,7 +120,7 @@ func (b *Bookings) withPayments(
 func (b *Bookings) Cancel(ctx context.Context, id models.BookingID) (models.Booking, error) {
 	booking, err := b.store.Booking(ctx, id)
 	if err != nil {
-		return models.Booking{}, repository.Explain(err)
+		return models.Booking{}, repository.ToDomain(err)
 	}
 	verdict, err := b.office.Ask(ctx, booking.EventID, &sale.Cancel{Booking: id})
 	if err != nil {
@@ -133,10 +133,10 @@ func (b *Bookings) Cancel(ctx context.Context, id models.BookingID) (models.Book
 func (b *Bookings) OfUser(
 	ctx context.Context, user models.UserID, filter models.BookingFilter, p models.Page,
 ) ([]models.Booking, error) {
-	if known, err := read(b.store.UserKnown(ctx, user)); err != nil {
+	if known, err := explained(b.store.UserKnown(ctx, user)); err != nil {
 		return nil, err
 	} else if !known {
 		return nil, models.ErrUserNotFound
 	}
-	return read(b.store.BookingsOfUser(ctx, user, filter, page(p)))
+	return explained(b.store.BookingsOfUser(ctx, user, filter, page(p)))
 }

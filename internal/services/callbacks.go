@@ -43,7 +43,7 @@ func (c *Callbacks) Expect(gateway string, header func(string) string) error {
 	if notifier == nil {
 		return models.ErrGatewayNotFound
 	}
-	return explained(notifier.CheckHeader(header, c.now()))
+	return callbackError(notifier.CheckHeader(header, c.now()))
 }
 
 // Receive checks a callback and settles the charge that it names. What is genuine but tells nothing about a charge of ours
@@ -59,7 +59,7 @@ func (c *Callbacks) Receive(ctx context.Context, gateway string, header func(str
 		return nil
 	}
 	if err != nil {
-		return explained(err)
+		return callbackError(err)
 	}
 	if notice.Moved {
 		return c.look(ctx, gateway, notice)
@@ -67,8 +67,8 @@ func (c *Callbacks) Receive(ctx context.Context, gateway string, header func(str
 	return c.settle(ctx, gateway, notice)
 }
 
-// explained says what is wrong with a callback in our words.
-func explained(err error) error {
+// callbackError says what is wrong with a callback in our words.
+func callbackError(err error) error {
 	switch {
 	case err == nil:
 		return nil

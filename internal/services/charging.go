@@ -12,7 +12,7 @@ import (
 
 // start charges bookings that slots were taken for.
 func (p *Payments) start(ctx context.Context, bookings []models.BookingRef) error {
-	starts, err := write(ctx, func() ([]repository.Start, error) {
+	starts, err := retried(ctx, func() ([]repository.Start, error) {
 		return p.store.StartCharges(ctx, p.gateway.Name(), bookings, p.options.Lease)
 	})
 	if err == nil {
@@ -46,13 +46,13 @@ func (p *Payments) start(ctx context.Context, bookings []models.BookingRef) erro
 	return err
 }
 
-// unknownLag stands for that of bookings none of which may be charged any more: they waited for too long, perhaps.
-const unknownLag = 24 * time.Hour
+// maxLag stands for that of bookings none of which may be charged any more: they waited for too long, perhaps.
+const maxLag = 24 * time.Hour
 
 // noteLag takes the oldest booking's.
 func (p *Payments) noteLag(starts []repository.Start) {
 	if len(starts) == 0 {
-		p.lag.Store(int64(unknownLag))
+		p.lag.Store(int64(maxLag))
 		return
 	}
 	var lag time.Duration

@@ -22,13 +22,13 @@ const (
 // It returns how many it looked at.
 func (p *Payments) ReadChronicle(ctx context.Context) (looked int, err error) {
 	chronicler, is := p.gateway.(payments.Chronicler)
-	if !is || p.Room(maxDue) < maxDue {
+	if !is || p.Room(1) == 0 {
 		return 0, nil
 	}
 	name := p.gateway.Name()
 	place, due, err := p.store.ClaimChronicle(ctx, name, chronicleEvery)
 	if err != nil || !due {
-		return 0, repository.Explain(err)
+		return 0, repository.ToDomain(err)
 	}
 	for range maxPieces {
 		list := p.readPiece(ctx, chronicler, place)
@@ -45,7 +45,7 @@ func (p *Payments) ReadChronicle(ctx context.Context) (looked int, err error) {
 			place, err = list.Place, p.store.KeepPlace(ctx, name, list.Place)
 		}
 		if err != nil || !list.More || looked >= maxLooks {
-			return looked, repository.Explain(err)
+			return looked, repository.ToDomain(err)
 		}
 	}
 	return looked, nil

@@ -84,18 +84,18 @@ func (e *Events) Create(ctx context.Context, draft models.EventDraft) (models.Ev
 	if err != nil {
 		return models.Event{}, err
 	}
-	return write(ctx, func() (models.Event, error) { return e.store.CreateEvent(ctx, event) })
+	return retried(ctx, func() (models.Event, error) { return e.store.CreateEvent(ctx, event) })
 }
 
 // Get returns one event, by a query that all share who ask for it at the same time. Error: models.ErrEventNotFound.
 func (e *Events) Get(ctx context.Context, id models.EventID) (models.Event, error) {
-	return read(e.single.get(ctx, id))
+	return explained(e.single.get(ctx, id))
 }
 
 // Figures returns one event, a deleted one too, for its Stock, which is its statistics: in one snapshot and at constant cost.
 // Error: models.ErrEventNotFound.
 func (e *Events) Figures(ctx context.Context, id models.EventID) (models.Event, error) {
-	return read(e.figures.get(ctx, id))
+	return explained(e.figures.get(ctx, id))
 }
 
 // List returns events by date_time; the list is shared with all who ask for the same at the same time, and not to be changed.
@@ -105,7 +105,7 @@ func (e *Events) List(ctx context.Context, filter models.EventFilter, p models.P
 	if p.After != nil {
 		key.after = *p.After
 	}
-	return read(e.lists.get(ctx, key))
+	return explained(e.lists.get(ctx, key))
 }
 
 // Update changes an event. Errors: models.ErrEventNotFound, models.ErrInvalid, models.ErrVersionMismatch,
@@ -132,7 +132,7 @@ func (e *Events) Cancel(ctx context.Context, id models.EventID) (models.Event, e
 // Audit recomputes an event's counters and money from its bookings, charges and refunds. Two events are audited at a time,
 // each once for all who asked before it began. Error: models.ErrEventNotFound.
 func (e *Events) Audit(ctx context.Context, id models.EventID) (models.AuditReport, error) {
-	facts, err := read(e.audits.get(ctx, id))
+	facts, err := explained(e.audits.get(ctx, id))
 	if err != nil {
 		return models.AuditReport{}, err
 	}

@@ -25,7 +25,7 @@ func (p *Payments) ConfirmFree(ctx context.Context) (confirmed int, err error) {
 	}
 	var after *models.Position
 	for range freePages {
-		page, readErr := read(p.store.FreeBookings(ctx, after, freePage))
+		page, readErr := explained(p.store.FreeBookings(ctx, after, freePage))
 		if readErr != nil || len(page) == 0 {
 			return confirmed, firstOf(err, readErr)
 		}

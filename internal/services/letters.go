@@ -36,13 +36,13 @@ var errStrayNotRetryable = models.ErrNotRetryable.Say(
 
 // List returns dead letters, oldest first.
 func (l *Letters) List(ctx context.Context, p models.Page) ([]models.DeadLetter, error) {
-	return read(l.store.DeadLetters(ctx, page(p)))
+	return explained(l.store.DeadLetters(ctx, page(p)))
 }
 
 // Retry returns a letter's payment a new round of attempts. Errors: models.ErrLetterNotFound,
 // models.ErrBookingNotPending, models.ErrNotRetryable.
 func (l *Letters) Retry(ctx context.Context, id models.LetterID) error {
-	letter, err := read(l.store.DeadLetter(ctx, id))
+	letter, err := explained(l.store.DeadLetter(ctx, id))
 	switch {
 	case err != nil:
 		return err
@@ -58,14 +58,14 @@ func (l *Letters) Retry(ctx context.Context, id models.LetterID) error {
 // Discard drops a letter that no money hangs on. Errors: models.ErrLetterNotFound, models.ErrLetterUnknown,
 // models.ErrRefundOwed.
 func (l *Letters) Discard(ctx context.Context, id models.LetterID) error {
-	letter, err := read(l.store.DeadLetter(ctx, id))
+	letter, err := explained(l.store.DeadLetter(ctx, id))
 	switch {
 	case err != nil:
 		return err
 	case letter.Kind == models.LetterMessage:
-		return repository.Explain(l.store.DropMessageLetter(ctx, id))
+		return repository.ToDomain(l.store.DropMessageLetter(ctx, id))
 	case letter.Kind == models.LetterStray: // the money is given back at the gateway, or its booking was made again
-		return repository.Explain(l.store.CloseStray(ctx, id))
+		return repository.ToDomain(l.store.CloseStray(ctx, id))
 	}
 	_, err = l.office.Ask(ctx, letter.Event, &sale.DiscardLetter{Kind: letter.Kind, Charge: letter.ChargeKey})
 	return err
@@ -74,14 +74,14 @@ func (l *Letters) Discard(ctx context.Context, id models.LetterID) error {
 // Close ends a letter as a person has decided, with the reason for it; the booking stays as it is. Error:
 // models.ErrLetterNotFound.
 func (l *Letters) Close(ctx context.Context, id models.LetterID, reason string) error {
-	letter, err := read(l.store.DeadLetter(ctx, id))
+	letter, err := explained(l.store.DeadLetter(ctx, id))
 	switch {
 	case err != nil:
 		return err
 	case letter.Kind == models.LetterMessage:
-		return repository.Explain(l.store.DropMessageLetter(ctx, id))
+		return repository.ToDomain(l.store.DropMessageLetter(ctx, id))
 	case letter.Kind == models.LetterStray:
-		return repository.Explain(l.store.CloseStray(ctx, id))
+		return repository.ToDomain(l.store.CloseStray(ctx, id))
 	}
 	_, err = l.office.Ask(ctx, letter.Event, &sale.CloseLetter{
 		Kind: letter.Kind, Charge: letter.ChargeKey, Reason: reason,

@@ -19,7 +19,7 @@ const (
 // Retried is what became of letters that were retried together.
 type Retried struct {
 	Retried int
-	Refused int              // their bookings no longer wait, or somebody else was faster: they stay as they are
+	Refused int              // their bookings no longer wait, or they cannot be retried now: they stay as they are
 	Next    *models.Position // where to go on, when the call had done enough; nil: there are no more
 }
 
@@ -36,7 +36,7 @@ func (l *Letters) RetryAll(ctx context.Context, filter models.LetterFilter, afte
 	defer l.retrying.Unlock()
 	page := models.Page{Limit: retryPiece, After: after}
 	for looked := 0; looked < maxRetried; looked += retryPiece {
-		letters, err := read(l.store.DeadLettersOf(ctx, filter, page))
+		letters, err := explained(l.store.DeadLettersOf(ctx, filter, page))
 		if err != nil {
 			return done, err
 		}
@@ -63,15 +63,16 @@ func (l *Letters) retryPage(ctx context.Context, letters []models.DeadLetter, do
 	return firstOf(err, told)
 }
 
-// count notes what became of a letter, and returns what no letter is to blame for.
+// count notes what became of a letter. One that cannot be retried, for whatever reason, does not keep those behind it; only
+// a server that stops ends the call.
 func (r *Retried) count(err error) error {
 	switch {
 	case err == nil:
 		r.Retried++
-	case errors.Is(err, models.ErrLetterNotFound), errors.Is(err, models.ErrBookingNotPending):
-		r.Refused++
-	default:
+	case errors.Is(err, models.ErrShuttingDown):
 		return err
+	default:
+		r.Refused++
 	}
 	return nil
 }

@@ -86,3 +86,15 @@ func TestRetryAll_one_at_a_time(t *testing.T) {
 		t.Errorf("after it: %v", err)
 	}
 }
+
+// A letter whose event's row somebody holds, or that a rule fails on, does not keep those behind it.
+func TestRetryAll_goes_on_after_a_letter_that_fails(t *testing.T) {
+	t.Parallel()
+	s := shop.New(t)
+	store := newManyLetters(s, 300)
+	store.letters[0].Event, store.letters[1].Kind = models.NewID[models.EventID](), models.LetterMoved
+	done, err := services.NewLetters(store, s.Office).RetryAll(t.Context(), models.LetterFilter{}, nil)
+	if err != nil || done.Refused != 300 {
+		t.Errorf("%+v, %v", done, err)
+	}
+}

@@ -108,7 +108,7 @@ func (p *Payments) Charge(ctx context.Context, bookings []models.BookingRef) err
 		// A handful of slots, not the first free one: each round is a transaction.
 		n, err := p.inHand.acquire(ctx, min(len(bookings), 1+p.inHand.size()/8), len(bookings))
 		if err != nil {
-			return repository.Explain(err)
+			return repository.ToDomain(err)
 		}
 		if err := p.start(ctx, bookings[:n]); err != nil {
 			return err
@@ -173,9 +173,9 @@ func takeUp[T any](
 	}
 	n, err := p.inHand.acquire(ctx, 1, room)
 	if err != nil {
-		return 0, repository.Explain(err)
+		return 0, repository.ToDomain(err)
 	}
-	due, err := write(ctx, func() ([]T, error) { return take(n) })
+	due, err := retried(ctx, func() ([]T, error) { return take(n) })
 	var others []*T
 	for i := range due {
 		if gateway(&due[i]) != p.gateway.Name() {

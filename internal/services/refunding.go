@@ -74,7 +74,7 @@ func (p *Payments) lookAgain(
 	verdict, err := p.office.Tell(ctx, r.Event, command)
 	if err != nil {
 		p.options.Logger.Warn("what has moved is not settled yet", "reference", r.Reference(), "error", err)
-		return nil, false, "", repository.Explain(err)
+		return nil, false, "", repository.ToDomain(err)
 	}
 	open = slices.ContainsFunc(statement.Movements, func(m models.Movement) bool {
 		return m.Reason == models.RefundMoved && m.State == models.MovementOpen

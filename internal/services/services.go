@@ -9,19 +9,19 @@ import (
 	"quantix/internal/retry"
 )
 
-// read runs a query and explains what the store said.
-func read[T any](value T, err error) (T, error) {
-	return value, repository.Explain(err)
+// explained runs a query and explains what the store said.
+func explained[T any](value T, err error) (T, error) {
+	return value, repository.ToDomain(err)
 }
 
-// write runs a transaction that may lose against another one, and explains what the store said.
-func write[T any](ctx context.Context, transact func() (T, error)) (T, error) {
+// retried runs a transaction that may lose against another one, and explains what the store said.
+func retried[T any](ctx context.Context, transact func() (T, error)) (T, error) {
 	var value T
 	err := retry.Do(ctx, repository.IsConflict, func() (err error) {
 		value, err = transact()
 		return err
 	})
-	return read(value, err)
+	return explained(value, err)
 }
 
 // page fills a list's bounds.

@@ -32,14 +32,14 @@ func keepStrays(ctx context.Context, keeper StrayKeeper, strays []models.Stray) 
 	if len(strays) == 0 {
 		return nil
 	}
-	_, err := write(ctx, func() (struct{}, error) { return struct{}{}, keeper.KeepStrays(ctx, strays, strayLease) })
+	_, err := retried(ctx, func() (struct{}, error) { return struct{}{}, keeper.KeepStrays(ctx, strays, strayLease) })
 	return err
 }
 
 // ResolveStrays takes up strays: what has found its booking is settled or charged like anything else, and what has not in
 // models.StrayFor becomes a dead letter. It returns how many it took up.
 func (p *Payments) ResolveStrays(ctx context.Context) (int, error) {
-	due, err := write(ctx, func() ([]repository.DueStray, error) {
+	due, err := retried(ctx, func() ([]repository.DueStray, error) {
 		return p.store.DueStrays(ctx, maxDue, strayLease)
 	})
 	for i := range due {
@@ -56,7 +56,7 @@ func (p *Payments) resolveStray(ctx context.Context, d *repository.DueStray) err
 	case err != nil:
 		return err
 	case found:
-		return repository.Explain(p.store.ForgetStray(ctx, d.Stray.LetterID()))
+		return repository.ToDomain(p.store.ForgetStray(ctx, d.Stray.LetterID()))
 	case d.Age >= models.StrayFor:
 		return p.giveStrayUp(ctx, d)
 	}
@@ -73,7 +73,7 @@ func (p *Payments) bringHome(ctx context.Context, s *models.Stray) (found bool, 
 	if errors.Is(err, models.ErrBookingNotFound) {
 		return false, nil
 	}
-	return err == nil, repository.Explain(err)
+	return err == nil, repository.ToDomain(err)
 }
 
 // giveStrayUp makes a letter of a stray whose money was taken, or may be. Of a message it is the gateway that knows: as long
@@ -87,7 +87,7 @@ func (p *Payments) giveStrayUp(ctx context.Context, d *repository.DueStray) erro
 	case models.OutcomeDeclined, models.OutcomeVoided, models.OutcomeAbsent:
 		p.options.Logger.Warn("a message of a booking that is not here is dropped; nothing was charged for it",
 			"event_id", s.Event, "booking_id", s.Booking)
-		return repository.Explain(p.store.ForgetStray(ctx, s.LetterID()))
+		return repository.ToDomain(p.store.ForgetStray(ctx, s.LetterID()))
 	case models.OutcomeUnknown, models.OutcomeUnavailable:
 		if d.Age < models.StrayMax {
 			return nil // asked again when the lease runs out
@@ -97,7 +97,7 @@ func (p *Payments) giveStrayUp(ctx context.Context, d *repository.DueStray) erro
 		"gateway", s.Gateway, "reference", s.Reference(), "provider_reference", s.Result.ProviderReference,
 		"outcome", s.Result.Outcome)
 	p.options.Observer.Payment("charge", "dead_letter")
-	return repository.Explain(p.store.StrayLetter(ctx, *s))
+	return repository.ToDomain(p.store.StrayLetter(ctx, *s))
 }
 
 // askForStray asks the gateway to which the message's charge would have gone, if that is still the one that is set up. What

@@ -44,7 +44,7 @@ const expireTimeout = 15 * time.Second
 // until it has. It returns how many bookings it ended; when some could not be, also the
 // first error.
 func (u *Upkeep) Expire(ctx context.Context, limit int) (int, error) {
-	refs, err := read(u.store.ExpiredBookings(ctx, limit, u.busyEvents()))
+	refs, err := explained(u.store.ExpiredBookings(ctx, limit, u.busyEvents()))
 	if err != nil || len(refs) == 0 {
 		return 0, err
 	}
@@ -105,7 +105,7 @@ const maxEvents = 100
 // CancelBookings ends the live bookings of cancelled events, limit of them in one transaction, and owes their money
 // back. It returns how many it ended; when some could not be, also the first error.
 func (u *Upkeep) CancelBookings(ctx context.Context, limit int) (int, error) {
-	events, err := read(u.store.CancelledEvents(ctx, maxEvents))
+	events, err := explained(u.store.CancelledEvents(ctx, maxEvents))
 	ended := 0
 	for _, event := range events {
 		n, eventErr := u.cancelBookingsOf(ctx, event, limit)
@@ -120,7 +120,7 @@ func (u *Upkeep) CancelBookings(ctx context.Context, limit int) (int, error) {
 func (u *Upkeep) cancelBookingsOf(ctx context.Context, event models.EventID, limit int) (ended int, err error) {
 	after := models.BookingID{}
 	for {
-		ids, readErr := read(u.store.LiveBookings(ctx, event, after, limit))
+		ids, readErr := explained(u.store.LiveBookings(ctx, event, after, limit))
 		if readErr != nil || len(ids) == 0 {
 			return ended, firstOf(err, readErr)
 		}

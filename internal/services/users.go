@@ -34,17 +34,17 @@ func (u *Users) Create(ctx context.Context, name, email string) (models.User, er
 	if err != nil {
 		return models.User{}, err
 	}
-	return write(ctx, func() (models.User, error) { return u.store.CreateUser(ctx, user) })
+	return retried(ctx, func() (models.User, error) { return u.store.CreateUser(ctx, user) })
 }
 
 // Get returns one user. Error: models.ErrUserNotFound.
 func (u *Users) Get(ctx context.Context, id models.UserID) (models.User, error) {
-	return read(u.store.User(ctx, id))
+	return explained(u.store.User(ctx, id))
 }
 
 // List returns users in the order of their creation.
 func (u *Users) List(ctx context.Context, p models.Page) ([]models.User, error) {
-	return read(u.store.Users(ctx, page(p)))
+	return explained(u.store.Users(ctx, page(p)))
 }
 
 // ByEmail returns the user who has an address, in any case, or none: a list of at most one.
@@ -53,7 +53,7 @@ func (u *Users) ByEmail(ctx context.Context, email string) ([]models.User, error
 	if errors.Is(err, models.ErrUserNotFound) {
 		return []models.User{}, nil
 	}
-	return read([]models.User{user}, err)
+	return explained([]models.User{user}, err)
 }
 
 // Update changes a user. Errors: models.ErrUserNotFound, models.ErrInvalid, models.ErrEmailTaken,
@@ -66,7 +66,7 @@ func (u *Users) Update(
 		return models.User{}, err
 	}
 	defer done()
-	return write(ctx, func() (models.User, error) { return u.store.UpdateUser(ctx, id, patch, ifVersion) })
+	return retried(ctx, func() (models.User, error) { return u.store.UpdateUser(ctx, id, patch, ifVersion) })
 }
 
 // Delete hides a user. Errors: models.ErrUserNotFound, models.ErrUserHasBookings, models.ErrVersionMismatch.
@@ -76,6 +76,6 @@ func (u *Users) Delete(ctx context.Context, id models.UserID, ifVersion *int64) 
 		return err
 	}
 	defer done()
-	_, err = write(ctx, func() (struct{}, error) { return struct{}{}, u.store.DeleteUser(ctx, id, ifVersion, u.window) })
+	_, err = retried(ctx, func() (struct{}, error) { return struct{}{}, u.store.DeleteUser(ctx, id, ifVersion, u.window) })
 	return err
 }

@@ -7,6 +7,7 @@ import (
 
 	"quantix/internal/models"
 	"quantix/internal/payments"
+	"quantix/internal/testkit"
 )
 
 // read reads the list of events, a minute later, and returns how many charges were looked at for it.
@@ -138,4 +139,20 @@ func TestChronicle_goes_on_where_it_was(t *testing.T) {
 	if len(got) != all || got[0] != "pi_1" || got[all-1] != fmt.Sprintf("pi_%d", all) {
 		t.Errorf("read %d: %v", len(got), got)
 	}
+}
+
+// A gateway that has limited its calls once is asked again, however few calls there are by which its rate could recover.
+func TestChronicle_is_read_again_after_a_limit(t *testing.T) {
+	t.Parallel()
+	x, _, intent := paidSale(t)
+	x.read()
+	x.fake.fail("GET /v1/events", fault{status: 429, Code: "rate_limit"})
+	x.read()
+	x.fake.happen("refund.created", x.fake.byHand(intent, 1000))
+	testkit.Eventually(t, time.Minute, func() error { // the pacer's clock is the machine's
+		if n := x.read(); n != 1 {
+			return fmt.Errorf("looked at %d charges", n)
+		}
+		return nil
+	})
 }

@@ -27,8 +27,11 @@ func (g *Gateway) Look(ctx context.Context, request payments.ChargeRequest) paym
 	if owner := intent.Metadata[installationKey]; owner != "" && g.installation != "" && owner != g.installation {
 		return payments.Statement{}
 	}
+	if intent.Metadata[referenceKey] == "" { // another program's, whatever has become of it
+		return payments.Statement{}
+	}
 	statement := payments.Statement{Reference: intent.Metadata[referenceKey], Result: found(id, intent)}
-	if statement.Reference == "" || statement.Result.Outcome != models.OutcomeSucceeded {
+	if statement.Result.Outcome != models.OutcomeSucceeded {
 		return statement
 	}
 	refunds, err := g.refunds(ctx, id)

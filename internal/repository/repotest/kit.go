@@ -428,7 +428,7 @@ func same[T any](t *testing.T, what string, got, want T) {
 // isError fails the test unless the error is the domain's, and not merely wrapped in text.
 func isError(t *testing.T, what string, err error, want *models.Error) {
 	t.Helper()
-	domain, ok := errors.AsType[*models.Error](repository.Explain(err))
+	domain, ok := errors.AsType[*models.Error](repository.ToDomain(err))
 	if err == nil || !ok || domain.Code != want.Code {
 		t.Fatalf("%s gave %v; want %s", what, err, want.Code)
 	}
