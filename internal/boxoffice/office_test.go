@@ -746,6 +746,9 @@ func TestReserve_of_a_caller_who_went_away_does_nothing(t *testing.T) {
 		if len(store.bookings) != 0 {
 			t.Errorf("%d bookings of buyers who had left before the row was free", len(store.bookings))
 		}
+		if len(store.batches) != 1 {
+			t.Errorf("%d transactions: one who left while waiting at the desk costs none", len(store.batches))
+		}
 	})
 }
 

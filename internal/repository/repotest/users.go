@@ -307,21 +307,31 @@ func userIDs(list []models.User) []models.UserID {
 	return idsOf(list, func(u models.User) models.UserID { return u.ID })
 }
 
-// deletingBuyers: an event is over only when both its beginning and the end of its sale are past.
+// deletingBuyers: an event is over only when both its beginning and the end of its sale are past. A free ticket counts as
+// one that was paid for.
 func deletingBuyers(t *testing.T, s *shop) {
-	short := s.event(begins(noon.Add(time.Hour)))
-	long := s.event(begins(noon.Add(time.Hour)), func(d *models.EventDraft) { d.SalesEnd = noon.Add(3 * time.Hour) })
-	early := s.event(begins(noon.Add(2*time.Hour)), func(d *models.EventDraft) { d.SalesEnd = noon.Add(time.Minute) })
-	for _, test := range []struct {
-		event models.Event
-		over  time.Time
-	}{{short, short.DateTime}, {long, long.SalesEnd}, {early, early.DateTime}} {
-		user := s.user()
+	for _, cost := range []int64{2500, 0} {
 		s.clock.set(noon)
-		s.paid(test.event, user, 1)
-		s.clock.set(test.over.Add(-time.Microsecond))
-		isError(t, "DeleteUser", s.DeleteUser(s.ctx(), user.ID, nil, 0), models.ErrUserHasBookings)
-		s.clock.set(test.over)
-		s.ok("deleting when the event is over", s.DeleteUser(s.ctx(), user.ID, nil, 0))
+		at := price(cost, "USD")
+		short := s.event(at, begins(noon.Add(time.Hour)))
+		long := s.event(at, begins(noon.Add(time.Hour)), func(d *models.EventDraft) { d.SalesEnd = noon.Add(3 * time.Hour) })
+		early := s.event(at, begins(noon.Add(2*time.Hour)), func(d *models.EventDraft) { d.SalesEnd = noon.Add(time.Minute) })
+		for _, test := range []struct {
+			event models.Event
+			over  time.Time
+		}{{short, short.DateTime}, {long, long.SalesEnd}, {early, early.DateTime}} {
+			user := s.user()
+			s.clock.set(noon)
+			b := s.book(test.event, user, 1)
+			if cost == 0 {
+				s.done(test.event.ID, &sale.ConfirmFree{Booking: b.ID})
+			} else {
+				s.settle(s.charge(b).ChargeKey, models.OutcomeSucceeded)
+			}
+			s.clock.set(test.over.Add(-time.Microsecond))
+			isError(t, "DeleteUser", s.DeleteUser(s.ctx(), user.ID, nil, 0), models.ErrUserHasBookings)
+			s.clock.set(test.over)
+			s.ok("deleting when the event is over", s.DeleteUser(s.ctx(), user.ID, nil, 0))
+		}
 	}
 }
