@@ -34,7 +34,7 @@ func (d *desk) commitBatch(requests []*request, recheck bool) {
 			return err
 		})
 		unknown := errors.Is(err, repository.ErrCommitUnknown)
-		if err == nil || !unknown && (!recheck || hasCulprit(err)) {
+		if err == nil || !unknown && (!recheck || errors.Is(err, repository.ErrRejected)) {
 			break
 		}
 		recheck = true
@@ -87,12 +87,6 @@ func (d *desk) split(requests []*request, recheck bool) {
 	half := len(requests) / 2
 	d.commitBatch(requests[:half], recheck)
 	d.commitBatch(requests[half:], recheck)
-}
-
-// hasCulprit reports whether one of a batch's requests is to blame for its failure, so that the others may still pass.
-func hasCulprit(err error) bool {
-	_, panicked := errors.AsType[*brokenRule](err)
-	return panicked || errors.Is(err, repository.ErrRejected)
 }
 
 // transact decides the requests' commands in one transaction. The verdicts hold only when it returns no error.
