@@ -90,7 +90,7 @@ func TestRefusals_speak_one_language(t *testing.T) {
 		{post(eventsPath, event(strings.Repeat("9", 20))), "is out of range"},
 		{
 			post(bookingsPath, `{"user_id":`+id+`,"event_id":`+id+`,"quantity":1,"payment_method":"visa"}`),
-			"must be one of sim_ok, sim_decline, sim_flaky, sim_error, sim_slow, sim_lost, sim_action, sim_short, sim_twice, sim_moves_part, sim_moves_all, sim_moves_back, sim_moves_slow, sim_dispute, sim_dispute_lost, sim_dispute_won, sim_dispute_late, sim_inquiry, sim_refund_fails, sim_refund_slow",
+			"must be one of sim_ok, sim_decline, sim_flaky, sim_error, sim_slow, sim_lost, sim_action, sim_short, sim_twice, sim_moves_part, sim_moves_all, sim_moves_back, sim_moves_slow, sim_moves_abroad, sim_dispute, sim_dispute_lost, sim_dispute_won, sim_dispute_late, sim_inquiry, sim_refund_fails, sim_refund_slow",
 		},
 	} {
 		if c.got != c.want {

@@ -137,6 +137,18 @@ func TestMoved(t *testing.T) {
 			m.giveBack()
 			m.wantSums(ref, 0, all)
 		}},
+		{"all by hand, in another currency", simulator.MovesAbroad, func(m *mailbox, ref models.BookingRef, all int64) {
+			for range 3 {
+				m.tell(ref, models.OutcomeMoved)
+			}
+			m.wantState(ref, "CONFIRMED")
+			m.wantSums(ref, all, all, models.LetterMoved) // it is listed, and takes nothing off the revenue
+			m.close("looked up at the gateway")
+			m.Cancel(ref)
+			m.giveBack()
+			m.wantState(ref, "CANCELLED user")
+			m.wantSums(ref, 0, 2*all) // all of it again, in the booking's own currency
+		}},
 		{"by hand, and it came back", simulator.MovesBack, func(m *mailbox, ref models.BookingRef, all int64) {
 			m.tell(ref, models.OutcomeMoved)
 			m.wantSums(ref, 0, all, models.LetterMoved)

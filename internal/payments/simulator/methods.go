@@ -25,6 +25,7 @@ const (
 	MovesAll    models.PaymentMethod = "sim_moves_all"    // succeeds, and somebody gives all of it back there
 	MovesBack   models.PaymentMethod = "sim_moves_back"   // the same, and it comes back
 	MovesSlow   models.PaymentMethod = "sim_moves_slow"   // the same, and it is not finished for a while
+	MovesAbroad models.PaymentMethod = "sim_moves_abroad" // the same, in another currency than was paid
 	Disputed    models.PaymentMethod = "sim_dispute"      // succeeds, and the buyer's bank takes the money
 	DisputeLost models.PaymentMethod = "sim_dispute_lost" // the same, and the bank decides for the buyer
 	DisputeWon  models.PaymentMethod = "sim_dispute_won"  // the same, and the bank gives it back
@@ -41,8 +42,8 @@ var Methods = slices.Concat(plainMethods, movingMethods)
 var (
 	plainMethods  = []models.PaymentMethod{OK, Decline, Flaky, Error, Slow, Lost, Action}
 	movingMethods = []models.PaymentMethod{
-		Short, Twice, MovesPart, MovesAll, MovesBack, MovesSlow, Disputed, DisputeLost, DisputeWon,
-		DisputeLate, Inquiry, RefundFails, RefundSlow,
+		Short, Twice, MovesPart, MovesAll, MovesBack, MovesSlow, MovesAbroad, Disputed, DisputeLost,
+		DisputeWon, DisputeLate, Inquiry, RefundFails, RefundSlow,
 	}
 )
 

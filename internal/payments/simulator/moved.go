@@ -60,6 +60,8 @@ func byOthers(now time.Time, c *Record) []models.Movement {
 		if !late {
 			hand.State, hand.Note = models.MovementOpen, "pending"
 		}
+	case MovesAbroad:
+		hand.Amount.Currency = abroad(c.Amount.Currency)
 	case Disputed:
 		return []models.Movement{bank}
 	case DisputeLost, DisputeWon:
@@ -77,6 +79,14 @@ func byOthers(now time.Time, c *Record) []models.Movement {
 		return nil
 	}
 	return []models.Movement{hand}
+}
+
+// abroad is another currency.
+func abroad(currency models.Currency) models.Currency {
+	if currency == "EUR" {
+		return "USD"
+	}
+	return "EUR"
 }
 
 // dispute is the bank's, as it begins.
@@ -155,7 +165,7 @@ func taken(c *Record) models.Money {
 func left(now time.Time, c *Record) int64 {
 	rest := taken(c).Minor
 	for _, m := range byOthers(now, c) {
-		if m.State != models.MovementUndone {
+		if m.State != models.MovementUndone && m.Amount.Currency == c.Amount.Currency {
 			rest -= m.Amount.Minor
 		}
 	}
@@ -187,7 +197,7 @@ func secondReference(c *Record) (string, bool) {
 func later(c *Record) map[time.Duration]notice {
 	changed := notice{Reference: c.Reference, Outcome: models.OutcomeMoved}
 	switch c.Method {
-	case MovesPart, MovesAll, Disputed, Inquiry:
+	case MovesPart, MovesAll, MovesAbroad, Disputed, Inquiry:
 		return map[time.Duration]notice{time.Second: changed}
 	case DisputeLate:
 		return map[time.Duration]notice{2 * movesAfter: changed}

@@ -52,7 +52,7 @@ func (r records) charge(now time.Time, request payments.ChargeRequest) models.Re
 func attempt(now time.Time, c *Record, deadline time.Time) {
 	switch c.Method {
 	case OK, Lost, Short, Twice,
-		MovesPart, MovesAll, MovesBack, MovesSlow,
+		MovesPart, MovesAll, MovesBack, MovesSlow, MovesAbroad,
 		Disputed, DisputeLost, DisputeWon, DisputeLate, Inquiry,
 		RefundFails, RefundSlow:
 		take(c)
