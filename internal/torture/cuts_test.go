@@ -246,8 +246,9 @@ func (in *cutInstallation) cutFindings(a *answers) []finding {
 		{"rows", int64(stored), int64(len(a.booked))},
 		zero("messages set aside", `SELECT count(*) FROM dead_letters WHERE kind = 'message'`),
 		zero("not CONFIRMED", `SELECT count(*) FROM bookings WHERE status <> 'CONFIRMED'`),
-		zero("CONFIRMED and not paid, or not once", `SELECT count(*) FROM bookings b WHERE (SELECT coalesce(sum(s.charges), 0)
-			FROM sim_charges s WHERE s.booking_id = b.id AND s.status = 'charged' AND s.refunded_at IS NULL) <> 1`),
+		zero("CONFIRMED and not paid, or not once", `SELECT count(*) FROM bookings b LEFT JOIN (SELECT booking_id, sum(charges) AS charges
+			FROM sim_charges WHERE status = 'charged' AND refunded_at IS NULL GROUP BY booking_id) s ON s.booking_id = b.id
+			WHERE coalesce(s.charges, 0) <> 1`),
 		{"exit status of quantix audit", in.audit(), 0},
 	}
 }
