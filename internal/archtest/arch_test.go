@@ -42,6 +42,7 @@ var places = map[string]place{
 	"internal/batch":      {},
 	"internal/strictjson": {imports: []string{"internal/models"}},
 	"internal/sale":       {imports: []string{"internal/models"}},
+	"internal/journal":    {imports: []string{"internal/models"}},
 	"internal/database":   {imports: []string{"migrations"}},
 	"internal/repository": {imports: []string{"internal/models", "internal/sale"}},
 	"internal/queue":      {imports: []string{"internal/models"}},
@@ -49,10 +50,11 @@ var places = map[string]place{
 
 	// The simulated gateway keeps its ledger in the database of the mode.
 	"internal/repository/postgres": {imports: []string{
-		"internal/models", "internal/sale", "internal/repository", "internal/payments/simulator", "internal/batch",
+		"internal/models", "internal/sale", "internal/journal", "internal/repository", "internal/payments/simulator",
+		"internal/batch",
 	}},
 	"internal/repository/sqlite": {imports: []string{
-		"internal/models", "internal/sale", "internal/repository", "internal/payments/simulator",
+		"internal/models", "internal/sale", "internal/journal", "internal/repository", "internal/payments/simulator",
 		"internal/database", // its one writer and its readers are connections that it opens itself
 	}},
 	"internal/repository/repotest": {

@@ -106,7 +106,7 @@ func (d *desk) transact(requests []*request, recheck bool) ([]sale.Verdict, erro
 		seen = d.office.options.Now()
 		s.Rules, s.Recheck = d.office.options.Rules, recheck
 		if broken = decideAll(s, requests, verdicts, recheck); broken == nil {
-			event, published = s.Event, len(s.Writes().Publish) > 0
+			event, published = s.Event, s.Writes().Publishes()
 		}
 	}
 	begun := d.office.options.Now()

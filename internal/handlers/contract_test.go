@@ -58,7 +58,7 @@ func TestDocument_is_valid(t *testing.T) {
 func TestStatuses_cover_every_kind(t *testing.T) {
 	t.Parallel()
 	want := map[models.Kind]int{
-		models.KindInvalid: 400, models.KindNotFound: 404, models.KindConflict: 409, models.KindPrecondition: 412,
+		models.KindInvalid: 400, models.KindNotFound: 404, models.KindConflict: 409, models.KindGone: 410, models.KindPrecondition: 412,
 		models.KindUnprocessed: 422, models.KindUnavailable: 503, models.KindInternal: 500,
 	}
 	for _, kind := range models.Kinds {

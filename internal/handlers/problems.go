@@ -31,6 +31,7 @@ var statuses = map[models.Kind]int{
 	models.KindInvalid:      http.StatusBadRequest,
 	models.KindNotFound:     http.StatusNotFound,
 	models.KindConflict:     http.StatusConflict,
+	models.KindGone:         http.StatusGone,
 	models.KindPrecondition: http.StatusPreconditionFailed,
 	models.KindUnprocessed:  http.StatusUnprocessableEntity,
 	models.KindUnavailable:  http.StatusServiceUnavailable,

@@ -8,6 +8,8 @@ type AuditFacts struct {
 	Charged    int64 // Σ of successful charges, minor units
 	Refunded   int64 // Σ of refunds of successful charges, owed or paid, minor units
 	Moved      int64 // of these, Σ of what was given back by hand, or taken, of charges that pay for CONFIRMED bookings
+	Owed       int64 // refunds that are still to be given, minor units
+	Journal    JournalSum
 	// Counts of what must not be.
 	UnpaidConfirmed      int64 // CONFIRMED, not free, without a successful charge that is not owed back
 	OverpaidBookings     int64 // more than one successful charge that is not owed back

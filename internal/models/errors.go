@@ -15,6 +15,7 @@ const (
 	KindInvalid      Kind = "invalid"       // the request is wrong in itself
 	KindNotFound     Kind = "not_found"     // what it names is unknown
 	KindConflict     Kind = "conflict"      // the state of things forbids it
+	KindGone         Kind = "gone"          // what it names was there once
 	KindPrecondition Kind = "precondition"  // If-Match named an older version
 	KindUnprocessed  Kind = "unprocessable" // an Idempotency-Key used again for another request
 	KindUnavailable  Kind = "unavailable"   // not now; ask again after RetryAfter
@@ -23,7 +24,7 @@ const (
 
 // Kinds lists every kind, for tests that must cover them all.
 var Kinds = []Kind{
-	KindInvalid, KindNotFound, KindConflict, KindPrecondition, KindUnprocessed, KindUnavailable, KindInternal,
+	KindInvalid, KindNotFound, KindConflict, KindGone, KindPrecondition, KindUnprocessed, KindUnavailable, KindInternal,
 }
 
 // FieldError says what is wrong with one field of a request.
@@ -125,6 +126,9 @@ var (
 	ErrMoneyMoved          = &Error{Kind: KindConflict, Code: "money_moved", Detail: "This letter tells of money that has moved, so it cannot be discarded; close it with a reason, or cancel the booking."}
 	ErrNotRetryable        = &Error{Kind: KindConflict, Code: "not_retryable", Detail: "This letter holds a message that cannot be read; there is nothing to retry. Discard it."}
 	ErrBookingNotPending   = &Error{Kind: KindConflict, Code: "booking_not_pending", Detail: "The booking no longer waits for a payment; there is nothing to retry. Discard the letter."}
+
+	ErrFeedGone  = &Error{Kind: KindGone, Code: "feed_gone", Detail: "What came after this place is no longer kept; begin again without after: the first entry opens with the sum of what is gone."}
+	ErrFeedAhead = &Error{Kind: KindConflict, Code: "feed_ahead", Detail: "This place is beyond the newest entry, as after a restored backup; forget what was read, and begin again without after."}
 
 	ErrVersionMismatch = &Error{Kind: KindPrecondition, Code: "version_mismatch", Detail: "It was changed since you read it; read it again and repeat the change."}
 	ErrKeyReused       = &Error{Kind: KindUnprocessed, Code: "idempotency_key_reused", Detail: "This Idempotency-Key was used for another request; use a new key for a new request."}

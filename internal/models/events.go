@@ -23,6 +23,7 @@ type Event struct {
 	Stock       Stock
 	TimeZone    string // IANA name of the place's; empty: not told
 	Version     int64  // of the ETag: what an organiser edits; bookings do not move it
+	Seq         int64  // of the newest entry in its journal
 	CancelledAt time.Time
 	DeletedAt   time.Time
 	CreatedAt   time.Time

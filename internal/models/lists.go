@@ -35,6 +35,9 @@ type Position struct {
 	ID   [16]byte
 }
 
+// MaxEntryBytes bounds a page of a journal, in bytes as they are stored: a page ends with the entry that reaches it.
+const MaxEntryBytes = 64 << 10
+
 // Bounds of a list's length.
 const (
 	DefaultLimit = 50

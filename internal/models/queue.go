@@ -27,7 +27,8 @@ func (m QueueMark) position() (milliseconds, sequence uint64) {
 	return milliseconds, sequence
 }
 
-// OutboxRow is the messages of one batch, committed with it and not yet published.
+// OutboxRow is the messages of one batch, committed with it and not yet published: the bookings that its entry in the event's
+// journal tells of, or some that are published again.
 type OutboxRow struct {
 	ID       BatchID
 	Event    EventID

@@ -57,6 +57,7 @@ type Store interface {
 	Strays
 	Chronicles
 	Outbox
+	Journal
 	Audit
 	Health
 
@@ -71,8 +72,8 @@ type Store interface {
 // Desk is the one way to change an event's stock, its bookings' states and their money.
 type Desk interface {
 	// AtDesk locks the event's row (waiting at most the lock timeout: ErrUnavailable), reads the clock and what need
-	// names, lets decide change the state, writes the state's Writes set-based, counters once, one outbox row with
-	// the given batch id when Changes.Publish is not empty, and commits durably. Without changes nothing is written.
+	// names, lets decide change the state, writes the state's Writes set-based, counters once, the facts as one entry
+	// of the event's journal, an outbox row with the given batch id that points to it when bookings were made, and commits durably. Without changes nothing is written.
 	//
 	// Changes.Letters are written over those with the same id. Of several bookings under one key, of different events,
 	// state.Keys has this event's.
@@ -278,6 +279,25 @@ type Outbox interface {
 	RenewInstallation(ctx context.Context) (string, error)
 	// OutboxDepth returns how many rows wait.
 	OutboxDepth(ctx context.Context) (int64, error)
+}
+
+// Journal is the reading of what happened. Entries are written by AtDesk and CreateEvent alone.
+type Journal interface {
+	// Journal returns up to limit entries of an event, deleted or not, after a seq, oldest first, in one snapshot. A page ends
+	// with the entry that reaches models.MaxEntryBytes. Error: models.ErrEventNotFound.
+	Journal(ctx context.Context, event models.EventID, after int64, limit int) (models.JournalPage, error)
+	// Feed returns up to limit entries of all events after a place (nil: from the oldest that is kept), in the one order in
+	// which every reader sees them. Entries whose place could still be preceded by one that is not committed are left for later,
+	// so that no reader passes over any. Errors: models.ErrFeedGone, models.ErrFeedAhead, ErrUnavailable.
+	Feed(ctx context.Context, after *models.FeedPlace, limit int) ([]models.Entry, error)
+	// EventsByID returns those of some events that there are, deleted or not, as they stand now, in any order.
+	EventsByID(ctx context.Context, ids []models.EventID) ([]models.Event, error)
+	// PruneJournal replaces the oldest entries of an event, up to limit, that are older than an age by one that opens with
+	// their sum, at the seq of the last of them, and returns how many are gone. The newest entry stays as it is.
+	PruneJournal(ctx context.Context, event models.EventID, age time.Duration, limit int) (int, error)
+	// MendFeed begins a new epoch of the feed if this database's numbers are behind those of its journal, as after a dump was
+	// restored to another server, and reports whether it did. Until then Feed is unavailable.
+	MendFeed(ctx context.Context) (bool, error)
 }
 
 // Audit recomputes.

@@ -49,14 +49,11 @@ func (c *CancelForEvent) decide(s *State) Verdict {
 // cancel gives a live booking's tickets back, and its money if that was taken. An open charge is left to its worker:
 // Settle writes the refund should it succeed.
 func (s *State) cancel(b *models.Booking, reason models.CancelReason) {
+	s.putBack(b, reason)
 	if b.Status == models.StatusConfirmed {
-		s.Event.Stock.TakeBack(b.Quantity, s.kept(b))
 		s.refundPaid(b)
-	} else {
-		s.Event.Stock.Release(b.Quantity, b.TotalAmount.Minor)
 	}
 	b.Status, b.CancelReason, b.CancelledAt = models.StatusCancelled, reason, s.Now
-	s.touchEvent()
 	s.touchBooking(b)
 }
 

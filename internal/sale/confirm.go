@@ -9,11 +9,10 @@ import (
 // confirm turns a booking into tickets: a PENDING one, or one that expired while its payment was on the way.
 func (s *State) confirm(b *models.Booking) {
 	if b.Status != models.StatusPending {
-		s.Event.Stock.HoldAgain(b.Quantity, b.TotalAmount.Minor)
+		s.holdAgain(b)
 	}
-	s.Event.Stock.Sell(b.Quantity, b.TotalAmount.Minor)
+	s.sell(b)
 	b.Status, b.CancelReason, b.CancelledAt, b.ConfirmedAt = models.StatusConfirmed, "", time.Time{}, s.Now
-	s.touchEvent()
 	s.touchBooking(b)
 }
 

@@ -17,6 +17,11 @@ func (s *State) take(charge *models.Charge, result models.Result) {
 		charge.ProviderReference = result.ProviderReference
 	}
 	s.touchCharge(charge)
+	s.tellOfCharge(charge)
+}
+
+func (s *State) tellOfCharge(c *models.Charge) {
+	s.tell(models.Fact{Kind: models.FactCharged, Booking: c.Booking, Charge: c.N, Amount: c.Amount.Minor})
 }
 
 // owe owes back what is left of a charge, and reports whether anything is owed. Owed twice it is owed once.
@@ -43,6 +48,11 @@ func (s *State) addRefund(
 	s.Refunds[r.Key()] = r
 	s.writes.NewRefunds = append(s.writes.NewRefunds, r)
 	s.sumUp(c)
+	if status == models.RefundPending {
+		s.tellOfRefund(models.FactRefundOwed, r, minor)
+	} else {
+		s.tellOfRefund(models.FactRefundMoved, r, minor)
+	}
 	return r
 }
 
@@ -62,6 +72,7 @@ func (s *State) sumUp(c *models.Charge) {
 // give ends a refund that was owed.
 func (s *State) give(c *models.Charge, r *models.Refund, reference string) {
 	r.Status, r.LastError, r.ProviderReference = models.RefundSucceeded, "", reference
+	s.tellOfRefund(models.FactRefundGiven, r, r.Amount.Minor)
 	s.closeLetter(r.LetterID(models.LetterRefund))
 	s.closeMovedLetters(c)
 }

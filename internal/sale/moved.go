@@ -67,8 +67,7 @@ func (s *State) afterMoves(charge *models.Charge, b *models.Booking, before int6
 		s.owe(charge)
 	}
 	if change := s.kept(b) - before; b.Status == models.StatusConfirmed && change != 0 {
-		s.Event.Stock.Earn(change)
-		s.touchEvent()
+		s.earn(b, change)
 	}
 	s.tellOfMoves(charge, b, movements)
 }
@@ -156,6 +155,7 @@ func (s *State) addMove(charge *models.Charge, m models.Movement) {
 	case owed != nil:
 		owed.Amount.Minor -= m.Amount.Minor
 		s.touchRefund(owed)
+		s.tellOfRefund(models.FactRefundReduced, owed, m.Amount.Minor)
 		if !slices.Contains(s.writes.NewRefunds, owed) {
 			s.writes.RefundSums = addOnce(s.writes.RefundSums, owed)
 		}
@@ -168,6 +168,9 @@ func (s *State) addMove(charge *models.Charge, m models.Movement) {
 
 // undo records that money that had gone back is here again. If it was owed, it still is.
 func (s *State) undo(charge *models.Charge, r *models.Refund, m models.Movement) {
+	if counts(charge, r) {
+		s.tellOfRefund(models.FactRefundFailed, r, r.Amount.Minor)
+	}
 	r.Status, r.LastError = models.RefundFailed, m.Note
 	s.touchRefund(r)
 	if r.Reason == models.RefundOwed {

@@ -28,7 +28,7 @@ func (c *EditEvent) decide(s *State) Verdict {
 	}
 	if changed {
 		*event = next
-		s.editedEvent()
+		s.edited(models.FactEdited)
 	}
 	return Verdict{Event: copyOf(event)}
 }
@@ -73,7 +73,7 @@ func (c *DeleteEvent) decide(s *State) Verdict {
 		return refuse(models.ErrEventRefundable.Attr("confirmed", event.Stock.Confirmed))
 	}
 	event.DeletedAt, event.UpdatedAt = s.Now, s.Now
-	s.editedEvent()
+	s.edited(models.FactDeleted)
 	return Verdict{Event: copyOf(event)}
 }
 
@@ -89,13 +89,8 @@ func (c *CancelEvent) decide(s *State) Verdict {
 	}
 	event.CancelledAt, event.UpdatedAt = s.Now, s.Now
 	event.Version++
-	s.editedEvent()
+	s.edited(models.FactEventCancelled)
 	return Verdict{Event: copyOf(event)}
-}
-
-func (s *State) editedEvent() {
-	s.touchEvent()
-	s.writes.EventEdited = true
 }
 
 // strands reports whether an edit would turn tickets into history that are not: by a date that jumps into the past, a wrong

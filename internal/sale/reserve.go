@@ -78,10 +78,8 @@ func (s *State) reserve(c *Reserve, event *models.Event) *models.Booking {
 		PaymentDeadline: s.Now.Add(s.Rules.PaymentDeadline).Truncate(time.Microsecond),
 		IdempotencyKey:  c.Key, RequestHash: c.Hash, CreatedAt: s.Now, UpdatedAt: s.Now,
 	}
-	event.Stock.Hold(b.Quantity, total.Minor)
-	s.touchEvent()
+	s.hold(b)
 	s.writes.NewBookings = append(s.writes.NewBookings, b)
-	s.writes.Publish = append(s.writes.Publish, b.ID)
 	if c.Key != "" {
 		s.Keys[models.ReplayKey{User: c.User, Key: c.Key}] = b
 	}

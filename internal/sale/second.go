@@ -74,6 +74,7 @@ func (s *State) secondSuccess(first *models.Charge, b *models.Booking, result mo
 		second.Amount = result.Amount
 	}
 	second.Status = models.ChargeSucceeded
+	s.tellOfCharge(second)
 	s.owe(second)
 }
 

@@ -35,7 +35,7 @@ type State struct {
 
 // Writes is what a batch must write. A thing stands in at most one of the lists.
 type Writes struct {
-	Event         *models.Event // its counters, and when EventEdited all the rest; nil: untouched
+	Event         *models.Event // its counters and Seq, and when EventEdited all the rest; nil: untouched
 	EventEdited   bool
 	NewBookings   []*models.Booking
 	Bookings      []*models.Booking // changed
@@ -47,7 +47,7 @@ type Writes struct {
 	RefundSums    []*models.Refund // whose amount has changed
 	Letters       []models.DeadLetter
 	ClosedLetters []models.LetterID
-	Publish       []models.BookingID // for the batch's one outbox row
+	Facts         []models.Fact // for the batch's one entry in the event's journal; its number is Event.Seq
 }
 
 // Empty reports whether there is nothing to write.
@@ -55,7 +55,12 @@ func (w *Writes) Empty() bool { return w.Event == nil && w.size() == 0 }
 
 func (w *Writes) size() int {
 	return len(w.NewBookings) + len(w.Bookings) + len(w.NewCharges) + len(w.Charges) + len(w.ChargeSums) +
-		len(w.NewRefunds) + len(w.Refunds) + len(w.RefundSums) + len(w.Letters) + len(w.ClosedLetters) + len(w.Publish)
+		len(w.NewRefunds) + len(w.Refunds) + len(w.RefundSums) + len(w.Letters) + len(w.ClosedLetters) + len(w.Facts)
+}
+
+// Publishes reports whether bookings were made, which are to be paid.
+func (w *Writes) Publishes() bool {
+	return slices.ContainsFunc(w.Facts, func(f models.Fact) bool { return f.Kind == models.FactBooked })
 }
 
 // Writes returns what the decided commands have changed.
@@ -70,11 +75,12 @@ func (s *State) Decide(c Command) Verdict {
 	if s.void {
 		panic("a command is decided on a state that was aborted")
 	}
-	size, stock := s.writes.size(), s.stock()
+	size, stock, told := s.writes.size(), s.stock(), len(s.writes.Facts)
 	v := c.decide(s)
 	if v.Err != nil && (s.writes.size() != size || s.stock() != stock) {
 		panic(fmt.Sprintf("%T was refused (%s) and has changed something", c, v.Err.Code))
 	}
+	s.mustTell(c, stock, s.writes.Facts[told:])
 	return v
 }
 
@@ -102,8 +108,6 @@ func (s *State) liveEvent() (*models.Event, *models.Error) {
 	}
 	return s.Event, nil
 }
-
-func (s *State) touchEvent() { s.writes.Event = s.Event }
 
 func (s *State) touchBooking(b *models.Booking) {
 	b.UpdatedAt = s.Now

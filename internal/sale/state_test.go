@@ -110,7 +110,7 @@ func TestReserve(t *testing.T) {
 			if verdict.Err != nil || b.Status != models.StatusPending || b.TotalAmount.Minor != 2500*test.quantity || b.PaymentDeadline != noon.Add(15*time.Minute) {
 				t.Fatalf("verdict %+v", verdict)
 			}
-			if got := s.Writes(); len(got.NewBookings) != 1 || len(got.Publish) != 1 || got.Event == nil || got.EventEdited {
+			if got := s.Writes(); len(got.NewBookings) != 1 || len(got.Facts) != 1 || got.Event == nil || got.EventEdited {
 				t.Errorf("changes %+v", got)
 			}
 		})

@@ -4,7 +4,9 @@ import (
 	"context"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
+	"quantix/internal/journal"
 	"quantix/internal/models"
 )
 
@@ -62,13 +64,17 @@ const (
 			coalesce(sum(unended) FILTER (WHERE status <> 'CONFIRMED'), 0)::bigint,
 			coalesce(sum(baseless), 0)::bigint, coalesce(sum(wrong), 0)::bigint
 		FROM states`
+	auditOwed = `
+		SELECT coalesce(sum(r.amount), 0)::text FROM refunds r
+		WHERE r.event_id = $1 AND r.status = 'pending' AND r.currency = (SELECT currency FROM events WHERE id = $1)`
+	auditJournal = `SELECT seq, facts FROM journal WHERE event_id = $1 ORDER BY seq`
 )
 
 // AuditFacts returns an event's counters and the same recomputed, all in one snapshot and without a lock.
 func (s *Store) AuditFacts(ctx context.Context, id models.EventID) (models.AuditFacts, error) {
 	var facts models.AuditFacts
 	var event models.Event
-	var held, sold, charged, refunded, moved amount
+	var held, sold, charged, refunded, moved, owed amount
 	sums := &facts.Recomputed
 	err := s.snapshot(ctx, func(batch *pgx.Batch) {
 		batch.Queue(beginAudit)
@@ -78,6 +84,8 @@ func (s *Store) AuditFacts(ctx context.Context, id models.EventID) (models.Audit
 				&charged, &refunded, &moved, &facts.UnpaidConfirmed, &facts.OverpaidBookings, &facts.UnendedCharges,
 				&facts.RefundsWithoutCharge, &facts.WrongRefunded)
 		})
+		batch.Queue(auditOwed, uuid(id)).QueryRow(func(row pgx.Row) error { return row.Scan(&owed) })
+		batch.Queue(auditJournal, uuid(id)).Query(func(rows pgx.Rows) error { return foldEntries(rows, &facts.Journal) })
 	})
 	if noRows(err) {
 		return models.AuditFacts{}, models.ErrEventNotFound
@@ -88,7 +96,22 @@ func (s *Store) AuditFacts(ctx context.Context, id models.EventID) (models.Audit
 	sums.Available = sums.Total - sums.Taken()
 	facts.Event = &event
 	err = minors(event.TicketPrice.Currency, minorPair{&sums.HeldAmount, held}, minorPair{&sums.SoldAmount, sold},
-		minorPair{&facts.Charged, charged}, minorPair{&facts.Refunded, refunded}, minorPair{&facts.Moved, moved})
+		minorPair{&facts.Charged, charged}, minorPair{&facts.Refunded, refunded}, minorPair{&facts.Moved, moved}, minorPair{&facts.Owed, owed})
 	sums.SoldAmount -= facts.Moved
 	return facts, wrap("audit an event", err)
+}
+
+// foldEntries adds up an event's journal, one entry at a time.
+func foldEntries(rows pgx.Rows, sum *models.JournalSum) error {
+	for rows.Next() {
+		var seq int64
+		var facts pgtype.DriverBytes // valid until the next row
+		if err := rows.Scan(&seq, &facts); err != nil {
+			return err
+		}
+		if err := journal.Fold(sum, seq, facts); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }

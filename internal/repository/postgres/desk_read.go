@@ -183,7 +183,8 @@ func (r *deskReader) readStock(rows pgx.Rows) error {
 		var event models.EventID
 		var place pgtype.TID
 		var stock models.Stock
-		row := stockRow{s: &stock}
+		var seq int64
+		row := stockRow{s: &stock, seq: &seq}
 		if err := rows.Scan(append([]any{(*[16]byte)(&event), &place}, row.targets()...)...); err != nil {
 			return err
 		}
@@ -194,7 +195,7 @@ func (r *deskReader) readStock(rows pgx.Rows) error {
 		if err := row.finish(v.state.Event.TicketPrice.Currency); err != nil {
 			return err
 		}
-		v.state.Event.Stock, v.stock = stock, place
+		v.state.Event.Stock, v.state.Event.Seq, v.stock = stock, seq, place
 	}
 	return rows.Err()
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgtype/zeronull"
 
+	"quantix/internal/journal"
 	"quantix/internal/models"
 	"quantix/internal/sale"
 )
@@ -51,6 +52,7 @@ func (w *deskWriter) queue() {
 	w.updateRefunds()
 	w.updateRefundSums()
 	w.writeLetters()
+	w.insertEntries()
 	w.insertOutbox()
 	w.updateEvents()
 	w.updateStock()
@@ -297,27 +299,40 @@ func lastOfEach(list []models.DeadLetter) []models.DeadLetter {
 	return kept
 }
 
-// Each event's bookings are a piece of one list: an array of arrays would have to be a rectangle.
+const insertEntries = `
+	INSERT INTO journal (event_id, seq, at, facts)
+	SELECT v.event_id, v.seq, $1, v.facts FROM unnest($2::uuid[], $3::bigint[], $4::bytea[]) AS v (event_id, seq, facts)`
+
+// insertEntries writes what the calls tell of their events, each as one entry.
+func (w *deskWriter) insertEntries() {
+	var events column[pgtype.UUID]
+	var seqs []int64
+	var facts [][]byte
+	for _, v := range w.calls {
+		if told := v.state.Writes().Facts; len(told) > 0 {
+			events, seqs = append(events, uuid(v.event)), append(seqs, v.state.Event.Seq)
+			facts = append(facts, journal.Encode(w.currency, told))
+		}
+	}
+	if len(events) > 0 {
+		w.batch.Queue(insertEntries, w.now, events, seqs, facts)
+	}
+}
+
 const insertOutboxRows = `
-	INSERT INTO outbox (id, event_id, booking_ids, created_at)
-	SELECT v.id, v.event_id, ($1::uuid[])[v.first:v.last], $2
-	FROM unnest($3::uuid[], $4::uuid[], $5::integer[], $6::integer[]) AS v (id, event_id, first, last)`
+	INSERT INTO outbox (id, event_id, seq, created_at)
+	SELECT v.id, v.event_id, v.seq, $1 FROM unnest($2::uuid[], $3::uuid[], $4::bigint[]) AS v (id, event_id, seq)`
 
 func (w *deskWriter) insertOutbox() {
-	var bookings, ids, events column[pgtype.UUID]
-	var firsts, lasts []int32
+	var ids, events column[pgtype.UUID]
+	var seqs []int64
 	for _, v := range w.calls {
-		list := v.state.Writes().Publish
-		if len(list) == 0 {
-			continue
+		if v.state.Writes().Publishes() {
+			ids, events, seqs = append(ids, uuid(v.batch)), append(events, uuid(v.event)), append(seqs, v.state.Event.Seq)
 		}
-		ids, events, firsts = append(ids, uuid(v.batch)), append(events, uuid(v.event)),
-			append(firsts, int32(len(bookings)+1))
-		bookings = append(bookings, uuids(list)...)
-		lasts = append(lasts, int32(len(bookings)))
 	}
 	if len(ids) > 0 {
-		w.batch.Queue(insertOutboxRows, bookings, w.now, ids, events, firsts, lasts)
+		w.batch.Queue(insertOutboxRows, w.now, ids, events, seqs)
 	}
 }
 
@@ -341,16 +356,16 @@ func (w *deskWriter) updateEvents() {
 var updateStock = mustUpdateAll(`
 	UPDATE event_stock s SET total_tickets = v.total, available = v.available, held = v.held, sold = v.sold,
 		held_amount = v.held_amount * $1::numeric, sold_amount = v.sold_amount * $1::numeric,
-		pending_count = v.pending, confirmed_count = v.confirmed, cancelled_count = v.cancelled
+		pending_count = v.pending, confirmed_count = v.confirmed, cancelled_count = v.cancelled, journal_seq = v.seq
 	FROM unnest($2::uuid[], $3::tid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
-			$10::bigint[], $11::bigint[], $12::bigint[])
-		AS v (event_id, place, total, available, held, sold, held_amount, sold_amount, pending, confirmed, cancelled)
+			$10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])
+		AS v (event_id, place, total, available, held, sold, held_amount, sold_amount, pending, confirmed, cancelled, seq)
 	WHERE s.ctid = v.place AND s.event_id IS NOT DISTINCT FROM v.event_id`, "$3")
 
 func (w *deskWriter) updateStock() {
 	var events column[pgtype.UUID]
 	var places column[pgtype.TID]
-	var totals, available, held, sold, heldAmounts, soldAmounts, pending, confirmed, cancelled []int64
+	var totals, available, held, sold, heldAmounts, soldAmounts, pending, confirmed, cancelled, seqs []int64
 	for _, v := range w.calls {
 		e := v.state.Writes().Event
 		if e == nil {
@@ -363,10 +378,11 @@ func (w *deskWriter) updateStock() {
 		heldAmounts, soldAmounts = append(heldAmounts, s.HeldAmount), append(soldAmounts, s.SoldAmount)
 		pending, confirmed, cancelled = append(pending, s.Pending), append(confirmed, s.Confirmed),
 			append(cancelled, s.Cancelled)
+		seqs = append(seqs, e.Seq)
 	}
 	if len(events) > 0 {
 		w.batch.Queue(updateStock, factor(w.currency), events, places, totals, available, held, sold, heldAmounts,
 			soldAmounts,
-			pending, confirmed, cancelled)
+			pending, confirmed, cancelled, seqs)
 	}
 }

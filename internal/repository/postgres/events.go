@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgtype/zeronull"
 
+	"quantix/internal/journal"
 	"quantix/internal/models"
 )
 
@@ -17,7 +18,7 @@ const (
 	eventColumns = `e.id, e.name, e.description, e.date_time, e.sales_end, e.ticket_price::text, e.currency, e.version,
 		e.cancelled_at, e.deleted_at, e.created_at, e.updated_at, e.time_zone`
 	stockColumns = `s.total_tickets, s.available, s.held, s.sold, s.held_amount::text, s.sold_amount::text,
-		s.pending_count, s.confirmed_count, s.cancelled_count`
+		s.pending_count, s.confirmed_count, s.cancelled_count, s.journal_seq`
 	wholeEvents = `SELECT ` + eventColumns + `, ` + stockColumns + ` FROM events e JOIN event_stock s ON s.event_id = e.id`
 )
 
@@ -44,12 +45,13 @@ func (r *eventRow) finish() error {
 // stockRow is the same for stockColumns.
 type stockRow struct {
 	s          *models.Stock
+	seq        *int64
 	held, sold amount
 }
 
 func (r *stockRow) targets() []any {
 	s := r.s
-	return []any{&s.Total, &s.Available, &s.Held, &s.Sold, &r.held, &r.sold, &s.Pending, &s.Confirmed, &s.Cancelled}
+	return []any{&s.Total, &s.Available, &s.Held, &s.Sold, &r.held, &r.sold, &s.Pending, &s.Confirmed, &s.Cancelled, r.seq}
 }
 
 func (r *stockRow) finish(c models.Currency) error {
@@ -58,7 +60,7 @@ func (r *stockRow) finish(c models.Currency) error {
 
 // scanEvent reads a row of wholeEvents.
 func scanEvent(row pgx.Row, e *models.Event) error {
-	event, stock := eventRow{e: e}, stockRow{s: &e.Stock}
+	event, stock := eventRow{e: e}, stockRow{s: &e.Stock, seq: &e.Seq}
 	if err := row.Scan(append(event.targets(), stock.targets()...)...); err != nil {
 		return err
 	}
@@ -77,9 +79,11 @@ const insertEvent = `
 		RETURNING *
 	), s AS (
 		INSERT INTO event_stock (event_id, total_tickets, available, held, sold, held_amount, sold_amount, pending_count,
-			confirmed_count, cancelled_count)
-		VALUES ($2, $10, $11, $12, $13, $14::bigint * $8::numeric, $15::bigint * $8::numeric, $16, $17, $18)
+			confirmed_count, cancelled_count, journal_seq)
+		VALUES ($2, $10, $11, $12, $13, $14::bigint * $8::numeric, $15::bigint * $8::numeric, $16, $17, $18, 1)
 		RETURNING *
+	), j AS (
+		INSERT INTO journal (event_id, seq, at, facts) SELECT id, 1, created_at, $23 FROM e
 	)
 	SELECT ` + eventColumns + `, ` + stockColumns + ` FROM e CROSS JOIN s`
 
@@ -92,7 +96,7 @@ func (s *Store) CreateEvent(ctx context.Context, event models.Event) (models.Eve
 		nullTime(event.SalesEnd), event.TicketPrice.Minor, factor(event.TicketPrice.Currency),
 		string(event.TicketPrice.Currency), stock.Total, stock.Available, stock.Held, stock.Sold, stock.HeldAmount,
 		stock.SoldAmount, stock.Pending, stock.Confirmed, stock.Cancelled, event.Version,
-		nullTime(event.CancelledAt), nullTime(event.DeletedAt), zeronull.Text(event.TimeZone),
+		nullTime(event.CancelledAt), nullTime(event.DeletedAt), zeronull.Text(event.TimeZone), journal.Created(&event),
 	).QueryRow(func(row pgx.Row) error { return scanEvent(row, &made) })
 	err := s.inBatch(ctx, s.read, batch, "create an event")
 	return made, err

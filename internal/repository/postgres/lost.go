@@ -20,14 +20,15 @@ const (
 					THEN coalesce((SELECT created_at FROM bookings WHERE event_id = $2 AND id = $3), '-infinity') END,
 				(SELECT min(oldest) FROM queue_members WHERE seen_at > now - interval '30 seconds')) - $4::interval AS at
 			FROM clock
-		), waiting AS MATERIALIZED (SELECT unnest(booking_ids) AS id FROM outbox)
+		)
 		SELECT b.event_id, b.id FROM oldest CROSS JOIN bookings b
 		WHERE b.status = 'PENDING' AND b.payment_deadline > now AND b.created_at < oldest.at
 			AND NOT EXISTS (SELECT FROM payments p WHERE p.event_id = b.event_id AND p.booking_id = b.id)
-			AND NOT EXISTS (SELECT FROM waiting w WHERE w.id = b.id)
 			AND NOT EXISTS (SELECT FROM republished r WHERE r.event_id = b.event_id AND r.booking_id = b.id
 				AND r.at >= least(oldest.at, now - interval '1 minute'))
-		ORDER BY b.payment_deadline, b.id LIMIT $5`
+		ORDER BY b.payment_deadline, b.id`
+	selectWaiting = `SELECT o.booking_ids, j.facts FROM outbox o
+		LEFT JOIN journal j ON j.event_id = o.event_id AND j.seq = o.seq`
 	noteRepublished = `
 		WITH noted AS (
 			INSERT INTO republished AS r (event_id, booking_id, at)
@@ -36,8 +37,8 @@ const (
 			ON CONFLICT (event_id, booking_id) DO UPDATE SET at = excluded.at WHERE r.at < excluded.at - interval '1 minute'
 			RETURNING r.event_id, r.booking_id, r.at
 		), written AS (
-			INSERT INTO outbox (id, event_id, booking_ids, created_at)
-			SELECT k.id, k.event_id, array_agg(n.booking_id ORDER BY n.booking_id), min(n.at)
+			INSERT INTO outbox (id, event_id, seq, booking_ids, created_at)
+			SELECT k.id, k.event_id, 0, array_agg(n.booking_id ORDER BY n.booking_id), min(n.at)
 			FROM unnest($4::uuid[], $5::uuid[]) AS k (id, event_id) JOIN noted n ON n.event_id = k.event_id
 			GROUP BY k.id, k.event_id ORDER BY k.event_id
 		)
@@ -57,9 +58,43 @@ func (s *Store) LostBookings(
 	ctx context.Context, held *models.BookingRef, slack time.Duration, limit int,
 ) ([]models.BookingRef, error) {
 	event, booking := maybeRef(held)
-	rows, err := s.read.Query(ctx, selectLost, s.now(), event, booking, slack, limit)
-	list, err := collect(rows, err, scanRef)
+	inOutbox := map[models.BookingID]bool{}
+	list := []models.BookingRef{}
+	err := s.snapshot(ctx, func(batch *pgx.Batch) {
+		batch.Queue(selectWaiting).Query(func(rows pgx.Rows) error { return readWaiting(rows, inOutbox) })
+		batch.Queue(selectLost, s.now(), event, booking, slack).Query(func(rows pgx.Rows) error {
+			var ref models.BookingRef
+			for rows.Next() && len(list) < limit {
+				if err := scanRef(rows, &ref); err != nil {
+					return err
+				}
+				if !inOutbox[ref.Booking] {
+					list = append(list, ref)
+				}
+			}
+			return rows.Err()
+		})
+	})
 	return list, wrap("list lost bookings", err)
+}
+
+// readWaiting notes the bookings that wait in the outbox.
+func readWaiting(rows pgx.Rows, inOutbox map[models.BookingID]bool) error {
+	for rows.Next() {
+		var ids [][16]byte
+		var facts []byte
+		if err := rows.Scan(&ids, &facts); err != nil {
+			return err
+		}
+		bookings, err := waiting(ids, facts)
+		if err != nil {
+			return err
+		}
+		for _, id := range bookings {
+			inOutbox[id] = true
+		}
+	}
+	return rows.Err()
 }
 
 // PublishLost writes outbox rows for bookings that were not published again within a minute, and notes that they were.

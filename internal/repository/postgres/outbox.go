@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"quantix/internal/journal"
 	"quantix/internal/models"
 )
 
@@ -22,13 +23,14 @@ const (
 		ORDER BY id LIMIT $3 OFFSET $4`
 	claimOutbox = `
 		WITH free AS MATERIALIZED (
-			SELECT ctid FROM outbox WHERE ctid = ANY($2::tid[]) AND event_id = $4
+			SELECT ctid, seq FROM outbox WHERE ctid = ANY($2::tid[]) AND event_id = $4
 				AND (leased_until IS NULL OR leased_until <= coalesce($1::timestamptz, now()))
 			FOR NO KEY UPDATE SKIP LOCKED
 		)
 		UPDATE outbox o SET leased_until = coalesce($1::timestamptz, now()) + $3::interval
-		FROM free WHERE o.ctid = free.ctid AND o.event_id = $4
-		RETURNING o.id, o.event_id, o.booking_ids`
+		FROM free LEFT JOIN LATERAL (SELECT facts FROM journal WHERE event_id = $4 AND seq = free.seq OFFSET 0) j ON true
+		WHERE o.ctid = free.ctid AND o.event_id = $4
+		RETURNING o.id, o.event_id, o.booking_ids, j.facts`
 )
 
 // firstOutbox finds the first row that is there, leased or not: what is before it is gone, but for what comes late.
@@ -85,14 +87,25 @@ func before(id models.BatchID, d time.Duration) (earlier models.BatchID) {
 
 func scanOutbox(row pgx.Row, r *models.OutboxRow) error {
 	var ids [][16]byte
-	if err := row.Scan((*[16]byte)(&r.ID), (*[16]byte)(&r.Event), &ids); err != nil {
+	var facts []byte
+	err := row.Scan((*[16]byte)(&r.ID), (*[16]byte)(&r.Event), &ids, &facts)
+	if err != nil {
 		return err
 	}
-	r.Bookings = make([]models.BookingID, len(ids))
-	for i, id := range ids {
-		r.Bookings[i] = id
+	r.Bookings, err = waiting(ids, facts)
+	return err
+}
+
+// waiting returns the bookings that a row of the outbox names, or else those that its entry tells of.
+func waiting(ids [][16]byte, facts []byte) ([]models.BookingID, error) {
+	if facts != nil {
+		return journal.Booked(facts)
 	}
-	return nil
+	named := make([]models.BookingID, len(ids))
+	for i, id := range ids {
+		named[i] = id
+	}
+	return named, nil
 }
 
 // Of one epoch the newest mark stays: relays may finish out of order.
@@ -143,8 +156,8 @@ func (s *Store) QueueMark(ctx context.Context) (models.QueueMark, error) {
 	return mark, wrap("read the queue's mark", err)
 }
 
-const insertOutbox = `INSERT INTO outbox (id, event_id, booking_ids, created_at)
-	VALUES ($1, $2, $3, coalesce($4::timestamptz, now()))`
+const insertOutbox = `INSERT INTO outbox (id, event_id, seq, booking_ids, created_at)
+	VALUES ($1, $2, 0, $3, coalesce($4::timestamptz, now()))`
 
 // Republish writes outbox rows for bookings that a queue has lost and remembers the new mark, in one transaction.
 func (s *Store) Republish(ctx context.Context, rows []models.OutboxRow, mark models.QueueMark) error {

@@ -17,6 +17,8 @@ const (
 	renewInstallation = `
 		UPDATE installation SET id = gen_random_uuid(), token = NULL, previous = NULL, turned_at = NULL RETURNING id::text`
 	forgetMark = `DELETE FROM queue_state`
+	// A copy goes its own way from here: places in the other's feed mean nothing in its own.
+	renewEpoch = `UPDATE journal_state SET epoch = floor(random() * 2147483647)::integer`
 )
 
 func scanOwner(row pgx.Row, o *models.Owner) error {
@@ -44,6 +46,7 @@ func (s *Store) TurnOwner(ctx context.Context, every time.Duration) (o models.Ow
 func (s *Store) RenewInstallation(ctx context.Context) (name string, err error) {
 	batch := &pgx.Batch{}
 	batch.Queue(forgetMark)
+	batch.Queue(renewEpoch)
 	batch.Queue(renewInstallation).QueryRow(func(row pgx.Row) error { return row.Scan(&name) })
 	if err := s.inBatch(ctx, s.desk, batch, "name the installation anew"); err != nil {
 		return "", err

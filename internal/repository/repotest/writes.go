@@ -111,8 +111,8 @@ func (w *witness) readsBack(field string, written *sale.Writes) {
 			_, err := w.DeadLetter(w.ctx(), id)
 			isError(w.t, "reading a closed letter", err, models.ErrLetterNotFound)
 		}
-	case "Publish":
-		w.published(written.Publish)
+	case "Facts":
+		w.facts(written)
 	default:
 		w.t.Errorf("sale.Writes.%s is not read back here: a store that forgets it would pass", field)
 	}
@@ -141,6 +141,24 @@ func (w *witness) refunds(list []*models.Refund) {
 		w.ok("reading refunds", err)
 		has(w.t, "the refund", refunds, *r)
 	}
+}
+
+func (w *witness) facts(written *sale.Writes) {
+	w.t.Helper()
+	event := written.Event
+	page, err := w.Journal(w.ctx(), event.ID, event.Seq-1, 1)
+	w.ok("reading the journal", err)
+	if len(page.Entries) != 1 || page.Last != event.Seq {
+		w.t.Fatalf("behind entry %d the journal has %+v", event.Seq-1, page)
+	}
+	same(w.t, "the facts", page.Entries[0].Facts, written.Facts)
+	var made []models.BookingID
+	for _, f := range written.Facts {
+		if f.Kind == models.FactBooked {
+			made = append(made, f.Booking)
+		}
+	}
+	w.published(made)
 }
 
 func (w *witness) published(bookings []models.BookingID) {

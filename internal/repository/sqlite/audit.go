@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 
+	"quantix/internal/journal"
 	"quantix/internal/models"
 )
 
@@ -44,7 +45,10 @@ const (
 					ON p.event_id = ?1 AND p.booking_id = back.booking_id AND p.n = back.n
 				WHERE p.status IS NOT 'succeeded'),
 			(SELECT count(*) FROM payments p LEFT JOIN back r ON r.booking_id = p.booking_id AND r.n = p.n
-				WHERE p.event_id = ?1 AND p.refunded <> coalesce(r.amount, 0))`
+				WHERE p.event_id = ?1 AND p.refunded <> coalesce(r.amount, 0)),
+			(SELECT coalesce(sum(amount), 0) FROM refunds WHERE event_id = ?1 AND status = 'pending'
+				AND currency = (SELECT currency FROM events WHERE id = ?1))`
+	auditJournal = `SELECT seq, facts FROM journal WHERE event_id = ? ORDER BY seq`
 )
 
 // AuditFacts returns an event's counters and the same recomputed, all in one snapshot and without a lock.
@@ -78,12 +82,16 @@ func recompute(ctx context.Context, c *conn, id models.EventID, facts *models.Au
 	}
 	sums.Total = facts.Event.Stock.Total
 	sums.Available = sums.Total - sums.Taken()
+	err = c.query(ctx, auditJournal, args{id[:]}, func(r *row) error { return journal.Fold(&facts.Journal, r.int(), r.bytes()) })
+	if err != nil {
+		return err
+	}
 	return c.query(ctx, auditMoney, args{id[:]}, func(r *row) error {
 		facts.Charged, facts.Refunded, facts.Moved = r.int(), r.int(), r.int()
 		sums.SoldAmount -= facts.Moved
 		facts.UnpaidConfirmed, facts.OverpaidBookings, facts.UnendedCharges, facts.RefundsWithoutCharge =
 			r.int(), r.int(), r.int(), r.int()
-		facts.WrongRefunded = r.int()
+		facts.WrongRefunded, facts.Owed = r.int(), r.int()
 		return nil
 	})
 }

@@ -35,7 +35,7 @@ func (s *Store) AtDesk(
 // Many rows are looked up by one statement: handing over the list costs less than a statement for each. CROSS JOIN
 // keeps SQLite from turning the order of the two tables round.
 const (
-	selectAnyEvent = `SELECT ` + eventColumns + ` FROM events WHERE id = ?`
+	selectAnyEvent = `SELECT ` + wholeEvent + ` FROM events WHERE id = ?`
 	selectUsersOf  = `SELECT u.id FROM json_each(?) k CROSS JOIN users u ON u.id = unhex(k.value) WHERE u.deleted_at IS NULL`
 	// Of several bookings under one key, of different events, this event's comes last and is the one that counts.
 	selectKeys = `SELECT ` + bookingColumns + ` FROM json_each(?1) k

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"fmt"
 
+	"quantix/internal/journal"
 	"quantix/internal/models"
 	"quantix/internal/sale"
 )
@@ -28,10 +29,23 @@ func writeChanges(c *conn, batch models.BatchID, state *sale.State) error {
 	if err := writeMoney(c, changes); err != nil {
 		return err
 	}
-	if len(changes.Publish) == 0 {
+	return writeEntry(c, batch, state)
+}
+
+// writeEntry writes what the batch tells of its event, and has the relay read it if bookings are to be paid.
+func writeEntry(c *conn, batch models.BatchID, state *sale.State) error {
+	changes, e := state.Writes(), state.Event
+	if len(changes.Facts) == 0 {
 		return nil
 	}
-	return insertOutboxRow(c, models.OutboxRow{ID: batch, Event: state.Event.ID, Bookings: changes.Publish}, state.Now)
+	facts := journal.Encode(e.TicketPrice.Currency, changes.Facts)
+	if err := c.one(insertEntry, e.ID[:], e.Seq, micros(state.Now), facts); err != nil {
+		return fmt.Errorf("write the journal: %w", err)
+	}
+	if !changes.Publishes() {
+		return nil
+	}
+	return c.one(insertOutbox, batch[:], e.ID[:], e.Seq, nil, micros(state.Now))
 }
 
 const (

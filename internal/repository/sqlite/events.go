@@ -6,12 +6,16 @@ import (
 	"math"
 	"strings"
 
+	"quantix/internal/journal"
 	"quantix/internal/models"
 )
 
 const eventColumns = `id, name, description, date_time, sales_end, ticket_price, currency, total_tickets, available, held,
 	sold, held_amount, sold_amount, pending_count, confirmed_count, cancelled_count, version, cancelled_at, deleted_at,
 	created_at, updated_at, time_zone`
+
+// wholeEvent adds the number of the newest entry in the event's journal, which is no column of it.
+const wholeEvent = eventColumns + `, (SELECT max(seq) FROM journal WHERE event_id = events.id)`
 
 func readEvent(r *row) models.Event {
 	e := models.Event{ID: r.id(), Name: r.text(), Description: r.text(), DateTime: r.time(), SalesEnd: r.time()}
@@ -20,7 +24,7 @@ func readEvent(r *row) models.Event {
 		SoldAmount: r.int(), Pending: r.int(), Confirmed: r.int(), Cancelled: r.int()}
 	e.Version = r.int()
 	e.CancelledAt, e.DeletedAt, e.CreatedAt, e.UpdatedAt = r.time(), r.time(), r.time(), r.time()
-	e.TimeZone = r.text()
+	e.TimeZone, e.Seq = r.text(), r.int()
 	return e
 }
 
@@ -33,11 +37,16 @@ func (s *Store) CreateEvent(ctx context.Context, event models.Event) (models.Eve
 		event.CreatedAt = s.now()
 		event.UpdatedAt = event.CreatedAt
 		e, stock := &event, &event.Stock
-		return c.one(insertEvent, e.ID[:], e.Name, e.Description, micros(e.DateTime), nullMicros(e.SalesEnd),
+		err := c.one(insertEvent, e.ID[:], e.Name, e.Description, micros(e.DateTime), nullMicros(e.SalesEnd),
 			e.TicketPrice.Minor, string(e.TicketPrice.Currency), stock.Total, stock.Available, stock.Held, stock.Sold,
 			stock.HeldAmount, stock.SoldAmount, stock.Pending, stock.Confirmed, stock.Cancelled, e.Version,
 			nullMicros(e.CancelledAt), nullMicros(e.DeletedAt), micros(e.CreatedAt), micros(e.UpdatedAt),
 			nullText(e.TimeZone))
+		if err != nil {
+			return err
+		}
+		e.Seq = 1
+		return c.one(insertEntry, e.ID[:], e.Seq, micros(e.CreatedAt), journal.Created(e))
 	})
 	if err != nil {
 		return models.Event{}, err
@@ -45,7 +54,7 @@ func (s *Store) CreateEvent(ctx context.Context, event models.Event) (models.Eve
 	return event, nil
 }
 
-const selectEvent = `SELECT ` + eventColumns + ` FROM events WHERE id = ? AND deleted_at IS NULL`
+const selectEvent = `SELECT ` + wholeEvent + ` FROM events WHERE id = ? AND deleted_at IS NULL`
 
 // Event returns one event with its counters in one snapshot. Error: models.ErrEventNotFound.
 func (s *Store) Event(ctx context.Context, id models.EventID) (models.Event, error) {
@@ -61,10 +70,10 @@ const (
 	pageOfEvents = `deleted_at IS NULL AND (date_time, id) > (?, ?) AND date_time >= ? AND date_time < ?
 		AND (?5 = '' OR ?5 = CASE WHEN cancelled_at IS NOT NULL THEN 'cancelled'
 			WHEN coalesce(sales_end, date_time) > ?6 THEN 'on_sale' ELSE 'closed' END)`
-	selectEvents = `SELECT ` + eventColumns + ` FROM events WHERE ` + pageOfEvents + ` ORDER BY date_time, id`
+	selectEvents = `SELECT ` + wholeEvent + ` FROM events WHERE ` + pageOfEvents + ` ORDER BY date_time, id`
 	// searchEvents has the index of trigrams find all that there are, and then reads and orders those alone: read in their
 	// order, a rare text would be looked for in every event. A CROSS JOIN keeps the order in which tables are read.
-	searchEvents = `SELECT ` + eventColumns + `
+	searchEvents = `SELECT ` + wholeEvent + `
 		FROM event_search CROSS JOIN event_texts t ON t.n = event_search.rowid CROSS JOIN events ON events.id = t.event_id
 		WHERE ` + pageOfEvents + ` AND event_search MATCH ?7 ORDER BY date_time, id`
 )

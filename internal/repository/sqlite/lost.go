@@ -10,7 +10,7 @@ import (
 const (
 	selectCreated   = `SELECT created_at FROM bookings WHERE id = ? AND event_id = ?`
 	selectOldest    = `SELECT min(oldest) FROM queue_members WHERE seen_at > ?`
-	selectWaiting   = `SELECT booking_ids FROM outbox`
+	selectWaiting   = `SELECT booking_ids, facts FROM outbox o LEFT JOIN journal j ON j.event_id = o.event_id AND j.seq = o.seq`
 	selectUncharged = `SELECT b.event_id, b.id FROM bookings b
 		WHERE b.status = 'PENDING' AND b.payment_deadline > ?1 AND b.created_at < ?2
 			AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.event_id = b.event_id AND p.booking_id = b.id)
@@ -43,15 +43,11 @@ func (s *Store) LostBookings(
 			return err
 		}
 		waiting := make(map[models.BookingID]bool)
-		rows, err := collect(ctx, c, selectWaiting, nil, func(r *row) []byte { return r.bytes() })
+		rows, err := collect(ctx, c, selectWaiting, nil, readWaiting)
 		if err != nil {
 			return err
 		}
-		for _, ids := range rows {
-			list, err := splitIDs[models.BookingID](ids)
-			if err != nil {
-				return err
-			}
+		for _, list := range rows {
 			for _, id := range list {
 				waiting[id] = true
 			}

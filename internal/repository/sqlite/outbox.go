@@ -4,30 +4,43 @@ import (
 	"context"
 	"time"
 
+	"quantix/internal/journal"
 	"quantix/internal/models"
 )
 
 const (
-	insertOutbox = `INSERT INTO outbox (id, event_id, booking_ids, created_at) VALUES (?, ?, ?, ?)`
-	selectOutbox = `SELECT id, event_id, booking_ids FROM outbox
-		WHERE leased_until IS NULL OR leased_until <= ? ORDER BY id LIMIT ?`
+	insertOutbox = `INSERT INTO outbox (id, event_id, seq, booking_ids, created_at) VALUES (?, ?, ?, ?, ?)`
+	selectOutbox = `SELECT id, o.event_id, booking_ids, facts FROM outbox o
+		LEFT JOIN journal j ON j.event_id = o.event_id AND j.seq = o.seq WHERE leased_until IS NULL OR leased_until <= ? ORDER BY id LIMIT ?`
 	leaseOutbox  = `UPDATE outbox SET leased_until = ? WHERE id = ?`
 	deleteOutbox = `DELETE FROM outbox WHERE id = ?`
 	countOutbox  = `SELECT count(*) FROM outbox`
 )
 
+// insertOutboxRow has bookings published again.
 func insertOutboxRow(c *conn, r models.OutboxRow, now time.Time) error {
-	return c.one(insertOutbox, r.ID[:], r.Event[:], joinIDs(r.Bookings), micros(now))
+	return c.one(insertOutbox, r.ID[:], r.Event[:], int64(0), joinIDs(r.Bookings), micros(now))
 }
 
 func readOutbox(r *row) (o models.OutboxRow) {
 	o.ID, o.Event = r.id(), r.id()
-	ids, err := splitIDs[models.BookingID](r.bytes())
+	o.Bookings = readWaiting(r)
+	return o
+}
+
+// readWaiting reads the bookings that a row of the outbox names, or else those that its entry tells of.
+func readWaiting(r *row) (bookings []models.BookingID) {
+	named, facts := r.bytes(), r.bytes()
+	var err error
+	if facts != nil {
+		bookings, err = journal.Booked(facts)
+	} else {
+		bookings, err = splitIDs[models.BookingID](named)
+	}
 	if err != nil && r.err == nil {
 		r.err = err
 	}
-	o.Bookings = ids
-	return o
+	return bookings
 }
 
 // ClaimOutbox takes up to limit rows, oldest first, whose lease (if any) has run out, and leases them.

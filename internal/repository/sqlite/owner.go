@@ -13,6 +13,8 @@ const (
 		WHERE turned_at IS NULL OR turned_at <= ?2`
 	renewInstallation = `UPDATE installation SET id = randomblob(16), token = NULL, previous = NULL, turned_at = NULL`
 	forgetMark        = `DELETE FROM queue_state`
+	// A copy goes its own way from here: places in the other's feed mean nothing in its own.
+	renewEpoch = `UPDATE journal_state SET epoch = random() & 2147483647`
 )
 
 func readOwner(r *row) models.Owner {
@@ -41,6 +43,9 @@ func (s *Store) TurnOwner(ctx context.Context, every time.Duration) (models.Owne
 func (s *Store) RenewInstallation(ctx context.Context) (string, error) {
 	err := s.write(ctx, "name the installation anew", func(c *conn) error {
 		if _, err := c.exec(forgetMark); err != nil {
+			return err
+		}
+		if err := c.one(renewEpoch); err != nil {
 			return err
 		}
 		return c.one(renewInstallation)
