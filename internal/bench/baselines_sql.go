@@ -44,7 +44,7 @@ SELECT ('` + eventFamily + `' || lpad(to_hex(n), 12, '0'))::uuid, $1, '', now() 
   1, now(), now()
 FROM generate_series(1, $2::bigint) AS n`
 
-	sqlInsertStock = `INSERT INTO event_stock (event_id, total_tickets, available) SELECT id, total_tickets, total_tickets FROM events`
+	sqlInsertStock = `INSERT INTO event_stock (event_id, total_tickets, available, journal_seq) SELECT id, total_tickets, total_tickets, 1 FROM events`
 )
 
 // bookingColumns are those that COPY writes, in the order of copyRow.
@@ -65,7 +65,7 @@ SELECT s.available, e.ticket_price, e.currency, e.date_time, e.sales_end FROM ev
   WHERE e.id = %[1]s AND e.deleted_at IS NULL FOR UPDATE OF s;
 UPDATE event_stock SET available = available - 1, held = held + 1, held_amount = held_amount + 25.000, pending_count = pending_count + 1 WHERE event_id = %[1]s;
 ` + scriptInsertBooking + ` RETURNING id AS booking \gset
-INSERT INTO outbox (id, event_id, booking_ids, created_at) VALUES (gen_random_uuid(), %[1]s, ARRAY[:booking::uuid], now());
+INSERT INTO outbox (id, event_id, seq, booking_ids, created_at) VALUES (gen_random_uuid(), %[1]s, 0, ARRAY[:booking::uuid], now());
 COMMIT;
 `
 

@@ -16,8 +16,8 @@ WITH e AS (
   SELECT id, 'Over', now() + at, $3::int + 1, 0, 'USD', now(), now()
   FROM (VALUES ($1::uuid, interval '-60 days'), ($2::uuid, interval '60 days')) v (id, at)
 )
-INSERT INTO event_stock (event_id, total_tickets, available, sold, confirmed_count)
-SELECT id, $3::int + 1, $3::int + 1 - sold, sold, sold FROM (VALUES ($1::uuid, $3::int), ($2::uuid, 1)) v (id, sold)`
+INSERT INTO event_stock (event_id, total_tickets, available, sold, confirmed_count, journal_seq)
+SELECT id, $3::int + 1, $3::int + 1 - sold, sold, sold, 1 FROM (VALUES ($1::uuid, $3::int), ($2::uuid, 1)) v (id, sold)`
 
 	sqlFillLive = `
 INSERT INTO bookings (id, user_id, event_id, quantity, status, unit_price, total_amount, currency, payment_method,
@@ -34,7 +34,15 @@ WITH e AS (
   FROM generate_series(1, $1::bigint) AS n
   RETURNING id
 )
-INSERT INTO event_stock (event_id, total_tickets, available) SELECT id, 100, 100 FROM e`
+INSERT INTO event_stock (event_id, total_tickets, available, journal_seq) SELECT id, 100, 100, 1 FROM e`
+
+	// The journals begin with what their events have, as those do that are older than journals (migration 9). All is free.
+	sqlOpenJournals = `
+INSERT INTO journal (event_id, seq, at, facts)
+SELECT event_id, 1, now(), '\x01'::bytea || 'USD' || '\x01'::bytea || int8send(total_tickets) || int8send(available)
+  || int8send(held) || int8send(sold) || int8send(0) || int8send(0) || int8send(pending_count) || int8send(confirmed_count)
+  || int8send(cancelled_count) || int8send(0) || int8send(0) || int8send(0)
+FROM event_stock s WHERE NOT EXISTS (SELECT FROM journal j WHERE j.event_id = s.event_id)`
 )
 
 // needle is a word that twenty of the events of fillEvents have, however many there are.
@@ -47,8 +55,8 @@ WITH e AS (
   INSERT INTO events (id, name, date_time, total_tickets, ticket_price, currency, created_at, updated_at)
   VALUES ($1::uuid, 'Filled', now() + interval '30 days', $2::int + 1000, 0, 'USD', now(), now())
 )
-INSERT INTO event_stock (event_id, total_tickets, available, sold, confirmed_count)
-VALUES ($1::uuid, $2::int + 1000, 1000, $2::int, $2::int)`
+INSERT INTO event_stock (event_id, total_tickets, available, sold, confirmed_count, journal_seq)
+VALUES ($1::uuid, $2::int + 1000, 1000, $2::int, $2::int, 1)`
 
 	sqlFillUser = `INSERT INTO users (id, name, email, created_at, updated_at) VALUES ($1::uuid, 'Filler', $1::uuid::text || '@example.test', now(), now())`
 
@@ -136,7 +144,13 @@ func fillAll(ctx context.Context, address string, fill func(pgx.Tx) error) error
 		return fmt.Errorf("fill: %w", err)
 	}
 	defer db.Close(context.WithoutCancel(ctx))
-	err = pgx.BeginFunc(ctx, db, fill)
+	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
+		err := fill(tx)
+		if err == nil {
+			_, err = tx.Exec(ctx, sqlOpenJournals)
+		}
+		return err
+	})
 	for _, statement := range []string{`VACUUM ANALYZE events, event_stock, users, bookings`, `CHECKPOINT`} {
 		if err == nil {
 			_, err = db.Exec(ctx, statement)

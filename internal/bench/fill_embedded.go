@@ -29,6 +29,12 @@ INSERT INTO events (id, name, date_time, total_tickets, available, sold, confirm
 SELECT ?1, 'Filled', now + ?2 * 86400000000, ?3 + 1000, 1000, ?3, ?3, 0, 'USD', now, now
 FROM (SELECT unixepoch() * 1000000 AS now)`
 
+	embedOpenJournals = `
+INSERT INTO journal (event_id, seq, at, facts)
+SELECT id, 1, created_at, unhex(printf('01%s01%016x%016x%016x%016x%016x%016x%016x%016x%016x%016x%016x%016x', hex(currency),
+  total_tickets, available, held, sold, 0, 0, pending_count, confirmed_count, cancelled_count, 0, 0, 0))
+FROM events WHERE id NOT IN (SELECT event_id FROM journal)`
+
 	embedFiller = `
 INSERT INTO users (id, name, email, email_key, created_at, updated_at)
 SELECT ?1, 'Filler', hex(?1) || '@example.test', lower(hex(?1)) || '@example.test', unixepoch() * 1000000, unixepoch() * 1000000`
@@ -92,7 +98,7 @@ func fillEmbedded(ctx context.Context, dir string, statements ...statement) (err
 	if !is {
 		return errors.New("the embedded database's connection executes nothing")
 	}
-	for _, s := range statements {
+	for _, s := range append(statements, statement{embedOpenJournals, nil}) {
 		values := make([]driver.NamedValue, len(s.values))
 		for i, value := range s.values {
 			if n, is := value.(int); is {

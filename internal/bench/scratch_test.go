@@ -43,7 +43,7 @@ func TestSlowCommits(t *testing.T) {
 	}
 	took(`INSERT INTO events (id, name, description, date_time, ticket_price, currency, total_tickets, version, created_at, updated_at)
 			VALUES (gen_random_uuid(), 'Concert', '', now(), 1, 'USD', 5, 1, now(), now());
-		INSERT INTO event_stock (event_id, total_tickets, available) SELECT id, 5, 5 FROM events`)
+		INSERT INTO event_stock (event_id, total_tickets, available, journal_seq) SELECT id, 5, 5, 1 FROM events`)
 	if err := slowCommits(t.Context(), url, by); err != nil {
 		t.Fatal(err)
 	}

@@ -84,7 +84,7 @@ var problemTypes = []*models.Error{
 	models.ErrVersionMismatch, models.ErrKeyReused, models.ErrBusy, models.ErrUnavailable, models.ErrOutcomeUnknown,
 	models.ErrShuttingDown, models.ErrInternal, models.ErrGatewayNotFound, models.ErrCallbackForged,
 	models.ErrCallbackStale,
-	models.ErrCallbackUnreadable,
+	models.ErrCallbackUnreadable, models.ErrFeedGone, models.ErrFeedAhead,
 }
 
 func statusOf(e *models.Error) int {

@@ -48,10 +48,11 @@ func (b *books) AuditFacts(_ context.Context, id models.EventID) (models.AuditFa
 	defer b.mu.Unlock()
 	b.audited[id]++
 	event := models.Event{ID: id, Stock: models.Stock{Total: 5, Available: 5}, TicketPrice: models.Money{Currency: "USD"}}
+	sum := models.JournalSum{Balance: models.Balance{Stock: event.Stock, Begun: true}}
 	if id == b.wrong {
-		event.Stock.Available = 4
+		event.Stock.Available, sum.Stock.Available = 4, 4
 	}
-	return models.AuditFacts{Event: &event}, nil
+	return models.AuditFacts{Event: &event, Journal: sum}, nil
 }
 
 func TestAuditor_counts_the_differences_of_a_complete_round(t *testing.T) {

@@ -21,7 +21,7 @@ const (
 	FactConfirmed FactKind = "booking.confirmed" // held -> sold
 	FactCancelled FactKind = "booking.cancelled" // held or sold -> available
 	FactRestored  FactKind = "booking.restored"  // available -> held again: paid after it had expired
-	FactRevenue   FactKind = "booking.revenue"   // what a CONFIRMED booking earns has changed, for its money moved at the gateway
+	FactRevenue   FactKind = "booking.revenue"   // what a CONFIRMED booking earns: its money moved at the gateway
 
 	FactCharged       FactKind = "charge.succeeded" // money taken
 	FactRefundOwed    FactKind = "refund.owed"      // money to be given back
@@ -37,7 +37,7 @@ type Fact struct {
 	Kind     FactKind
 	Booking  BookingID    // of bookings, charges and refunds
 	Quantity int64        // of bookings: their tickets
-	Amount   int64        // in minor units: of bookings what they count for; of FactRevenue the change, which may be below 0
+	Amount   int64        // in minor units: of bookings what they count for; of FactRevenue the change, perhaps below 0
 	Was      Status       // of FactCancelled: PENDING or CONFIRMED
 	Reason   CancelReason // of FactCancelled
 	Charge   int          // of charges and refunds: which of the booking's charges, from 1
@@ -160,7 +160,8 @@ func (b *Balance) Add(f *Fact) error {
 
 func (b *Balance) hold(f *Fact) {
 	s := &b.Stock
-	s.Available, s.Held, s.HeldAmount, s.Pending = s.Available-f.Quantity, s.Held+f.Quantity, s.HeldAmount+f.Amount, s.Pending+1
+	s.Available, s.Held = s.Available-f.Quantity, s.Held+f.Quantity
+	s.HeldAmount, s.Pending = s.HeldAmount+f.Amount, s.Pending+1
 	if f.Kind == FactRestored {
 		s.Cancelled--
 	}

@@ -96,7 +96,8 @@ func (s *Store) AuditFacts(ctx context.Context, id models.EventID) (models.Audit
 	sums.Available = sums.Total - sums.Taken()
 	facts.Event = &event
 	err = minors(event.TicketPrice.Currency, minorPair{&sums.HeldAmount, held}, minorPair{&sums.SoldAmount, sold},
-		minorPair{&facts.Charged, charged}, minorPair{&facts.Refunded, refunded}, minorPair{&facts.Moved, moved}, minorPair{&facts.Owed, owed})
+		minorPair{&facts.Charged, charged}, minorPair{&facts.Refunded, refunded}, minorPair{&facts.Moved, moved},
+		minorPair{&facts.Owed, owed})
 	sums.SoldAmount -= facts.Moved
 	return facts, wrap("audit an event", err)
 }

@@ -53,7 +53,6 @@ func (w *deskWriter) queue() {
 	w.updateRefundSums()
 	w.writeLetters()
 	w.insertEntries()
-	w.insertOutbox()
 	w.updateEvents()
 	w.updateStock()
 }
@@ -299,40 +298,32 @@ func lastOfEach(list []models.DeadLetter) []models.DeadLetter {
 	return kept
 }
 
+// insertEntries writes the entries, and for those that made bookings the pointers by which the relay finds them.
 const insertEntries = `
-	INSERT INTO journal (event_id, seq, at, facts)
-	SELECT v.event_id, v.seq, $1, v.facts FROM unnest($2::uuid[], $3::bigint[], $4::bytea[]) AS v (event_id, seq, facts)`
+	WITH v AS (
+		SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::bytea[]) AS v (batch, event_id, seq, facts)
+	), entries AS (
+		INSERT INTO journal (event_id, seq, at, facts) SELECT event_id, seq, $1, facts FROM v
+	)
+	INSERT INTO outbox (id, event_id, seq, created_at) SELECT batch, event_id, seq, $1 FROM v WHERE batch IS NOT NULL`
 
 // insertEntries writes what the calls tell of their events, each as one entry.
 func (w *deskWriter) insertEntries() {
-	var events column[pgtype.UUID]
+	var batches, events column[pgtype.UUID]
 	var seqs []int64
 	var facts [][]byte
 	for _, v := range w.calls {
-		if told := v.state.Writes().Facts; len(told) > 0 {
-			events, seqs = append(events, uuid(v.event)), append(seqs, v.state.Event.Seq)
-			facts = append(facts, journal.Encode(w.currency, told))
+		writes := v.state.Writes()
+		if len(writes.Facts) == 0 {
+			continue
 		}
+		batch := uuid(v.batch)
+		batch.Valid = writes.Publishes()
+		batches, events = append(batches, batch), append(events, uuid(v.event))
+		seqs, facts = append(seqs, v.state.Event.Seq), append(facts, journal.Encode(w.currency, writes.Facts))
 	}
 	if len(events) > 0 {
-		w.batch.Queue(insertEntries, w.now, events, seqs, facts)
-	}
-}
-
-const insertOutboxRows = `
-	INSERT INTO outbox (id, event_id, seq, created_at)
-	SELECT v.id, v.event_id, v.seq, $1 FROM unnest($2::uuid[], $3::uuid[], $4::bigint[]) AS v (id, event_id, seq)`
-
-func (w *deskWriter) insertOutbox() {
-	var ids, events column[pgtype.UUID]
-	var seqs []int64
-	for _, v := range w.calls {
-		if v.state.Writes().Publishes() {
-			ids, events, seqs = append(ids, uuid(v.batch)), append(events, uuid(v.event)), append(seqs, v.state.Event.Seq)
-		}
-	}
-	if len(ids) > 0 {
-		w.batch.Queue(insertOutboxRows, w.now, ids, events, seqs)
+		w.batch.Queue(insertEntries, w.now, batches, events, seqs, facts)
 	}
 }
 

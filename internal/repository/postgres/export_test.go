@@ -22,6 +22,7 @@ const (
 	bookingByKey = `(bookings_pkey[^\n]*\n *Index Cond: \(id = |bookings_event_id_id_key[^\n]*\n *Index Cond: \(\(event_id = [^\n]*\) AND \(id = )`
 	chargeByKey  = `payments_pkey[^\n]*\n *Index Cond: \(\(event_id = [^\n]*\) AND \(booking_id = `
 	refundByKey  = `refunds_pkey[^\n]*\n *Index Cond: \(\(event_id = [^\n]*\) AND \(booking_id = `
+	entryByKey   = `journal_pkey[^\n]*\n *Index Cond: \(\(event_id = [^\n]*\) AND \(seq `
 	byPlace      = `\w+ \w+\n *TID Cond: `
 )
 
@@ -56,11 +57,14 @@ var HotStatements = []Statement{
 	{"claimCharges", claimCharges, []string{byPlace, bookingByKey}, true},
 	{"firstDue", firstDue, []string{openFromMark}, true},
 	{"dueOutbox", dueOutbox, []string{outboxFromMark}, true},
-	{"claimOutbox", claimOutbox, []string{byPlace}, true},
+	{"claimOutbox", claimOutbox, []string{byPlace, entryByKey}, true},
 	{"firstOutbox", firstOutbox, []string{outboxFromMark}, true},
 	{"claimStrays", claimStrays, []string{"free", "strays_due_idx", byPlace}, true},
 	{"dueRefunds", dueRefunds, []string{"refunds_pending_idx"}, true},
 	{"claimRefunds", claimRefunds, []string{byPlace, bookingByKey}, true},
+	{"selectSpan", selectSpan, []string{"journal_pkey", "event_stock_pkey"}, false},
+	{"selectEntries", selectEntries, []string{entryByKey}, false},
+	{"selectFeed", selectFeed, []string{`journal_tx_idx[^\n]*\n *Index Cond: \(\(tx >= `}, false},
 	{"selectEvent", selectEvent, []string{eventByKey}, false},
 	{"selectEvents", selectEvents, []string{"events_date_time_idx"}, false},
 	{"selectUser", selectUser, []string{"users_pkey"}, false},

@@ -50,7 +50,7 @@ func TestCountersCannotBeForced(t *testing.T) {
 		"UPDATE bookings SET status = 'CANCELLED', cancelled_at = now()":       "bookings_status_check",
 		"UPDATE bookings SET cancel_reason = 'user'":                           "bookings_status_check",
 		"UPDATE bookings SET user_id = '00000000-0000-0000-0000-000000000000'": "bookings_user_id_fkey",
-		"DELETE FROM events":                                                   "bookings_event_id_fkey|outbox_event_id_fkey|event_stock_event_fkey",
+		"DELETE FROM events":                                                   "bookings_event_id_fkey|journal_event_fkey|event_stock_event_fkey",
 		"DELETE FROM users":                                                    "bookings_user_id_fkey",
 	} {
 		_, err := conn.Exec(t.Context(), sql)

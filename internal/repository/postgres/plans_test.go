@@ -13,7 +13,7 @@ import (
 	"quantix/internal/repository/postgres"
 )
 
-var tableScan = regexp.MustCompile(`Seq Scan on (events|event_stock|users|bookings|payments|refunds)`)
+var tableScan = regexp.MustCompile(`Seq Scan on (events|event_stock|users|bookings|payments|refunds|journal)`)
 
 // TestPlansOnEmptyTables matters because the desk's plans are made once: what is planned before the first booking is
 // what a whole on-sale runs with.
@@ -105,8 +105,8 @@ const fillTables = `
 	INSERT INTO events (id, name, date_time, total_tickets, ticket_price, currency, created_at, updated_at)
 		SELECT gen_random_uuid(), 'event ' || i, now() + i * interval '1 day', 1000000, 75.5, 'USD', now(), now()
 		FROM generate_series(1, 2000) i;
-	INSERT INTO event_stock (event_id, total_tickets, available)
-		SELECT id, total_tickets, total_tickets FROM events ON CONFLICT DO NOTHING;
+	INSERT INTO event_stock (event_id, total_tickets, available, journal_seq)
+		SELECT id, total_tickets, total_tickets, 1 FROM events ON CONFLICT DO NOTHING;
 	INSERT INTO users (id, name, email, created_at, updated_at)
 		SELECT gen_random_uuid(), 'user ' || i, i || '@example.com', now(), now() FROM generate_series(1, 1000) i;
 	INSERT INTO bookings (id, user_id, event_id, quantity, status, unit_price, total_amount, currency, payment_method,
@@ -124,4 +124,6 @@ const fillTables = `
 	INSERT INTO refunds (event_id, booking_id, n, gateway, amount, currency, status, attempts, next_attempt_at, created_at, updated_at)
 		SELECT event_id, id, 1, 'sim', 151, 'USD', CASE get_byte(uuid_send(id), 0) % 5 WHEN 0 THEN 'pending' ELSE 'succeeded' END, 0, now(), now(), now()
 		FROM bookings WHERE status = 'CANCELLED';
+	INSERT INTO journal (event_id, seq, at, tx, facts)
+		SELECT e.id, n, now(), (e.i * 5 + n)::text::xid8, '\x015553440500' FROM generate_series(1, 20) n, (SELECT id, row_number() OVER () AS i FROM events) e;
 	ANALYZE`

@@ -15,7 +15,11 @@ var auditRules = rules{
 		read := s.read(event.ID)
 		got := s.facts(event.ID)
 		same(t, "the facts", got, models.AuditFacts{
-			Event: &read, Recomputed: read.Stock, Charged: 10000, Refunded: 2500,
+			Event: &read, Recomputed: read.Stock, Charged: 10000, Refunded: 2500, Owed: 2500,
+			Journal: models.JournalSum{
+				Balance: models.Balance{Stock: read.Stock, Charged: 10000, Refunded: 2500, Owed: 2500, Begun: true},
+				First:   1, Last: 7,
+			},
 		})
 		same(t, "the counters", read.Stock, models.Stock{
 			Total: 10, Available: 5, Held: 2, Sold: 3, HeldAmount: 5000, SoldAmount: 7500, Pending: 1, Confirmed: 1,
@@ -26,7 +30,10 @@ var auditRules = rules{
 	"other_events_do_not_count": func(t *testing.T, s *shop) {
 		first, second, empty := s.mixed(), s.mixed(), s.event()
 		same(t, "the charged amount", s.facts(first.ID).Charged, s.facts(second.ID).Charged)
-		same(t, "what an event without bookings has", s.facts(empty.ID), models.AuditFacts{Event: &empty, Recomputed: empty.Stock})
+		same(t, "what an event without bookings has", s.facts(empty.ID), models.AuditFacts{
+			Event: &empty, Recomputed: empty.Stock,
+			Journal: models.JournalSum{Balance: models.Balance{Stock: empty.Stock, Begun: true}, First: 1, Last: 1},
+		})
 	},
 
 	"an_unknown_event_is_not_found": func(t *testing.T, s *shop) {
@@ -166,14 +173,14 @@ func findTampering(t *testing.T, s *shop) {
 		do, undo string
 		want     []string
 	}{
-		{"UPDATE {stock} SET available = available - 1, held = held + 1", "UPDATE {stock} SET available = available + 1, held = held - 1", []string{"available", "held"}},
-		{"UPDATE {stock} SET available = available + 1, sold = sold - 1", "UPDATE {stock} SET available = available - 1, sold = sold + 1", []string{"available", "sold"}},
-		{"UPDATE {stock} SET held = held + 1, sold = sold - 1", "UPDATE {stock} SET held = held - 1, sold = sold + 1", []string{"held", "sold"}},
-		{"UPDATE {stock} SET held_amount = held_amount + 1", "UPDATE {stock} SET held_amount = held_amount - 1", []string{"held_amount"}},
-		{"UPDATE {stock} SET sold_amount = sold_amount - 1", "UPDATE {stock} SET sold_amount = sold_amount + 1", []string{"sold_amount"}},
-		{"UPDATE {stock} SET pending_count = pending_count + 1", "UPDATE {stock} SET pending_count = pending_count - 1", []string{"pending"}},
-		{"UPDATE {stock} SET confirmed_count = 0", "UPDATE {stock} SET confirmed_count = 1", []string{"confirmed"}},
-		{"UPDATE {stock} SET cancelled_count = 7", "UPDATE {stock} SET cancelled_count = 1", []string{"cancelled"}},
+		{"UPDATE {stock} SET available = available - 1, held = held + 1", "UPDATE {stock} SET available = available + 1, held = held - 1", []string{"available", "held", "journal_available", "journal_held"}},
+		{"UPDATE {stock} SET available = available + 1, sold = sold - 1", "UPDATE {stock} SET available = available - 1, sold = sold + 1", []string{"available", "journal_available", "journal_sold", "sold"}},
+		{"UPDATE {stock} SET held = held + 1, sold = sold - 1", "UPDATE {stock} SET held = held - 1, sold = sold + 1", []string{"held", "journal_held", "journal_sold", "sold"}},
+		{"UPDATE {stock} SET held_amount = held_amount + 1", "UPDATE {stock} SET held_amount = held_amount - 1", []string{"held_amount", "journal_held_amount"}},
+		{"UPDATE {stock} SET sold_amount = sold_amount - 1", "UPDATE {stock} SET sold_amount = sold_amount + 1", []string{"journal_sold_amount", "sold_amount"}},
+		{"UPDATE {stock} SET pending_count = pending_count + 1", "UPDATE {stock} SET pending_count = pending_count - 1", []string{"journal_pending", "pending"}},
+		{"UPDATE {stock} SET confirmed_count = 0", "UPDATE {stock} SET confirmed_count = 1", []string{"confirmed", "journal_confirmed"}},
+		{"UPDATE {stock} SET cancelled_count = 7", "UPDATE {stock} SET cancelled_count = 1", []string{"cancelled", "journal_cancelled"}},
 		{
 			"UPDATE bookings SET quantity = 3, total_amount = unit_price * 3 WHERE status = 'PENDING'",
 			"UPDATE bookings SET quantity = 2, total_amount = unit_price * 2 WHERE status = 'PENDING'", []string{"available", "held", "held_amount"},
@@ -193,19 +200,32 @@ func findTampering(t *testing.T, s *shop) {
 		},
 		{
 			"UPDATE payments SET status = 'declined'", "UPDATE payments SET status = 'succeeded'",
-			[]string{"charged_minus_refunded", "refunds_without_charge", "unpaid_confirmed"},
+			[]string{
+				"charged_minus_refunded", "journal_charged", "journal_refunded", "refunds_without_charge",
+				"unpaid_confirmed",
+			},
 		},
 		{
 			`INSERT INTO payments (event_id, booking_id, n, gateway, amount, currency, status, attempts, last_error, provider_reference,
 				next_attempt_at, created_at, updated_at) SELECT event_id, booking_id, 2, gateway, amount, currency, 'succeeded', 1, '', '',
 				next_attempt_at, created_at, updated_at FROM payments WHERE booking_id IN (SELECT id FROM bookings WHERE status = 'CONFIRMED')`,
-			"DELETE FROM payments WHERE n = 2", []string{"charged_minus_refunded", "overpaid_bookings"},
+			"DELETE FROM payments WHERE n = 2", []string{"charged_minus_refunded", "journal_charged", "overpaid_bookings"},
 		},
-		{"UPDATE refunds SET amount = amount + 1", "UPDATE refunds SET amount = amount - 1", []string{"charged_minus_refunded", "refunded"}},
-		{"UPDATE refunds SET amount = amount - 1", "UPDATE refunds SET amount = amount + 1", []string{"charged_minus_refunded", "refunded", "unended_charges"}},
-		{"UPDATE refunds SET status = 'failed'", "UPDATE refunds SET status = 'pending'", []string{"charged_minus_refunded", "refunded", "unended_charges"}},
+		{"UPDATE refunds SET amount = amount + 1", "UPDATE refunds SET amount = amount - 1", []string{"charged_minus_refunded", "journal_owed", "journal_refunded", "refunded"}},
+		{"UPDATE refunds SET amount = amount - 1", "UPDATE refunds SET amount = amount + 1", []string{"charged_minus_refunded", "journal_owed", "journal_refunded", "refunded", "unended_charges"}},
+		{"UPDATE refunds SET status = 'failed'", "UPDATE refunds SET status = 'pending'", []string{"charged_minus_refunded", "journal_owed", "journal_refunded", "refunded", "unended_charges"}},
 		{"UPDATE payments SET refunded = refunded + 1 WHERE refunded = 0", "UPDATE payments SET refunded = 0 WHERE refunded < amount", []string{"refunded"}},
-		{"DELETE FROM refunds", "", []string{"charged_minus_refunded", "refunded", "unended_charges"}},
+		{
+			"DELETE FROM refunds", "",
+			[]string{"charged_minus_refunded", "journal_owed", "journal_refunded", "refunded", "unended_charges"},
+		},
+		{
+			"DELETE FROM journal WHERE seq = 2", "",
+			[]string{
+				"charged_minus_refunded", "journal_available", "journal_gaps", "journal_held", "journal_held_amount",
+				"journal_owed", "journal_pending", "journal_refunded", "refunded", "unended_charges",
+			},
+		},
 	} {
 		s.ok(tampering.do, s.exec(s.ctx(), tampering.do))
 		same(t, "what the audit finds after "+tampering.do, s.differences(event.ID), tampering.want)

@@ -146,6 +146,7 @@ var deskRules = rules{
 		s.clock.Pass(time.Hour)
 		s.book(event, s.user(), 4)
 		want := event
+		want.Seq = 2
 		want.Stock.Available, want.Stock.Held, want.Stock.HeldAmount, want.Stock.Pending = 6, 4, 10000, 1
 		same(t, "the event", s.read(event.ID), want)
 	},

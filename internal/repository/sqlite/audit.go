@@ -82,7 +82,9 @@ func recompute(ctx context.Context, c *conn, id models.EventID, facts *models.Au
 	}
 	sums.Total = facts.Event.Stock.Total
 	sums.Available = sums.Total - sums.Taken()
-	err = c.query(ctx, auditJournal, args{id[:]}, func(r *row) error { return journal.Fold(&facts.Journal, r.int(), r.bytes()) })
+	err = c.query(ctx, auditJournal, args{id[:]}, func(r *row) error {
+		return journal.Fold(&facts.Journal, r.int(), r.bytes())
+	})
 	if err != nil {
 		return err
 	}
