@@ -115,6 +115,10 @@ var options = []Option{
 		Accepts: "a duration of 1s to 8760h, such as 336h for 14 days",
 		set:     func(c *Config, v string) error { return duration(&c.RefundWindow, v, second, 8760*hour) },
 	}, {
+		Name: "JOURNAL_RETENTION", Default: "2160h", Help: "how long what happened at an event is kept entry by entry; then only as a sum",
+		Accepts: "0 (for ever), or a duration of 24h to 876000h, such as 2160h for 90 days",
+		set:     func(c *Config, v string) error { return durationOr0(&c.JournalRetention, v, 24*hour, 876_000*hour) },
+	}, {
 		Name: "PAYMENT_GATEWAY", Default: "simulator", Help: "who takes the money; the simulator takes none",
 		Accepts: "simulator or stripe",
 		set:     func(c *Config, v string) error { return gateway(&c.PaymentGateway, v) },

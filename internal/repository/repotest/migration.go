@@ -12,12 +12,15 @@ import (
 // migration 8 are those of one that never was further.
 var migrationRules = rules{
 	"events_from_before_begin_with_what_they_have": func(t *testing.T, s *shop) {
-		events := []models.Event{s.veteran("USD", 2500), s.veteran("JPY", 2500), s.veteran("KWD", 25001), s.event(), s.deleted()}
+		events := []models.Event{
+			s.veteran("USD", 2500), s.veteran("JPY", 2500), s.veteran("KWD", 25001), s.event(), s.deleted(),
+		}
 		sums := make([]models.Balance, len(events))
 		for i, event := range events {
 			sums[i] = s.facts(event.ID).Journal.Balance
 		}
-		if b := sums[0]; min(b.Charged, b.Refunded, b.Owed, b.Stock.Held, b.Stock.Sold, b.Stock.Cancelled) == 0 || b.Owed == b.Refunded {
+		b := &sums[0]
+		if min(b.Charged, b.Owed, b.Refunded-b.Owed, b.Stock.Held, b.Stock.Sold, b.Stock.Cancelled) == 0 {
 			t.Fatalf("the event from before has seen too little: %+v", b)
 		}
 		s.ok("going back", s.Migrate(-1))
@@ -27,9 +30,8 @@ var migrationRules = rules{
 				t.Errorf("the audit of event %d finds %+v", i, report.Differences)
 			}
 			page := s.page(event, 0, all)
-			if page.First != 1 || page.Last != 1 || len(page.Entries) != 1 || page.Entries[0].Currency != event.TicketPrice.Currency {
-				t.Fatalf("the journal of event %d is %+v", i, page)
-			}
+			same(t, "first and last", [2]int64{page.First, page.Last}, [2]int64{1, 1})
+			same(t, "the currency", page.Entries[0].Currency, event.TicketPrice.Currency)
 			same(t, "the opening", page.Entries[0].Facts, []models.Fact{{Kind: models.FactOpened, Balance: &sums[i]}})
 		}
 		same(t, "the feed", len(s.catchUp(nil, len(events))), len(events))
@@ -75,7 +77,8 @@ var migrationRules = rules{
 			}
 		}
 		same(t, "what waits", waiting, map[models.BookingID]int{first.ID: 1, second.ID: 1})
-		s.ok("publishing", s.DeleteOutbox(s.ctx(), idsOf(rows, func(r models.OutboxRow) models.BatchID { return r.ID }), models.QueueMark{}))
+		ids := idsOf(rows, func(r models.OutboxRow) models.BatchID { return r.ID })
+		s.ok("publishing", s.DeleteOutbox(s.ctx(), ids, models.QueueMark{}))
 		s.clock.Pass(time.Hour)
 		same(t, "what can be pruned", s.prune(event, all), 0)
 		s.ok("going back with nothing", s.Migrate(-1))
