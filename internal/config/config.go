@@ -56,6 +56,7 @@ type Config struct {
 	MaxTicketsPerBooking int
 	MaxInbox             int           // buyers that may wait for one event
 	MaxWait              time.Duration // how long they may wait there
+	MaxStreams           int           // that may be open at once; 0: none
 	Currency             string        // ISO 4217 code for events that name none
 
 	settings []Setting // where each value came from, in the table's order

@@ -175,6 +175,10 @@ var options = []Option{
 		Accepts: "a duration of 1ms to 1m, such as 2s",
 		set:     func(c *Config, v string) error { return duration(&c.MaxWait, v, ms, minute) },
 	}, {
+		Name: "MAX_STREAMS", Default: "5000", Help: "streams (of what happens, and of live counters) that one process keeps open before further ones are told to come back",
+		Accepts: "a whole number, 0 to 1000000; 0 for none",
+		set:     func(c *Config, v string) error { return integer(&c.MaxStreams, v, 0, 1_000_000) },
+	}, {
 		Name: "CURRENCY", Default: "USD", Help: "currency of events that name none",
 		Accepts: "an ISO 4217 code of three capital letters, such as EUR",
 		set:     func(c *Config, v string) error { return currency(&c.Currency, v) },
