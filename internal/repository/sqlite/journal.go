@@ -107,7 +107,7 @@ func (s *Store) Feed(ctx context.Context, after *models.FeedPlace, limit int) (l
 	return list, nil
 }
 
-const selectEventsByID = `SELECT ` + wholeEvent + ` FROM json_each(?) k CROSS JOIN events ON events.id = unhex(k.value)`
+const selectEventsByID = `SELECT ` + wholeEvent + ` FROM events WHERE id IN (SELECT unhex(value) FROM json_each(?))`
 
 // EventsByID returns those of some events that there are, deleted or not, as they stand now.
 func (s *Store) EventsByID(ctx context.Context, ids []models.EventID) ([]models.Event, error) {
