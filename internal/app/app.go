@@ -10,6 +10,7 @@ import (
 
 	"quantix/internal/boxoffice"
 	"quantix/internal/config"
+	"quantix/internal/feed"
 	"quantix/internal/handlers"
 	"quantix/internal/health"
 	"quantix/internal/metrics"
@@ -49,6 +50,7 @@ type App struct {
 	letters   *services.Letters
 	payments  *services.Payments
 	callbacks *services.Callbacks
+	feed      *feed.Feed
 }
 
 // Open puts the program together on the store that the settings ask for.
@@ -85,6 +87,7 @@ func Open(ctx context.Context, s Setup, access Access) (*App, error) {
 	})
 	a.letters = services.NewLetters(a.store, a.office)
 	a.callbacks = services.NewCallbacks(a.office, a.gateway.notifiers, nil).Keeping(a.store)
+	a.feed = feed.New(a.store, feed.Options{Encoding: handlers.FeedEncoding(), MaxStreams: c.MaxStreams})
 	a.payments = services.NewPayments(a.store, a.office, a.gateway.port, services.PaymentOptions{
 		Concurrency: c.PaymentConcurrency, RetryBase: c.PaymentRetryBase, Observer: a.metrics, Logger: a.logger,
 	})

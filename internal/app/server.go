@@ -108,6 +108,7 @@ func (a *App) serve(ctx context.Context, listener net.Listener, loops *workers) 
 // stop ends everything within SHUTDOWN_TIMEOUT: requests and loops finish side by side, then the desks answer, then the
 // store closes. A client that never finishes its request is cut off; what it sent so far has done nothing.
 func (a *App) stop(server *http.Server, loops *workers) error {
+	a.feed.Close() // a stream has no end of its own, and its reader goes on at another replica
 	var answering sync.WaitGroup
 	answering.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), a.config.ShutdownTimeout/2)
@@ -145,6 +146,7 @@ func readable(address net.Addr) string {
 func (a *App) handler() (http.Handler, error) {
 	return handlers.New(handlers.Deps{
 		Events: a.Events, Users: a.Users, Bookings: a.bookings, Letters: a.letters, Callbacks: a.callbacks,
+		Feed:     a.feed,
 		Currency: a.Currency, Logger: a.logger, Ready: a.ready, Metrics: a.metrics.Handler(), Observer: a.metrics,
 		Version: a.version, TrustedProxies: a.config.TrustedProxies,
 		AllowedHosts: allowedHosts(a.config),
@@ -154,6 +156,9 @@ func (a *App) handler() (http.Handler, error) {
 // gauges shows what waits, and how all does.
 func (a *App) gauges() {
 	a.healthGauges()
+	a.metrics.Gauge("quantix_streams", "Streams of feeds and counters that are open.", func(context.Context) (float64, error) {
+		return float64(a.feed.Streams()), nil
+	})
 	a.metrics.Gauge("quantix_outbox_rows", "Rows of the outbox that wait to be published.", func(ctx context.Context) (float64, error) {
 		n, err := a.store.OutboxDepth(ctx)
 		return float64(n), err

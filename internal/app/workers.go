@@ -27,6 +27,8 @@ func (a *App) workers() *workers {
 	}
 	upkeep := services.NewUpkeep(a.store, a.office)
 	giveWay := jobs.GiveWayTo(a.office.Waiting, a.payments.Lag, a.config.PaymentDeadline)
+	// Old entries can wait for as long as buyers come; payments cannot.
+	patient := jobs.GiveWayTo(a.office.Waiting, func() time.Duration { return 0 }, a.config.PaymentDeadline)
 	var marks jobs.MarkStore = a.store
 	if a.config.Queue() == config.InProcess {
 		marks = &jobs.LocalQueueMarks{MarkStore: a.store}
@@ -50,6 +52,7 @@ func (a *App) workers() *workers {
 			&jobs.Sweeper{Settings: settings, Upkeep: upkeep},
 			&jobs.Canceller{Settings: settings, Upkeep: upkeep},
 			auditor,
+			&jobs.Pruner{Settings: settings, Store: a.store, Age: a.config.JournalRetention, GiveWay: patient},
 		},
 	}}
 }

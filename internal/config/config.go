@@ -43,6 +43,7 @@ type Config struct {
 	PaymentSimAwayFile    string        // while there is a file of this name, it is away; empty: never
 	PaymentRetryBase      time.Duration // pause before the second attempt
 	RefundWindow          time.Duration // how long an event may be cancelled after its end
+	JournalRetention      time.Duration // how long entries of journals are kept; 0: for ever
 
 	PaymentGateway      Gateway // who takes the money
 	StripeSecretKey     string  // "sk_…" or "rk_…"; empty unless the gateway is Stripe
@@ -55,6 +56,7 @@ type Config struct {
 	MaxTicketsPerBooking int
 	MaxInbox             int           // buyers that may wait for one event
 	MaxWait              time.Duration // how long they may wait there
+	MaxStreams           int           // that may be open at once; 0: none
 	Currency             string        // ISO 4217 code for events that name none
 
 	settings []Setting // where each value came from, in the table's order

@@ -115,6 +115,10 @@ var options = []Option{
 		Accepts: "a duration of 1s to 8760h, such as 336h for 14 days",
 		set:     func(c *Config, v string) error { return duration(&c.RefundWindow, v, second, 8760*hour) },
 	}, {
+		Name: "JOURNAL_RETENTION", Default: "2160h", Help: "how long what happened at an event is kept entry by entry; then only as a sum",
+		Accepts: "0 (for ever), or a duration of 24h to 876000h, such as 2160h for 90 days",
+		set:     func(c *Config, v string) error { return durationOr0(&c.JournalRetention, v, 24*hour, 876_000*hour) },
+	}, {
 		Name: "PAYMENT_GATEWAY", Default: "simulator", Help: "who takes the money; the simulator takes none",
 		Accepts: "simulator or stripe",
 		set:     func(c *Config, v string) error { return gateway(&c.PaymentGateway, v) },
@@ -170,6 +174,10 @@ var options = []Option{
 		Name: "MAX_WAIT", Default: "2s", Help: "how long buyers may wait for one event before they and further ones are told to come back",
 		Accepts: "a duration of 1ms to 1m, such as 2s",
 		set:     func(c *Config, v string) error { return duration(&c.MaxWait, v, ms, minute) },
+	}, {
+		Name: "MAX_STREAMS", Default: "5000", Help: "streams (of what happens, and of live counters) that one process keeps open before further ones are told to come back",
+		Accepts: "a whole number, 0 to 1000000; 0 for none",
+		set:     func(c *Config, v string) error { return integer(&c.MaxStreams, v, 0, 1_000_000) },
 	}, {
 		Name: "CURRENCY", Default: "USD", Help: "currency of events that name none",
 		Accepts: "an ISO 4217 code of three capital letters, such as EUR",

@@ -54,6 +54,14 @@ func duration(to *time.Duration, v string, least, most time.Duration) error {
 	return nil
 }
 
+// durationOr0 takes a duration, or 0.
+func durationOr0(to *time.Duration, v string, least, most time.Duration) error {
+	if duration(to, v, 0, 0) == nil {
+		return nil
+	}
+	return duration(to, v, least, most)
+}
+
 // minutes takes a plain number of minutes, or a duration.
 func minutes(to *time.Duration, v string, least, most time.Duration) error {
 	if _, err := strconv.ParseFloat(v, 64); err == nil {

@@ -116,6 +116,10 @@ func TestProblems(t *testing.T) {
 				sample = e.Attr("taken", int64(6)).Attr("sold", int64(4)).Attr("held", int64(2))
 			case "already_cancelled":
 				sample = e.Attr("cancel_reason", "expired")
+			case "feed_gone":
+				sample = e.Attr("first_seq", int64(8))
+			case "feed_ahead":
+				sample = e.Attr("last_seq", int64(7))
 			case "invalid_request":
 				sample = e.With(nil)
 				sample.Fields = []models.FieldError{

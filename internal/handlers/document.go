@@ -29,7 +29,7 @@ func completeDocument(d *huma.OpenAPI) {
 	}
 	for _, o := range byID {
 		for _, p := range o.Parameters {
-			if pattern := parameterPatterns[p.Name]; pattern != "" {
+			if pattern := parameterPatterns[p.Name]; pattern != "" && p.Schema.Type == huma.TypeString {
 				p.Schema.Pattern = pattern
 			}
 		}
@@ -56,6 +56,7 @@ var links = []link{
 	{"create-event", 201, "update-event", "id", itsID},
 	{"create-event", 201, "get-event-statistics", "id", itsID},
 	{"create-event", 201, "audit-event", "id", itsID},
+	{"create-event", 201, "read-event-feed", "id", itsID},
 	{"create-event", 201, "cancel-event", "id", itsID},
 	{"create-event", 201, "delete-event", "id", itsID},
 	{"create-user", 201, "get-user", "id", itsID},
@@ -121,4 +122,5 @@ var parameterPatterns = map[string]string{
 	"q":        oneLine,
 	"email":    oneLine,
 	"cursor":   `^[A-Za-z0-9_-]{` + strconv.Itoa(cursorLength) + `}$`,
+	"after":    `^[A-Za-z0-9_-]{` + strconv.Itoa(placeLength) + `}$`,
 }

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"reflect"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -57,6 +58,7 @@ type (
 	paymentStatus   string
 	paymentKind     string
 	errorCode       string
+	factKind        string
 	uuidText        string
 )
 
@@ -129,6 +131,18 @@ const (
 	kindCharge paymentKind = "charge"
 	kindRefund paymentKind = "refund"
 )
+
+// Schema is a text: with the dots of their names the kinds would make no constants.
+func (factKind) Schema(huma.Registry) *huma.Schema {
+	kinds := make([]string, len(models.FactKinds))
+	for i, kind := range models.FactKinds {
+		kinds[i] = string(kind)
+	}
+	return &huma.Schema{
+		Type: huma.TypeString, Pattern: `^[a-z_]+\.[a-z_]+$`, Examples: []any{string(models.FactBooked)},
+		Description: "What happened: " + strings.Join(kinds, ", ") + ". docs/feed.md tells each with its fields. New values may come with any release: pass over those that you do not know.",
+	}
+}
 
 // Schema refers to the codes; each is explained under /problems.
 func (errorCode) Schema(r huma.Registry) *huma.Schema {

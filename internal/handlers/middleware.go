@@ -258,7 +258,7 @@ const maxLists = 400
 
 // boundLists refuses lists while too many are in hand.
 func (s *server) boundLists(ctx huma.Context, next func(huma.Context)) {
-	if !strings.HasPrefix(ctx.Operation().OperationID, "list-") {
+	if !isList(ctx) {
 		next(ctx)
 		return
 	}
@@ -268,6 +268,16 @@ func (s *server) boundLists(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	next(ctx)
+}
+
+// isList reports whether a request is for a page. A stream holds nothing of its own, and has a bound of its own.
+func isList(ctx huma.Context) bool {
+	switch id := ctx.Operation().OperationID; id {
+	case readEventFeed, readFeed:
+		return !wantsStream(humagin.Unwrap(ctx).Request)
+	default:
+		return strings.HasPrefix(id, "list-")
+	}
 }
 
 // noRoute answers an address that is none.

@@ -48,6 +48,7 @@ func newConfig(version string) huma.Config {
 			Tags: []*huma.Tag{
 				{Name: "events", Description: "What tickets are sold for."}, {Name: "users", Description: "Who books."},
 				{Name: "bookings", Description: "Tickets held, paid and cancelled."},
+				{Name: "feed", Description: "What happened, in order, for programs that follow."},
 				{Name: "payments", Description: "Charges, refunds, and those that need manual review."},
 				{Name: "service", Description: "How the server is."},
 			},

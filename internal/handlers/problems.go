@@ -277,6 +277,8 @@ type problemBody struct {
 	Sold         *int64           `json:"sold,omitempty" doc:"Tickets of CONFIRMED bookings, for capacity_below_taken."`
 	Pending      *int64           `json:"pending,omitempty" doc:"Live bookings that are PENDING, for event_has_live_bookings."`
 	Confirmed    *int64           `json:"confirmed,omitempty" doc:"Bookings that are CONFIRMED, for event_has_live_bookings and event_has_refundable_bookings."`
+	FirstSeq     *int64           `json:"first_seq,omitempty" doc:"The seq of the first entry that is kept, for feed_gone of an event."`
+	LastSeq      *int64           `json:"last_seq,omitempty" doc:"The seq of the newest entry, for feed_ahead of an event."`
 }
 
 // writeProblem answers a Gin request with an error.

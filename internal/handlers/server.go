@@ -17,6 +17,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 	"github.com/gin-gonic/gin"
 
+	"quantix/internal/feed"
 	"quantix/internal/logging"
 	"quantix/internal/models"
 	"quantix/internal/services"
@@ -34,12 +35,13 @@ type Observer interface {
 	Request(route, method string, status int, took time.Duration)
 }
 
-// Deps is what the handlers need. Events, Users, Bookings and Letters are required; the rest has defaults.
+// Deps is what the handlers need. Events, Users, Bookings, Letters and Feed are required; the rest has defaults.
 type Deps struct {
 	Events   *services.Events
 	Users    *services.Users
 	Bookings *services.Bookings
 	Letters  *services.Letters
+	Feed     *feed.Feed
 
 	Callbacks *services.Callbacks // nil: no gateway sends any
 
@@ -155,6 +157,7 @@ func (s *server) register(a *api, d Deps) {
 	(&bookings{bookings: d.Bookings}).register(a)
 	(&letters{letters: d.Letters}).register(a)
 	(&callbacks{callbacks: cmp.Or(d.Callbacks, services.NewCallbacks(nil, nil, nil)), timeout: s.timeout}).register(a)
+	(&feeds{feed: d.Feed}).register(a)
 	newHealth(d).register(a)
 }
 

@@ -27,6 +27,7 @@ import (
 	"github.com/pb33f/libopenapi-validator/config"
 
 	"quantix/internal/boxoffice"
+	"quantix/internal/feed"
 	"quantix/internal/models"
 	"quantix/internal/payments/simulator"
 	"quantix/internal/sale"
@@ -67,6 +68,7 @@ func setupOn(tb testing.TB, store shop.Store, clock *testkit.Clock, change ...fu
 	deps := Deps{
 		Events: services.NewEvents(store, office), Users: services.NewUsers(store),
 		Bookings: services.NewBookings(store, office, services.BookingOptions{MaxTickets: 100, Methods: simulator.PaidWith}), Letters: services.NewLetters(store, office),
+		Feed:    feed.New(store, feed.Options{Encoding: FeedEncoding()}), // no streams: a recorder would never end one
 		Version: "1.2.3", Logger: testkit.Logger(tb),
 	}
 	for _, f := range change {

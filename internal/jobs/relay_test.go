@@ -3,6 +3,8 @@ package jobs
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -138,6 +140,55 @@ func TestRelay_gives_way(t *testing.T) {
 			t.Errorf("when nobody is in need it asks for %v rows, %v", outbox.limits, err)
 		}
 	})
+}
+
+// A row that points to an entry which somebody has deleted names no bookings. It must not stand in the way of the others, nor
+// stay for good.
+func TestRelay_passes_over_a_row_without_bookings(t *testing.T) {
+	t.Parallel()
+	inBothModes(t, func(t *testing.T, q queue.Queue) {
+		h := newHouse(t, q, simulator.Options{})
+		h.BookMany(h.Event(10).ID, 3, simulator.OK)
+		rows, err := h.Store.ClaimOutbox(t.Context(), 100, time.Minute)
+		if err != nil || len(rows) == 0 {
+			t.Fatalf("%d rows, %v", len(rows), err)
+		}
+		empty := models.OutboxRow{ID: models.NewID[models.BatchID](), Event: rows[0].Event}
+		outbox := &handed{Outbox: h.Store, rows: append([]models.OutboxRow{empty}, rows...)}
+		h.start([]Loop{&Relay{Settings: h.settings(), Store: outbox, Queue: q, Bookings: 1}})
+		h.until("not published", func() bool { n, err := q.Depth(t.Context()); return n == 3 && err == nil })
+		h.until("not deleted", func() bool { n, err := h.Store.OutboxDepth(t.Context()); return n == 0 && err == nil })
+		h.until("the empty row was not deleted", func() bool { return outbox.has(empty.ID) })
+	})
+}
+
+// handed is an outbox that gives out certain rows once, and notes which are deleted.
+type handed struct {
+	repository.Outbox
+	mu      sync.Mutex
+	rows    []models.OutboxRow
+	deleted []models.BatchID
+}
+
+func (h *handed) ClaimOutbox(context.Context, int, time.Duration) ([]models.OutboxRow, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	rows := h.rows
+	h.rows = nil
+	return rows, nil
+}
+
+func (h *handed) DeleteOutbox(ctx context.Context, ids []models.BatchID, mark models.QueueMark) error {
+	h.mu.Lock()
+	h.deleted = append(h.deleted, ids...)
+	h.mu.Unlock()
+	return h.Outbox.DeleteOutbox(ctx, ids, mark)
+}
+
+func (h *handed) has(id models.BatchID) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Contains(h.deleted, id)
 }
 
 func TestNextBookings_keeps_rows_whole(t *testing.T) {

@@ -9,8 +9,12 @@ import (
 	"quantix/internal/models"
 )
 
-// errCut is said of bytes that end within a fact.
-var errCut = errors.New("the entry ends within a fact")
+var (
+	// errCut is said of bytes that end within a fact, or of a number that none could be.
+	errCut = errors.New("the entry ends within a fact")
+	// errNoBooking is said of a fact whose booking is not told, or that cannot have one.
+	errNoBooking = errors.New("the entry has a fact whose booking is unknown")
+)
 
 // Decode reads what Encode wrote. Error: the bytes are not of this format, or are of a later one.
 func Decode(stored []byte) (models.Currency, []models.Fact, error) {
@@ -39,21 +43,30 @@ type decoder struct {
 func (d *decoder) fact() (f models.Fact) {
 	first := d.byte()
 	f.Kind = wordOf(d, kinds, first&^sameBooking)
+	ofEvent := true
 	switch f.Kind {
 	case models.FactOpened:
 		f.Balance = &models.Balance{Begun: true}
 		for _, n := range sums(f.Balance) {
 			*n = int64(binary.BigEndian.Uint64(d.bytes(8)))
 		}
-		return f
 	case models.FactCreated, models.FactEdited:
 		f.Terms = d.terms()
-		return f
 	case models.FactEventCancelled, models.FactDeleted:
+	default:
+		ofEvent = false
+	}
+	if ofEvent {
+		if first&sameBooking != 0 {
+			d.fail(errNoBooking)
+		}
 		return f
 	}
 	if first&sameBooking == 0 {
 		d.last = models.BookingID(d.bytes(16))
+	}
+	if d.last == (models.BookingID{}) {
+		d.fail(errNoBooking)
 	}
 	f.Booking = d.last
 	d.ofBooking(&f)
@@ -86,7 +99,12 @@ func (d *decoder) terms() *models.Terms {
 	t := models.Terms{TotalTickets: d.number()}
 	t.TicketPrice = models.Money{Minor: d.number(), Currency: models.Currency(d.bytes(3))}
 	t.DateTime, t.SalesEnd = d.time(), d.time()
-	t.TimeZone = string(d.bytes(int(min(d.number(), 1<<10))))
+	length := d.number()
+	if length > maxZone {
+		d.fail(errCut)
+		length = 0
+	}
+	t.TimeZone = string(d.bytes(int(length)))
 	t.Version = d.number()
 	return &t
 }

@@ -15,6 +15,9 @@ const version = 1
 // sameBooking is set in a fact's first byte when it is about the booking of the fact before it.
 const sameBooking = 0x80
 
+// maxZone bounds the name of a time zone, so that foreign bytes cannot ask for more memory than there is.
+const maxZone = 1 << 10
+
 // kinds gives each kind of fact its number, which never changes: 0 is none.
 var kinds = []models.FactKind{
 	1: models.FactOpened, 2: models.FactCreated, 3: models.FactEdited, 4: models.FactEventCancelled, 5: models.FactDeleted,
@@ -92,9 +95,12 @@ func sums(b *models.Balance) []*int64 {
 }
 
 func (e *encoder) terms(t *models.Terms) {
+	if len(t.TicketPrice.Currency) != 3 || len(t.TimeZone) > maxZone {
+		panic(fmt.Sprintf("terms that could not be read again: %+v", t))
+	}
 	e.number(t.TotalTickets)
 	e.number(t.TicketPrice.Minor)
-	e.buf = append(e.buf, fmt.Sprintf("%-3.3s", t.TicketPrice.Currency)...)
+	e.buf = append(e.buf, t.TicketPrice.Currency...)
 	e.time(t.DateTime)
 	e.time(t.SalesEnd)
 	e.number(int64(len(t.TimeZone)))

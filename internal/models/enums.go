@@ -40,6 +40,13 @@ var RefundStatuses = []RefundStatus{RefundPending, RefundSucceeded, RefundFailed
 // LetterKinds lists what a dead letter may be about.
 var LetterKinds = []LetterKind{LetterCharge, LetterRefund, LetterMessage, LetterStray, LetterMoved, LetterDispute}
 
+// FactKinds lists what a journal may tell.
+var FactKinds = []FactKind{
+	FactOpened, FactCreated, FactEdited, FactEventCancelled, FactDeleted, FactBooked, FactConfirmed, FactCancelled,
+	FactRestored, FactRevenue, FactCharged, FactRefundOwed, FactRefundReduced, FactRefundGiven, FactRefundMoved,
+	FactRefundFailed,
+}
+
 // SaleStates lists how an event's sale may stand.
 var SaleStates = []SaleState{OnSale, SaleClosed, CalledOff}
 

@@ -83,6 +83,22 @@ type FeedPlace struct {
 	Seq   int64
 }
 
+// anew is set in the epoch of places that are given to a reader who has begun without one, until it comes past all that was
+// pruned. What was taken out before it opens with its sum there, so that nothing is kept from it.
+const anew = 1 << 31
+
+// Of reports whether the place is of an epoch; stores give epochs below 1<<31.
+func (p FeedPlace) Of(epoch uint32) bool { return p.Epoch&^anew == epoch }
+
+// Anew reports whether whoever reads on from the place has begun without one and not yet come past all that was pruned.
+func (p FeedPlace) Anew() bool { return p.Epoch&anew != 0 }
+
+// AsAnew returns the place for such a reader.
+func (p FeedPlace) AsAnew() FeedPlace {
+	p.Epoch |= anew
+	return p
+}
+
 // JournalPage is a piece of an event's journal, read in one snapshot.
 type JournalPage struct {
 	First, Last int64 // the oldest entry that is kept and the newest one; both 0 when there is none yet

@@ -92,13 +92,17 @@ func (s *Store) Feed(ctx context.Context, after *models.FeedPlace, limit int) (l
 		return nil, wrap("read the feed", err)
 	case newest >= next:
 		return nil, fmt.Errorf("%w: the feed is of another server; a worker puts it in order", repository.ErrUnavailable)
-	case after != nil && (from.Epoch != epoch || from.Tx >= next):
+	case after != nil && (!from.Of(epoch) || from.Tx >= next):
 		return nil, models.ErrFeedAhead
-	case after != nil && from.Tx <= pruned:
+	case after != nil && from.Tx <= pruned && !from.Anew():
 		return nil, models.ErrFeedGone
 	}
 	for i := range list {
-		list[i].Place = models.FeedPlace{Epoch: epoch, Tx: list[i].Place.Tx, Event: list[i].Event, Seq: list[i].Seq}
+		e := &list[i]
+		e.Place = models.FeedPlace{Epoch: epoch, Tx: e.Place.Tx, Event: e.Event, Seq: e.Seq}
+		if e.Place.Tx <= pruned && (after == nil || from.Anew()) {
+			e.Place = e.Place.AsAnew()
+		}
 	}
 	return list, nil
 }

@@ -81,15 +81,22 @@ func (s *Store) oldEntries(
 	return old, conn.SendBatch(ctx, batch).Close()
 }
 
-// A dump carries the numbers of its server's transactions to one that has not come so far. Theirs become the first number that
-// any transaction of users has, so that all that this server writes comes after them.
+// A dump carries the numbers of its server's transactions to one that has not come so far. All entries then get new numbers, in
+// the order in which they were read, and of each event in that of their seqs: numbers below the oldest transaction that is
+// still at work, so that whatever comes from now on comes after them; and many, so that pages are found without sorting all.
 const (
 	lockFeedState = `SELECT FROM journal_state FOR NO KEY UPDATE`
 	restampFeed   = `
-		WITH behind AS (
-			SELECT WHERE EXISTS (SELECT FROM journal WHERE tx >= pg_snapshot_xmax(pg_current_snapshot()))
+		WITH behind AS MATERIALIZED (
+			SELECT least(pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 3, 2147483647)::integer AS room
+			WHERE EXISTS (SELECT FROM journal WHERE tx >= pg_snapshot_xmax(pg_current_snapshot()))
+		), ordered AS (
+			SELECT event_id, seq, max(tx::text::bigint) OVER (PARTITION BY event_id ORDER BY seq) AS tx FROM journal
+		), numbered AS (
+			SELECT event_id, seq, 2 + ntile((SELECT room FROM behind)) OVER (ORDER BY tx, event_id, seq) AS tx
+			FROM ordered WHERE EXISTS (SELECT FROM behind)
 		), stamped AS (
-			UPDATE journal SET tx = '3' WHERE tx >= pg_snapshot_xmax(pg_current_snapshot())
+			UPDATE journal j SET tx = n.tx::text::xid8 FROM numbered n WHERE j.event_id = n.event_id AND j.seq = n.seq
 		)
 		UPDATE journal_state SET epoch = floor(random() * 2147483647)::integer, pruned = '0' FROM behind RETURNING 1`
 )

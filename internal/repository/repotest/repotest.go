@@ -25,6 +25,8 @@ type Store struct {
 	// in every dialect, but for the table of an event's counters, which the statements call {stock}; values of ids and
 	// times have not, so the statements name none.
 	Exec func(ctx context.Context, sql string) error
+	// Migrate goes on to the newest migration, or so many back when below 0; nobody else uses the store meanwhile.
+	Migrate func(steps int) error
 	// Stock is the table of the counters: events, or one of their own.
 	Stock string
 }
@@ -52,6 +54,10 @@ func Run(t *testing.T, open func(t *testing.T, clock func() time.Time) Store) {
 		"Payments":  paymentRules,
 		"Outbox":    outboxRules,
 		"Lost":      lostRules,
+		"Journal":   journalRules,
+		"Feed":      feedRules,
+		"Prune":     pruneRules,
+		"Migration": migrationRules,
 		"Audit":     auditRules,
 		"SimLedger": simRules,
 		"Store":     storeRules,

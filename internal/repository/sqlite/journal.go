@@ -89,15 +89,18 @@ func (s *Store) Feed(ctx context.Context, after *models.FeedPlace, limit int) (l
 		switch {
 		case err != nil:
 			return err
-		case after != nil && (int64(from.Epoch) != epoch || from.Tx > newest):
+		case after != nil && (!from.Of(uint32(epoch)) || from.Tx > newest):
 			return models.ErrFeedAhead
-		case after != nil && from.Tx < pruned:
+		case after != nil && from.Tx < pruned && !from.Anew():
 			return models.ErrFeedGone
 		}
 		list, err = collectEntries(ctx, c, selectFeed, args{from.Tx, int64(limit)})
 		for i := range list {
 			e := &list[i]
 			e.Place = models.FeedPlace{Epoch: uint32(epoch), Tx: e.Place.Tx, Event: e.Event, Seq: e.Seq}
+			if e.Place.Tx < pruned && (after == nil || from.Anew()) {
+				e.Place = e.Place.AsAnew()
+			}
 		}
 		return err
 	})
@@ -107,7 +110,8 @@ func (s *Store) Feed(ctx context.Context, after *models.FeedPlace, limit int) (l
 	return list, nil
 }
 
-const selectEventsByID = `SELECT ` + wholeEvent + ` FROM json_each(?) k CROSS JOIN events ON events.id = unhex(k.value)`
+// The ids are a list of their own, for json_each has a column that is called id, too.
+const selectEventsByID = `SELECT ` + wholeEvent + ` FROM events WHERE id IN (SELECT unhex(k.value) FROM json_each(?) k)`
 
 // EventsByID returns those of some events that there are, deleted or not, as they stand now.
 func (s *Store) EventsByID(ctx context.Context, ids []models.EventID) ([]models.Event, error) {

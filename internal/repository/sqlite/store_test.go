@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -18,8 +19,24 @@ func TestStore(t *testing.T) {
 	repotest.Run(t, func(t *testing.T, clock func() time.Time) repotest.Store {
 		store, db := newStore(t, Options{Clock: clock})
 		exec := func(ctx context.Context, text string) error { return meddle(ctx, db, text) }
-		return repotest.Store{Port: store, Exec: exec, Stock: "events"}
+		goes := func(steps int) error { return migrate(db, steps) }
+		return repotest.Store{Port: store, Exec: exec, Stock: "events", Migrate: goes}
 	})
+}
+
+// migrate goes on to the newest migration, or so many back when below 0.
+func migrate(db *database.SQLite, steps int) error {
+	ctx := context.Background()
+	m, err := database.OpenSQLiteMigrator(ctx, db, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	if steps < 0 {
+		err = m.Down(ctx, -steps)
+	} else {
+		err = m.Up(ctx)
+	}
+	return errors.Join(err, m.Close())
 }
 
 // meddle runs a statement on a connection of its own, past the store.

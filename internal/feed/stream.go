@@ -1,0 +1,125 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"quantix/internal/models"
+)
+
+// errNoStreams is said where a setting forbids them, errManyStreams where there are as many as it allows.
+var (
+	errNoStreams   = models.ErrUnavailable.Say("This server opens no streams; read pages instead.")
+	errManyStreams = models.ErrUnavailable.Say("Too many streams are open; read pages, or ask again shortly.")
+)
+
+// A source is what a stream shows to its one reader. next waits until there is more; nil: the wait has ended without.
+type source interface {
+	next(ctx context.Context, wait <-chan time.Time) ([]byte, error)
+	close()
+}
+
+// Stream is one reader's way through what happens. It keeps nothing for its reader but the place: who is slow makes nobody
+// wait and no memory grow.
+type Stream struct {
+	feed   *Feed
+	source source
+	first  []byte // what was read when it was opened
+	pause  *time.Timer
+}
+
+// Next returns the text of what comes next, or nil when nothing came for a heartbeat's time. The text is shared, and not to be
+// changed. Error: the stream has ended; io.EOF when the server stops.
+func (s *Stream) Next(ctx context.Context) ([]byte, error) {
+	if text := s.first; text != nil {
+		s.first = nil
+		return text, nil
+	}
+	s.pause.Reset(s.feed.options.Heartbeat)
+	for {
+		select {
+		case <-s.feed.stop:
+			return nil, io.EOF
+		default:
+		}
+		text, err := s.source.next(ctx, s.pause.C)
+		if err == nil || !passes(err) {
+			return text, err
+		}
+		again := time.NewTimer(readPause)
+		select {
+		case <-again.C:
+		case <-s.pause.C:
+			return nil, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-s.feed.stop:
+			return nil, io.EOF
+		}
+	}
+}
+
+// readPause is how long a stream waits that could not read.
+const readPause = time.Second
+
+// passes reports whether an error may be over soon: readers that stay cost less than readers that come back.
+func passes(err error) bool {
+	known, is := errors.AsType[*models.Error](err)
+	return is && (known.Kind == models.KindUnavailable || known.Kind == models.KindInternal)
+}
+
+// Close lets go of the stream's place.
+func (s *Stream) Close() {
+	s.pause.Stop()
+	s.source.close()
+	s.feed.mu.Lock()
+	s.feed.open--
+	s.feed.mu.Unlock()
+}
+
+// Streams returns how many are open.
+func (f *Feed) Streams() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.open
+}
+
+// stream opens a stream: it is counted, and its first text is read, so that a wrong place is said before it begins.
+func (f *Feed) stream(ctx context.Context, open func() source) (*Stream, error) {
+	if err := f.enter(); err != nil {
+		return nil, err
+	}
+	s := &Stream{feed: f, source: open(), pause: time.NewTimer(f.options.Heartbeat)}
+	now := make(chan time.Time)
+	close(now)
+	text, err := s.source.next(ctx, now)
+	if err != nil {
+		s.Close()
+		if errors.Is(err, io.EOF) {
+			err = models.ErrShuttingDown
+		}
+		return nil, err
+	}
+	s.first = text
+	return s, nil
+}
+
+func (f *Feed) enter() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	select {
+	case <-f.stop:
+		return models.ErrShuttingDown
+	default:
+	}
+	switch {
+	case f.options.MaxStreams <= 0:
+		return errNoStreams
+	case f.open >= f.options.MaxStreams:
+		return errManyStreams
+	}
+	f.open++
+	return nil
+}
