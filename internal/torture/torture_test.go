@@ -25,7 +25,7 @@ var (
 	limit    = flag.Duration("torture.limit", 10*time.Minute, "how long the payments torture may take")
 )
 
-func TestMain(m *testing.M) { testkit.Main(m) }
+func TestMain(m *testing.M) { testkit.MainOfWaiters(m, 4) }
 
 // connections is how many buyers book at once; workerCount how many worker processes run, of which one dies each second.
 const (
