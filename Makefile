@@ -96,7 +96,7 @@ BOOKINGS ?= 100000
 payments-torture: ## take BOOKINGS payments while workers are killed and Redis is flushed; fail if one is lost
 	@scripts/need-servers.sh
 	go test $(TAGS) -count 1 -timeout 60m ./internal/torture -v -torture.bookings $(BOOKINGS) -torture.kills 100000 \
-		-torture.sales 1500 -torture.onsale 50000 -torture.away 1m -torture.backlog 99900
+		-torture.outages 100000 -torture.sales 1500 -torture.onsale 50000 -torture.away 1m -torture.backlog 99900
 
 CUTS ?= 60s
 .PHONY: cuts
