@@ -108,6 +108,11 @@ cuts: ## book for CUTS while the line to PostgreSQL is cut at random; fail if an
 bench: build ## measure every promise of speed on private servers (BENCH="--runs 1 --quick" for a first look)
 	scripts/with-servers.sh bin/quantix bench bars $(BENCH)
 
+.PHONY: bench-quick
+bench-quick: ## take every measure of bench the quick way, with every hostile client: that they work, not how fast
+	@scripts/need-servers.sh
+	go test $(TAGS) -count 1 -timeout 30m ./internal/cli -v -run '^TestBenchBars' -bars.all
+
 DOCUMENT ?= tools/clients/out/openapi.json
 .PHONY: lint-api
 lint-api: tools/clients/node_modules ## read the OpenAPI document with spectral and redocly (needs Node 20.19 or newer)
