@@ -97,7 +97,7 @@ BOOKINGS ?= 100000
 payments-torture: ## take BOOKINGS payments while workers are killed and Redis is flushed; fail if one is lost
 	@scripts/need-servers.sh
 	go test $(TAGS) -count 1 -timeout 60m ./internal/torture -v -torture.bookings $(BOOKINGS) -torture.kills 100000 \
-		-torture.sales 1500 -torture.onsale 50000 -torture.away 1m -torture.backlog 99900
+		-torture.outages 100000 -torture.sales 1500 -torture.onsale 50000 -torture.away 1m -torture.backlog 99900
 
 CUTS ?= 60s
 .PHONY: cuts
@@ -108,6 +108,11 @@ cuts: ## book for CUTS while the line to PostgreSQL is cut at random; fail if an
 .PHONY: bench
 bench: build ## measure every promise of speed on private servers (BENCH="--runs 1 --quick" for a first look)
 	scripts/with-servers.sh bin/quantix bench bars $(BENCH)
+
+.PHONY: bench-quick
+bench-quick: ## take every measure of bench the quick way, with every hostile client: that they work, not how fast
+	@scripts/need-servers.sh
+	go test $(TAGS) -count 1 -timeout 30m ./internal/cli -v -run '^TestBenchBars' -bars.all
 
 DOCUMENT ?= tools/clients/out/openapi.json
 .PHONY: lint-api

@@ -25,11 +25,8 @@ const (
 	Writing               // migrates what is pending, or refuses an old schema (AUTO_MIGRATE)
 )
 
-// Store is what every adapter gives: the port, and the simulated gateway's own memory.
-type Store interface {
-	repository.Store
-	simulator.Ledger
-}
+// Store is what every adapter gives.
+type Store = simulator.Store
 
 // OpenStore opens the store that the settings ask for, with its schema as this binary needs it.
 func OpenStore(ctx context.Context, c config.Config, logger *slog.Logger, access Access) (Store, error) {

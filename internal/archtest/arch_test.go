@@ -107,7 +107,7 @@ var places = map[string]place{
 
 	"internal/testkit": {tests: true},
 	"internal/testkit/shop": {tests: true, imports: []string{
-		"internal/testkit", "internal/models", "internal/sale", "internal/repository", "internal/repository/postgres",
+		"internal/testkit", "internal/models", "internal/sale", "internal/repository/postgres",
 		"internal/repository/sqlite", "internal/database", "internal/boxoffice", "internal/services",
 		"internal/payments/simulator",
 	}},

@@ -48,6 +48,8 @@ func measures() []measure {
 		{"hostile_embedded", "the same in embedded mode", true, (*Bars).hostileEmbedded},
 		{"audit", "the audit of one event, over HTTP and by the command", true, (*Bars).audit},
 		{"search", "search among 1,000 and 300,000 events, in both stores", true, (*Bars).search},
+		{"watched", "one event beside readers of its feed and of its counters", true, (*Bars).watched},
+		{"thousand", "a thousand readers of a feed beside 1,000 buyers a second", true, (*Bars).thousand},
 		{"snapshot", "ten minutes beside a reader with an old snapshot", true, (*Bars).snapshot},
 	}
 }

@@ -13,6 +13,14 @@ import (
 // besideFor is how much longer a load lasts than what is measured beside it, for the latter's preparation and audit.
 const besideFor = 5 * time.Second
 
+// aside is besideFor of this go: whoever is in a hurry takes the few buyers beside what is left of the load.
+func (b *Bars) aside() time.Duration {
+	if b.small > 1 {
+		return besideFor / 2
+	}
+	return besideFor
+}
+
 // cold measures an event that few want, alone and then beside one that gets half of what it can take.
 func (b *Bars) cold(ctx context.Context) error {
 	peak, err := b.peak(ctx, b.onServer)
@@ -35,6 +43,9 @@ func (b *Bars) cold(ctx context.Context) error {
 			return err
 		}
 		b.addResult(Cold, r, milliseconds(r.Latency[onsale.Accepted].P99))
+		if b.small > 1 { // what follows is only said, and is no figure
+			return nil
+		}
 		r, err = b.coldBeside(ctx, server, few, onsale.Scenario{Connections: crowd})
 		b.say("  beside %d connections, which leave no processor free: p99 %.4g ms", crowd, milliseconds(r.Latency[onsale.Accepted].P99))
 		return err
@@ -43,7 +54,7 @@ func (b *Bars) cold(ctx context.Context) error {
 
 // coldBeside plays few buyers in the middle of a hot load. What the hot load broke voids their figure, too.
 func (b *Bars) coldBeside(ctx context.Context, server *private, few, hot onsale.Scenario) (r onsale.Result, err error) {
-	hot.Duration = b.Load + besideFor
+	hot.Duration = b.Load + b.aside()
 	crowded, err := b.beside(ctx, server, hot, func() (err error) {
 		if err = pause(ctx, time.Second); err == nil {
 			r, err = b.play(ctx, server, few)
@@ -93,26 +104,25 @@ func (b *Bars) rebought(ctx context.Context, server *private, r onsale.Rebought)
 	}
 }
 
-// snapshotLoad is how long the crowd of snapshot books: a tenth of it without the snapshot, the rest beside it.
-const snapshotLoad = 10 * time.Minute
+// snapshotPart is a tenth of the time that the crowd of snapshot books: the first without the snapshot, the rest beside it.
+const snapshotPart = time.Minute
 
 // snapshot measures what is lost when PostgreSQL may not clean up: dead row versions of the event, the bookings and the
 // outbox stay as long as a reader could still see them.
 func (b *Bars) snapshot(ctx context.Context) error {
-	length := snapshotLoad
+	part, parts := snapshotPart, 10
 	if b.small > 1 {
-		length = snapshotLoad / 60
+		part, parts = time.Second, 3
 	}
 	// In the first minute payments give way to the crowd; what comes after that is the rate that lasts.
-	settling := length / 10
-	tenth, first := int(length/10/time.Second), int(settling/time.Second)
+	settling, seconds := part, int(part/time.Second)
 	return b.onServer(ctx, func(s scratch, server *private) error {
 		var held *heldSnapshot
 		r, err := b.beside(ctx, server, onsale.Scenario{
-			Connections: crowd, Duration: settling + length, TicketsPerEvent: 1 << 30, Users: 100_000 / b.small,
-			Warmup: b.warmup,
+			Connections: crowd, Duration: settling + time.Duration(parts)*part, TicketsPerEvent: 1 << 30,
+			Users: 100_000 / b.small, Warmup: b.warmup,
 		}, func() (err error) {
-			if err = pause(ctx, settling+length/10); err == nil {
+			if err = pause(ctx, settling+part); err == nil {
 				held, err = holdSnapshot(ctx, s.config.DatabaseURL)
 			}
 			return err
@@ -123,13 +133,14 @@ func (b *Bars) snapshot(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		var tenths []string
-		for i := range 10 {
-			tenths = append(tenths, fmt.Sprintf("%.0f", onsale.AcceptedPerSecond(r.Series, first+i*tenth, first+(i+1)*tenth)))
+		rate := func(i int) float64 { return onsale.AcceptedPerSecond(r.Series, (i+1)*seconds, (i+2)*seconds) }
+		var rates []string
+		for i := range parts {
+			rates = append(rates, fmt.Sprintf("%.0f", rate(i)))
 		}
-		b.say("  bookings/s by tenths of the time: %s", strings.Join(tenths, " "))
-		b.addResult(SnapshotStart, r, onsale.AcceptedPerSecond(r.Series, first, first+tenth))
-		b.addResult(Snapshot, r, onsale.AcceptedPerSecond(r.Series, first+9*tenth, first+10*tenth))
+		b.say("  bookings/s by parts of the time: %s", strings.Join(rates, " "))
+		b.addResult(SnapshotStart, r, rate(0))
+		b.addResult(Snapshot, r, rate(parts-1))
 		return nil
 	})
 }

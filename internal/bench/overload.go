@@ -34,13 +34,13 @@ func (b *Bars) overload(ctx context.Context) error {
 		return err
 	}
 	b.addResult(OverloadPeak, peak, peak.PerSecond(onsale.Accepted))
-	before, length := 10*time.Second, max(stormLength, b.Load.Round(time.Second))
+	before, length, after := 10*time.Second, max(stormLength, b.Load.Round(time.Second)), calmAfter
 	if b.small > 1 {
-		before, length = 3*time.Second, max(stormLength/60, b.Load)
+		before, length, after = 3*time.Second, max(stormLength/60, b.Load), calmAfter/3
 	}
 	return b.onSlowCommits(ctx, func(_ scratch, server *private) error {
 		r, err := b.play(ctx, server, onsale.Scenario{
-			Model: onsale.Open, Rate: calmRate, Duration: before + length + calmAfter, Connections: stormConnections,
+			Model: onsale.Open, Rate: calmRate, Duration: before + length + after, Connections: stormConnections,
 			GiveUp: 2 * time.Second,
 			Surge: &onsale.Surge{
 				Rate: max(stormFactor*peak.PerSecond(onsale.Accepted), calmRate), After: before, Length: length,

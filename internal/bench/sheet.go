@@ -71,6 +71,15 @@ const (
 	SearchMany    Key = "search_many"   // ms, the same among 300,000
 	SearchFewEmb  Key = "search_few_embedded"
 	SearchManyEmb Key = "search_many_embedded"
+
+	Unwatched      Key = "unwatched"       // bookings/s of an event that nobody watches
+	WatchedFeed    Key = "watched_feed"    // the same with twenty readers of its feed
+	WatchedLive    Key = "watched_live"    // the same with a thousand readers of its counters
+	ThousandServed Key = "thousand_served" // %, of 1,000 buyers a second beside a thousand readers of the feed
+	ThousandP99    Key = "thousand_p99"    // ms, of these buyers
+	ThousandMemory Key = "thousand_memory" // MB that the readers cost their server
+	ThousandWrong  Key = "thousand_wrong"  // entries that a reader missed, saw twice or was still behind
+	ThousandLate   Key = "thousand_late"   // ms from an entry to the last of its readers
 )
 
 // Of returns the key of a part of a figure, such as what a booking costs one of the processes. It has no bar.
@@ -141,6 +150,13 @@ var table = []Bar{
 	{"the same: memory", HostileMemoryEmb, "", Less, "MB", 300, 0},
 	{"audit of an event over HTTP, warm: p50", AuditP50, "", Less, "ms", 10, 0},
 	{"quantix audit, warm, an event", AuditCommand, "", Less, "ms", 10, 0},
+	{"20 readers of the feed: bookings on their event", WatchedFeed, Unwatched, More, "/s", 0.9, 0},
+	{"1,000 readers of the counters: bookings on their event", WatchedLive, Unwatched, More, "/s", 0.9, 0},
+	{"1,000 readers of the feed beside 1,000 buyers/s: served", ThousandServed, "", More, "%", 99.9, 0},
+	{"the same: p99 of the buyers", ThousandP99, "", Less, "ms", 100, 0},
+	{"the same: more memory", ThousandMemory, "", Less, "MB", 150, 0},
+	{"the same: entries missed, seen twice or behind, also when a replica stops", ThousandWrong, "", Less, "", 0, 0},
+	{"the same: from an entry to its last reader", ThousandLate, "", Less, "ms", 2000, 0},
 	{"search over 300,000 events against 1,000", SearchMany, SearchFew, Less, "ms", 1.5, 0},
 	{"the same in embedded mode", SearchManyEmb, SearchFewEmb, Less, "ms", 1.5, 0},
 }

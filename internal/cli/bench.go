@@ -42,6 +42,9 @@ func runBench(ctx context.Context, p Program, args []string) error {
 	if len(args) > 0 && args[0] == "disturb" {
 		return runDisturb(ctx, p, args[1:])
 	}
+	if len(args) > 0 && args[0] == "watch" {
+		return runWatch(ctx, p, args[1:])
+	}
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	var s onsale.Scenario
 	benchFlags(fs, &s)

@@ -14,7 +14,7 @@ import (
 	"quantix/internal/testkit"
 )
 
-func TestMain(m *testing.M) { testkit.Main(m) }
+func TestMain(m *testing.M) { testkit.MainOfWaiters(m, 6) }
 
 // server is a running quantix.
 type server struct {

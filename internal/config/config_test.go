@@ -49,7 +49,7 @@ func TestLoadDefaults(t *testing.T) {
 		PaymentSimLatency: 50 * time.Millisecond, PaymentRetryBase: time.Second, RefundWindow: 14 * 24 * time.Hour,
 		JournalRetention:     90 * 24 * time.Hour,
 		PaymentGateway:       Simulator,
-		MaxTicketsPerBooking: 100, MaxInbox: 10_000, MaxWait: 2 * time.Second, Currency: "USD",
+		MaxTicketsPerBooking: 100, MaxInbox: 10_000, MaxWait: 2 * time.Second, MaxStreams: 5000, Currency: "USD",
 	}
 	got := load(t, nil)
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Config{})); diff != "" {
@@ -232,6 +232,7 @@ var wrong = map[string][]string{
 	"PAYMENT_SIM_CALLBACK_URL": {"localhost:8080", "ftp://h", "http://u:p@h/"},
 	"MAX_TICKETS_PER_BOOKING":  {"0", "1000001", "1e3"},
 	"MAX_INBOX":                {"0", "none"},
+	"MAX_STREAMS":              {"-1", "none"},
 	"MAX_WAIT":                 {"0", "61s"},
 	"CURRENCY":                 {"usd", "US", "EURO", "E2R", "€€"},
 	"DATA_DIR":                 {"a\nb"},

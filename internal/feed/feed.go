@@ -34,6 +34,7 @@ type Options struct {
 	Encoding   Encoding
 	MaxStreams int           // at once; 0: none
 	Heartbeat  time.Duration // how long a stream is silent at most; default 15 s
+	Patience   time.Duration // how long a reader may take for a piece of text; default 10 s
 	Look       time.Duration // between two looks at what is new; default 250 ms
 	LiveLook   time.Duration // between two looks at counters; default 1 s
 	CacheBytes int           // of encoded entries that are kept for those who are a little behind; default 8 MB
@@ -65,7 +66,7 @@ type Feed struct {
 
 // New reads from a store. Close ends its streams.
 func New(store repository.Journal, o Options) *Feed {
-	o.Heartbeat = cmp.Or(o.Heartbeat, 15*time.Second)
+	o.Heartbeat, o.Patience = cmp.Or(o.Heartbeat, 15*time.Second), cmp.Or(o.Patience, 10*time.Second)
 	o.Look, o.LiveLook = cmp.Or(o.Look, 250*time.Millisecond), cmp.Or(o.LiveLook, time.Second)
 	o.CacheBytes = cmp.Or(o.CacheBytes, 8<<20)
 	f := &Feed{

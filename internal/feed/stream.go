@@ -70,6 +70,9 @@ func passes(err error) bool {
 	return is && (known.Kind == models.KindUnavailable || known.Kind == models.KindInternal)
 }
 
+// Patience returns how long the reader may take for a piece of text.
+func (s *Stream) Patience() time.Duration { return s.feed.options.Patience }
+
 // Close lets go of the stream's place.
 func (s *Stream) Close() {
 	s.pause.Stop()

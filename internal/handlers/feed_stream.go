@@ -24,11 +24,9 @@ var (
 	retryAfter = []byte("retry: 1000\n\n")
 )
 
-// A reader that takes nothing for so long is cut off; a long text is written in pieces, so that slow is not yet dead.
-const (
-	streamWriteTimeout = 10 * time.Second
-	streamPiece        = 64 << 10
-)
+// streamPiece is how much is written at a time: a reader is cut off that takes none of it for long, so that slow is not yet
+// dead.
+const streamPiece = 16 << 10
 
 // appendEntryMessage writes an entry as a message of an event's stream.
 func appendEntryMessage(b []byte, e *models.Entry) []byte {
@@ -148,7 +146,7 @@ func writeStreamHead(ctx huma.Context) {
 // sendAll writes what a stream has, as it comes, until the stream or its reader is gone. The request's own context is the
 // one that ends with the reader; the operation's would end with its deadline.
 func sendAll(c *gin.Context, s *feed.Stream) {
-	w := streamWriter{c.Writer, http.NewResponseController(c.Writer)}
+	w := streamWriter{c.Writer, http.NewResponseController(c.Writer), s.Patience()}
 	_ = w.control.SetReadDeadline(time.Time{}) // that of the request's own text, which has been read
 	text, err := retryAfter, error(nil)
 	for err == nil && w.write(text) == nil {
@@ -161,7 +159,8 @@ func sendAll(c *gin.Context, s *feed.Stream) {
 // streamWriter writes to a reader that may be slow, or gone.
 type streamWriter struct {
 	http.ResponseWriter
-	control *http.ResponseController
+	control  *http.ResponseController
+	patience time.Duration
 }
 
 // write sends a text at once. Error: the reader did not take a piece of it in time.
@@ -170,7 +169,7 @@ func (w streamWriter) write(text []byte) error {
 		piece := text[:min(len(text), streamPiece)]
 		text = text[len(piece):]
 		// Where there is no connection, as in a test, nothing is cut off.
-		_ = w.control.SetWriteDeadline(time.Now().Add(streamWriteTimeout))
+		_ = w.control.SetWriteDeadline(time.Now().Add(w.patience))
 		if _, err := w.Write(piece); err != nil {
 			return err
 		}

@@ -8,9 +8,12 @@
 package testkit
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -28,6 +31,17 @@ func Main(m *testing.M) {
 		workspace.reaper.finish()
 	}
 	os.Exit(code)
+}
+
+// MainOfWaiters is Main for tests many of which mostly wait: for a lease to run
+// out, for an outage to pass. By default go test runs as many at once as there
+// are processors, which then stand idle; this has n run at least. An explicit
+// -parallel still counts.
+func MainOfWaiters(m *testing.M, n int) {
+	if err := flag.Set("test.parallel", strconv.Itoa(max(n, runtime.GOMAXPROCS(0)))); err != nil {
+		panic(err) // go test has always had this flag
+	}
+	Main(m)
 }
 
 // workspace is the one directory of this test process, and the reaper that

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"quantix/internal/models"
+	"quantix/internal/repository"
 )
 
 // Ledger is the simulated gateway's own memory. It shares the database of the mode, and nothing else.
@@ -13,6 +14,12 @@ type Ledger interface {
 	// in the map (a pointer under its reference), and writes what differs, all or nothing; decide is called at most once.
 	// Of several who add the same record at once one succeeds; the others get ErrConflict, and a repeat shows them the record.
 	SimCharges(ctx context.Context, references []string, decide func(now time.Time, records map[string]*Record)) error
+}
+
+// Store is what every adapter gives: the program's port, and this gateway's ledger.
+type Store interface {
+	repository.Store
+	Ledger
 }
 
 // Record is what the simulated gateway remembers of a charge, in the database of its mode.

@@ -13,14 +13,10 @@ import (
 	"time"
 
 	"quantix/internal/payments/simulator"
-	"quantix/internal/repository"
 )
 
 // Port is what every adapter implements.
-type Port interface {
-	repository.Store
-	simulator.Ledger
-}
+type Port = simulator.Store
 
 // Store is a store under test.
 type Store struct {

@@ -110,7 +110,8 @@ func (s *Store) Feed(ctx context.Context, after *models.FeedPlace, limit int) (l
 	return list, nil
 }
 
-const selectEventsByID = `SELECT ` + wholeEvent + ` FROM events WHERE id IN (SELECT unhex(value) FROM json_each(?))`
+// The ids are a list of their own, for json_each has a column that is called id, too.
+const selectEventsByID = `SELECT ` + wholeEvent + ` FROM events WHERE id IN (SELECT unhex(k.value) FROM json_each(?) k)`
 
 // EventsByID returns those of some events that there are, deleted or not, as they stand now.
 func (s *Store) EventsByID(ctx context.Context, ids []models.EventID) ([]models.Event, error) {

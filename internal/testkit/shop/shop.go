@@ -11,7 +11,6 @@ import (
 
 	"quantix/internal/boxoffice"
 	"quantix/internal/models"
-	"quantix/internal/repository"
 	"quantix/internal/sale"
 	"quantix/internal/services"
 	"quantix/internal/testkit"
@@ -26,11 +25,8 @@ const (
 	Lease    = 40 * time.Second
 )
 
-// Store is what every adapter gives: the port, and the simulated gateway's own memory.
-type Store interface {
-	repository.Store
-	simulator.Ledger
-}
+// Store is what every adapter gives.
+type Store = simulator.Store
 
 // Shop is one test's own database with a box office. Its methods fail the test by themselves, and belong on its
 // goroutine.
