@@ -112,7 +112,7 @@ var told = []mutant{
 	}, {
 		name: "two who prune do not wait for each other (PostgreSQL)", file: "internal/repository/postgres/journal_prune.go",
 		old: "ORDER BY seq LIMIT $4 FOR NO KEY UPDATE`", new: "ORDER BY seq LIMIT $4`",
-		pkg: postgres, tests: "TestStore/Prune",
+		pkg: postgres, tests: "TestPruneJournal_waits",
 	}, {
 		name: "a reader of the feed passes over what is committed late (PostgreSQL)", file: "internal/repository/postgres/journal.go",
 		old: "					AND tx < pg_snapshot_xmin(pg_current_snapshot())\n", new: "",

@@ -10,10 +10,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
+	"quantix/internal/journal"
 	"quantix/internal/models"
 	"quantix/internal/repository"
 	"quantix/internal/retry"
 	"quantix/internal/sale"
+	"quantix/internal/testkit"
 )
 
 // feed reads all there is from a place on, in pages of three.
@@ -197,6 +199,65 @@ func TestFeed_is_mended_beside_a_sale(t *testing.T) {
 	}
 	facts, err := b.AuditFacts(t.Context(), event.ID)
 	if report := sale.Audit(facts); err != nil || !report.OK {
+		t.Errorf("the audit finds %+v, %v", report.Differences, err)
+	}
+}
+
+// Whoever prunes an event while another does goes on from what that one leaves.
+func TestPruneJournal_waits_for_another_who_prunes(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	event, user := b.event(t, 100), b.user(t)
+	for range 9 {
+		b.must(t, event.ID, reserve(user.ID, 1))
+	}
+	b.exec(t, `DELETE FROM outbox`)
+	b.exec(t, `UPDATE journal SET at = now() - interval '1 hour'`)
+	other, err := b.connect(t).Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sum models.JournalSum
+	rows, _ := other.Query(t.Context(), `SELECT seq, facts FROM journal WHERE seq <= 4 ORDER BY seq`)
+	var seq int64
+	var facts []byte
+	_, err = pgx.ForEachRow(rows, []any{&seq, &facts}, func() error { return journal.Fold(&sum, seq, facts) })
+	if err == nil {
+		_, err = other.Exec(t.Context(), `DELETE FROM journal WHERE seq < 4`)
+	}
+	if err == nil {
+		_, err = other.Exec(t.Context(), `UPDATE journal SET facts = $1 WHERE seq = 4`, journal.Opening("USD", sum.Balance))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		n, err := b.PruneJournal(t.Context(), event.ID, time.Minute, 3)
+		if n != 2 && err == nil {
+			err = fmt.Errorf("%d are gone", n)
+		}
+		done <- err
+	}()
+	watch := b.connect(t)
+	testkit.Eventually(t, patience, func() error {
+		var waits int
+		err := watch.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity
+			WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waits)
+		if err == nil && waits == 0 {
+			err = errors.New("nobody waits")
+		}
+		return err
+	})
+	if err := errors.Join(other.Commit(t.Context()), <-done); err != nil {
+		t.Fatal(err)
+	}
+	page, err := b.Journal(t.Context(), event.ID, 0, 100)
+	if err != nil || page.First != 6 || len(page.Entries) != 5 {
+		t.Errorf("after two have pruned the journal is %+v, %v", page, err)
+	}
+	audit, err := b.AuditFacts(t.Context(), event.ID)
+	if report := sale.Audit(audit); err != nil || !report.OK {
 		t.Errorf("the audit finds %+v, %v", report.Differences, err)
 	}
 }
