@@ -90,6 +90,32 @@ var told = []mutant{
 		pkg: postgres, tests: "TestStore/Journal",
 	}, {
 		name: "the sequence is taken outside the lock (PostgreSQL)", file: "internal/repository/postgres/desk_read.go",
+		old: "	if r.waits {\n		batch.Queue(lockEvent, events[0]).Query(r.readEvents)\n	} else {\n		batch.Queue(lockFreeEvents, events).Query(r.readEvents)\n	}\n	batch.Queue(selectStock, events).Query(r.readStock)\n",
+		new: `	early := map[models.EventID]int64{}
+	batch.Queue("SELECT event_id, journal_seq FROM event_stock WHERE event_id = ANY($1)", events).Query(func(rows pgx.Rows) error {
+		var id models.EventID
+		var seq int64
+		_, err := pgx.ForEachRow(rows, []any{(*[16]byte)(&id), &seq}, func() error { early[id] = seq; return nil })
+		return err
+	})
+	if r.waits {
+		batch.Queue(lockEvent, events[0]).Query(r.readEvents)
+	} else {
+		batch.Queue(lockFreeEvents, events).Query(r.readEvents)
+	}
+	batch.Queue(selectStock, events).Query(func(rows pgx.Rows) error {
+		err := r.readStock(rows)
+		for _, v := range r.calls {
+			if v.state.Event != nil {
+				v.state.Event.Seq = early[v.event]
+			}
+		}
+		return err
+	})
+`,
+		pkg: postgres, tests: "TestStore/(Desk|Feed|Prune)",
+	}, {
+		name: "an entry's number is passed over now and then (PostgreSQL)", file: "internal/repository/postgres/desk_read.go",
 		old: "	selectStock = `SELECT s.event_id, s.ctid, ` + stockColumns + ` FROM",
 		new: "	selectStock = `SELECT s.event_id, s.ctid, ` + stockColumns + `+ (random() > 0.5)::integer FROM",
 		pkg: postgres, tests: "TestStore/(Journal|Feed)",
