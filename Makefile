@@ -89,6 +89,7 @@ verify: fmt-check vet generate ## fail if generated files or go.mod are out of d
 SEEDS ?= 10000
 .PHONY: model
 model: ## compare the program with the naive model over SEEDS random lives (make model SEEDS=10000)
+	@scripts/need-servers.sh
 	go test $(TAGS) -count 1 -timeout 60m ./internal/modeltest -run '^TestModel$$' -v -model.seeds $(SEEDS) $(if $(SEED),-model.seed $(SEED))
 
 BOOKINGS ?= 100000

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that the tests find a PostgreSQL (15 or newer) and a Redis to
-# start. What is missing is installed where this may be done (root, apt-get);
+# start, and a Python 3 for the script that checks the feed. What is missing
+# is installed where this may be done (root, apt-get);
 # elsewhere it says what to do and ends with 1. Nothing is started on the
 # standard ports: the tests start their own servers.
 set -euo pipefail
@@ -41,6 +42,7 @@ has_redis() {
 missing() {
 	has_postgres || echo postgresql
 	has_redis || echo redis-server
+	command -v python3 >/dev/null || echo python3
 }
 
 # install PACKAGES: without the services being started. Debian's maintainer
@@ -59,12 +61,12 @@ install_packages() {
 # advise PACKAGES: what a person can do.
 advise() {
 	cat >&2 <<-END
-		The tests need PostgreSQL $oldest or newer and Redis 7 or newer, and found no: $*
+		The tests need PostgreSQL $oldest or newer, Redis 7 or newer and Python 3, and found no: $*
 
-		  Debian, Ubuntu:  sudo apt-get install postgresql redis-server
+		  Debian, Ubuntu:  sudo apt-get install postgresql redis-server python3
 		                   (PostgreSQL older than $oldest there? see https://www.postgresql.org/download/)
-		  Fedora:          sudo dnf install postgresql-server redis
-		  macOS:           brew install postgresql@16 redis
+		  Fedora:          sudo dnf install postgresql-server redis python3
+		  macOS:           brew install postgresql@16 redis python3
 
 		They need not be running. If they are in unusual places, say where:
 		  QUANTIX_TEST_PG_BIN     the directory that has initdb and postgres

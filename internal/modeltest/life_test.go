@@ -65,6 +65,7 @@ func live(t *testing.T, s *shop.Shop, w *world, seed uint64) {
 		l.agree()
 	}
 	l.rest()
+	l.tells()
 	for _, p := range l.processes {
 		l.must(p.office.Close(context.Background()))
 	}

@@ -31,10 +31,11 @@ func TestModel(t *testing.T) {
 		t.Run(fmt.Sprintf("database_%d", i+1), func(t *testing.T) {
 			t.Parallel()
 			s := shop.New(t)
-			w := &world{store: s.Store, inner: simulator.New(s.Store, simulator.Options{})}
+			w := &world{store: s.Store, inner: simulator.New(s.Store, simulator.Options{}), witness: newWitness()}
 			for seed := *first + i; seed < *first+*seeds; seed += workers {
 				live(t, s, w, seed)
 			}
+			w.witness.speaks(t)
 		})
 	}
 }

@@ -74,6 +74,7 @@ type world struct {
 	queue queue.Queue
 	inner payments.Gateway
 
+	witness *witness
 	plan    plan
 	once    context.CancelFunc // ends the loop whose round has begun
 	dead    bool               // the process of this step

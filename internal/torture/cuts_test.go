@@ -250,5 +250,6 @@ func (in *cutInstallation) cutFindings(a *answers) []finding {
 			FROM sim_charges WHERE status = 'charged' AND refunded_at IS NULL GROUP BY booking_id) s ON s.booking_id = b.id
 			WHERE coalesce(s.charges, 0) <> 1`),
 		{"exit status of quantix audit", in.audit(), 0},
+		{"events that their feeds tell otherwise", in.rebuilt(), 0},
 	}
 }

@@ -125,6 +125,7 @@ func (in *difficult) want(confirmed int, lost int64) {
 		{"dead letters", in.count(`SELECT count(*) FROM dead_letters`), 0},
 		{"published again", in.count(`SELECT count(*) FROM republished`), lost},
 		{"exit status of quantix audit", in.audit(), 0},
+		{"events that their feeds tell otherwise", in.rebuilt(), 0},
 	} {
 		if f.have != f.want {
 			in.t.Errorf("%s: %d, want %d", f.what, f.have, f.want)

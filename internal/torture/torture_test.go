@@ -230,6 +230,7 @@ func (in *installation) findings(crowd *crowd) []finding {
 		{"CANCELLED by their users", in.count(`SELECT count(*) FROM bookings WHERE cancel_reason = 'user'`), crowd.cancelled.Load()},
 		{"CONFIRMED", in.count(`SELECT count(*) FROM bookings WHERE status = 'CONFIRMED'`), int64(*bookings) - crowd.declining - crowd.cancelled.Load()},
 		{"exit status of quantix audit", in.audit(), 0},
+		{"events that their feeds tell otherwise", in.rebuilt(), 0},
 	}
 }
 
