@@ -36,12 +36,12 @@ func openGateway(c config.Config, ledger simulator.Ledger, logger *slog.Logger) 
 		return openStripe(c, logger)
 	}
 	g := simulator.New(ledger, simulator.Options{
-		Latency: c.PaymentSimLatency, FailureRate: c.PaymentSimFailureRate, LostRate: c.PaymentSimLostRate,
-		Rate: c.PaymentSimRate, AwayFile: c.PaymentSimAwayFile,
-		Secret: c.PaymentCallbackSecret, CallbackURL: c.PaymentSimCallbackURL, Logger: logger,
+		Latency: c.Simulator.Latency, FailureRate: c.Simulator.FailureRate, LostRate: c.Simulator.LostRate,
+		Rate: c.Simulator.Rate, AwayFile: c.Simulator.AwayFile,
+		Secret: c.Simulator.CallbackSecret, CallbackURL: c.Simulator.CallbackURL, Logger: logger,
 	})
 	opened := &gateway{port: g, methods: simulator.PaidWith, close: g.Close}
-	if c.PaymentCallbackSecret != "" {
+	if c.Simulator.CallbackSecret != "" {
 		opened.notifiers = map[string]payments.Notifier{string(config.Simulator): g}
 	}
 	return opened, nil
@@ -51,7 +51,7 @@ func openGateway(c config.Config, ledger simulator.Ledger, logger *slog.Logger) 
 // the buyer's to name.
 func openStripe(c config.Config, logger *slog.Logger) (*gateway, error) {
 	g, err := stripe.New(stripe.Options{
-		SecretKey: c.StripeSecretKey, WebhookSecret: c.StripeWebhookSecret, APIURL: c.StripeAPIURL, Logger: logger,
+		SecretKey: c.Stripe.SecretKey, WebhookSecret: c.Stripe.WebhookSecret, APIURL: c.Stripe.APIURL, Logger: logger,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("PAYMENT_GATEWAY=stripe: %w", err)
