@@ -22,36 +22,41 @@ type gateway struct {
 // simulatedName is what charges of the simulated gateway are stored with.
 const simulatedName = "simulated"
 
-// GatewayName is what charges of the gateway that the settings ask for are stored with.
+// GatewayName is what charges of the gateway that the settings ask for are stored with; empty for one that nobody knows.
 func GatewayName(c config.Config) string {
-	if c.PaymentGateway == config.Stripe {
-		return stripe.Name
-	}
-	return simulatedName
+	return map[config.Gateway]string{config.Simulator: simulatedName, config.Stripe: stripe.Name}[c.PaymentGateway]
 }
 
 // openGateway makes the gateway that the settings ask for.
 func openGateway(c config.Config, ledger simulator.Ledger, logger *slog.Logger) (*gateway, error) {
-	if c.PaymentGateway == config.Stripe {
+	switch c.PaymentGateway {
+	case config.Simulator:
+		return openSimulator(c, ledger, logger), nil
+	case config.Stripe:
 		return openStripe(c, logger)
 	}
+	return nil, fmt.Errorf("PAYMENT_GATEWAY=%s: nothing here opens this gateway", c.PaymentGateway)
+}
+
+// openSimulator needs nothing; without a secret it sends no callbacks.
+func openSimulator(c config.Config, ledger simulator.Ledger, logger *slog.Logger) *gateway {
 	g := simulator.New(ledger, simulator.Options{
-		Latency: c.PaymentSimLatency, FailureRate: c.PaymentSimFailureRate, LostRate: c.PaymentSimLostRate,
-		Rate: c.PaymentSimRate, AwayFile: c.PaymentSimAwayFile,
-		Secret: c.PaymentCallbackSecret, CallbackURL: c.PaymentSimCallbackURL, Logger: logger,
+		Latency: c.Simulator.Latency, FailureRate: c.Simulator.FailureRate, LostRate: c.Simulator.LostRate,
+		Rate: c.Simulator.Rate, AwayFile: c.Simulator.AwayFile,
+		Secret: c.Simulator.CallbackSecret, CallbackURL: c.Simulator.CallbackURL, Logger: logger,
 	})
 	opened := &gateway{port: g, methods: simulator.PaidWith, close: g.Close}
-	if c.PaymentCallbackSecret != "" {
+	if c.Simulator.CallbackSecret != "" {
 		opened.notifiers = map[string]payments.Notifier{string(config.Simulator): g}
 	}
-	return opened, nil
+	return opened
 }
 
 // openStripe needs both secrets; nothing is asked of Stripe before the first charge. There is no default method: a card is
 // the buyer's to name.
 func openStripe(c config.Config, logger *slog.Logger) (*gateway, error) {
 	g, err := stripe.New(stripe.Options{
-		SecretKey: c.StripeSecretKey, WebhookSecret: c.StripeWebhookSecret, APIURL: c.StripeAPIURL, Logger: logger,
+		SecretKey: c.Stripe.SecretKey, WebhookSecret: c.Stripe.WebhookSecret, APIURL: c.Stripe.APIURL, Logger: logger,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("PAYMENT_GATEWAY=stripe: %w", err)

@@ -59,9 +59,9 @@ func PaymentsName(c config.Config) string {
 	if c.PaymentGateway != config.Stripe {
 		return string(config.Simulator) + ", " + c.Currency
 	}
-	name := string(config.Stripe) + " " + stripeMode(c.StripeSecretKey)
-	if c.StripeAPIURL != "" {
-		name += " at " + c.StripeAPIURL
+	name := string(config.Stripe) + " " + stripeMode(c.Stripe.SecretKey)
+	if c.Stripe.APIURL != "" {
+		name += " at " + c.Stripe.APIURL
 	}
 	return fmt.Sprintf("%.240s, %s", name, c.Currency)
 }

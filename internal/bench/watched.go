@@ -53,7 +53,8 @@ func (b *Bars) watched(ctx context.Context) error {
 }
 
 // thousand measures a thousand readers of the feed beside as many buyers a second, and how much more memory they cost
-// their server; then, with the readers at another replica that stops in the middle, whether they miss anything at the next.
+// their server; then, with the readers at another replica that stops in the middle, whether they miss anything at the
+// next.
 func (b *Bars) thousand(ctx context.Context) error {
 	buyers := onsale.Scenario{Model: onsale.Open, Rate: watchedRate, Connections: 256, Duration: 2 * b.Load}
 	many := watchers{readers: max(manyReaders/b.small, 2), stream: "feed"}
@@ -181,15 +182,13 @@ func newestEvent(ctx context.Context, server string) (newest string, err error) 
 		return "", err
 	}
 	defer answer.Close()
-	var list struct {
-		Data []struct {
-			ID string `json:"id"`
-		} `json:"data"`
+	var list []struct {
+		ID string `json:"id"`
 	}
 	if err := json.NewDecoder(answer).Decode(&list); err != nil {
 		return "", fmt.Errorf("read the events: %w", err)
 	}
-	for _, e := range list.Data {
+	for _, e := range list {
 		newest = max(newest, e.ID)
 	}
 	if newest == "" {

@@ -34,24 +34,15 @@ type Config struct {
 	AutoMigrate     bool          // serve, worker and seed apply pending migrations
 	ShutdownTimeout time.Duration // to finish what is in hand after SIGTERM
 
-	PaymentDeadline       time.Duration // how long a booking waits for its payment
-	PaymentConcurrency    int           // charges under way at once, per process
-	PaymentSimLatency     time.Duration // the simulated gateway's answer time
-	PaymentSimFailureRate float64       // share of its calls that fail, 0 to 1
-	PaymentSimLostRate    float64       // share of its answers that never arrive, 0 to 1
-	PaymentSimRate        int           // calls a second that it takes; 0: all
-	PaymentSimAwayFile    string        // while there is a file of this name, it is away; empty: never
-	PaymentRetryBase      time.Duration // pause before the second attempt
-	RefundWindow          time.Duration // how long an event may be cancelled after its end
-	JournalRetention      time.Duration // how long entries of journals are kept; 0: for ever
+	PaymentDeadline    time.Duration // how long a booking waits for its payment
+	PaymentConcurrency int           // charges under way at once, per process
+	PaymentRetryBase   time.Duration // pause before the second attempt
+	RefundWindow       time.Duration // how long an event may be cancelled after its end
+	JournalRetention   time.Duration // how long entries of journals are kept; 0: for ever
 
-	PaymentGateway      Gateway // who takes the money
-	StripeSecretKey     string  // "sk_…" or "rk_…"; empty unless the gateway is Stripe
-	StripeWebhookSecret string  // "whsec_…"; empty unless the gateway is Stripe
-	StripeAPIURL        string  // empty means Stripe's own address
-
-	PaymentCallbackSecret string // signs the simulator's callbacks; empty: none are taken
-	PaymentSimCallbackURL string // where the simulator posts callbacks; empty: nowhere
+	PaymentGateway Gateway // who takes the money: one of the two below
+	Simulator      SimulatorSettings
+	Stripe         StripeSettings
 
 	MaxTicketsPerBooking int
 	MaxInbox             int           // buyers that may wait for one event
@@ -60,6 +51,24 @@ type Config struct {
 	Currency             string        // ISO 4217 code for events that name none
 
 	settings []Setting // where each value came from, in the table's order
+}
+
+// SimulatorSettings are those of the simulated gateway.
+type SimulatorSettings struct {
+	Latency        time.Duration // its answer time
+	FailureRate    float64       // share of its calls that fail, 0 to 1
+	LostRate       float64       // share of its answers that never arrive, 0 to 1
+	Rate           int           // calls a second that it takes; 0: all
+	AwayFile       string        // while there is a file of this name, it is away; empty: never
+	CallbackSecret string        // signs its callbacks; empty: none are taken
+	CallbackURL    string        // where it posts them; empty: nowhere
+}
+
+// StripeSettings are those of Stripe; empty unless the gateway is Stripe.
+type StripeSettings struct {
+	SecretKey     string // "sk_…" or "rk_…"
+	WebhookSecret string // "whsec_…"
+	APIURL        string // empty means Stripe's own address
 }
 
 // DB holds the parts of a PostgreSQL address.

@@ -46,7 +46,7 @@ func TestLoadDefaults(t *testing.T) {
 		DBMaxConns: 20, DBLockTimeout: 3 * time.Second,
 		DataDir: "./data", LogLevel: slog.LevelInfo, LogFormat: LogText, AutoMigrate: true,
 		ShutdownTimeout: 10 * time.Second, PaymentDeadline: 15 * time.Minute, PaymentConcurrency: 1024,
-		PaymentSimLatency: 50 * time.Millisecond, PaymentRetryBase: time.Second, RefundWindow: 14 * 24 * time.Hour,
+		Simulator: SimulatorSettings{Latency: 50 * time.Millisecond}, PaymentRetryBase: time.Second, RefundWindow: 14 * 24 * time.Hour,
 		JournalRetention:     90 * 24 * time.Hour,
 		PaymentGateway:       Simulator,
 		MaxTicketsPerBooking: 100, MaxInbox: 10_000, MaxWait: 2 * time.Second, MaxStreams: 5000, Currency: "USD",
@@ -321,15 +321,15 @@ func TestRightValues(t *testing.T) {
 		{"TRUSTED_PROXIES", "10.0.0.0/8, ::1", func(c Config) any { return strings.Join(c.TrustedProxies, "|") }, "10.0.0.0/8|::1"},
 		{"LOG_LEVEL", "WARN", func(c Config) any { return c.LogLevel }, slog.LevelWarn},
 		{"LOG_FORMAT", "JSON", func(c Config) any { return c.LogFormat }, LogJSON},
-		{"PAYMENT_SIM_FAILURE_RATE", "1", func(c Config) any { return c.PaymentSimFailureRate }, 1.0},
-		{"PAYMENT_SIM_LOST_RATE", "0.02", func(c Config) any { return c.PaymentSimLostRate }, 0.02},
-		{"PAYMENT_SIM_RATE", "25", func(c Config) any { return c.PaymentSimRate }, 25},
-		{"PAYMENT_SIM_AWAY_FILE", "/run/away", func(c Config) any { return c.PaymentSimAwayFile }, "/run/away"},
-		{"PAYMENT_SIM_LATENCY", "0", func(c Config) any { return c.PaymentSimLatency }, time.Duration(0)},
+		{"PAYMENT_SIM_FAILURE_RATE", "1", func(c Config) any { return c.Simulator.FailureRate }, 1.0},
+		{"PAYMENT_SIM_LOST_RATE", "0.02", func(c Config) any { return c.Simulator.LostRate }, 0.02},
+		{"PAYMENT_SIM_RATE", "25", func(c Config) any { return c.Simulator.Rate }, 25},
+		{"PAYMENT_SIM_AWAY_FILE", "/run/away", func(c Config) any { return c.Simulator.AwayFile }, "/run/away"},
+		{"PAYMENT_SIM_LATENCY", "0", func(c Config) any { return c.Simulator.Latency }, time.Duration(0)},
 		{"PAYMENT_GATEWAY", "Stripe", func(c Config) any { return c.PaymentGateway }, Stripe},
-		{"STRIPE_SECRET_KEY", "rk_test_1", func(c Config) any { return c.StripeSecretKey }, "rk_test_1"},
-		{"STRIPE_WEBHOOK_SECRET", "whsec_a+/=", func(c Config) any { return c.StripeWebhookSecret }, "whsec_a+/="},
-		{"STRIPE_API_URL", "http://localhost:12111", func(c Config) any { return c.StripeAPIURL }, "http://localhost:12111"},
+		{"STRIPE_SECRET_KEY", "rk_test_1", func(c Config) any { return c.Stripe.SecretKey }, "rk_test_1"},
+		{"STRIPE_WEBHOOK_SECRET", "whsec_a+/=", func(c Config) any { return c.Stripe.WebhookSecret }, "whsec_a+/="},
+		{"STRIPE_API_URL", "http://localhost:12111", func(c Config) any { return c.Stripe.APIURL }, "http://localhost:12111"},
 		{"AUTO_MIGRATE", "0", func(c Config) any { return c.AutoMigrate }, false},
 	}
 	for _, test := range tests {
@@ -364,8 +364,8 @@ func TestSecretsFromFiles(t *testing.T) {
 		t.Errorf("password %q, want the flag's", c.DB.Password)
 	}
 	key := write("key", "sk_test_1\n")
-	if c = load(t, map[string]string{"STRIPE_SECRET_KEY_FILE": key}); c.StripeSecretKey != "sk_test_1" {
-		t.Errorf("Stripe's key %q, want the file's", c.StripeSecretKey)
+	if c = load(t, map[string]string{"STRIPE_SECRET_KEY_FILE": key}); c.Stripe.SecretKey != "sk_test_1" {
+		t.Errorf("Stripe's key %q, want the file's", c.Stripe.SecretKey)
 	}
 	faults := map[string]map[string]string{
 		"DB_PASSWORD and DB_PASSWORD_FILE are both given": {"DB_PASSWORD": "x", "DB_PASSWORD_FILE": password},

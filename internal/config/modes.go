@@ -92,17 +92,17 @@ func (c Config) Validate(command string) error {
 // validateGateway sees that Stripe has what it needs, and that nobody who gave a key for it sells for simulated money.
 func (c Config) validateGateway() error {
 	switch {
-	case c.PaymentGateway != Stripe && c.PaymentSimCallbackURL != "" && c.PaymentCallbackSecret == "":
+	case c.PaymentGateway != Stripe && c.Simulator.CallbackURL != "" && c.Simulator.CallbackSecret == "":
 		return errors.New("PAYMENT_SIM_CALLBACK_URL is set, but not PAYMENT_CALLBACK_SECRET, which signs the callbacks: set both")
-	case c.PaymentGateway != Stripe && c.StripeSecretKey != "":
+	case c.PaymentGateway != Stripe && c.Stripe.SecretKey != "":
 		return errors.New("STRIPE_SECRET_KEY is set, but PAYMENT_GATEWAY is simulator, which takes no money: " +
 			"set PAYMENT_GATEWAY=stripe, or take the key away")
 	case c.PaymentGateway != Stripe:
 		return nil
-	case c.StripeSecretKey == "" || c.StripeWebhookSecret == "":
+	case c.Stripe.SecretKey == "" || c.Stripe.WebhookSecret == "":
 		return errors.New("PAYMENT_GATEWAY=stripe needs STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET: " +
 			"copy both from Stripe's dashboard (developers: API keys, webhooks)")
-	case strings.HasPrefix(c.StripeAPIURL, "http:") && strings.Contains(c.StripeSecretKey, "_live_"):
+	case strings.HasPrefix(c.Stripe.APIURL, "http:") && strings.Contains(c.Stripe.SecretKey, "_live_"):
 		return errors.New("STRIPE_API_URL is not https, and STRIPE_SECRET_KEY is a live key: " +
 			"leave STRIPE_API_URL out to use Stripe itself")
 	}

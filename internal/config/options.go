@@ -125,43 +125,43 @@ var options = []Option{
 	}, {
 		Name: "STRIPE_SECRET_KEY", Help: "Stripe: secret key, or a restricted one that may write PaymentIntents and refunds", Secret: true,
 		Accepts: "a key that begins with sk_ or rk_",
-		set:     func(c *Config, v string) error { return token(&c.StripeSecretKey, v, "sk_", "rk_") },
+		set:     func(c *Config, v string) error { return token(&c.Stripe.SecretKey, v, "sk_", "rk_") },
 	}, {
 		Name: "STRIPE_WEBHOOK_SECRET", Help: "Stripe: signing secret of the webhook endpoint", Secret: true,
 		Accepts: "a secret that begins with whsec_",
-		set:     func(c *Config, v string) error { return token(&c.StripeWebhookSecret, v, "whsec_") },
+		set:     func(c *Config, v string) error { return token(&c.Stripe.WebhookSecret, v, "whsec_") },
 	}, {
 		Name: "STRIPE_API_URL", Help: "Stripe: address of its API, for tests; without it, Stripe's own",
 		Accepts: "an address such as http://localhost:12111, without user or password; https for a live key",
-		set:     func(c *Config, v string) error { return webAddress(&c.StripeAPIURL, v) },
+		set:     func(c *Config, v string) error { return webAddress(&c.Stripe.APIURL, v) },
 	}, {
 		Name: "PAYMENT_SIM_LATENCY", Default: "50ms", Help: "simulated gateway: how long it takes to answer",
 		Accepts: "a duration of 0 to 1m, such as 50ms",
-		set:     func(c *Config, v string) error { return duration(&c.PaymentSimLatency, v, 0, minute) },
+		set:     func(c *Config, v string) error { return duration(&c.Simulator.Latency, v, 0, minute) },
 	}, {
 		Name: "PAYMENT_SIM_FAILURE_RATE", Default: "0", Help: "simulated gateway: share of the calls that end in an error",
 		Accepts: "a number from 0 (none) to 1 (all)",
-		set:     func(c *Config, v string) error { return share(&c.PaymentSimFailureRate, v) },
+		set:     func(c *Config, v string) error { return share(&c.Simulator.FailureRate, v) },
 	}, {
 		Name: "PAYMENT_SIM_LOST_RATE", Default: "0", Help: "simulated gateway: share of its answers that never arrive, whatever it did",
 		Accepts: "a number from 0 (none) to 1 (all)",
-		set:     func(c *Config, v string) error { return share(&c.PaymentSimLostRate, v) },
+		set:     func(c *Config, v string) error { return share(&c.Simulator.LostRate, v) },
 	}, {
 		Name: "PAYMENT_SIM_RATE", Default: "0", Help: "simulated gateway: calls a second that it takes of one process, refusing the rest as Stripe does with 429",
 		Accepts: "a whole number, 0 (no limit) to 1000000",
-		set:     func(c *Config, v string) error { return integer(&c.PaymentSimRate, v, 0, 1_000_000) },
+		set:     func(c *Config, v string) error { return integer(&c.Simulator.Rate, v, 0, 1_000_000) },
 	}, {
 		Name: "PAYMENT_SIM_AWAY_FILE", Help: "simulated gateway: while there is a file of this name, it cannot be reached; without it, always",
 		Accepts: "the name of a file",
-		set:     func(c *Config, v string) error { return text(&c.PaymentSimAwayFile, v) },
+		set:     func(c *Config, v string) error { return text(&c.Simulator.AwayFile, v) },
 	}, {
 		Name: "PAYMENT_CALLBACK_SECRET", Help: "simulated gateway: signs its callbacks; without it, none are taken", Secret: true,
 		Accepts: "a secret of 16 characters or more, on one line",
-		set:     func(c *Config, v string) error { return secret(&c.PaymentCallbackSecret, v) },
+		set:     func(c *Config, v string) error { return secret(&c.Simulator.CallbackSecret, v) },
 	}, {
 		Name: "PAYMENT_SIM_CALLBACK_URL", Help: "simulated gateway: where it posts a callback for every charge that is decided; without it, nowhere",
 		Accepts: "an address such as http://localhost:8080/api/v1/payments/callbacks/simulator, without user or password",
-		set:     func(c *Config, v string) error { return webAddress(&c.PaymentSimCallbackURL, v) },
+		set:     func(c *Config, v string) error { return webAddress(&c.Simulator.CallbackURL, v) },
 	}, {
 		Name: "MAX_TICKETS_PER_BOOKING", Default: "100", Help: "tickets that one booking may take",
 		Accepts: "a whole number, 1 to 1000000",

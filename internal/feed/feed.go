@@ -60,8 +60,9 @@ type Feed struct {
 	follower *follower
 	chunks   *chunks
 
-	mu   sync.Mutex
-	open int // streams
+	mu    sync.Mutex
+	open  int   // streams
+	turns int64 // how many were opened
 }
 
 // New reads from a store. Close ends its streams.

@@ -151,8 +151,8 @@ func numbers(after, last int) string {
 	return b.String()
 }
 
-// crowd opens streams and reads them; the bubble's test must cancel the context.
-func crowd(ctx context.Context, t *testing.T, n int, open func(i int) (*Stream, error)) []*reader {
+// readAll opens streams and reads them; the bubble's test must cancel the context.
+func readAll(ctx context.Context, t *testing.T, n int, open func(i int) (*Stream, error)) []*reader {
 	t.Helper()
 	all := make([]*reader, n)
 	for i := range all {
@@ -178,7 +178,7 @@ func TestStreams_of_an_event_share_each_look_and_each_chunk(t *testing.T) {
 		}
 		f := New(b, Options{Encoding: plain, MaxStreams: 1000})
 		ctx, cancel := context.WithCancel(t.Context())
-		readers := crowd(ctx, t, 1000, func(i int) (*Stream, error) { return f.Entries(ctx, event, int64(i%40)) })
+		readers := readAll(ctx, t, 1000, func(i int) (*Stream, error) { return f.Entries(ctx, event, int64(i%40)) })
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		_, before, _ := b.counts()
@@ -230,7 +230,7 @@ func TestStreams_of_all_events_share_each_look(t *testing.T) {
 			}
 			close(stop)
 		}()
-		readers := crowd(ctx, t, 500, func(i int) (*Stream, error) {
+		readers := readAll(ctx, t, 500, func(i int) (*Stream, error) {
 			time.Sleep(time.Duration(i) * 7 * time.Millisecond)
 			return f.Everything(ctx, places[i%50])
 		})
@@ -269,7 +269,7 @@ func TestLive_asks_once_a_second_for_all_who_watch(t *testing.T) {
 		}
 		f := New(b, Options{Encoding: plain, MaxStreams: 100})
 		ctx, cancel := context.WithCancel(t.Context())
-		readers := crowd(ctx, t, 99, func(i int) (*Stream, error) { return f.Live(ctx, events[i%3]) })
+		readers := readAll(ctx, t, 99, func(i int) (*Stream, error) { return f.Live(ctx, events[i%3]) })
 		time.Sleep(50 * time.Millisecond)
 		synctest.Wait()
 		for i, r := range readers {
@@ -313,7 +313,7 @@ func TestStreams_are_bounded_in_number_and_end_with_the_server(t *testing.T) {
 			t.Errorf("where no streams are allowed: %v", err)
 		}
 		f := New(b, Options{Encoding: plain, MaxStreams: 2})
-		readers := crowd(t.Context(), t, 2, func(int) (*Stream, error) { return f.Entries(t.Context(), event, FromFirst) })
+		readers := readAll(t.Context(), t, 2, func(int) (*Stream, error) { return f.Entries(t.Context(), event, FromFirst) })
 		time.Sleep(time.Second)
 		if _, err := f.Everything(t.Context(), nil); !errors.Is(err, models.ErrUnavailable) {
 			t.Errorf("the third of two: %v", err)
@@ -336,7 +336,7 @@ func TestStreams_end_where_entries_are_gone_and_outlast_a_store_that_fails(t *te
 		b, event := &book{}, models.EventID{1}
 		b.append(event)
 		f := New(b, Options{Encoding: plain, MaxStreams: 2})
-		readers := crowd(t.Context(), t, 1, func(int) (*Stream, error) { return f.Entries(t.Context(), event, FromFirst) })
+		readers := readAll(t.Context(), t, 1, func(int) (*Stream, error) { return f.Entries(t.Context(), event, FromFirst) })
 		time.Sleep(time.Second)
 		b.mu.Lock()
 		b.fails = true

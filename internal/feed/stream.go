@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"time"
 
 	"quantix/internal/models"
@@ -28,7 +29,12 @@ type Stream struct {
 	source source
 	first  []byte // what was read when it was opened
 	pause  *time.Timer
+	turn   float64 // which part of a look's time it leaves to others, 0 to 1
 }
+
+// crowd is how many streams may be woken at once. More take turns, spread over the time to the next look: a thousand that
+// write at the same moment would keep buyers waiting for a processor.
+const crowd = 32
 
 // Next returns the text of what comes next, or nil when nothing came for a heartbeat's time. The text is shared, and not to be
 // changed. Error: the stream has ended; io.EOF when the server stops.
@@ -45,6 +51,9 @@ func (s *Stream) Next(ctx context.Context) ([]byte, error) {
 		default:
 		}
 		text, err := s.source.next(ctx, s.pause.C)
+		if text != nil {
+			s.wait(ctx)
+		}
 		if err == nil || !passes(err) {
 			return text, err
 		}
@@ -58,6 +67,20 @@ func (s *Stream) Next(ctx context.Context) ([]byte, error) {
 		case <-s.feed.stop:
 			return nil, io.EOF
 		}
+	}
+}
+
+// wait lets others go first.
+func (s *Stream) wait(ctx context.Context) {
+	if s.feed.Streams() <= crowd {
+		return
+	}
+	next := time.NewTimer(time.Duration(s.turn * 0.8 * float64(s.feed.options.Look)))
+	defer next.Stop()
+	select {
+	case <-next.C:
+	case <-ctx.Done():
+	case <-s.feed.stop:
 	}
 }
 
@@ -91,10 +114,11 @@ func (f *Feed) Streams() int {
 
 // stream opens a stream: it is counted, and its first text is read, so that a wrong place is said before it begins.
 func (f *Feed) stream(ctx context.Context, open func() source) (*Stream, error) {
-	if err := f.enter(); err != nil {
+	turn, err := f.enter()
+	if err != nil {
 		return nil, err
 	}
-	s := &Stream{feed: f, source: open(), pause: time.NewTimer(f.options.Heartbeat)}
+	s := &Stream{feed: f, source: open(), pause: time.NewTimer(f.options.Heartbeat), turn: turn}
 	now := make(chan time.Time)
 	close(now)
 	text, err := s.source.next(ctx, now)
@@ -109,20 +133,23 @@ func (f *Feed) stream(ctx context.Context, open func() source) (*Stream, error) 
 	return s, nil
 }
 
-func (f *Feed) enter() error {
+// enter counts a stream, and gives it a turn. Turns follow the golden ratio: however many there are, they lie evenly.
+func (f *Feed) enter() (turn float64, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	select {
 	case <-f.stop:
-		return models.ErrShuttingDown
+		return 0, models.ErrShuttingDown
 	default:
 	}
 	switch {
 	case f.options.MaxStreams <= 0:
-		return errNoStreams
+		return 0, errNoStreams
 	case f.open >= f.options.MaxStreams:
-		return errManyStreams
+		return 0, errManyStreams
 	}
 	f.open++
-	return nil
+	f.turns++
+	_, turn = math.Modf(float64(f.turns) * math.Phi)
+	return turn, nil
 }

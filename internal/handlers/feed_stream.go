@@ -26,7 +26,7 @@ var (
 
 // streamPiece is how much is written at a time: a reader is cut off that takes none of it for long, so that slow is not yet
 // dead.
-const streamPiece = 16 << 10
+const streamPiece = 64 << 10
 
 // appendEntryMessage writes an entry as a message of an event's stream.
 func appendEntryMessage(b []byte, e *models.Entry) []byte {
