@@ -108,6 +108,7 @@ var journalRules = rules{
 		}
 		same(t, "the pages", pages, [][]int64{{1, 2, 3}, {4, 5}})
 		same(t, "an entry that is larger alone", seqsOf(s.page(event, 4, all).Entries), []int64{5})
+		s.catchUp(nil, 5)
 		var feed [][]int64
 		for after := (*models.FeedPlace)(nil); ; {
 			entries := s.feedPage(after, all)
