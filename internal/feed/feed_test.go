@@ -329,6 +329,38 @@ func TestStreams_are_bounded_in_number_and_end_with_the_server(t *testing.T) {
 	})
 }
 
+func TestStreams_of_a_crowd_take_turns_and_let_buyers_go_first(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b, event := &book{}, models.EventID{1}
+		b.append(event)
+		buyers := func() int { return 0 }
+		f := New(b, Options{Encoding: plain, MaxStreams: 100, Buyers: func() int { return buyers() }})
+		readers := readAll(t.Context(), t, 100, func(int) (*Stream, error) { return f.Entries(t.Context(), event, FromFirst) })
+		spread := func() (first, last time.Duration) {
+			began := time.Now()
+			b.append(event)
+			time.Sleep(2 * time.Second)
+			synctest.Wait()
+			first = time.Hour
+			for _, r := range readers {
+				came := r.came[len(r.came)-1].Sub(began)
+				first, last = min(first, came), max(last, came)
+			}
+			return first, last
+		}
+		time.Sleep(2 * time.Second)
+		if first, last := spread(); last-first < 150*time.Millisecond || last > time.Second {
+			t.Errorf("all were written to between %v and %v, want them spread over a look's time", first, last)
+		}
+		buyers = func() int { return needy }
+		if first, last := spread(); first < giveWay || last > 1500*time.Millisecond {
+			t.Errorf("while buyers wait: between %v and %v", first, last)
+		}
+		f.Close()
+	})
+}
+
 // A reader that was overtaken by pruning is sent to the beginning: what it has missed must not be passed over.
 func TestStreams_end_where_entries_are_gone_and_outlast_a_store_that_fails(t *testing.T) {
 	t.Parallel()
