@@ -69,10 +69,6 @@ var read = []mutant{
 		old: "time.Now().Add(w.patience)", new: "time.Now().Add(time.Hour)",
 		pkg: handlers, tests: "TestFeed_cuts_off",
 	}, {
-		name: "a stream ends with the server's own deadlines", file: "internal/handlers/feed_stream.go",
-		old: "	_ = w.control.SetReadDeadline(time.Time{}) // that of the request's own text, which has been read\n", new: "",
-		pkg: handlers, tests: "TestFeed_streams_beat",
-	}, {
 		name: "a page goes before a stream's last message", file: "internal/handlers/feed.go",
 		old: "	if in.LastEventID != \"\" {\n		var err error", new: "	if in.LastEventID != \"\" && in.from < 0 {\n		var err error",
 		pkg: handlers, tests: "TestFeed_of_an_event_is_read",
