@@ -87,7 +87,9 @@ func Open(ctx context.Context, s Setup, access Access) (*App, error) {
 	})
 	a.letters = services.NewLetters(a.store, a.office)
 	a.callbacks = services.NewCallbacks(a.office, a.gateway.notifiers, nil).Keeping(a.store)
-	a.feed = feed.New(a.store, feed.Options{Encoding: handlers.FeedEncoding(), MaxStreams: c.MaxStreams})
+	a.feed = feed.New(a.store, feed.Options{
+		Encoding: handlers.FeedEncoding(), MaxStreams: c.MaxStreams, Buyers: a.office.Waiting,
+	})
 	a.payments = services.NewPayments(a.store, a.office, a.gateway.port, services.PaymentOptions{
 		Concurrency: c.PaymentConcurrency, RetryBase: c.PaymentRetryBase, Observer: a.metrics, Logger: a.logger,
 	})

@@ -37,6 +37,7 @@ type Options struct {
 	Patience   time.Duration // how long a reader may take for a piece of text; default 10 s
 	Look       time.Duration // between two looks at what is new; default 250 ms
 	LiveLook   time.Duration // between two looks at counters; default 1 s
+	Buyers     func() int    // how many wait to be served; nil: none, as far as is known
 	CacheBytes int           // of encoded entries that are kept for those who are a little behind; default 8 MB
 }
 

@@ -70,18 +70,38 @@ func (s *Stream) Next(ctx context.Context) ([]byte, error) {
 	}
 }
 
+// What a crowd of readers gets must be written with the processors that buyers need, too. While more than needy of these wait,
+// it is held back for a moment: readers have seconds, and what comes meanwhile goes with it.
+const (
+	needy     = 32
+	giveWay   = 500 * time.Millisecond
+	lookAgain = 25 * time.Millisecond
+)
+
 // wait lets others go first.
 func (s *Stream) wait(ctx context.Context) {
 	if s.feed.Streams() <= crowd {
 		return
 	}
-	next := time.NewTimer(time.Duration(s.turn * 0.8 * float64(s.feed.options.Look)))
+	pause := time.Duration(s.turn * 0.8 * float64(s.feed.options.Look))
+	for end := time.Now().Add(giveWay); s.sleep(ctx, pause) && time.Now().Before(end); pause = lookAgain {
+		if s.feed.options.Buyers == nil || s.feed.options.Buyers() < needy {
+			return
+		}
+	}
+}
+
+// sleep reports whether the stream goes on after a time.
+func (s *Stream) sleep(ctx context.Context, long time.Duration) bool {
+	next := time.NewTimer(long)
 	defer next.Stop()
 	select {
 	case <-next.C:
+		return true
 	case <-ctx.Done():
 	case <-s.feed.stop:
 	}
+	return false
 }
 
 // readPause is how long a stream waits that could not read.

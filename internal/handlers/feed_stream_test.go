@@ -313,8 +313,10 @@ func TestFeed_cuts_off_who_does_not_read_while_others_read_on(t *testing.T) {
 	path := eventsPath + "/" + models.NewID[models.EventID]().String() + "/feed"
 	follow(t, server, path) // and reads no more
 	other := follow(t, server, path)
-	for f.Streams() == 2 {
-		other.entry()
+	for began := time.Now(); f.Streams() == 2; other.entry() {
+		if time.Since(began) > 10*time.Second { // fifty times its patience
+			t.Fatal("who does not read still has a stream")
+		}
 	}
 	last := other.entry().Seq
 	for range 1000 {

@@ -79,6 +79,9 @@ func TestFeed_of_an_event_is_read_page_by_page(t *testing.T) {
 		if rest := b.pages(path + "?after=5"); len(rest) != 2 || rest[0].Seq != 6 {
 			t.Errorf("after 5: %+v", rest)
 		}
+		if next := nextPage(b.do("GET", path+"?after=5", "").want(http.StatusOK)); next != "" {
+			t.Errorf("the last page has a next one: %s", next)
+		}
 		headed := b.do("GET", path+"?after=2", "", lastEventIDHeader, "6").want(http.StatusOK)
 		if rest := read[[]entryJSON](headed); len(rest) != 1 || rest[0].Seq != 7 {
 			t.Errorf("Last-Event-ID goes before after: %+v", rest)
