@@ -20,6 +20,8 @@ const eventStream = "text/event-stream"
 var (
 	streamKind = []string{eventStream}
 	unbuffered = []string{"no"}
+	// A stream ends with its connection: as chunks each piece would be written three times instead of once.
+	identity   = []string{"identity"}
 	beat       = []byte(":\n\n")
 	retryAfter = []byte("retry: 1000\n\n")
 )
@@ -140,6 +142,7 @@ func writeStreamHead(ctx huma.Context) {
 	c := humagin.Unwrap(ctx)
 	header := c.Writer.Header()
 	header["Content-Type"], header["X-Accel-Buffering"] = streamKind, unbuffered
+	header["Transfer-Encoding"] = identity
 	c.Writer.WriteHeader(http.StatusOK)
 }
 

@@ -248,7 +248,7 @@ func toFact(e *models.Entry, f *models.Fact) factBody {
 	case f.Booking.IsZero():
 		return b
 	}
-	b.BookingID, b.Amount, b.Currency = &f.Booking, money(f.Amount), &e.Currency
+	b.BookingID, b.Amount = &f.Booking, money(f.Amount)
 	charge := models.ChargeKey{BookingRef: models.BookingRef{Event: e.Event, Booking: f.Booking}, N: f.Charge}
 	switch {
 	case f.Part > 0:
@@ -268,7 +268,7 @@ func toFact(e *models.Entry, f *models.Fact) factBody {
 func TestFeed_entries_are_written_as_they_are_documented(t *testing.T) {
 	t.Parallel()
 	e := everyFact()
-	body := placedEntryBody{EventID: e.Event, Seq: e.Seq, At: e.At, Cursor: string(appendPlace(nil, e.Place))}
+	body := placedEntryBody{EventID: e.Event, Seq: e.Seq, At: e.At, Currency: e.Currency, Cursor: string(appendPlace(nil, e.Place))}
 	for i := range e.Facts {
 		body.Facts = append(body.Facts, toFact(&e, &e.Facts[i]))
 	}
@@ -279,7 +279,7 @@ func TestFeed_entries_are_written_as_they_are_documented(t *testing.T) {
 	if got := string(appendPlaced(nil, &e)); got != string(want) {
 		t.Errorf("written by hand: %s\nby encoding/json: %s", got, want)
 	}
-	want, err = json.Marshal(entryBody{EventID: body.EventID, Seq: body.Seq, At: body.At, Facts: body.Facts})
+	want, err = json.Marshal(entryBody{EventID: body.EventID, Seq: body.Seq, At: body.At, Currency: e.Currency, Facts: body.Facts})
 	if got := string(appendEntry(nil, &e)); got != string(want) || err != nil {
 		t.Errorf("written by hand: %s\nby encoding/json: %s, %v", got, want, err)
 	}

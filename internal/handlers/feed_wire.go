@@ -11,19 +11,21 @@ import (
 
 // entryBody is an entry of an event's journal as it is answered; appendEntry writes the same.
 type entryBody struct {
-	EventID models.EventID `json:"event_id"`
-	Seq     int64          `json:"seq" doc:"Its number at this event: from 1, without gaps." example:"42"`
-	At      time.Time      `json:"at" doc:"When it was committed, by the database's clock."`
-	Facts   []factBody     `json:"facts" nullable:"false" doc:"What happened, in order."`
+	EventID  models.EventID  `json:"event_id"`
+	Seq      int64           `json:"seq" doc:"Its number at this event: from 1, without gaps." example:"42"`
+	At       time.Time       `json:"at" doc:"When it was committed, by the database's clock."`
+	Currency models.Currency `json:"currency" doc:"Of the amounts of bookings, charges and refunds."`
+	Facts    []factBody      `json:"facts" nullable:"false" doc:"What happened, in order."`
 }
 
 // placedEntryBody is an entry of the feed of all events; appendPlaced writes the same.
 type placedEntryBody struct {
-	EventID models.EventID `json:"event_id"`
-	Seq     int64          `json:"seq" doc:"Its number at this event: from 1, without gaps." example:"42"`
-	At      time.Time      `json:"at" doc:"When it was committed, by the database's clock."`
-	Facts   []factBody     `json:"facts" nullable:"false" doc:"What happened, in order."`
-	Cursor  string         `json:"cursor" doc:"Its place in the feed of all events, for after and Last-Event-ID."`
+	EventID  models.EventID  `json:"event_id"`
+	Seq      int64           `json:"seq" doc:"Its number at this event: from 1, without gaps." example:"42"`
+	At       time.Time       `json:"at" doc:"When it was committed, by the database's clock."`
+	Currency models.Currency `json:"currency" doc:"Of the amounts of bookings, charges and refunds."`
+	Facts    []factBody      `json:"facts" nullable:"false" doc:"What happened, in order."`
+	Cursor   string          `json:"cursor" doc:"Its place in the feed of all events, for after and Last-Event-ID."`
 }
 
 // factBody is one thing that happened. Which fields there are, its type says: see docs/feed.md.
@@ -53,7 +55,7 @@ type factBody struct {
 	Charged        *amount           `json:"charged,omitempty" doc:"All money taken."`
 	Refunded       *amount           `json:"refunded,omitempty" doc:"All money that has gone back, or is owed."`
 	Owed           *amount           `json:"owed,omitempty" doc:"Of refunded what is still to be given back."`
-	Currency       *models.Currency  `json:"currency,omitempty" doc:"Of the amounts."`
+	Currency       *models.Currency  `json:"currency,omitempty" doc:"Of the event, as event.created, event.edited and event.opened tell it."`
 }
 
 // timeOrNull is a time that a fact always tells, null when there is none.
@@ -112,6 +114,7 @@ func appendOpenEntry(b []byte, e *models.Entry) []byte {
 	b = append(b, `","seq":`...)
 	b = strconv.AppendInt(b, e.Seq, 10)
 	b = appendTime(append(b, `,"at":`...), e.At)
+	b = appendText(append(b, `,"currency":`...), string(e.Currency))
 	b = append(b, `,"facts":[`...)
 	for i := range e.Facts {
 		if i > 0 {
@@ -129,15 +132,14 @@ func appendFact(b []byte, e *models.Entry, f *models.Fact) []byte {
 	switch f.Kind {
 	case models.FactOpened:
 		b = appendBalance(b, f.Balance, e.Currency)
+		b = appendText(append(b, `,"currency":`...), string(e.Currency))
 	case models.FactCreated, models.FactEdited:
-		return append(appendTerms(b, f.Terms), '}')
+		b = appendTerms(b, f.Terms)
 	case models.FactEventCancelled, models.FactDeleted:
-		return append(b, '}')
 	default:
 		b = appendBookingFact(b, e, f)
 	}
-	b = append(b, `,"currency":`...)
-	return append(appendText(b, string(e.Currency)), '}')
+	return append(b, '}')
 }
 
 // appendBookingFact writes what a fact says of a booking, and of its money.

@@ -42,7 +42,7 @@ func (w Watch) Run(ctx context.Context) (Watched, error) {
 			return Watched{}, err
 		}
 	}
-	transport := &http.Transport{MaxIdleConnsPerHost: w.Readers, ReadBufferSize: 16 << 10}
+	transport := &http.Transport{MaxIdleConnsPerHost: w.Readers, ReadBufferSize: 64 << 10}
 	defer transport.CloseIdleConnections()
 	readers := make([]reader, w.Readers)
 	var all sync.WaitGroup
@@ -110,7 +110,7 @@ func (r *reader) read(ctx context.Context, server string) error {
 		r.Refused++
 		return fmt.Errorf("%s answered %s", server, answer.Status)
 	}
-	lines := bufio.NewReaderSize(answer.Body, 16<<10)
+	lines := bufio.NewReaderSize(answer.Body, 64<<10)
 	for {
 		line, err := lines.ReadSlice('\n')
 		r.Bytes += int64(len(line))

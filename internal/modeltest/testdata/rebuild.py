@@ -60,12 +60,12 @@ class Event:
             demand(seq == self.last + 1, "%d comes after %d" % (seq, self.last))
         self.last = seq
         for fact in entry["facts"]:
-            self.fact(fact)
+            self.fact(fact, entry["currency"])
             s = self.sums
             demand(s["available"] + s["held"] + s["sold"] == s["total_tickets"], "tickets do not add up")
             demand(all(n >= 0 for n in s.values()), "a sum is below zero")
 
-    def fact(self, fact):
+    def fact(self, fact, currency):
         kind = fact["type"]
         if kind == "event.opened":
             demand(self.sums is None, "it is opened in its midst")
@@ -92,7 +92,7 @@ class Event:
             demand(kind not in self.over, kind + " twice")
             self.over.add(kind)
             return
-        demand(fact["currency"] == self.currency, "an amount in another currency than the event's")
+        demand(currency == self.currency, "an amount in another currency than the event's")
         tell = getattr(self, "_" + kind.replace(".", "_"), None)
         demand(tell, "unknown fact " + kind)
         tell(fact, self.booking(fact, kind == "booking.created"), Decimal(fact["amount"]))
