@@ -80,6 +80,7 @@ const (
 	ThousandMemory Key = "thousand_memory" // MB that the readers cost their server
 	ThousandWrong  Key = "thousand_wrong"  // entries that a reader missed, saw twice or was still behind
 	ThousandLate   Key = "thousand_late"   // ms from an entry to the last of its readers
+	ThousandMoved  Key = "thousand_moved"  // ms, the same where their replica stops
 )
 
 // Of returns the key of a part of a figure, such as what a booking costs one of the processes. It has no bar.
@@ -157,6 +158,7 @@ var table = []Bar{
 	{"the same: more memory", ThousandMemory, "", Less, "MB", 150, 0},
 	{"the same: entries missed, seen twice or behind, also when a replica stops", ThousandWrong, "", Less, "", 0, 0},
 	{"the same: from an entry to its last reader", ThousandLate, "", Less, "ms", 2000, 0},
+	{"the same, when their replica stops and another one takes over", ThousandMoved, "", Less, "ms", 2000, 0},
 	{"search over 300,000 events against 1,000", SearchMany, SearchFew, Less, "ms", 1.5, 0},
 	{"the same in embedded mode", SearchManyEmb, SearchFewEmb, Less, "ms", 1.5, 0},
 }

@@ -21,6 +21,8 @@ const (
 	watchedRate = 1000
 	// readOn is how much longer readers read than buyers come: what is paid meanwhile is told, too.
 	readOn = 4 * time.Second
+	// comeIn is how long before the buyers they come.
+	comeIn = 3 * time.Second
 )
 
 // watchers are the readers of a stream of a server's only event.
@@ -77,7 +79,7 @@ func (b *Bars) thousand(ctx context.Context) error {
 		b.addResult(ThousandServed, r, 100*float64(r.Buyers[onsale.Accepted])/(watchedRate*r.Scenario.Duration.Seconds()))
 		b.addResult(ThousandP99, r, milliseconds(r.Journey.P99))
 		b.addResult(ThousandMemory, r, peak-alone)
-		b.addSeen(r, seen)
+		b.addSeen(ThousandLate, r, seen)
 		return err
 	})
 	if err != nil {
@@ -104,22 +106,22 @@ func (b *Bars) movedReaders(
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		_ = pause(ctx, buyers.Duration/2)
+		_ = pause(ctx, comeIn+buyers.Duration/2)
 		first.stop()
 	}()
 	defer func() { <-stopped }()
 	r, seen, err := b.playWatched(ctx, server, buyers, many)
 	if err == nil {
-		b.addSeen(r, seen)
+		b.addSeen(ThousandMoved, r, seen)
 	}
 	return err
 }
 
 // addSeen notes what readers of a feed missed or saw twice, and how late.
-func (b *Bars) addSeen(r onsale.Result, w onsale.Watched) {
-	b.tellWatched(ThousandWrong, w)
+func (b *Bars) addSeen(late Key, r onsale.Result, w onsale.Watched) {
+	b.tellWatched(late, w)
 	b.addResult(ThousandWrong, r, float64(w.Gaps+w.Repeats+w.Most-w.Least))
-	b.addResult(ThousandLate, r, milliseconds(w.LateMax))
+	b.addResult(late, r, milliseconds(w.LateMax))
 }
 
 func (b *Bars) tellWatched(k Key, w onsale.Watched) {
@@ -144,22 +146,25 @@ func (b *Bars) playWatched(
 		length = b.Load
 	}
 	read := make(chan error, 1)
-	r, err = b.beside(ctx, server, s, func() error {
+	s.Begun = func() { // the readers are there before the buyers
 		event, err := newestEvent(ctx, server.url)
 		if err != nil {
-			read <- nil
-			return err
+			read <- err
+			return
 		}
 		go func() {
 			var err error
 			seen, err = watch(ctx, "--targets", strings.Join(w.servers, ","), "--path", "/api/v1/events/"+event+"/"+w.stream,
 				"--readers", strconv.Itoa(w.readers), "--feed="+strconv.FormatBool(w.stream == "feed"),
-				"--duration", (length + readOn).String())
+				"--duration", (comeIn + length + readOn).String())
 			read <- err
 		}()
-		return nil
-	})
-	return r, seen, errors.Join(err, <-read)
+		_ = pause(ctx, comeIn)
+	}
+	if r, err = b.play(ctx, server, s); err != nil {
+		return r, seen, err
+	}
+	return r, seen, <-read
 }
 
 // watch runs this program as readers, and returns what they saw.

@@ -427,3 +427,33 @@ func TestChunks_are_kept_up_to_some_bytes(t *testing.T) {
 		t.Errorf("%d chunks of %d bytes are kept", len(c.known), c.bytes)
 	}
 }
+
+// At a busy event more happens between two looks than one piece holds.
+func TestStreams_of_a_crowd_never_fall_further_behind(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b, event := &book{}, models.EventID{1}
+		b.append(event)
+		long := plain
+		long.Entry = func(b []byte, e *models.Entry) []byte {
+			return append(append(b, "x "...), make([]byte, maxPiece)...)
+		}
+		f := New(b, Options{Encoding: long, MaxStreams: 100, Buyers: func() int { return needy }})
+		readers := readAll(t.Context(), t, crowd+1, func(int) (*Stream, error) { return f.Entries(t.Context(), event, FromFirst) })
+		time.Sleep(2 * time.Second)
+		for range 40 { // four pieces for each look
+			for range 4 {
+				b.append(event)
+			}
+			time.Sleep(250 * time.Millisecond)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		for i, r := range readers {
+			if n := strings.Count(r.text.String(), "x "); n != 161 {
+				t.Errorf("two seconds later reader %d has %d of 161 entries", i, n)
+			}
+		}
+		f.Close()
+	})
+}

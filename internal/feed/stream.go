@@ -29,7 +29,8 @@ type Stream struct {
 	source source
 	first  []byte // what was read when it was opened
 	pause  *time.Timer
-	turn   float64 // which part of a look's time it leaves to others, 0 to 1
+	turn   float64   // which part of a look's time it leaves to others, 0 to 1
+	gone   time.Time // when it last came to its turn
 }
 
 // crowd is how many streams may be woken at once. More take turns, spread over the time to the next look: a thousand that
@@ -78,11 +79,12 @@ const (
 	lookAgain = 25 * time.Millisecond
 )
 
-// wait lets others go first.
+// wait lets others go first, once in a look's time: who is behind then takes all there is, and never falls further behind.
 func (s *Stream) wait(ctx context.Context) {
-	if s.feed.Streams() <= crowd {
+	if s.feed.Streams() <= crowd || time.Since(s.gone) < s.feed.options.Look {
 		return
 	}
+	defer func() { s.gone = time.Now() }()
 	pause := time.Duration(s.turn * 0.8 * float64(s.feed.options.Look))
 	for end := time.Now().Add(giveWay); s.sleep(ctx, pause) && time.Now().Before(end); pause = lookAgain {
 		if s.feed.options.Buyers == nil || s.feed.options.Buyers() < needy {

@@ -146,14 +146,17 @@ func writeStreamHead(ctx huma.Context) {
 	c.Writer.WriteHeader(http.StatusOK)
 }
 
-// sendAll writes what a stream has, as it comes, until the stream or its reader is gone. The request's own context is the
-// one that ends with the reader; the operation's would end with its deadline.
+// sendAll writes what a stream has, as it comes, until the stream or its reader is gone: an operation's deadline is not for it.
 func sendAll(c *gin.Context, s *feed.Stream) {
 	w := streamWriter{c.Writer, http.NewResponseController(c.Writer), s.Patience()}
 	_ = w.control.SetReadDeadline(time.Time{}) // that of the request's own text, which has been read
+	reading, bounded := c.Request.Context().Value(wholeKey{}).(context.Context)
+	if !bounded {
+		reading = c.Request.Context()
+	}
 	text, err := retryAfter, error(nil)
 	for err == nil && w.write(text) == nil {
-		if text, err = s.Next(c.Request.Context()); text == nil {
+		if text, err = s.Next(reading); text == nil {
 			text = beat
 		}
 	}

@@ -29,7 +29,7 @@ var fast = feed.Options{
 func replica(tb testing.TB, store repository.Journal, o feed.Options) (*httptest.Server, *feed.Feed) {
 	tb.Helper()
 	f := feed.New(store, o)
-	s := httptest.NewUnstartedServer(newTestServer(tb, Deps{Feed: f}).router)
+	s := httptest.NewUnstartedServer(newTestServer(tb, Deps{Feed: f, RequestTimeout: 300 * time.Millisecond}).router)
 	s.Config.ReadTimeout, s.Config.WriteTimeout = 300*time.Millisecond, 300*time.Millisecond
 	s.Start()
 	tb.Cleanup(func() { f.Close(); s.Close() })

@@ -240,6 +240,9 @@ func clientBodyErrors(ctx huma.Context, next func(huma.Context)) {
 	next(ctx)
 }
 
+// wholeKey is where a bounded context keeps the one that ends with its client alone: huma replaces the request's own.
+type wholeKey struct{}
+
 // deadline bounds every operation, so that nothing hangs whatever the store does.
 func (s *server) deadline(ctx huma.Context, next func(huma.Context)) {
 	most := s.timeout
@@ -248,7 +251,8 @@ func (s *server) deadline(ctx huma.Context, next func(huma.Context)) {
 		// Or net/http would cut the answer off. Where there is no connection, as in a test, nothing cuts it off.
 		_ = http.NewResponseController(humagin.Unwrap(ctx).Writer).SetWriteDeadline(time.Now().Add(long + DefaultTimeout))
 	}
-	bounded, cancel := context.WithTimeout(ctx.Context(), most)
+	whole := context.WithValue(ctx.Context(), wholeKey{}, ctx.Context())
+	bounded, cancel := context.WithTimeout(whole, most)
 	defer cancel()
 	next(huma.WithContext(ctx, bounded))
 }

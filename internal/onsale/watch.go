@@ -77,7 +77,8 @@ type reader struct {
 	Watched
 	watch  *Watch
 	client *http.Client
-	last   int64 // the newest number
+	last   int64     // the newest number
+	came   time.Time // when it was answered first
 	late   []time.Duration
 }
 
@@ -109,6 +110,9 @@ func (r *reader) read(ctx context.Context, server string) error {
 	if answer.StatusCode != http.StatusOK {
 		r.Refused++
 		return fmt.Errorf("%s answered %s", server, answer.Status)
+	}
+	if r.came.IsZero() {
+		r.came = time.Now()
 	}
 	lines := bufio.NewReaderSize(answer.Body, 64<<10)
 	for {
@@ -153,8 +157,8 @@ func (r *reader) lateness(data []byte) {
 	if !found || !ended {
 		return
 	}
-	// The first messages of a reader tell what was before it came.
-	if at, err := time.Parse(time.RFC3339Nano, string(text)); err == nil && r.Messages > 1 {
+	// What was before it came was never to be in time.
+	if at, err := time.Parse(time.RFC3339Nano, string(text)); err == nil && at.After(r.came) {
 		r.late = append(r.late, time.Since(at))
 	}
 }
