@@ -22,7 +22,8 @@ type gateway struct {
 // simulatedName is what charges of the simulated gateway are stored with.
 const simulatedName = "simulated"
 
-// GatewayName is what charges of the gateway that the settings ask for are stored with; empty for one that nobody knows.
+// GatewayName is what charges of the gateway that the settings ask for are stored with; empty for one that nobody
+// knows.
 func GatewayName(c config.Config) string {
 	return map[config.Gateway]string{config.Simulator: simulatedName, config.Stripe: stripe.Name}[c.PaymentGateway]
 }
@@ -52,8 +53,8 @@ func openSimulator(c config.Config, ledger simulator.Ledger, logger *slog.Logger
 	return opened
 }
 
-// openStripe needs both secrets; nothing is asked of Stripe before the first charge. There is no default method: a card is
-// the buyer's to name.
+// openStripe needs both secrets; nothing is asked of Stripe before the first charge. There is no default method: a card
+// is the buyer's to name.
 func openStripe(c config.Config, logger *slog.Logger) (*gateway, error) {
 	g, err := stripe.New(stripe.Options{
 		SecretKey: c.Stripe.SecretKey, WebhookSecret: c.Stripe.WebhookSecret, APIURL: c.Stripe.APIURL, Logger: logger,

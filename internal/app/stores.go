@@ -79,8 +79,8 @@ func connectSQLite(ctx context.Context, c config.Config, logger *slog.Logger, ac
 	return embedded{store, files}, nil
 }
 
-// connectPostgres opens pools apart: a flood of lists must not take the connections that sell tickets, nor the one that tells
-// whether the database answers. Only with create does it make a database that does not exist.
+// connectPostgres opens pools apart: a flood of lists must not take the connections that sell tickets, nor the one that
+// tells whether the database answers. Only with create does it make a database that does not exist.
 func connectPostgres(ctx context.Context, c config.Config, logger *slog.Logger, create bool) (Store, error) {
 	options := database.PostgresOptions{
 		URL: c.PostgresURL(), MaxConns: max(c.DBMaxConns/2, 1), LockTimeout: c.DBLockTimeout,

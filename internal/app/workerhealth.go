@@ -7,8 +7,8 @@ import (
 	"quantix/internal/handlers"
 )
 
-// openHealth shows a worker's health and metrics on WORKER_PORT, and returns what ends that. A worker that cannot listen
-// works all the same: payments matter more than their numbers.
+// openHealth shows a worker's health and metrics on WORKER_PORT, and returns what ends that. A worker that cannot
+// listen works all the same: payments matter more than their numbers.
 func (a *App) openHealth(ctx context.Context) (end func() error) {
 	end = func() error { return nil }
 	if a.config.WorkerAddr() == "" {

@@ -127,9 +127,10 @@ func TestFunctions_are_counted_from_signature_to_brace(t *testing.T) {
 	}
 }
 
-// How wide code may be, and from how many characters on a string literal is a text. A text is a sentence, a statement or
-// a header, which people search for: broken in two it is found no more. So a line is measured with its texts taken out;
-// what lies inside a raw string of several lines (SQL) is not measured at all, nor is a line that is nothing but comment.
+// How wide code may be, and from how many characters on a string literal is a text. A text is a sentence, a statement
+// or a header, which people search for: broken in two it is found no more. So a line is measured with its texts taken
+// out; what lies inside a raw string of several lines (SQL) is not measured at all, nor is a line that is nothing but
+// comment.
 const (
 	maxColumns = 120
 	minText    = 30
@@ -143,6 +144,19 @@ func TestCodeIsNarrow(t *testing.T) {
 		}
 		for _, line := range wideLines(source) {
 			t.Errorf("%s:%d: more than %d columns", name, line, maxColumns)
+		}
+	})
+}
+
+// TestCommentsAreNarrow: comments are read in whatever is at hand; a tab is four columns, as most show it.
+func TestCommentsAreNarrow(t *testing.T) {
+	t.Parallel()
+	eachGoFile(t, func(name string, source []byte) {
+		for i, line := range strings.Split(string(source), "\n") {
+			comment := strings.HasPrefix(strings.TrimSpace(line), "// ")
+			if comment && utf8.RuneCountInString(strings.ReplaceAll(line, "\t", "    ")) > maxColumns {
+				t.Errorf("%s:%d: a comment of more than %d columns", name, i+1, maxColumns)
+			}
 		}
 	})
 }

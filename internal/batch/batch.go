@@ -1,10 +1,11 @@
-// Package batch holds natural batching, by which this program is fast: what arrives while a call is running waits, and goes
-// together in the next one. There is no timer in it. A lone job runs at once; the busier it gets, the more jobs share a
-// call; and the size of a batch follows the load by itself.
+// Package batch holds natural batching, by which this program is fast: what arrives while a call is running waits, and
+// goes together in the next one. There is no timer in it. A lone job runs at once; the busier it gets, the more jobs
+// share a call; and the size of a batch follows the load by itself.
 //
-// A [Batcher] serves the simulated gateway's ledger and the transactions that several events share. Three more places batch
-// in the same way and stay by themselves, as what they add is most of them: an event's desk (lanes, and refusals without a
-// call), SQLite's writer (one goroutine that owns the connection), and shared reads (a batch is one query for one key).
+// A [Batcher] serves the simulated gateway's ledger and the transactions that several events share. Three more places
+// batch in the same way and stay by themselves, as what they add is most of them: an event's desk (lanes, and refusals
+// without a call), SQLite's writer (one goroutine that owns the connection), and shared reads (a batch is one query for
+// one key).
 package batch
 
 import "sync"

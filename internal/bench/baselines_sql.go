@@ -3,8 +3,9 @@ package bench
 import "fmt"
 
 // The SQL of the baselines, all in this file. It is what a careful program without our engine would do, over the same
-// tables, indexes and constraints: the interactive transaction that locks the event's row. Scripts are pgbench's: `:name` is
-// a variable, \gset keeps a result. Ids that a script must guess are numbered: baselineID in Go, numberedID in SQL.
+// tables, indexes and constraints: the interactive transaction that locks the event's row. Scripts are pgbench's:
+// `:name` is a variable, \gset keeps a result. Ids that a script must guess are numbered: baselineID in Go, numberedID
+// in SQL.
 
 // baselineMark names the rows that baselines make; a database that holds other events is not a scratch database.
 const baselineMark = "quantix baseline"

@@ -36,7 +36,8 @@ WITH e AS (
 )
 INSERT INTO event_stock (event_id, total_tickets, available, journal_seq) SELECT id, 100, 100, 1 FROM e`
 
-	// The journals begin with what their events have, as those do that are older than journals (migration 9). All is free.
+	// The journals begin with what their events have, as those do that are older than journals (migration 9). All is
+	// free.
 	sqlOpenJournals = `
 INSERT INTO journal (event_id, seq, at, facts)
 SELECT event_id, 1, now(), '\x01'::bytea || 'USD' || '\x01'::bytea || int8send(total_tickets) || int8send(available)
@@ -68,8 +69,8 @@ SELECT ('30000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, $2, $1, 1
 FROM generate_series(1, $3::bigint) AS n`
 )
 
-// fillEvent makes an event with that many CONFIRMED bookings, free of charge so that no payment is missing, and returns its
-// id. It is for one use in a scratch database.
+// fillEvent makes an event with that many CONFIRMED bookings, free of charge so that no payment is missing, and returns
+// its id. It is for one use in a scratch database.
 func fillEvent(ctx context.Context, address string, bookings int) (event string, err error) {
 	id, user := uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7()) // random numbers do not fail
 	err = fillAll(ctx, address, func(tx pgx.Tx) error {

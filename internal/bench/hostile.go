@@ -194,8 +194,8 @@ type disturbance struct {
 	unready []string
 }
 
-// playDisturbed plays a scenario beside what a hostile client does from its first buyer to its last: in a process of its
-// own, so that it takes the system's turns, and not those of the buyers.
+// playDisturbed plays a scenario beside what a hostile client does from its first buyer to its last: in a process of
+// its own, so that it takes the system's turns, and not those of the buyers.
 func (b *Bars) playDisturbed(
 	ctx context.Context, server *private, s onsale.Scenario, h onsale.Hostile, subject string,
 ) (r onsale.Result, d disturbance, err error) {

@@ -104,7 +104,8 @@ func (b *Bars) rebought(ctx context.Context, server *private, r onsale.Rebought)
 	}
 }
 
-// snapshotPart is a tenth of the time that the crowd of snapshot books: the first without the snapshot, the rest beside it.
+// snapshotPart is a tenth of the time that the crowd of snapshot books: the first without the snapshot, the rest beside
+// it.
 const snapshotPart = time.Minute
 
 // snapshot measures what is lost when PostgreSQL may not clean up: dead row versions of the event, the bookings and the

@@ -13,9 +13,9 @@ import (
 const (
 	stormFactor = 5
 	stormLength = time.Minute
-	// stormCommit makes the database the limit, not the processors, which the load generator shares: else five times the
-	// peak could not even be made. About 2,000 bookings a second are the peak then (a batch of 512 for each commit), and
-	// 10,000 buyers a second the storm: a third of the no-op requests that two slow processors answer.
+	// stormCommit makes the database the limit, not the processors, which the load generator shares: else five times
+	// the peak could not even be made. About 2,000 bookings a second are the peak then (a batch of 512 for each
+	// commit), and 10,000 buyers a second the storm: a third of the no-op requests that two slow processors answer.
 	stormCommit = 200 * time.Millisecond
 	// calmRate buyers a second come before and after it: for a latency to come back to.
 	calmRate = 100

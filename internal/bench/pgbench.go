@@ -23,7 +23,8 @@ import (
 // pgBinEnv names the directory of PostgreSQL's programs when they are in no usual place.
 const pgBinEnv = "QUANTIX_PG_BIN"
 
-// findPGBench returns the path of pgbench: in QUANTIX_PG_BIN, otherwise the newest of /usr/lib/postgresql, otherwise on PATH.
+// findPGBench returns the path of pgbench: in QUANTIX_PG_BIN, otherwise the newest of /usr/lib/postgresql, otherwise on
+// PATH.
 func findPGBench() (string, error) {
 	var places []string
 	if dir := os.Getenv(pgBinEnv); dir != "" {

@@ -7,8 +7,8 @@ import (
 	"quantix/internal/onsale"
 )
 
-// priced plays a scenario, and notes what a booking of it cost those who share the processors: in microseconds, with all
-// that they did meanwhile, payments and the audit included. These figures have no bar. They are left out where the
+// priced plays a scenario, and notes what a booking of it cost those who share the processors: in microseconds, with
+// all that they did meanwhile, payments and the audit included. These figures have no bar. They are left out where the
 // system does not tell.
 func (b *Bars) priced(
 	ctx context.Context, s scratch, server *private, k Key, scenario onsale.Scenario,

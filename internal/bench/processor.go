@@ -17,8 +17,8 @@ import (
 // the load generator, which is this process.
 type processorTime struct{ Server, Postgres, Generator time.Duration }
 
-// countProcessorTime reads it from Linux's list of processes. Elsewhere, and when PostgreSQL is not among them, it gives
-// an error. Without an address there is no PostgreSQL.
+// countProcessorTime reads it from Linux's list of processes. Elsewhere, and when PostgreSQL is not among them, it
+// gives an error. Without an address there is no PostgreSQL.
 func countProcessorTime(ctx context.Context, address string, server int) (t processorTime, err error) {
 	ours, err := readProcess(os.Getpid())
 	if err != nil {
@@ -106,8 +106,8 @@ func postgresTime(ctx context.Context, address string) (time.Duration, error) {
 	return sum, nil
 }
 
-// postmaster returns the parent of the process that serves a new connection. A server in a container, or behind a tunnel,
-// names a process that is not there, or is somebody else's.
+// postmaster returns the parent of the process that serves a new connection. A server in a container, or behind a
+// tunnel, names a process that is not there, or is somebody else's.
 func postmaster(ctx context.Context, address string) (int, error) {
 	db, err := pgx.Connect(ctx, address)
 	if err != nil {

@@ -22,9 +22,9 @@ const recheckTries = 6
 // serve answers every request of a batch.
 func (d *desk) serve(requests []*request) { d.commitBatch(requests, false) }
 
-// commitBatch runs the requests as one transaction and answers them. With recheck they were sent before and may be in force:
-// then the rules find what is there by ids that were made beforehand, and nothing but what they decide is an answer. A
-// refusal during a recheck does not prove that the first commit failed.
+// commitBatch runs the requests as one transaction and answers them. With recheck they were sent before and may be in
+// force: then the rules find what is there by ids that were made beforehand, and nothing but what they decide is an
+// answer. A refusal during a recheck does not prove that the first commit failed.
 func (d *desk) commitBatch(requests []*request, recheck bool) {
 	var verdicts []sale.Verdict
 	var err error
@@ -136,8 +136,8 @@ func (b *brokenRule) Unwrap() error { return repository.ErrRejected }
 
 func (b *brokenRule) Error() string { return fmt.Sprintf("a rule panicked: %v", b.fault) }
 
-// decideAll decides the requests that are still wanted, and stops at one that makes a rule panic: this is the one place where
-// that is caught.
+// decideAll decides the requests that are still wanted, and stops at one that makes a rule panic: this is the one place
+// where that is caught.
 func decideAll(s *sale.State, requests []*request, verdicts []sale.Verdict, recheck bool) (broken *brokenRule) {
 	at := 0
 	defer func() {

@@ -10,8 +10,8 @@ import (
 )
 
 // A lane is a class of requests; those of the first lane go first. The system's commands give tickets back and settle
-// money: they are never refused. Organisers stop a sale, and cancellations give tickets back, just when most buyers wait:
-// they have lanes of their own.
+// money: they are never refused. Organisers stop a sale, and cancellations give tickets back, just when most buyers
+// wait: they have lanes of their own.
 type lane int
 
 const (
@@ -63,8 +63,8 @@ func (d *desk) submit(requests []*request, l lane) *models.Error {
 	return nil
 }
 
-// crowded reports whether a lane takes no more: too many are there, or the first buyer has waited for too long, and further
-// ones would only make all wait longer.
+// crowded reports whether a lane takes no more: too many are there, or the first buyer has waited for too long, and
+// further ones would only make all wait longer.
 func (d *desk) crowded(l lane, more int, now time.Time) bool {
 	waiting := d.inbox[l]
 	switch l {
@@ -76,8 +76,8 @@ func (d *desk) crowded(l lane, more int, now time.Time) bool {
 	return len(waiting)+more > maxWaiting
 }
 
-// late reports whether a request has waited for so long that its buyer may have left. To serve such buyers in turn would
-// serve nobody, once those behind them are as late.
+// late reports whether a request has waited for so long that its buyer may have left. To serve such buyers in turn
+// would serve nobody, once those behind them are as late.
 func (d *desk) late(r *request, now time.Time) bool {
 	return now.Sub(r.since) > d.office.options.MaxWait
 }
@@ -103,8 +103,8 @@ func (d *desk) work() {
 }
 
 // collect takes what waits, up to the cap of each lane, without requests that can be refused at once and those whose
-// callers have gone. served says that a transaction has just ended: what it saw under the row's lock was true until then,
-// however long that took.
+// callers have gone. served says that a transaction has just ended: what it saw under the row's lock was true until
+// then, however long that took.
 func (d *desk) collect(served bool) (batch []*request, more bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -196,8 +196,8 @@ func (l *latch) beyond(r *request) bool {
 }
 
 // latched refuses a quantity that was not there a moment ago, without asking the database. A release at this desk
-// resets the latch at once; one on another replica shows when the latch runs out. Before that one buyer is sent to look, as
-// a probe, and requests that arrive when the probe is late wait for its result, see collect.
+// resets the latch at once; one on another replica shows when the latch runs out. Before that one buyer is sent to
+// look, as a probe, and requests that arrive when the probe is late wait for its result, see collect.
 func (d *desk) latched(quantity int64) *models.Error {
 	l := d.latch.Load()
 	if l == nil || quantity <= l.available {
@@ -210,9 +210,9 @@ func (d *desk) latched(quantity int64) *models.Error {
 	return l.outOfStock()
 }
 
-// setLatch notes the stock as a transaction has just left it. Its time counts from when the transaction saw it, under the
-// row's lock, so that nothing is refused on older knowledge. The next probe may start LatchFor after this one started: so
-// there is at most one per LatchFor, and where a transaction takes as long, nobody waits for it.
+// setLatch notes the stock as a transaction has just left it. Its time counts from when the transaction saw it, under
+// the row's lock, so that nothing is refused on older knowledge. The next probe may start LatchFor after this one
+// started: so there is at most one per LatchFor, and where a transaction takes as long, nobody waits for it.
 func (d *desk) setLatch(event *models.Event, begun, seen time.Time) {
 	if event == nil || !event.DeletedAt.IsZero() || !event.CancelledAt.IsZero() {
 		d.latch.Store(nil)

@@ -38,8 +38,8 @@ func (l *lookups) begin(ctx context.Context) (done func(), err error) {
 	}
 }
 
-// replayOrRefuse looks a keyed request up before it is refused without a transaction, for as long as it might have waited for its
-// turn: a store that hangs holds those with a key no longer than those without.
+// replayOrRefuse looks a keyed request up before it is refused without a transaction, for as long as it might have
+// waited for its turn: a store that hangs holds those with a key no longer than those without.
 func (o *Office) replayOrRefuse(
 	ctx context.Context, event models.EventID, c *sale.Reserve, refusal *models.Error,
 ) (sale.Verdict, error) {

@@ -111,9 +111,9 @@ type noObserver struct{}
 func (noObserver) Batch(int, time.Duration, error) {}
 func (noObserver) Refused(string)                  {}
 
-// Reserve asks an event's desk for tickets, and waits no longer than Options.Patience. A keyed request that was answered
-// before gets that answer, whatever would refuse it now. Errors: those of the rules, models.ErrBusy when too many wait, or for too long,
-// models.ErrUnavailable, models.ErrOutcomeUnknown.
+// Reserve asks an event's desk for tickets, and waits no longer than Options.Patience. A keyed request that was
+// answered before gets that answer, whatever would refuse it now. Errors: those of the rules, models.ErrBusy when too
+// many wait, or for too long, models.ErrUnavailable, models.ErrOutcomeUnknown.
 func (o *Office) Reserve(ctx context.Context, event models.EventID, c *sale.Reserve) (sale.Verdict, error) {
 	d := o.desk(event)
 	if refusal := d.latched(c.Quantity); refusal != nil {
@@ -140,8 +140,8 @@ func (o *Office) await(ctx context.Context, r *request) (sale.Verdict, error) {
 // Waiting returns how many buyers wait for their booking in this process now.
 func (o *Office) Waiting() int { return int(o.waiting.Load()) }
 
-// Ask puts an organiser's command, or a cancellation, before an event's desk and waits for its outcome. It goes before the
-// buyers' and is refused only when too many like it wait. Errors: as for Reserve.
+// Ask puts an organiser's command, or a cancellation, before an event's desk and waits for its outcome. It goes before
+// the buyers' and is refused only when too many like it wait. Errors: as for Reserve.
 func (o *Office) Ask(ctx context.Context, event models.EventID, c sale.Command) (sale.Verdict, error) {
 	if _, is := c.(*sale.Cancel); is {
 		return o.ask(ctx, event, c, cancellations)

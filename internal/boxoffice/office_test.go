@@ -223,7 +223,8 @@ func TestDesk_refuses_at_once_when_its_inbox_is_full_but_not_the_system(t *testi
 	})
 }
 
-// Whoever has waited for too long has probably left: to serve them first would serve nobody for as long as the rush lasts.
+// Whoever has waited for too long has probably left: to serve them first would serve nobody for as long as the rush
+// lasts.
 func TestDesk_turns_away_who_waited_too_long_and_looks_keys_up(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -294,8 +295,8 @@ func TestDesk_finds_out_what_a_lost_commit_did(t *testing.T) {
 	}
 }
 
-// A batch whose commit's answer was lost is looked for; one of its commands is refused then, whatever the reason. The others
-// are found alone, and of that one only its own outcome stays unknown: it may be on disk.
+// A batch whose commit's answer was lost is looked for; one of its commands is refused then, whatever the reason. The
+// others are found alone, and of that one only its own outcome stays unknown: it may be on disk.
 func TestDesk_looks_for_a_lost_batch_beside_poison(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -440,7 +441,8 @@ func TestDesk_decides_the_systems_commands_first(t *testing.T) {
 	})
 }
 
-// A buyer of a cancelled event is told so, and not that it is sold out: one waits for a ticket to come back, the other not.
+// A buyer of a cancelled event is told so, and not that it is sold out: one waits for a ticket to come back, the other
+// not.
 func TestLatch_is_none_of_a_cancelled_event(t *testing.T) {
 	t.Parallel()
 	store := newScripted(1)

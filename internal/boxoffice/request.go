@@ -32,8 +32,8 @@ const (
 	left            // its caller went away after that: nothing more will be done should the transaction be repeated
 )
 
-// newRequest makes a request, or uses one again. They are kept by office, not by the process, so that their channels stay
-// in the test bubble that made them.
+// newRequest makes a request, or uses one again. They are kept by office, not by the process, so that their channels
+// stay in the test bubble that made them.
 func (o *Office) newRequest(c sale.Command) *request {
 	r, used := o.requests.Get().(*request)
 	if !used {
@@ -51,8 +51,8 @@ func (o *Office) newReservation(c *sale.Reserve) *request {
 	return r
 }
 
-// refusable returns the command of a request that may be refused without a transaction: a buyer's who sent no key. Whoever
-// sent one may have bought before, and is looked up.
+// refusable returns the command of a request that may be refused without a transaction: a buyer's who sent no key.
+// Whoever sent one may have bought before, and is looked up.
 func (r *request) refusable() (c *sale.Reserve, is bool) {
 	c, is = r.command.(*sale.Reserve)
 	return c, is && c.Key == ""
@@ -61,8 +61,9 @@ func (r *request) refusable() (c *sale.Reserve, is bool) {
 // take claims the request for a batch; false when its caller has gone.
 func (r *request) take() bool { return r.state.CompareAndSwap(waiting, taken) }
 
-// admit reports, under the row's lock, whether the request is still to be decided: not when its caller went away meanwhile.
-// One that was decided before, and may be in force, is decided again to find out, whoever still waits for it.
+// admit reports, under the row's lock, whether the request is still to be decided: not when its caller went away
+// meanwhile. One that was decided before, and may be in force, is decided again to find out, whoever still waits for
+// it.
 func (r *request) admit(recheck bool) bool {
 	if r.state.CompareAndSwap(taken, decided) {
 		return true
@@ -82,11 +83,12 @@ func (r *request) answer(v sale.Verdict, err error) {
 	r.done <- struct{}{}
 }
 
-// errNoTurn is what wait returns for a request that was given up because its turn did not come: nothing was or will be done.
+// errNoTurn is what wait returns for a request that was given up because its turn did not come: nothing was or will be
+// done.
 var errNoTurn = errors.New("the request's turn did not come in time")
 
-// wait returns the outcome, or errNoTurn when turn comes before the request was taken. When the caller goes away or its patience
-// is over first, the answer says whether anything may have been done.
+// wait returns the outcome, or errNoTurn when turn comes before the request was taken. When the caller goes away or its
+// patience is over first, the answer says whether anything may have been done.
 func (r *request) wait(ctx context.Context, turn, over <-chan struct{}) (sale.Verdict, error) {
 	select {
 	case <-r.done:

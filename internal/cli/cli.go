@@ -1,5 +1,5 @@
-// Package cli is the command line: the commands with their flags and pages, a file each. What they run is put together by
-// package app, or measured by package bench.
+// Package cli is the command line: the commands with their flags and pages, a file each. What they run is put together
+// by package app, or measured by package bench.
 package cli
 
 import (

@@ -41,8 +41,8 @@ func examineBacklog(ctx context.Context, p Program, store repository.Store) bool
 	return finding(p, fmt.Sprintf("outbox: %d rows wait to be published", depth), err, "the schema may be damaged")
 }
 
-// examineWrites reports whether PostgreSQL takes a write, and has room for it; nothing of it stays. The embedded database is
-// its server's to write: there the directory was tried.
+// examineWrites reports whether PostgreSQL takes a write, and has room for it; nothing of it stays. The embedded
+// database is its server's to write: there the directory was tried.
 func examineWrites(ctx context.Context, p Program, c config.Config, store repository.Store) bool {
 	if c.Store() == config.SQLite {
 		return true

@@ -13,8 +13,8 @@ import (
 	"quantix/internal/repository"
 )
 
-// examineWork reports whether those who sell and those who work are there, get on with it, and have the same settings as this
-// command. That nothing runs at all is no fault.
+// examineWork reports whether those who sell and those who work are there, get on with it, and have the same settings
+// as this command. That nothing runs at all is no fault.
 func examineWork(ctx context.Context, p Program, c config.Config, store repository.Store) bool {
 	seen := health.Installation{Self: models.Process{Sells: true, Payments: app.PaymentsName(c)}}
 	var err error

@@ -12,8 +12,8 @@ import (
 	"quantix/internal/config"
 )
 
-// load reads a command's flags and settings; the set has the command's name and its own flags. When help is asked for, it
-// is shown here, where those flags are known.
+// load reads a command's flags and settings; the set has the command's name and its own flags. When help is asked for,
+// it is shown here, where those flags are known.
 func (p Program) load(fs *flag.FlagSet, args []string) (config.Config, error) {
 	own := ownFlags(fs)
 	c, err := config.Load(fs, args, p.LookupEnv)

@@ -20,9 +20,10 @@ import (
 	"quantix/internal/testkit"
 )
 
-// TestDiskThatTakesNoMore lets none of a running server's files grow for a while (RLIMIT_FSIZE), for which a test needs no
-// rights. The system calls that a write error and not a full disk, so that nobody can say whether a commit took place; but
-// neither may be the end: what was answered is kept, /readyz tells, the log does not fill what is left, and all goes on by itself.
+// TestDiskThatTakesNoMore lets none of a running server's files grow for a while (RLIMIT_FSIZE), for which a test needs
+// no rights. The system calls that a write error and not a full disk, so that nobody can say whether a commit took
+// place; but neither may be the end: what was answered is kept, /readyz tells, the log does not fill what is left, and
+// all goes on by itself.
 func TestDiskThatTakesNoMore(t *testing.T) {
 	t.Parallel()
 	s := serve(t, patient) // nobody is refused for what a batch takes that is still failing when files may grow again
@@ -46,8 +47,8 @@ func TestDiskThatTakesNoMore(t *testing.T) {
 	s.audited(t, c.event)
 }
 
-// TestFullDisk is the same on a disk that is full, which is a small one in memory that only the server sees: for those whom the
-// system gives namespaces of their own.
+// TestFullDisk is the same on a disk that is full, which is a small one in memory that only the server sees: for those
+// whom the system gives namespaces of their own.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	s := serveOnDisk(t, "24m", "20M")

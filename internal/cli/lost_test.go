@@ -15,8 +15,8 @@ import (
 // slowPayer are settings of a server that pays two bookings in two seconds: what is booked there lies in its queue.
 var slowPayer = []string{"PAYMENT_CONCURRENCY=1", "PAYMENT_SIM_LATENCY=2s"}
 
-// A replica that is killed for good takes its queue along, where there is no Redis. The one that stays pays all its bookings,
-// long before their deadline.
+// A replica that is killed for good takes its queue along, where there is no Redis. The one that stays pays all its
+// bookings, long before their deadline.
 func TestReplica_that_is_gone_for_good_leaves_no_booking_unpaid(t *testing.T) {
 	t.Parallel()
 	store := "DATABASE_URL=" + testkit.Database(t, nil)
@@ -27,8 +27,8 @@ func TestReplica_that_is_gone_for_good_leaves_no_booking_unpaid(t *testing.T) {
 	healthy.paysAll(t, event, bookings)
 }
 
-// Entries that somebody deletes from the stream by hand leave no other trace in Redis: neither its epoch nor its newest id
-// is another one.
+// Entries that somebody deletes from the stream by hand leave no other trace in Redis: neither its epoch nor its newest
+// id is another one.
 func TestEntries_deleted_by_hand_leave_no_booking_unpaid(t *testing.T) {
 	t.Parallel()
 	env := onServers(t)
@@ -73,8 +73,8 @@ type stream struct {
 	key   string
 }
 
-// paymentStream waits until that many messages have been published: on a busy machine they are still in the outbox when the
-// bookings are answered.
+// paymentStream waits until that many messages have been published: on a busy machine they are still in the outbox when
+// the bookings are answered.
 func paymentStream(t *testing.T, url string, published int) *stream {
 	t.Helper()
 	options, err := goredis.ParseURL(url)

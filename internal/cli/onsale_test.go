@@ -78,7 +78,8 @@ func watch(t *testing.T, s *server, event string, total int, stop <-chan struct{
 // patient has buyers wait for as long as a busy machine makes them: that is no matter here.
 const patient = "MAX_WAIT=1m"
 
-// TestOnsale is the promise itself: an event of 1,000 tickets, 64 buyers of 1 to 7 tickets, and exactly 1,000 are taken.
+// TestOnsale is the promise itself: an event of 1,000 tickets, 64 buyers of 1 to 7 tickets, and exactly 1,000 are
+// taken.
 func TestOnsale(t *testing.T) {
 	t.Parallel()
 	const total, buyers = 1000, 64

@@ -37,8 +37,8 @@ func (s *server) count(tb testing.TB, within time.Duration, event, member string
 	})
 }
 
-// An event is cancelled while its payments run, and the program is killed in the middle: started again it ends what it had
-// begun. Every booking is cancelled, all money is back, and the progress can be read.
+// An event is cancelled while its payments run, and the program is killed in the middle: started again it ends what it
+// had begun. Every booking is cancelled, all money is back, and the progress can be read.
 func TestCancelEvent_through_a_kill(t *testing.T) {
 	t.Parallel()
 	const bookings = 300
@@ -117,8 +117,8 @@ func serveAPI(tb testing.TB, env ...string) *server {
 	return &server{Process: p, url: fmt.Sprintf("http://127.0.0.1:%d", port), env: env}
 }
 
-// The API in one process, the workers in others: one is killed in the middle of payments, another one is told to stop, and
-// every booking is paid once.
+// The API in one process, the workers in others: one is killed in the middle of payments, another one is told to stop,
+// and every booking is paid once.
 func TestWorkers_apart_from_the_API(t *testing.T) {
 	t.Parallel()
 	const bookings = 200

@@ -44,7 +44,8 @@ func TestServe_sells_from_event_to_confirmed(t *testing.T) {
 	}
 }
 
-// TestReadme_first_sale runs the README's lines as they stand, on the port that they name if it is free, otherwise on another.
+// TestReadme_first_sale runs the README's lines as they stand, on the port that they name if it is free, otherwise on
+// another.
 func TestReadme_first_sale(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("../../README.md")

@@ -267,9 +267,9 @@ func redisURL(to *string, v string) error {
 	return nil
 }
 
-// misread reports whether a URL was cut where a password goes on: at a # / or ? that was not written as %23, %2F or %3F. Part
-// of the password would otherwise be taken for a port or a path, and shown. An @ in a password is read rightly: the last one before
-// the path ends it.
+// misread reports whether a URL was cut where a password goes on: at a # / or ? that was not written as %23, %2F or
+// %3F. Part of the password would otherwise be taken for a port or a path, and shown. An @ in a password is read
+// rightly: the last one before the path ends it.
 func misread(u *url.URL, v string) bool {
 	if strings.Contains(v, "#") {
 		return true

@@ -19,8 +19,8 @@ var syncDir = func(dir string) error {
 	return errors.Join(file.Sync(), file.Close())
 }
 
-// makeDir makes a directory and those above it that are missing, each on disk with its name in the one above: a database in
-// a directory that a power cut forgets is lost, however well it was flushed itself.
+// makeDir makes a directory and those above it that are missing, each on disk with its name in the one above: a
+// database in a directory that a power cut forgets is lost, however well it was flushed itself.
 func makeDir(dir string) error {
 	missing := []string{}
 	for at := filepath.Clean(dir); ; at = filepath.Dir(at) {

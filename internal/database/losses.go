@@ -15,7 +15,8 @@ type Loss struct {
 	Rows  int64
 }
 
-// precious are the tables whose rows nobody but their users can make again. All others follow from them, or move elsewhere.
+// precious are the tables whose rows nobody but their users can make again. All others follow from them, or move
+// elsewhere.
 var precious = []string{"events", "users", "bookings", "strays"}
 
 var dropTable = regexp.MustCompile(`(?m)^DROP TABLE (\w+);`)

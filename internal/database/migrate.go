@@ -46,8 +46,8 @@ type Migrator struct {
 	interrupt func(ctx context.Context) (end func())
 }
 
-// NewMigrator makes a migrator of a folder of numbered files and golang-migrate's driver for the database db, whose name
-// (dialect) shows in errors. It owns the driver; Close closes it, and db with it.
+// NewMigrator makes a migrator of a folder of numbered files and golang-migrate's driver for the database db, whose
+// name (dialect) shows in errors. It owns the driver; Close closes it, and db with it.
 func NewMigrator(
 	dialect string, files fs.FS, db *sql.DB, driver database.Driver, logger *slog.Logger,
 ) (*Migrator, error) {
@@ -68,8 +68,8 @@ func (m *Migrator) Close() error {
 	return errors.Join(m.engine.Close())
 }
 
-// Up applies what is pending. A schema newer than this binary is left as it is. Several processes may call it at
-// once: one does the work, the others wait. When ctx ends, a wait ends as well, and a migration that is at work is finished.
+// Up applies what is pending. A schema newer than this binary is left as it is. Several processes may call it at once:
+// one does the work, the others wait. When ctx ends, a wait ends as well, and a migration that is at work is finished.
 func (m *Migrator) Up(ctx context.Context) error {
 	if m.interrupt != nil {
 		defer m.interrupt(ctx)()

@@ -27,9 +27,9 @@ type PostgresOptions struct {
 	ConnectTimeout time.Duration
 	// AppName is what pg_stat_activity shows; default quantix.
 	AppName string
-	// ShortStatements is for a pool of the desk: statements that each touch a few rows by an index. Their plans are made
-	// once, and always use the index, even when the tables were empty at that moment and are filled before the next
-	// ANALYZE. Not for lists and audits.
+	// ShortStatements is for a pool of the desk: statements that each touch a few rows by an index. Their plans are
+	// made once, and always use the index, even when the tables were empty at that moment and are filled before the
+	// next ANALYZE. Not for lists and audits.
 	ShortStatements bool
 	// Create makes the database where it does not exist and the role may. Without it nothing is ever created: for what
 	// only reads.
@@ -86,8 +86,8 @@ func poolConfig(o PostgresOptions) (*pgxpool.Config, error) {
 }
 
 // planForIndexes makes the planner keep one plan for each statement, and that plan a nested loop over an index. A plan
-// made while a table is still small would otherwise read all of it, and stay so until the next ANALYZE, a minute into the
-// on-sale; planning anew each time costs more than the statements themselves.
+// made while a table is still small would otherwise read all of it, and stay so until the next ANALYZE, a minute into
+// the on-sale; planning anew each time costs more than the statements themselves.
 func planForIndexes(settings map[string]string) {
 	settings["plan_cache_mode"] = "force_generic_plan"
 	settings["enable_hashjoin"] = "off"

@@ -39,8 +39,8 @@ func ensurePostgres(ctx context.Context, config *pgx.ConnConfig, create bool) er
 	return nil
 }
 
-// newDatabases are the forms of a new database, the best first: in UTF-8 whatever the server's own is, with a locale that
-// knows the letters of all languages, where the server has one. Its order stays that of bytes.
+// newDatabases are the forms of a new database, the best first: in UTF-8 whatever the server's own is, with a locale
+// that knows the letters of all languages, where the server has one. Its order stays that of bytes.
 var newDatabases = []string{
 	" TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'",
 	" TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' LOCALE_PROVIDER icu ICU_LOCALE 'und'",
@@ -69,8 +69,8 @@ func createPostgres(ctx context.Context, config *pgx.ConnConfig) error {
 	return errors.Join(err, conn.Close(ctx))
 }
 
-// rootCause finds the one reason among those of several attempts, with TLS and without it, at every address of a name: what
-// the server said, otherwise what the system said, otherwise how the last attempt ended.
+// rootCause finds the one reason among those of several attempts, with TLS and without it, at every address of a name:
+// what the server said, otherwise what the system said, otherwise how the last attempt ended.
 func rootCause(err error) error {
 	if said, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return said

@@ -10,9 +10,9 @@ import (
 // interruptEvery is how often it is tried to end a wait, once nobody wants it any more.
 const interruptEvery = 200 * time.Millisecond
 
-// interrupt has a session of ours, known by its application_name, give up waiting for somebody's lock once ctx has ended:
-// that of another process that migrates, or of one that reads a table that is to be changed. The drivers wait without a
-// context of ours. What is at work is left to finish. end stops it.
+// interrupt has a session of ours, known by its application_name, give up waiting for somebody's lock once ctx has
+// ended: that of another process that migrates, or of one that reads a table that is to be changed. The drivers wait
+// without a context of ours. What is at work is left to finish. end stops it.
 func interrupt(ctx context.Context, config *pgx.ConnConfig) (end func()) {
 	over, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {

@@ -16,8 +16,8 @@ import (
 	"quantix/migrations"
 )
 
-// OpenPostgresMigrator makes a migrator for a PostgreSQL database. One that does not exist is created if create says so;
-// without create the error names the command that does.
+// OpenPostgresMigrator makes a migrator for a PostgreSQL database. One that does not exist is created if create says
+// so; without create the error names the command that does.
 func OpenPostgresMigrator(ctx context.Context, url string, create bool, logger *slog.Logger) (*Migrator, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {

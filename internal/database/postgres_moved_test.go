@@ -7,8 +7,8 @@ import (
 	"quantix/internal/testkit"
 )
 
-// TestMoneyMovesWithItsMigration: rows of an older program get the sums of today's, and what moved in parts, with all that
-// was remembered of it, becomes one refund when it goes back.
+// TestMoneyMovesWithItsMigration: rows of an older program get the sums of today's, and what moved in parts, with all
+// that was remembered of it, becomes one refund when it goes back.
 func TestMoneyMovesWithItsMigration(t *testing.T) {
 	t.Parallel()
 	url := testkit.Database(t, nil)

@@ -179,8 +179,8 @@ func TestDirtySchemaIsRefusedAndRepaired(t *testing.T) {
 	checkVersion(t, m, required(t))
 }
 
-// The newest migration may have failed half-way as well: then the version is what this program needs, and the schema is not.
-// Neither is one that a newer program has left half-done.
+// The newest migration may have failed half-way as well: then the version is what this program needs, and the schema is
+// not. Neither is one that a newer program has left half-done.
 func TestADirtySchemaIsRefusedWhateverItsVersion(t *testing.T) {
 	t.Parallel()
 	url := testkit.Database(t, migrateQuietly)
@@ -333,7 +333,8 @@ func TestAFailedConnectionHasOneCause(t *testing.T) {
 	}
 }
 
-// TestCountersMoveWithTheirMigration: an event keeps its counters when they get a table of their own, and when they go back.
+// TestCountersMoveWithTheirMigration: an event keeps its counters when they get a table of their own, and when they go
+// back.
 func TestCountersMoveWithTheirMigration(t *testing.T) {
 	t.Parallel()
 	url := testkit.Database(t, nil)

@@ -91,7 +91,8 @@ func (db *SQLite) checkPresent() error {
 	return errors.Join(db.checkFormat(file), file.Close())
 }
 
-// checkFormat refuses a file that something else has written, or ruined; SQLite would say so only at the first statement.
+// checkFormat refuses a file that something else has written, or ruined; SQLite would say so only at the first
+// statement.
 func (db *SQLite) checkFormat(file *os.File) error {
 	const magic = "SQLite format 3\x00"
 	head, err := io.ReadAll(io.LimitReader(file, int64(len(magic))))
@@ -113,8 +114,8 @@ func (db *SQLite) prepareFile() error {
 	return errors.Join(db.checkFormat(file), file.Close())
 }
 
-// CheckWritable reports whether a server could keep its data in a directory, which need not be there yet. Nothing is left
-// behind.
+// CheckWritable reports whether a server could keep its data in a directory, which need not be there yet. Nothing is
+// left behind.
 func CheckWritable(dir string) error {
 	trial, err := os.MkdirTemp(nearest(dir), ".quantix-trial-")
 	if err != nil {

@@ -50,8 +50,8 @@ type chunkKey struct {
 	after models.FeedPlace
 }
 
-// A chunk is what follows a place. It is read once for all who ask, and kept for those who come a little later: entries never
-// change.
+// A chunk is what follows a place. It is read once for all who ask, and kept for those who come a little later: entries
+// never change.
 type chunk struct {
 	done chan struct{} // closed after the others were set
 	err  error
@@ -113,8 +113,8 @@ func (c *chunks) load(key chunkKey, one *chunk, load func() ([]*piece, bool, err
 	}
 }
 
-// keep remembers a chunk, and forgets the oldest. Of all events, one that ends with the newest entry is not kept: whoever came
-// later would wait for more behind it.
+// keep remembers a chunk, and forgets the oldest. Of all events, one that ends with the newest entry is not kept:
+// whoever came later would wait for more behind it.
 func (c *chunks) keep(key chunkKey, one *chunk) {
 	if key.all && one.short {
 		delete(c.known, key)

@@ -1,5 +1,5 @@
-// Package feed is how others read what happened: pages of an event's journal and of all journals together, and streams of
-// them that a thousand readers may follow at the cost of one. What readers are promised, docs/feed.md says.
+// Package feed is how others read what happened: pages of an event's journal and of all journals together, and streams
+// of them that a thousand readers may follow at the cost of one. What readers are promised, docs/feed.md says.
 package feed
 
 import (
@@ -41,8 +41,8 @@ type Options struct {
 	CacheBytes int           // of encoded entries that are kept for those who are a little behind; default 8 MB
 }
 
-// maxReads is how many queries may be under way at once, of streams and of pages each: whoever reads what happened must not
-// take the store from those who buy.
+// maxReads is how many queries may be under way at once, of streams and of pages each: whoever reads what happened must
+// not take the store from those who buy.
 const maxReads = 4
 
 // readTimeout bounds a query of streams, which is nobody's own.

@@ -12,8 +12,8 @@ import (
 // maxTail is how many bytes of the newest entries of all events are kept for those who read them.
 const maxTail = 2 << 20
 
-// follower reads the feed of all events for all who have come to its end. Only the store can tell which place comes after
-// which, so it keeps the newest entries in a row: a reader whose place is among them needs no query.
+// follower reads the feed of all events for all who have come to its end. Only the store can tell which place comes
+// after which, so it keeps the newest entries in a row: a reader whose place is among them needs no query.
 type follower struct {
 	feed *Feed
 
@@ -134,8 +134,8 @@ func (f *follower) extend(pieces []*piece) {
 	announce(&f.news)
 }
 
-// after returns what the tail has after a place, and the place where that ends: nothing after the newest. It reports whether
-// the place is in the tail at all.
+// after returns what the tail has after a place, and the place where that ends: nothing after the newest. It reports
+// whether the place is in the tail at all.
 func (f *follower) after(place models.FeedPlace) (text []byte, end models.FeedPlace, is bool) {
 	m, is := f.places[place]
 	switch {

@@ -22,8 +22,8 @@ type source interface {
 	close()
 }
 
-// Stream is one reader's way through what happens. It keeps nothing for its reader but the place: who is slow makes nobody
-// wait and no memory grow.
+// Stream is one reader's way through what happens. It keeps nothing for its reader but the place: who is slow makes
+// nobody wait and no memory grow.
 type Stream struct {
 	feed   *Feed
 	source source
@@ -33,12 +33,12 @@ type Stream struct {
 	gone   time.Time // when it last came to its turn
 }
 
-// crowd is how many streams may be woken at once. More take turns, spread over the time to the next look: a thousand that
-// write at the same moment would keep buyers waiting for a processor.
+// crowd is how many streams may be woken at once. More take turns, spread over the time to the next look: a thousand
+// that write at the same moment would keep buyers waiting for a processor.
 const crowd = 32
 
-// Next returns the text of what comes next, or nil when nothing came for a heartbeat's time. The text is shared, and not to be
-// changed. Error: the stream has ended; io.EOF when the server stops.
+// Next returns the text of what comes next, or nil when nothing came for a heartbeat's time. The text is shared, and
+// not to be changed. Error: the stream has ended; io.EOF when the server stops.
 func (s *Stream) Next(ctx context.Context) ([]byte, error) {
 	if text := s.first; text != nil {
 		s.first = nil
@@ -71,15 +71,16 @@ func (s *Stream) Next(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// What a crowd of readers gets must be written with the processors that buyers need, too. While more than needy of these wait,
-// it is held back for a moment: readers have seconds, and what comes meanwhile goes with it.
+// What a crowd of readers gets must be written with the processors that buyers need, too. While more than needy of
+// these wait, it is held back for a moment: readers have seconds, and what comes meanwhile goes with it.
 const (
 	needy     = 32
 	giveWay   = 500 * time.Millisecond
 	lookAgain = 25 * time.Millisecond
 )
 
-// wait lets others go first, once in a look's time: who is behind then takes all there is, and never falls further behind.
+// wait lets others go first, once in a look's time: who is behind then takes all there is, and never falls further
+// behind.
 func (s *Stream) wait(ctx context.Context) {
 	if s.feed.Streams() <= crowd || time.Since(s.gone) < s.feed.options.Look {
 		return

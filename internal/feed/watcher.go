@@ -20,7 +20,8 @@ type watcher struct {
 	running bool
 }
 
-// A topic is an event that somebody reads or watches, as it stood when it was last looked at. The watcher's mutex guards it.
+// A topic is an event that somebody reads or watches, as it stood when it was last looked at. The watcher's mutex
+// guards it.
 type topic struct {
 	event    models.EventID
 	readers  int // of its entries
@@ -87,7 +88,8 @@ func (w *watcher) leave(t *topic, entries bool) {
 // unseen reports whether somebody waits for a first look.
 func (t *topic) unseen() bool { return t.looks == 0 || t.watchers > 0 && t.live == nil }
 
-// run looks until there is nobody left. What takes long is done less often: looking takes a quarter of the time at most.
+// run looks until there is nobody left. What takes long is done less often: looking takes a quarter of the time at
+// most.
 func (w *watcher) run() {
 	var entriesDue, liveDue time.Time
 	for {
@@ -211,8 +213,8 @@ func (f *Feed) Entries(ctx context.Context, event models.EventID, after int64) (
 
 func (s *entrySource) close() { s.feed.watcher.leave(s.topic, true) }
 
-// next returns what follows up to the newest entry that was seen, and not up to the newest that there is: all readers who
-// have read everything so stand at the same place, and share what comes next.
+// next returns what follows up to the newest entry that was seen, and not up to the newest that there is: all readers
+// who have read everything so stand at the same place, and share what comes next.
 func (s *entrySource) next(ctx context.Context, wait <-chan time.Time) ([]byte, error) {
 	head, err := s.wait(ctx, wait)
 	if err != nil || head <= s.after {
@@ -284,8 +286,8 @@ type liveSource struct {
 	version int // what was shown
 }
 
-// Live opens a stream of an event's counters: as they stand, then whenever they have changed, at most once a second. Errors:
-// models.ErrEventNotFound, models.ErrUnavailable.
+// Live opens a stream of an event's counters: as they stand, then whenever they have changed, at most once a second.
+// Errors: models.ErrEventNotFound, models.ErrUnavailable.
 func (f *Feed) Live(ctx context.Context, event models.EventID) (*Stream, error) {
 	return f.stream(ctx, func() source { return &liveSource{feed: f, topic: f.watcher.join(event, false)} })
 }

@@ -15,8 +15,8 @@ import (
 	"quantix/internal/models"
 )
 
-// Every exchange of every test is held against the document (checkDocument), the code of a problem too. These tests bring
-// about the answers that the others do not.
+// Every exchange of every test is held against the document (checkDocument), the code of a problem too. These tests
+// bring about the answers that the others do not.
 
 // stall is a shop with one of everything, so that each operation has something to work on.
 type stall struct {

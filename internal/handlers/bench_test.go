@@ -86,8 +86,8 @@ func benchmark(b *testing.B, handler http.Handler, path, body string) {
 	}
 }
 
-// BenchmarkBook measures POST /bookings through the whole handler, without network and database, in the ways that it was
-// considered to be built, beside a handler that does nothing and one with a logger that writes.
+// BenchmarkBook measures POST /bookings through the whole handler, without network and database, in the ways that it
+// was considered to be built, beside a handler that does nothing and one with a logger that writes.
 func BenchmarkBook(b *testing.B) {
 	bookings, body := stubBookings(b, 900_000_000)
 	soldOut, soldOutBody := stubBookings(b, 0)

@@ -14,7 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A body that ends too early, or whose chunks are none, is the client's fault on every route: 400, and no error in the log.
+// A body that ends too early, or whose chunks are none, is the client's fault on every route: 400, and no error in the
+// log.
 func TestBodies_cut_off(t *testing.T) {
 	t.Parallel()
 	log := &lines{}

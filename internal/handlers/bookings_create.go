@@ -102,8 +102,8 @@ func (x *exchange) release() {
 	}
 }
 
-// create waits no longer than the box office's patience allows, which is why it has no deadline of its own: one for each
-// request is a twentieth of what a booking costs.
+// create waits no longer than the box office's patience allows, which is why it has no deadline of its own: one for
+// each request is a twentieth of what a booking costs.
 func (h *bookings) create(c *gin.Context) {
 	x, _ := exchanges.Get().(*exchange) // the pool holds nothing else
 	defer x.release()
@@ -188,8 +188,8 @@ func idempotencyKey(header http.Header) (string, error) {
 // maxBody is how many bytes a body may have.
 const maxBody = 64 << 10
 
-// readBody reads at most maxBody bytes, into memory that grows with what arrives, whatever length was declared; the server's
-// ReadTimeout bounds how long they may take to arrive.
+// readBody reads at most maxBody bytes, into memory that grows with what arrives, whatever length was declared; the
+// server's ReadTimeout bounds how long they may take to arrive.
 func (x *exchange) readBody(r *http.Request) error {
 	text := x.text[:0]
 	var err error

@@ -22,8 +22,8 @@ const (
 	maxCallback   = 1 << 20 // bytes
 )
 
-// callbacks is where gateways report what became of charges. It is no huma operation, for the body is the gateway's own,
-// and signed as it was sent.
+// callbacks is where gateways report what became of charges. It is no huma operation, for the body is the gateway's
+// own, and signed as it was sent.
 type callbacks struct {
 	callbacks *services.Callbacks
 	timeout   time.Duration

@@ -182,7 +182,8 @@ func (s *slowly) Read(p []byte) (int, error) {
 
 func (s *slowly) Close() error { return nil }
 
-// All bodies in hand share one bound, and small ones, as gateways send them, have a part of it that large ones never get.
+// All bodies in hand share one bound, and small ones, as gateways send them, have a part of it that large ones never
+// get.
 func TestCallbacks_share_a_bound_of_memory(t *testing.T) {
 	t.Parallel()
 	b := setupCallbacks(t, notifier{})

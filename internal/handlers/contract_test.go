@@ -71,7 +71,8 @@ func TestStatuses_cover_every_kind(t *testing.T) {
 	}
 }
 
-// The list of codes must hold every error that the domain declares; it is read from the source, so that none is forgotten.
+// The list of codes must hold every error that the domain declares; it is read from the source, so that none is
+// forgotten.
 func TestProblemTypes_are_complete(t *testing.T) {
 	t.Parallel()
 	file, err := parser.ParseFile(token.NewFileSet(), "../models/errors.go", nil, 0)

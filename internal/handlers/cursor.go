@@ -11,9 +11,9 @@ import (
 	"quantix/internal/models"
 )
 
-// A cursor is a position in one list under one set of filters: sort key, id, and a hash over both and the list. The hash
-// keeps a cursor from being used on another list or with other filters, where it would silently skip items. It is no
-// secret: whoever forges one only picks where to start reading.
+// A cursor is a position in one list under one set of filters: sort key, id, and a hash over both and the list. The
+// hash keeps a cursor from being used on another list or with other filters, where it would silently skip items. It is
+// no secret: whoever forges one only picks where to start reading.
 const (
 	cursorHash = 10
 	cursorSize = 8 + 16 + cursorHash
@@ -86,8 +86,8 @@ type Paging struct {
 	Cursor string `query:"cursor" maxLength:"128" doc:"Where to go on: the cursor of the Link header (rel=next) of the page before, with the same filters."`
 }
 
-// page asks the store for one item more than the client did: that reports whether a next page exists. At the largest limit
-// the store gives no more, so there a full page says that there may be one.
+// page asks the store for one item more than the client did: that reports whether a next page exists. At the largest
+// limit the store gives no more, so there a full page says that there may be one.
 func (p Paging) page(l list) (models.Page, error) {
 	after, err := l.decode(p.Cursor)
 	return models.Page{Limit: min(p.Limit+1, models.MaxLimit), After: after}, err

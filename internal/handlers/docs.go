@@ -17,7 +17,8 @@ import (
 //go:embed docs/index.html docs/boot.js docs/swagger-ui
 var docs embed.FS
 
-// docsPolicy lets the reader load what this server gives, and nothing else. Its pictures are data: addresses in its CSS.
+// docsPolicy lets the reader load what this server gives, and nothing else. Its pictures are data: addresses in its
+// CSS.
 var docsPolicy = []string{"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"}
 
 // A docsFile is one file of the reader: where it is, what it is, and whether it is stored compressed.

@@ -6,8 +6,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// What the document says beyond what the types of the wire tell: where a created thing can be read and changed, and bounds
-// that the rules check, in their own words, and huma is not to check as well.
+// What the document says beyond what the types of the wire tell: where a created thing can be read and changed, and
+// bounds that the rules check, in their own words, and huma is not to check as well.
 
 // completeDocument adds to the document of all registered operations.
 func completeDocument(d *huma.OpenAPI) {

@@ -9,9 +9,9 @@ import (
 	"quantix/internal/models"
 )
 
-// Enums are components of the document that are referred to, so that a generated client has one type for each. Those that
-// only this contract's next version may extend are closed; the others are open: new values may come with any release, and a
-// client must expect them.
+// Enums are components of the document that are referred to, so that a generated client has one type for each. Those
+// that only this contract's next version may extend are closed; the others are open: new values may come with any
+// release, and a client must expect them.
 
 // componentPrefix is where the document keeps its schemas.
 const componentPrefix = "#/components/schemas/"
@@ -29,7 +29,8 @@ func enumOf[S ~string](r huma.Registry, name, doc string, values []S) *huma.Sche
 	return &huma.Schema{Ref: componentPrefix + name}
 }
 
-// openEnumOf is an enum or any other text. A Go generator would make a union of that; a named string holds any text there.
+// openEnumOf is an enum or any other text. A Go generator would make a union of that; a named string holds any text
+// there.
 func openEnumOf[S ~string](r huma.Registry, name, doc string, values []S) *huma.Schema {
 	known := enumOf(r, name, doc+" New values may come with any release: take one that you do not know for something else.", values)
 	return &huma.Schema{

@@ -98,8 +98,8 @@ func cutTag(text string) (opaque, rest string, ok bool) {
 // noVersion is a version that nothing has: the use case says 404 or 412, as the thing is there or not.
 const noVersion = int64(-1)
 
-// version returns the one version that the use case is to insist on; nil: any. Where several tags were sent, the current
-// one among them counts; should it change before the use case looks, that is a mismatch like any other.
+// version returns the one version that the use case is to insist on; nil: any. Where several tags were sent, the
+// current one among them counts; should it change before the use case looks, that is a mismatch like any other.
 func (c condition) version(current func() (int64, error)) (*int64, error) {
 	switch {
 	case !c.set:

@@ -277,8 +277,8 @@ func (h *events) list(ctx context.Context, in *eventsInput) (*listOutput[EventBo
 	return out, nil
 }
 
-// maxQueryBytes keeps the Link header of a page below 2,000 characters, beyond which common parsers give up: each byte may
-// be three there.
+// maxQueryBytes keeps the Link header of a page below 2,000 characters, beyond which common parsers give up: each byte
+// may be three there.
 const maxQueryBytes = 450
 
 // isSearchable keeps from the store what no text column can hold.

@@ -182,7 +182,8 @@ func (h *feeds) ofAll(ctx context.Context, in *feedInput) (*feedOutput, error) {
 	given := entries[:min(len(entries), in.Limit)]
 	text := appendPage(given, appendPlaced)
 	out := answerPage(in.asked, text)
-	// An entry is stored in fewer bytes than it is written in, so that a page that ended for its bytes is at least as long.
+	// An entry is stored in fewer bytes than it is written in, so that a page that ended for its bytes is at least as
+	// long.
 	if len(entries) > in.Limit || len(entries) == feed.MaxLimit || len(text) >= models.MaxEntryBytes {
 		out.Link = feedLink(feedPath, in.Limit, string(appendPlace(nil, given[len(given)-1].Place)))
 	}

@@ -8,8 +8,8 @@ import (
 	"quantix/internal/models"
 )
 
-// A place in the feed of all events is sent as a cursor: its numbers, and a hash over them that keeps other lists' cursors
-// and slips of the hand out. It is no secret.
+// A place in the feed of all events is sent as a cursor: its numbers, and a hash over them that keeps other lists'
+// cursors and slips of the hand out. It is no secret.
 const (
 	placeBytes = 4 + 8 + 16 + 8
 	placeHash  = 6

@@ -26,8 +26,8 @@ var (
 	retryAfter = []byte("retry: 1000\n\n")
 )
 
-// streamPiece is how much is written at a time: a reader is cut off that takes none of it for long, so that slow is not yet
-// dead.
+// streamPiece is how much is written at a time: a reader is cut off that takes none of it for long, so that slow is not
+// yet dead.
 const streamPiece = 64 << 10
 
 // appendEntryMessage writes an entry as a message of an event's stream.
@@ -146,7 +146,8 @@ func writeStreamHead(ctx huma.Context) {
 	c.Writer.WriteHeader(http.StatusOK)
 }
 
-// sendAll writes what a stream has, as it comes, until the stream or its reader is gone: an operation's deadline is not for it.
+// sendAll writes what a stream has, as it comes, until the stream or its reader is gone: an operation's deadline is not
+// for it.
 func sendAll(c *gin.Context, s *feed.Stream) {
 	w := streamWriter{c.Writer, http.NewResponseController(c.Writer), s.Patience()}
 	_ = w.control.SetReadDeadline(time.Time{}) // that of the request's own text, which has been read

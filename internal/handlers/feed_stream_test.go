@@ -24,8 +24,8 @@ var fast = feed.Options{
 	Heartbeat: time.Minute,
 }
 
-// replica is a server that streams, on a store that others may use as well. Its deadlines of requests are as short as they can
-// be: streams have their own.
+// replica is a server that streams, on a store that others may use as well. Its deadlines of requests are as short as
+// they can be: streams have their own.
 func replica(tb testing.TB, store repository.Journal, o feed.Options) (*httptest.Server, *feed.Feed) {
 	tb.Helper()
 	f := feed.New(store, o)
@@ -116,8 +116,8 @@ func (r *reader) entry() (e entryJSON) {
 	return e
 }
 
-// Readers that are cut off again and again, and go on at the other replica, see every entry once and in order while bookings
-// go on.
+// Readers that are cut off again and again, and go on at the other replica, see every entry once and in order while
+// bookings go on.
 func TestFeed_streams_are_resumed_at_another_replica_without_a_gap(t *testing.T) {
 	t.Parallel()
 	onBothStores(t, func(t *testing.T, b *bundle) {

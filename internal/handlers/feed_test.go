@@ -43,7 +43,8 @@ func (b *bundle) pages(path string) (all []entryJSON) {
 	return nil
 }
 
-// allOf reads the feed of all events, once so many are there: other tests' transactions in the same server hold it back.
+// allOf reads the feed of all events, once so many are there: other tests' transactions in the same server hold it
+// back.
 func (b *bundle) allOf(path string, entries int) []entryJSON {
 	b.tb.Helper()
 	all := b.pages(path)

@@ -51,8 +51,8 @@ func decode(data []byte, into interface{ read(*form) }) error {
 	return err
 }
 
-// A ruleChecker wire type can say what the rules have against the fields that could be read. It is asked only when others
-// could not be: what is whole is ruleChecker by those who use it.
+// A ruleChecker wire type can say what the rules have against the fields that could be read. It is asked only when
+// others could not be: what is whole is ruleChecker by those who use it.
 type ruleChecker interface{ checkRules() error }
 
 // forms are kept for the next body: every booking needs one.

@@ -15,9 +15,9 @@ var (
 	generatedSeed     = flag.Uint64("contract.seed", 1, "which ones")
 )
 
-// Requests made of the document, as tools make them that test an API by its description alone: what the document allows is
-// not refused (but for beyondSchema), what it does not allow is, and every answer is one that it tells of: its status, its
-// content type, its schema and its code (checkDocument).
+// Requests made of the document, as tools make them that test an API by its description alone: what the document allows
+// is not refused (but for beyondSchema), what it does not allow is, and every answer is one that it tells of: its
+// status, its content type, its schema and its code (checkDocument).
 func TestContract_of_generated_requests(t *testing.T) {
 	t.Parallel()
 	stores := map[string]func(testing.TB) *bundle{
@@ -118,7 +118,8 @@ func (g *generator) chance(percent int) bool { return g.rnd.IntN(100) < percent 
 
 func pick[T any](g *generator, list []T) T { return list[g.rnd.IntN(len(list))] }
 
-// one sends one request: mostly as the document says, or broken in one place, or by a method that the address does not know.
+// one sends one request: mostly as the document says, or broken in one place, or by a method that the address does not
+// know.
 func (g *generator) one(i int) {
 	o := pick(g, operations())
 	method, path, _ := strings.Cut(o, " ")

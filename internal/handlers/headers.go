@@ -10,8 +10,8 @@ import (
 	"quantix/internal/models"
 )
 
-// promises are the headers by which a client asks that something must not happen: twice, or to another version. Who sends
-// one counts on it, so an operation that changes something either honours it or refuses the request.
+// promises are the headers by which a client asks that something must not happen: twice, or to another version. Who
+// sends one counts on it, so an operation that changes something either honours it or refuses the request.
 var promises = []string{keyHeader, "If-Match", "If-None-Match"}
 
 // refusePromises refuses an operation's request with a header that the operation does not honour.
@@ -25,7 +25,8 @@ func refusePromises(a huma.API) func(ctx huma.Context, next func(huma.Context)) 
 	}
 }
 
-// unkept names the headers of a request that its operation does not honour; nil when there are none, or nothing is changed.
+// unkept names the headers of a request that its operation does not honour; nil when there are none, or nothing is
+// changed.
 func unkept(r *http.Request, o *huma.Operation) error {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return nil

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// hosts are the names that a server answers to. There is no login yet, so a page of anywhere could have its own name point
-// to this machine and then read and change everything here, as a page of the same origin; but it cannot choose the name that
-// its browser sends. An address is nobody's name, and localhost is this machine's own.
+// hosts are the names that a server answers to. There is no login yet, so a page of anywhere could have its own name
+// point to this machine and then read and change everything here, as a page of the same origin; but it cannot choose
+// the name that its browser sends. An address is nobody's name, and localhost is this machine's own.
 type hosts struct {
 	any   bool
 	names map[string]bool

@@ -13,8 +13,8 @@ var (
 	errFarTime   = errors.New("must be a time between the years 1900 and 9999")
 )
 
-// parseInstant reads RFC 3339 as strictly as it is written: time.Parse also takes hours of one digit, a comma, and offsets
-// of 24 hours and of 60 minutes. The zero time is refused with all before 1900: it means "none" inside.
+// parseInstant reads RFC 3339 as strictly as it is written: time.Parse also takes hours of one digit, a comma, and
+// offsets of 24 hours and of 60 minutes. The zero time is refused with all before 1900: it means "none" inside.
 func parseInstant(text string) (time.Time, error) {
 	const shortest = len("2006-01-02T15:04:05Z")
 	if len(text) < shortest || text[13] != ':' || text[19] == ',' || !isOffset(text) {

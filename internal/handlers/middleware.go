@@ -24,7 +24,8 @@ import (
 
 const requestIDHeader = "X-Request-Id"
 
-// The headers of every answer. The slices are shared by all of them: header values are replaced, never changed in place.
+// The headers of every answer. The slices are shared by all of them: header values are replaced, never changed in
+// place.
 var (
 	nosniff        = []string{"nosniff"}
 	noStore        = []string{"no-store"}
@@ -32,8 +33,9 @@ var (
 	nothingAllowed = []string{"default-src 'none'; frame-ancestors 'none'"}
 )
 
-// middleware is the one middleware of every request: it names the request, sets the headers, turns a panic into a 500, and
-// tells the log and the observer. It is one function, not five, because bookings pass it thousands of times a second.
+// middleware is the one middleware of every request: it names the request, sets the headers, turns a panic into a 500,
+// and tells the log and the observer. It is one function, not five, because bookings pass it thousands of times a
+// second.
 func (s *server) middleware(c *gin.Context) {
 	start := time.Now()
 	id := requestID(c.Request)
@@ -109,8 +111,8 @@ func (s *server) log(c *gin.Context, route, id string, took time.Duration) {
 	s.logger.LogAttrs(ctx, level, "request", attrs...)
 }
 
-// told writes the line of a fault where it is the first of its kind for a while, and counts it otherwise: or a store that
-// fails would fill the disk with the refusals of a busy sale. All of them are there at debug level.
+// told writes the line of a fault where it is the first of its kind for a while, and counts it otherwise: or a store
+// that fails would fill the disk with the refusals of a busy sale. All of them are there at debug level.
 func (s *server) told(c *gin.Context, level slog.Level, attrs []slog.Attr) bool {
 	kind := c.FullPath() + " " + c.GetString(codeKey) + " " + strconv.Itoa(c.Writer.Status())
 	if level == slog.LevelError && len(c.Errors) > 0 {
@@ -122,7 +124,8 @@ func (s *server) told(c *gin.Context, level slog.Level, attrs []slog.Attr) bool 
 // codeKey is where a request keeps the code of its refusal.
 const codeKey = "code"
 
-// logLevel is how much a request's line matters. Under overload clients go away by the thousand: that is their business.
+// logLevel is how much a request's line matters. Under overload clients go away by the thousand: that is their
+// business.
 func logLevel(c *gin.Context) slog.Level {
 	switch {
 	case c.Writer.Status() == statusClientGone:
@@ -193,7 +196,8 @@ func (s *server) check(r *http.Request, route string) error {
 	return checkBody(r)
 }
 
-// asksForHealth tells what whoever runs this server asks for by whatever name it has there, and a page learns nothing from.
+// asksForHealth tells what whoever runs this server asks for by whatever name it has there, and a page learns nothing
+// from.
 func asksForHealth(route string) bool { return route == "/healthz" || route == "/readyz" }
 
 // checkBody refuses a body that is too large or not JSON before anybody reads it.
@@ -220,7 +224,8 @@ func isJSON(contentType string) bool {
 	return !given || strings.EqualFold(charset, "utf-8")
 }
 
-// A sentBody is a request's body whose faults are the client's: cut off, or chunks that are none. huma takes them for ours.
+// A sentBody is a request's body whose faults are the client's: cut off, or chunks that are none. huma takes them for
+// ours.
 type sentBody struct{ io.ReadCloser }
 
 // Read says malformed_json when the body cannot be read to its end. Being late is told apart by what reads.
@@ -257,7 +262,8 @@ func (s *server) deadline(ctx huma.Context, next func(huma.Context)) {
 	next(huma.WithContext(ctx, bounded))
 }
 
-// maxLists bounds the pages that are in hand: each holds its memory until its client has read it, or WriteTimeout ends it.
+// maxLists bounds the pages that are in hand: each holds its memory until its client has read it, or WriteTimeout ends
+// it.
 const maxLists = 400
 
 // boundLists refuses lists while too many are in hand.

@@ -12,7 +12,8 @@ type amount struct{ models.Money }
 // MarshalJSON writes the exact decimal; a float never comes near it.
 func (a amount) MarshalJSON() ([]byte, error) { return []byte(a.String()), nil }
 
-// Schema documents the number. Without its format some generators would keep it in 32 bits, where 250000.01 is 250000.02.
+// Schema documents the number. Without its format some generators would keep it in 32 bits, where 250000.01 is
+// 250000.02.
 func (amount) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{
 		Type: huma.TypeNumber, Format: "double", Examples: []any{75.5},

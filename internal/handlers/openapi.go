@@ -25,7 +25,8 @@ const aboutAPI = "Sells event tickets exactly once.\n\n" +
 	"**Whole numbers** may be written in any of JSON's forms: 1000, 1000.0 and 1e3 are the same.\n\n" +
 	"**Queries**: a parameter that is unknown, empty, or sent twice is refused."
 
-// newConfig is the document's frame and huma's settings: JSON only, our decoder, no generated pages, no links in bodies.
+// newConfig is the document's frame and huma's settings: JSON only, our decoder, no generated pages, no links in
+// bodies.
 func newConfig(version string) huma.Config {
 	registry := huma.NewMapRegistry(componentPrefix, schemaName)
 	for domain, wire := range aliases {
@@ -106,9 +107,9 @@ type operation struct {
 	long    time.Duration   // how long it may take; 0: as the server's others
 }
 
-// describe turns it into huma's form. Every operation may fail with 500 and 503, and with 400 if only for a query that it
-// does not know; those that change something, with 403 and outcome_unknown; those whose method may have a body, with 413 and 415, for check
-// looks at it whether or not somebody reads it; all but those of health with 421.
+// describe turns it into huma's form. Every operation may fail with 500 and 503, and with 400 if only for a query that
+// it does not know; those that change something, with 403 and outcome_unknown; those whose method may have a body, with
+// 413 and 415, for check looks at it whether or not somebody reads it; all but those of health with 421.
 func (o operation) describe(registry huma.Registry, takesBody bool) huma.Operation {
 	possible := slices.Concat([]*models.Error{models.ErrInvalid}, o.errors, []*models.Error{
 		models.ErrInternal, models.ErrUnavailable,

@@ -97,7 +97,8 @@ func statusOf(e *models.Error) int {
 	return http.StatusInternalServerError
 }
 
-// titles are the codes in words: "Sold out". Made once, for a sold-out event answers with them thousands of times a second.
+// titles are the codes in words: "Sold out". Made once, for a sold-out event answers with them thousands of times a
+// second.
 var titles = func() map[string]string {
 	all := make(map[string]string, len(problemTypes))
 	for _, e := range problemTypes {
@@ -119,8 +120,8 @@ type Problem struct {
 	requestID string
 }
 
-// newProblem explains an error to a client: what the domain calls by name as it says, everything else as a fault of ours,
-// with nothing of its text.
+// newProblem explains an error to a client: what the domain calls by name as it says, everything else as a fault of
+// ours, with nothing of its text.
 func newProblem(err error, r *http.Request, requestID string) Problem {
 	known, ok := errors.AsType[*models.Error](err)
 	switch {
@@ -239,7 +240,8 @@ func appendText(b []byte, text string) []byte {
 	return append(b, '"')
 }
 
-// locationOf says where a field of the domain stands in a request. Places of HTTP's own have a dot, or are a whole part.
+// locationOf says where a field of the domain stands in a request. Places of HTTP's own have a dot, or are a whole
+// part.
 func locationOf(field string) string {
 	switch {
 	case field == models.FieldKey:
@@ -316,8 +318,8 @@ func setProblemHeaders(c *gin.Context, p Problem) {
 
 var explainOnce sync.Once
 
-// explainHuma has huma make its errors, and those that operations return, by humaProblem. huma keeps this in a global; it
-// is set once, before the first API exists, so that no request ever meets the change.
+// explainHuma has huma make its errors, and those that operations return, by humaProblem. huma keeps this in a global;
+// it is set once, before the first API exists, so that no request ever meets the change.
 func explainHuma() {
 	explainOnce.Do(func() {
 		gin.SetMode(gin.ReleaseMode)

@@ -7,8 +7,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// strictQuery refuses query parameters that are unknown, sent more than once, or sent with nothing behind them. An empty
-// one is what a script sends whose variable is not set: to take it as not sent would answer with everything.
+// strictQuery refuses query parameters that are unknown, sent more than once, or sent with nothing behind them. An
+// empty one is what a script sends whose variable is not set: to take it as not sent would answer with everything.
 func strictQuery(a huma.API) func(ctx huma.Context, next func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		address := ctx.URL()

@@ -64,8 +64,8 @@ func TestRace_same_key(t *testing.T) {
 }
 
 // One key for two events at the same moment: which of the two is there first is not looked at across events, so that no
-// event ever waits for another. The contract allows both to book, and one to be refused; never two bookings of one event,
-// nor an answer that changes.
+// event ever waits for another. The contract allows both to book, and one to be refused; never two bookings of one
+// event, nor an answer that changes.
 func TestRace_same_key_for_two_events(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(d *Deps) { d.Logger = nil })

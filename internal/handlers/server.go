@@ -53,8 +53,8 @@ type Deps struct {
 	Observer Observer                            // nil: none
 	Logger   *slog.Logger                        // nil: none
 
-	// AllowedHosts are the names that this server is asked by, beside localhost and addresses; "*.example.org" is all below
-	// it, "*" any. nil: nothing is checked.
+	// AllowedHosts are the names that this server is asked by, beside localhost and addresses; "*.example.org" is all
+	// below it, "*" any. nil: nothing is checked.
 	AllowedHosts []string
 
 	// TrustedProxies are the addresses or CIDRs whose X-Forwarded-For is believed for the client's address in the

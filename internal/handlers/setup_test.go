@@ -149,7 +149,8 @@ var document = sync.OnceValues(func() ([]byte, validator.Validator) {
 	return w.Body.Bytes(), v
 })
 
-// checkDocument holds an exchange against the document. What has no operation must be a problem all the same, or a page.
+// checkDocument holds an exchange against the document. What has no operation must be a problem all the same, or a
+// page.
 func (a *answer) checkDocument(r *http.Request) {
 	a.tb.Helper()
 	if !isOperation(r) {

@@ -97,8 +97,8 @@ func (i Installation) stranger() *models.Process {
 	return nil
 }
 
-// judgeLoops reports whether the loops of this process do their work. What the database or the queue is to blame for, these
-// parts say themselves.
+// judgeLoops reports whether the loops of this process do their work. What the database or the queue is to blame for,
+// these parts say themselves.
 func judgeLoops(now, begun time.Time, loops []string, deeds *Deeds) (failing, blamesQueue *State) {
 	for _, loop := range loops {
 		deed := deeds.Last(loop)

@@ -69,8 +69,8 @@ func (m *Monitor) Start(o Options) {
 // Note is told how each round of a loop ended, found it anything or not.
 func (m *Monitor) Note(loop string, err error) { m.deeds.Note(loop, err) }
 
-// Committed is told how each write of bookings ended. What was refused for its own sake says nothing about the database,
-// and neither does what lost against another.
+// Committed is told how each write of bookings ended. What was refused for its own sake says nothing about the
+// database, and neither does what lost against another.
 func (m *Monitor) Committed(err error) {
 	if err == nil || errors.Is(err, repository.ErrUnavailable) || errors.Is(err, repository.ErrCommitUnknown) {
 		m.deeds.Note(Database, err)
@@ -146,8 +146,8 @@ func (m *Monitor) look(ctx context.Context) Report {
 	return report
 }
 
-// lookAtDatabase reports whether bookings can be taken: the schema is good, and the last write succeeded. Once one has failed
-// and none succeeded since, it tries a write itself, for nobody sends bookings to a server that says it is down.
+// lookAtDatabase reports whether bookings can be taken: the schema is good, and the last write succeeded. Once one has
+// failed and none succeeded since, it tries a write itself, for nobody sends bookings to a server that says it is down.
 func (m *Monitor) lookAtDatabase(ctx context.Context) State {
 	err := within(ctx, databasePatience, func(ctx context.Context) error {
 		if err := m.options.Schema(ctx); err != nil {

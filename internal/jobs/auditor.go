@@ -19,14 +19,14 @@ type AuditorStore interface {
 	AuditFacts(ctx context.Context, id models.EventID) (models.AuditFacts, error)
 }
 
-// Auditor recomputes every event's counters and money from its bookings, charges and refunds, some events at a time, round
-// after round, beside the sale and without a lock. Each difference is logged as an error; it repairs nothing.
+// Auditor recomputes every event's counters and money from its bookings, charges and refunds, some events at a time,
+// round after round, beside the sale and without a lock. Each difference is logged as an error; it repairs nothing.
 type Auditor struct {
 	Settings // Interval: default 30 s
 	Store    AuditorStore
 	Events   int // events audited at once; default 100
-	// Share is how many times as long as an audit took the next one waits at least, so that large events do not keep the
-	// database busy; default 20.
+	// Share is how many times as long as an audit took the next one waits at least, so that large events do not keep
+	// the database busy; default 20.
 	Share int
 
 	after  models.EventID // the last event of this round so far
@@ -78,8 +78,8 @@ func (a *Auditor) Run(ctx context.Context) error {
 
 const maxAuditPause = 10 * time.Minute
 
-// step audits the next events. When one cannot be read, the next step goes on behind it, so that one event does not keep
-// the others from being audited; the round is then none that counts.
+// step audits the next events. When one cannot be read, the next step goes on behind it, so that one event does not
+// keep the others from being audited; the round is then none that counts.
 func (a *Auditor) step(ctx context.Context) (audited int, err error) {
 	ids, err := a.Store.EventIDs(ctx, a.after, a.Events)
 	if err != nil {

@@ -12,7 +12,8 @@ const (
 	needyCrowd = 32
 	// maxPause bounds the loops' pauses, which are a millisecond for every buyer who waits.
 	maxPause = 500 * time.Millisecond
-	// maxLag bounds for how long bookings wait until their payments give way no longer. It is short beside the deadline.
+	// maxLag bounds for how long bookings wait until their payments give way no longer. It is short beside the
+	// deadline.
 	maxLag = 30 * time.Second
 )
 
@@ -37,8 +38,8 @@ func GiveWayTo(buyers func() int, lag func() time.Duration, deadline time.Durati
 	return func() time.Duration { return yield(buyers(), lag(), most) }
 }
 
-// yield returns payments' pause while so many buyers wait: ever less, the longer payments lag behind themselves. Were it
-// all or nothing, payments would come in bursts, and all else wait for each.
+// yield returns payments' pause while so many buyers wait: ever less, the longer payments lag behind themselves. Were
+// it all or nothing, payments would come in bursts, and all else wait for each.
 func yield(buyers int, lag, most time.Duration) time.Duration {
 	if buyers < needyCrowd || lag >= most {
 		return 0

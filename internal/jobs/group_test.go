@@ -153,7 +153,8 @@ func TestPolling_pauses_between_rounds(t *testing.T) {
 	})
 }
 
-// A full queue is how an on-sale is held back, and no reason to wake anybody; of one that is another database's its guard tells.
+// A full queue is how an on-sale is held back, and no reason to wake anybody; of one that is another database's its
+// guard tells.
 func TestPolling_warns_of_failures_but_not_of_a_full_queue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -41,7 +41,8 @@ type Settings struct {
 	MostWait time.Duration // longest pause after errors; default 2 s
 	Timeout  time.Duration // of one round: a server that vanished must not hold a loop for good; default 30 s
 	Observer Observer
-	// Noted is told how every round ended, whether or not there was anything to do; a full queue is no failure. Optional.
+	// Noted is told how every round ended, whether or not there was anything to do; a full queue is no failure.
+	// Optional.
 	Noted  func(job string, err error)
 	Logger *slog.Logger
 }
@@ -112,8 +113,9 @@ func (p *poller) once(ctx context.Context, do round) (items int, more bool, err 
 	return do(ctx)
 }
 
-// worthLogging returns an error that somebody should look at. A full queue is none: it is how an on-sale is held back, the outbox
-// keeps the rows, and metrics show both. Nor is a queue that is another database's: its guard says so, once for all loops.
+// worthLogging returns an error that somebody should look at. A full queue is none: it is how an on-sale is held back,
+// the outbox keeps the rows, and metrics show both. Nor is a queue that is another database's: its guard says so, once
+// for all loops.
 func worthLogging(err error) error {
 	if errors.Is(err, queue.ErrFull) || errors.Is(err, queue.ErrForeign) || errors.Is(err, queue.ErrUnsettled) {
 		return nil
@@ -127,7 +129,8 @@ type failureStreak struct {
 	faults int // those for another reason than a full queue
 }
 
-// report counts failures in a row and logs faults ever more rarely: a store that is down for an hour must not fill the log.
+// report counts failures in a row and logs faults ever more rarely: a store that is down for an hour must not fill the
+// log.
 func (p *poller) report(f *failureStreak, err error) {
 	if err == nil {
 		if f.faults > 0 {

@@ -8,15 +8,15 @@ import (
 	"quantix/internal/models"
 )
 
-// suspects are bookings that looked lost when they were looked for last. One that looks so again, a while later, is: what
-// was on its way from the outbox to a queue has arrived there by then.
+// suspects are bookings that looked lost when they were looked for last. One that looks so again, a while later, is:
+// what was on its way from the outbox to a queue has arrived there by then.
 type suspects struct {
 	looked time.Time
 	found  map[models.BookingRef]bool
 }
 
-// search finds messages that the queue has lost without a sign, and publishes them again. Age alone cannot tell them from
-// a backlog: they are older than the oldest message that any queue still holds.
+// search finds messages that the queue has lost without a sign, and publishes them again. Age alone cannot tell them
+// from a backlog: they are older than the oldest message that any queue still holds.
 func (r *Reconciler) search(ctx context.Context) (published int, err error) {
 	if time.Since(r.suspects.looked) < r.Search {
 		return 0, nil
@@ -48,8 +48,8 @@ func (r *Reconciler) search(ctx context.Context) (published int, err error) {
 	return published, err
 }
 
-// maxLost bounds the bookings that one search looks at: what a replica had in an on-sale goes with it, and is to be charged
-// within two minutes.
+// maxLost bounds the bookings that one search looks at: what a replica had in an on-sale goes with it, and is to be
+// charged within two minutes.
 const maxLost = 10_000
 
 // again returns those of the bookings that were suspects before; all of them are for the next time.

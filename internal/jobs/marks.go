@@ -18,9 +18,9 @@ type MarkStore interface {
 	NoteQueue(ctx context.Context, member models.BatchID, oldest *models.BookingRef) error
 }
 
-// LocalQueueMarks is a store for a queue that lives in this process alone: how far it has got is remembered here and not in the
-// database, where other replicas would take each other's queues for one that has lost its messages. The first look
-// finds all messages lost, as they are after a start.
+// LocalQueueMarks is a store for a queue that lives in this process alone: how far it has got is remembered here and
+// not in the database, where other replicas would take each other's queues for one that has lost its messages. The
+// first look finds all messages lost, as they are after a start.
 type LocalQueueMarks struct {
 	MarkStore
 

@@ -18,8 +18,9 @@ type PrunerStore interface {
 	MendFeed(ctx context.Context) (bool, error)
 }
 
-// Pruner takes what is older than an age out of the events' journals, some entries at a time, round after round. Each round
-// begins with a look whether the feed of all events is in order, which it is not after a dump was restored to another server.
+// Pruner takes what is older than an age out of the events' journals, some entries at a time, round after round. Each
+// round begins with a look whether the feed of all events is in order, which it is not after a dump was restored to
+// another server.
 type Pruner struct {
 	Settings // Interval: default 1 h
 	Store    PrunerStore
@@ -37,7 +38,8 @@ type Pruner struct {
 
 const (
 	maxPrunePause = time.Second
-	// minPruneWork is what the pruner does without a rest: most events have nothing to take out, and are passed over quickly.
+	// minPruneWork is what the pruner does without a rest: most events have nothing to take out, and are passed over
+	// quickly.
 	minPruneWork = 5 * time.Millisecond
 )
 
@@ -61,7 +63,8 @@ func (p *Pruner) Run(ctx context.Context) error {
 	})
 }
 
-// step prunes the next events. When one cannot be, the next step goes on behind it, so that it does not keep the others.
+// step prunes the next events. When one cannot be, the next step goes on behind it, so that it does not keep the
+// others.
 func (p *Pruner) step(ctx context.Context) (gone int, more bool, err error) {
 	if p.after == (models.EventID{}) {
 		if err := p.mend(ctx); err != nil {

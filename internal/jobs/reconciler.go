@@ -24,8 +24,8 @@ type ReconcilerStore interface {
 
 // Reconciler sees that a queue has lost messages, Redis by a flush or an old snapshot, the one in process by a restart,
 // and writes every unpaid booking into the outbox again. Bookings whose charge was started need no message: the retrier
-// finds them. A queue may also lose single messages without a sign, and a process that is gone takes its own queue along;
-// see lost.go.
+// finds them. A queue may also lose single messages without a sign, and a process that is gone takes its own queue
+// along; see lost.go.
 type Reconciler struct {
 	Settings // Interval: default 2 s
 	Store    ReconcilerStore

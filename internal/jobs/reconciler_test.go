@@ -50,8 +50,8 @@ func (l *lossy) reconciler(store ReconcilerStore) *Reconciler {
 	return &Reconciler{Settings: l.settings().withDefaults(1), Store: store, Queue: l.queue, Page: 2}
 }
 
-// A relay that goes on while the loss is not mended must not have it forgotten: the new queue's mark is remembered only with
-// the bookings that were published again.
+// A relay that goes on while the loss is not mended must not have it forgotten: the new queue's mark is remembered only
+// with the bookings that were published again.
 func TestRelay_keeps_the_old_mark_until_the_loss_is_mended(t *testing.T) {
 	t.Parallel()
 	l := newLossy(t, 5)
@@ -107,8 +107,8 @@ func TestReconciler_that_dies_half_way_leaves_the_loss_to_be_seen(t *testing.T) 
 	}
 }
 
-// Two replicas see the same loss: the one that is overtaken leaves the rest to the other, instead of publishing all of an
-// on-sale twice.
+// Two replicas see the same loss: the one that is overtaken leaves the rest to the other, instead of publishing all of
+// an on-sale twice.
 func TestReconciler_stops_where_another_was_faster(t *testing.T) {
 	t.Parallel()
 	l := newLossy(t, 7)

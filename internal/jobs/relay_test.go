@@ -142,8 +142,8 @@ func TestRelay_gives_way(t *testing.T) {
 	})
 }
 
-// A row that points to an entry which somebody has deleted names no bookings. It must not stand in the way of the others, nor
-// stay for good.
+// A row that points to an entry which somebody has deleted names no bookings. It must not stand in the way of the
+// others, nor stay for good.
 func TestRelay_passes_over_a_row_without_bookings(t *testing.T) {
 	t.Parallel()
 	inBothModes(t, func(t *testing.T, q queue.Queue) {

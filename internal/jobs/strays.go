@@ -7,8 +7,8 @@ import (
 	"quantix/internal/services"
 )
 
-// Strays looks for the bookings of money and messages that came without one, and makes letters of what does not find its
-// booking in an hour.
+// Strays looks for the bookings of money and messages that came without one, and makes letters of what does not find
+// its booking in an hour.
 type Strays struct {
 	Settings // Interval: default 5 s
 	Payments *services.Payments

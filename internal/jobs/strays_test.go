@@ -11,8 +11,8 @@ import (
 	"quantix/internal/testkit/shop"
 )
 
-// A queue that outlived its database has messages of bookings that are not there: they are done with, and what the gateway
-// has charged becomes a letter in an hour.
+// A queue that outlived its database has messages of bookings that are not there: they are done with, and what the
+// gateway has charged becomes a letter in an hour.
 func TestStrays_of_the_queue(t *testing.T) {
 	t.Parallel()
 	inBothModes(t, func(t *testing.T, q queue.Queue) {

@@ -94,9 +94,9 @@ func (in *intake) take(ctx context.Context, messages []queue.Message) (int, erro
 	return len(done), errors.Join(append(errs, err, in.queue.Ack(ctx, done))...)
 }
 
-// charge has bookings charged, and returns the messages that are done with. When the database refuses one of them, each is
-// tried alone, so that only the culprit waits. Its message is a sale all the same: it is left for another try, whatever
-// kind of error it was, until its booking has been charged or has ended.
+// charge has bookings charged, and returns the messages that are done with. When the database refuses one of them, each
+// is tried alone, so that only the culprit waits. Its message is a sale all the same: it is left for another try,
+// whatever kind of error it was, until its booking has been charged or has ended.
 func (in *intake) charge(ctx context.Context, messages []queue.Message) (done []queue.Message, err error) {
 	refs := make([]models.BookingRef, len(messages))
 	for i, m := range messages {

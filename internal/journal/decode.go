@@ -32,8 +32,8 @@ func Decode(stored []byte) (models.Currency, []models.Fact, error) {
 	return models.Currency(stored[1:4]), facts, nil
 }
 
-// decoder takes values from the front of what is left. The first that cannot be read is kept as the error; all after it are
-// zero.
+// decoder takes values from the front of what is left. The first that cannot be read is kept as the error; all after it
+// are zero.
 type decoder struct {
 	rest []byte
 	last models.BookingID

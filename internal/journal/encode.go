@@ -35,8 +35,8 @@ var (
 	moves   = []models.RefundReason{1: models.RefundMoved, 2: models.RefundDisputed}
 )
 
-// Encode returns an entry's facts as they are stored. A fact that this format cannot say is a fault of ours, and panics: the
-// box office then writes nothing of the batch.
+// Encode returns an entry's facts as they are stored. A fact that this format cannot say is a fault of ours, and
+// panics: the box office then writes nothing of the batch.
 func Encode(currency models.Currency, facts []models.Fact) []byte {
 	if len(currency) != 3 {
 		panic(fmt.Sprintf("a journal in currency %q", currency))
@@ -84,8 +84,8 @@ func (e *encoder) ofEvent(f *models.Fact) {
 	}
 }
 
-// sums are the numbers of an opening balance in their order. They have eight bytes each, so that SQL can write them, too:
-// migration 9 opens the journals of events from before.
+// sums are the numbers of an opening balance in their order. They have eight bytes each, so that SQL can write them,
+// too: migration 9 opens the journals of events from before.
 func sums(b *models.Balance) []*int64 {
 	s := &b.Stock
 	return []*int64{

@@ -15,8 +15,8 @@ const (
 	maxSpells = 100
 )
 
-// Spells tell of faults of some kinds by few lines: one when a spell of them begins, one a minute with how many there were
-// while it lasts, one when it is over. The zero value is of no use: NewSpells.
+// Spells tell of faults of some kinds by few lines: one when a spell of them begins, one a minute with how many there
+// were while it lasts, one when it is over. The zero value is of no use: NewSpells.
 type Spells struct {
 	logger *slog.Logger
 
@@ -44,8 +44,9 @@ func NewSpells(logger *slog.Logger) *Spells {
 	return &Spells{logger: logger, kinds: map[string]*spell{}}
 }
 
-// Fault notes a fault and reports whether a line was written for it: the first of a spell is, as it stands. A spell is over
-// when no fault of its kind came for a minute, or when Over says so. kind is for telling spells apart, and not written.
+// Fault notes a fault and reports whether a line was written for it: the first of a spell is, as it stands. A spell is
+// over when no fault of its kind came for a minute, or when Over says so. kind is for telling spells apart, and not
+// written.
 func (s *Spells) Fault(level slog.Level, kind, message string, attrs ...slog.Attr) (written bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -77,9 +77,9 @@ func HashRequest(event EventID, user UserID, quantity int64, method PaymentMetho
 	return sha256.Sum256(fmt.Appendf(nil, "%x/%x/%d/%s", event[:], user[:], quantity, method))
 }
 
-// ReplayKey is the scope of an Idempotency-Key: one user's keys never meet another's. It is exact within an event. That a
-// key was used for another event is told as far as it is seen: events do not wait for each other, so that two of them asked
-// at the same moment may both book under one key, and each replays its own.
+// ReplayKey is the scope of an Idempotency-Key: one user's keys never meet another's. It is exact within an event. That
+// a key was used for another event is told as far as it is seen: events do not wait for each other, so that two of them
+// asked at the same moment may both book under one key, and each replays its own.
 type ReplayKey struct {
 	User UserID
 	Key  string

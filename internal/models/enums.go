@@ -17,8 +17,8 @@ var ChargeStatuses = []ChargeStatus{
 	ChargeVoided,
 }
 
-// The charges that are still to be resolved, those whose next turn counts as another try, and those that have ended: what
-// the stores look for is made from these.
+// The charges that are still to be resolved, those whose next turn counts as another try, and those that have ended:
+// what the stores look for is made from these.
 var (
 	OpenChargeStatuses   = only(ChargeStatuses, ChargeStatus.Open)
 	TryingChargeStatuses = only(ChargeStatuses, ChargeStatus.Trying)

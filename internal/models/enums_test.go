@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// The lists that the API's document is made from hold every constant of their type; the constants are read from the source.
+// The lists that the API's document is made from hold every constant of their type; the constants are read from the
+// source.
 func TestEnums_are_complete(t *testing.T) {
 	t.Parallel()
 	lists := map[string][]string{

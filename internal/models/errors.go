@@ -150,8 +150,8 @@ func Invalid(fields []FieldError) error {
 	return &e
 }
 
-// AlsoInvalid returns an ErrInvalid, or nil, with another's places besides, except those that it names itself. All other
-// errors are given as they are.
+// AlsoInvalid returns an ErrInvalid, or nil, with another's places besides, except those that it names itself. All
+// other errors are given as they are.
 func AlsoInvalid(err, also error) error {
 	if err == nil {
 		return also

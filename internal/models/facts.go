@@ -31,8 +31,8 @@ const (
 	FactRefundFailed  FactKind = "refund.failed"    // money that had gone back is here again
 )
 
-// Fact is one thing that happened at an event, as its journal keeps it. Fields that a kind does not name are zero. It tells
-// neither names nor addresses, and no tries: only what has come of them.
+// Fact is one thing that happened at an event, as its journal keeps it. Fields that a kind does not name are zero. It
+// tells neither names nor addresses, and no tries: only what has come of them.
 type Fact struct {
 	Kind     FactKind
 	Booking  BookingID    // of bookings, charges and refunds
@@ -83,8 +83,8 @@ type FeedPlace struct {
 	Seq   int64
 }
 
-// anew is set in the epoch of places that are given to a reader who has begun without one, until it comes past all that was
-// pruned. What was taken out before it opens with its sum there, so that nothing is kept from it.
+// anew is set in the epoch of places that are given to a reader who has begun without one, until it comes past all that
+// was pruned. What was taken out before it opens with its sum there, so that nothing is kept from it.
 const anew = 1 << 31
 
 // Of reports whether the place is of an epoch; stores give epochs below 1<<31.
@@ -105,8 +105,8 @@ type JournalPage struct {
 	Entries     []Entry
 }
 
-// Gone reports whether entries after a seq that a reader knows were pruned. The first entry that is kept then opens with their
-// sum. A reader that knows nothing begins there.
+// Gone reports whether entries after a seq that a reader knows were pruned. The first entry that is kept then opens
+// with their sum. A reader that knows nothing begins there.
 func (p JournalPage) Gone(after int64) bool { return after < p.First && p.First > 1 }
 
 // Balance is what an event's facts add up to: its counters and its money.
@@ -118,7 +118,8 @@ type Balance struct {
 	Begun    bool  // a FactCreated or FactOpened was seen
 }
 
-// Add counts a fact. It is arithmetic alone, and asserts nothing: what a journal says is to be compared with what it should.
+// Add counts a fact. It is arithmetic alone, and asserts nothing: what a journal says is to be compared with what it
+// should.
 func (b *Balance) Add(f *Fact) error {
 	s := &b.Stock
 	switch f.Kind {

@@ -132,8 +132,8 @@ func derive[I ~[16]byte](booking BookingID, kind string, n int) I {
 	return ownLayout(id)
 }
 
-// MessageLetterID makes the id of the letter of a message of a queue, by its id there and its content: a redelivery's is
-// the same.
+// MessageLetterID makes the id of the letter of a message of a queue, by its id there and its content: a redelivery's
+// is the same.
 func MessageLetterID(message, raw string) LetterID {
 	sum := sha256.Sum256([]byte("quantix/message/" + message + "/" + raw))
 	return ownLayout(LetterID(sum[:16]))
@@ -152,8 +152,8 @@ func MadeAt[I ~[16]byte](at time.Time) (id I) {
 	return id
 }
 
-// MadeBefore returns an id that is less than every one that was made less than so long before a given one. Processes whose
-// clocks differ by less than that agree on what comes after it.
+// MadeBefore returns an id that is less than every one that was made less than so long before a given one. Processes
+// whose clocks differ by less than that agree on what comes after it.
 func MadeBefore[I ~[16]byte](id I, long time.Duration) I {
 	var earlier I
 	made := binary.BigEndian.Uint64(id[:8]) >> 16 // milliseconds

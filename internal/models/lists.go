@@ -11,15 +11,15 @@ type Page struct {
 	After *Position // nil: from the start
 }
 
-// MaxText bounds the names and descriptions of one page of events, in bytes: a page ends with the event that reaches it,
-// however many were asked for.
+// MaxText bounds the names and descriptions of one page of events, in bytes: a page ends with the event that reaches
+// it, however many were asked for.
 const MaxText = 128 << 10
 
 // EventPage is a page of a list of events.
 type EventPage struct {
 	Events []Event
-	// Next is where to read on when the page ends for a bound of its own, MaxText or SearchShort, and neither for its limit
-	// nor for want of events; otherwise nil.
+	// Next is where to read on when the page ends for a bound of its own, MaxText or SearchShort, and neither for its
+	// limit nor for want of events; otherwise nil.
 	Next *Position
 }
 
@@ -66,16 +66,16 @@ type BookingFilter struct {
 	Status Status
 }
 
-// SearchNear is how many events are looked at one by one, from where a page begins, before an index is asked: most searches
-// find enough among them, and for the others they cost as much as a small installation's whole list.
+// SearchNear is how many events are looked at one by one, from where a page begins, before an index is asked: most
+// searches find enough among them, and for the others they cost as much as a small installation's whole list.
 const SearchNear = 1000
 
-// SearchShort is how many events a page is looked for among when no index can help, because the text is shorter than its
-// trigrams: a page of such a search ends there, and its reader may go on.
+// SearchShort is how many events a page is looked for among when no index can help, because the text is shorter than
+// its trigrams: a page of such a search ends there, and its reader may go on.
 const SearchShort = 5 * SearchNear
 
-// Trigrams returns every three characters in a row of a text, each once, up to some: what an index of trigrams is asked for.
-// None of a text that is shorter, which only reading finds.
+// Trigrams returns every three characters in a row of a text, each once, up to some: what an index of trigrams is asked
+// for. None of a text that is shorter, which only reading finds.
 func Trigrams(text string) []string {
 	const most = 32
 	runes := []rune(text)

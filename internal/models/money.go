@@ -37,8 +37,8 @@ func abs(n int64) int64 {
 	return n
 }
 
-// MaxAmount is the largest amount of any currency in minor units: fifteen digits, which a float64 holds exactly. So whoever
-// reads our JSON numbers into one, as most clients do, and writes them again, keeps every amount.
+// MaxAmount is the largest amount of any currency in minor units: fifteen digits, which a float64 holds exactly. So
+// whoever reads our JSON numbers into one, as most clients do, and writes them again, keeps every amount.
 const MaxAmount int64 = 999_999_999_999_999
 
 // String is the exact decimal with the currency's decimals, without the currency: "75.50".

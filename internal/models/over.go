@@ -16,8 +16,8 @@ func (e *Event) EndsAt() time.Time {
 // Over reports whether the event has ended: then a single booking stays as it is.
 func (e *Event) Over(now time.Time) bool { return !now.Before(e.EndsAt()) }
 
-// RefundableUntil is how long the organiser may still cancel the event as a whole, a show that was called off at its start
-// say, and so have every ticket refunded.
+// RefundableUntil is how long the organiser may still cancel the event as a whole, a show that was called off at its
+// start say, and so have every ticket refunded.
 func (e *Event) RefundableUntil(window time.Duration) time.Time { return e.EndsAt().Add(window) }
 
 // HasLiveBookings reports whether deleting the event would take something from a buyer.

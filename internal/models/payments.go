@@ -14,8 +14,8 @@ type PaymentMethod string
 // MaxAttempts is how often a gateway is tried before a charge or a refund becomes a dead letter.
 const MaxAttempts = 5
 
-// ChargeKey names a charge: the N-th (from 1) of a booking. Being derived, the key is known before anything is written or
-// sent.
+// ChargeKey names a charge: the N-th (from 1) of a booking. Being derived, the key is known before anything is written
+// or sent.
 type ChargeKey struct {
 	BookingRef
 	N int

@@ -27,16 +27,16 @@ func (m QueueMark) position() (milliseconds, sequence uint64) {
 	return milliseconds, sequence
 }
 
-// OutboxRow is the messages of one batch, committed with it and not yet published: the bookings that its entry in the event's
-// journal tells of, or some that are published again.
+// OutboxRow is the messages of one batch, committed with it and not yet published: the bookings that its entry in the
+// event's journal tells of, or some that are published again.
 type OutboxRow struct {
 	ID       BatchID
 	Event    EventID
 	Bookings []BookingID
 }
 
-// Owner tells a database from its copies, which have the same installation's id: the token is turned every few seconds by
-// whichever process is at work on this database, and a copy does not see that.
+// Owner tells a database from its copies, which have the same installation's id: the token is turned every few seconds
+// by whichever process is at work on this database, and a copy does not see that.
 type Owner struct {
 	Installation    string
 	Token, Previous string // empty: never turned

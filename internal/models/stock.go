@@ -77,8 +77,8 @@ func (s *Stock) Resize(total int64) {
 }
 
 // mustBalance is the promise on stock where it is made; the database's CHECKs are its pair. To break it is a fault of a
-// rule: the box office catches the panic (decideAll), the culprit's caller gets an internal error, and the rest of the batch
-// is decided again.
+// rule: the box office catches the panic (decideAll), the culprit's caller gets an internal error, and the rest of the
+// batch is decided again.
 func (s *Stock) mustBalance() {
 	if s.Available+s.Held+s.Sold != s.Total ||
 		min(s.Available, s.Held, s.Sold, s.HeldAmount, s.SoldAmount, s.Pending, s.Confirmed, s.Cancelled) < 0 {

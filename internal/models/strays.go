@@ -12,8 +12,8 @@ const StrayFor = time.Hour
 // StrayMax is how long a gateway that gives no answer is asked about a message's payment before a person has to.
 const StrayMax = 24 * time.Hour
 
-// Stray is a success that a gateway has reported, or a message that the queue has delivered, of a booking that is not in
-// this database: it was set back to an older state, or is not up to date yet. There is one for each charge.
+// Stray is a success that a gateway has reported, or a message that the queue has delivered, of a booking that is not
+// in this database: it was set back to an older state, or is not up to date yet. There is one for each charge.
 type Stray struct {
 	ChargeKey
 	Gateway string

@@ -8,7 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// checkName checks what an event or a user is called: one readable text, without characters that show it as another one.
+// checkName checks what an event or a user is called: one readable text, without characters that show it as another
+// one.
 func checkName(fields []FieldError, name string) []FieldError {
 	const place = "name"
 	known := len(fields)
@@ -37,8 +38,8 @@ func checkText(fields []FieldError, place, text string, least, most int) []Field
 	return fields
 }
 
-// isPrintable refuses invalid UTF-8 and control characters, those of the upper half (C1) as well, other than tab and line
-// breaks; PostgreSQL takes no NUL.
+// isPrintable refuses invalid UTF-8 and control characters, those of the upper half (C1) as well, other than tab and
+// line breaks; PostgreSQL takes no NUL.
 func isPrintable(text string) bool {
 	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool {
 		return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t'

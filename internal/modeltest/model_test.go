@@ -38,8 +38,8 @@ func (c *charge) open() bool {
 // trying reports whether taking the charge up counts as another try. Doubtful: an earlier one had no answer.
 func (c *charge) trying() bool { return c.status == "started" || c.status == "doubtful" }
 
-// A reference is what the gateway calls money that it took: its one payment's, or that of a second one, which nobody has
-// asked for.
+// A reference is what the gateway calls money that it took: its one payment's, or that of a second one, which nobody
+// has asked for.
 type reference string
 
 const (
@@ -121,8 +121,8 @@ func (m *model) begun() bool { return !m.now.Before(m.date) }
 // settled reports whether the event is over for so long that nothing can be refunded any more.
 func (m *model) settled() bool { return m.now.Sub(m.date) >= refundWindow }
 
-// live reports whether tickets are out that somebody may still come with, and refundable, whether anybody's money may still
-// have to be given back with the whole event.
+// live reports whether tickets are out that somebody may still come with, and refundable, whether anybody's money may
+// still have to be given back with the whole event.
 func (m *model) live() bool {
 	return m.count("PENDING") > 0 || m.count("CONFIRMED") > 0 && !m.begun()
 }

@@ -8,7 +8,8 @@ import (
 	"quantix/internal/models"
 )
 
-// settle is what a gateway's word does to a charge and its booking. pause is how long an undecided charge is left alone.
+// settle is what a gateway's word does to a charge and its booking. pause is how long an undecided charge is left
+// alone.
 func (m *model) settle(b *booking, of reference, outcome models.Outcome, pause time.Duration) {
 	c := b.charge
 	switch {

@@ -12,8 +12,8 @@ import (
 	"quantix/internal/sale"
 )
 
-// callback lets the gateway report what it did, once or several times, late or early; of a slow payment also, out of order,
-// that it was undecided once.
+// callback lets the gateway report what it did, once or several times, late or early; of a slow payment also, out of
+// order, that it was undecided once.
 func (l *life) callback() {
 	id, b, found := l.any()
 	if !found {
@@ -71,8 +71,8 @@ func (l *life) reportSeconds() {
 	}
 }
 
-// moved lets somebody give half or all of a paid booking's money back at the gateway, which tells it several times, or lets
-// that come back. Whatever becomes of the booking afterwards, only the rest is given back here.
+// moved lets somebody give half or all of a paid booking's money back at the gateway, which tells it several times, or
+// lets that come back. Whatever becomes of the booking afterwards, only the rest is given back here.
 func (l *life) moved() {
 	id, b, found := l.any()
 	if !found || b.status != "CONFIRMED" || b.amount == 0 || b.charge.status != "succeeded" || b.back {

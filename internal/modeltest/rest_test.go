@@ -148,8 +148,8 @@ func (l *life) endedLetters(id models.BookingID, b *booking) {
 	}
 }
 
-// endedMoved checks the letter of money that somebody gave back at the gateway: a person has to look as long as the ticket is
-// there, and the money is not.
+// endedMoved checks the letter of money that somebody gave back at the gateway: a person has to look as long as the
+// ticket is there, and the money is not.
 func (l *life) endedMoved(id models.BookingID, b *booking) {
 	l.t.Helper()
 	_, err := l.store.DeadLetter(context.Background(), models.FirstCharge(l.ref(id)).LetterID(models.LetterMoved))

@@ -72,8 +72,8 @@ func (l *life) lostCommit() fault {
 	return fine
 }
 
-// run lets one replica's loop do one round, and replaces the replica if it died. Errors are as good as faults: what counts
-// is what is there afterwards.
+// run lets one replica's loop do one round, and replaces the replica if it died. Errors are as good as faults: what
+// counts is what is there afterwards.
 func (l *life) run(loop string) {
 	i := l.random.IntN(len(l.processes))
 	_ = l.round(l.processes[i].loops[loop])
@@ -142,8 +142,8 @@ func (l *life) cancel() {
 	}
 }
 
-// wait moves the clock: by more than any backoff, or by almost nothing, or to the very deadline of a booking, the event's
-// begin or the end of its refunds.
+// wait moves the clock: by more than any backoff, or by almost nothing, or to the very deadline of a booking, the
+// event's begin or the end of its refunds.
 func (l *life) wait() {
 	pauses := []time.Duration{20 * time.Second, 20 * time.Second, 35 * time.Second, 61 * time.Second, 5 * time.Minute, 16 * time.Minute, time.Microsecond}
 	pause := pauses[l.random.IntN(len(pauses))]
@@ -328,8 +328,8 @@ func (l *life) dueRefunds() map[models.ChargeKey]bool {
 	return due
 }
 
-// taken checks that what a loop took up was due, and returns its booking, and which of its charges; nil when nothing was and
-// nothing was taken.
+// taken checks that what a loop took up was due, and returns its booking, and which of its charges; nil when nothing
+// was and nothing was taken.
 func (l *life) taken(loop string, due map[models.ChargeKey]bool) (*booking, int) {
 	l.t.Helper()
 	if len(l.took) == 0 {

@@ -33,8 +33,8 @@ func (c *crowd) next(rng *rand.Rand, number uint64, at time.Duration) buyer {
 	return b
 }
 
-// pause is how long a buyer waits before the next attempt: what the server asked for, otherwise twice as long each time.
-// Up to half of it is random, so that refused buyers do not come back as one.
+// pause is how long a buyer waits before the next attempt: what the server asked for, otherwise twice as long each
+// time. Up to half of it is random, so that refused buyers do not come back as one.
 func (r Retry) pause(asked time.Duration, attempts int, rng *rand.Rand) time.Duration {
 	wait := asked
 	if wait == 0 {

@@ -17,7 +17,8 @@ const (
 	// POST without a key must not be sent twice to find out.
 	staleAfter = 20 * time.Second
 
-	// unusedFor is the same for a connection that has carried nothing yet: servers give the first request less time, ours 5 s.
+	// unusedFor is the same for a connection that has carried nothing yet: servers give the first request less time,
+	// ours 5 s.
 	unusedFor = 4 * time.Second
 )
 
@@ -84,8 +85,8 @@ func (c *conn) abort() {
 	}
 }
 
-// roundTrip sends req and reads its answer. Whoever ends ctx must abort as well: it is not watched meanwhile. The answer's body is valid until the next round trip. After any error the
-// connection is closed.
+// roundTrip sends req and reads its answer. Whoever ends ctx must abort as well: it is not watched meanwhile. The
+// answer's body is valid until the next round trip. After any error the connection is closed.
 func (c *conn) roundTrip(ctx context.Context, req []byte, now, deadline time.Time, exact bool) (response, error) {
 	if err := c.open(ctx, now); err != nil {
 		return response{}, err

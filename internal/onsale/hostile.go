@@ -175,14 +175,15 @@ func (a *attack) hold(ctx context.Context, send []byte, set func(*net.TCPConn), 
 	_, _ = io.Copy(io.Discard, c) // until it is closed, or the time is over
 }
 
-// How often /readyz is asked, and how long an answer may take: what a proxy or an orchestrator does, but ten times as often.
+// How often /readyz is asked, and how long an answer may take: what a proxy or an orchestrator does, but ten times as
+// often.
 const (
 	readyEvery = 100 * time.Millisecond
 	readyIn    = time.Second
 )
 
-// WatchReady asks whether the server is ready, on a new connection each time, until ctx ends, and returns what was wrong with
-// each look that failed.
+// WatchReady asks whether the server is ready, on a new connection each time, until ctx ends, and returns what was
+// wrong with each look that failed.
 func WatchReady(ctx context.Context, server string) (looks int, unready []string, err error) {
 	to, err := parseTarget(server, false)
 	if err != nil {

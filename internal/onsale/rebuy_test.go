@@ -14,7 +14,8 @@ import (
 	"quantix/internal/testkit/shop"
 )
 
-// oneTicket is an event with one ticket, which two servers sell. Each can be made to believe for too long that it is sold.
+// oneTicket is an event with one ticket, which two servers sell. Each can be made to believe for too long that it is
+// sold.
 type oneTicket struct {
 	mu       sync.Mutex
 	holder   string

@@ -27,8 +27,8 @@ type Result struct {
 	Lateness Latency `json:"lateness"`
 	// Series is by second of the answer.
 	Series []Second `json:"series"`
-	// TicketsSold counts the tickets of accepted bookings; LastTicketSold is when the last of them was answered. SoldOut
-	// says that those were all tickets.
+	// TicketsSold counts the tickets of accepted bookings; LastTicketSold is when the last of them was answered.
+	// SoldOut says that those were all tickets.
 	TicketsSold    int64         `json:"tickets_sold"`
 	LastTicketSold time.Duration `json:"-"`
 	SoldOut        bool          `json:"sold_out"`
@@ -122,7 +122,8 @@ func (r Result) MarshalJSON() ([]byte, error) {
 // Save writes the report as JSON to path, whole or not at all.
 func (r Result) Save(path string) error { return SaveJSON(path, r) }
 
-// SaveJSON writes v as JSON to path, whole or not at all: it writes beside path first, so that a crash leaves the older report.
+// SaveJSON writes v as JSON to path, whole or not at all: it writes beside path first, so that a crash leaves the older
+// report.
 func SaveJSON(path string, v any) error {
 	data, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {

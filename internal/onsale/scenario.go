@@ -46,7 +46,8 @@ type Quantity struct {
 type Retry struct {
 	// Attempts is how often a buyer tries again, beyond the first time.
 	Attempts int `json:"attempts"`
-	// Wait is the first pause when the server names none in Retry-After; it doubles each time, with jitter. Default 100 ms.
+	// Wait is the first pause when the server names none in Retry-After; it doubles each time, with jitter. Default 100
+	// ms.
 	Wait time.Duration `json:"-"`
 	// MaxWait bounds every pause, the server's included. Default 2 s.
 	MaxWait time.Duration `json:"-"`
@@ -106,10 +107,11 @@ type Scenario struct {
 	Users int `json:"users"`
 	// PaymentMethod scripts the simulated gateway (sim_ok, sim_decline, ...). Empty: the field is left out.
 	PaymentMethod string `json:"payment_method,omitempty"`
-	// GiveUp is a buyer's patience, from arrival to the last answer, retries included. Zero: endless. Half of it spent in
-	// waiting for a free connection is all of it.
+	// GiveUp is a buyer's patience, from arrival to the last answer, retries included. Zero: endless. Half of it spent
+	// in waiting for a free connection is all of it.
 	GiveUp time.Duration `json:"-"`
-	// Timeout bounds one request of a buyer with endless patience. Default 30 s; a connection may keep it up to 1.5 times.
+	// Timeout bounds one request of a buyer with endless patience. Default 30 s; a connection may keep it up to 1.5
+	// times.
 	Timeout time.Duration `json:"-"`
 	// Retry is what refused-for-load buyers do.
 	Retry Retry `json:"retry"`

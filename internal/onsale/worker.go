@@ -108,8 +108,8 @@ func (w *worker) attempt(ctx context.Context, b *buyer) (ending, time.Duration) 
 	return ending{o, res.retryAfter}, done
 }
 
-// leave records a buyer for whom no connection was free in time, or no processor. To send the request all the same would
-// have it given up for the generator's delay, not the server's; and as each request that is given up costs its
+// leave records a buyer for whom no connection was free in time, or no processor. To send the request all the same
+// would have it given up for the generator's delay, not the server's; and as each request that is given up costs its
 // connection, a generator that was late once would be later and later.
 func (w *worker) leave(b *buyer, now time.Duration) (ending, time.Duration) {
 	o := outcome{class: Failed, code: CodeNeverSent}

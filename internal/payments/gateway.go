@@ -36,8 +36,8 @@ type RefundRequest struct {
 	Amount            models.Money
 }
 
-// Gateway takes money and gives it back. Its methods answer within the context's time or with models.OutcomeUnknown; they
-// give results, not errors, because every answer of a gateway, a broken line too, is something to record.
+// Gateway takes money and gives it back. Its methods answer within the context's time or with models.OutcomeUnknown;
+// they give results, not errors, because every answer of a gateway, a broken line too, is something to record.
 type Gateway interface {
 	// Name is stored with each charge, so that its later questions go to the same gateway.
 	Name() string
@@ -45,16 +45,16 @@ type Gateway interface {
 	Charge(ctx context.Context, request ChargeRequest) models.Result
 	// Find asks what became of a charge: Succeeded, Declined, Pending, Voided, Absent or Unknown.
 	Find(ctx context.Context, request ChargeRequest) models.Result
-	// Void makes sure that a charge is not made any more: Voided, also for one never heard of, which a later Charge then
-	// cannot make; Succeeded or Declined when it is too late; or Unknown.
+	// Void makes sure that a charge is not made any more: Voided, also for one never heard of, which a later Charge
+	// then cannot make; Succeeded or Declined when it is too late; or Unknown.
 	Void(ctx context.Context, request ChargeRequest) models.Result
-	// Refund gives a charge, or a part of it, back: Succeeded, also when that was done before; Pending while the gateway
-	// has it and has not finished; Moved when so much is not left; or Unknown or Unavailable.
+	// Refund gives a charge, or a part of it, back: Succeeded, also when that was done before; Pending while the
+	// gateway has it and has not finished; Moved when so much is not left; or Unknown or Unavailable.
 	Refund(ctx context.Context, request RefundRequest) models.Result
 }
 
-// Preparer is a gateway that makes a reference of its own before any money moves, which must be on disk before Charge: one
-// that cannot be asked about ours.
+// Preparer is a gateway that makes a reference of its own before any money moves, which must be on disk before Charge:
+// one that cannot be asked about ours.
 type Preparer interface {
 	// Prepare announces a charge: Prepared with its ProviderReference, or Declined, Unknown or Unavailable. Announced
 	// twice, a charge may get two references, of which the one that is charged counts.
@@ -67,7 +67,8 @@ type Teller interface {
 	Look(ctx context.Context, request ChargeRequest) Statement
 }
 
-// Chronicler is a gateway that lists what happened to charges' money, so that what its callbacks did not bring is found.
+// Chronicler is a gateway that lists what happened to charges' money, so that what its callbacks did not bring is
+// found.
 type Chronicler interface {
 	Teller
 	// Since reads its list from a place that it gave before; empty: from not long ago.
@@ -111,8 +112,8 @@ type Notifier interface {
 	ReadCallback(header func(name string) string, body []byte, now time.Time) (Notice, error)
 }
 
-// Notice is what a callback reports: the outcome of a charge, by our reference. Moved: only that money of it went back, or
-// came back, and the gateway is to be asked; our reference may then be missing.
+// Notice is what a callback reports: the outcome of a charge, by our reference. Moved: only that money of it went back,
+// or came back, and the gateway is to be asked; our reference may then be missing.
 type Notice struct {
 	Reference string
 	Result    models.Result

@@ -13,9 +13,9 @@ import (
 // SignatureTolerance is how far a callback's time may be from ours, either way. Gateways sign each delivery anew.
 const SignatureTolerance = 5 * time.Minute
 
-// CheckSignature checks a signature "t=<unix seconds>,v1=<hex>[,v1=<hex>…]", each the HMAC-SHA256 of "<seconds>.<body>",
-// in constant time. There are several while a secret is being changed. The time is checked after the signature, which
-// covers it. Errors: ErrForged, ErrStale.
+// CheckSignature checks a signature "t=<unix seconds>,v1=<hex>[,v1=<hex>…]", each the HMAC-SHA256 of
+// "<seconds>.<body>", in constant time. There are several while a secret is being changed. The time is checked after
+// the signature, which covers it. Errors: ErrForged, ErrStale.
 func CheckSignature(secret []byte, signature string, body []byte, now time.Time) error {
 	at, given := readSignature(signature)
 	seconds, err := strconv.ParseInt(at, 10, 64)
@@ -38,8 +38,8 @@ func checkAge(seconds int64, now time.Time) error {
 	return nil
 }
 
-// CheckSignatureHeader checks of a signature what can be checked without the body that it signs: that it has the form of one,
-// and its time, which only CheckSignature can trust. Errors: ErrForged, ErrStale.
+// CheckSignatureHeader checks of a signature what can be checked without the body that it signs: that it has the form
+// of one, and its time, which only CheckSignature can trust. Errors: ErrForged, ErrStale.
 func CheckSignatureHeader(signature string, now time.Time) error {
 	at, given := readSignature(signature)
 	seconds, err := strconv.ParseInt(at, 10, 64)

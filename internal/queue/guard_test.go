@@ -178,8 +178,8 @@ func (s *scene) quiet(programs ...*program) {
 	}
 }
 
-// Who was at work first stays at work, whatever a copy does and whatever happens to the registration; a copy says so; and
-// nothing that happens to one database alone is taken for a copy.
+// Who was at work first stays at work, whatever a copy does and whatever happens to the registration; a copy says so;
+// and nothing that happens to one database alone is taken for a copy.
 func TestGuard_tells_copies_from_programs_of_one_database(t *testing.T) {
 	for name, play := range map[string]func(s *scene){
 		"a copy of this very moment": func(s *scene) {

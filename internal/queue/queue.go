@@ -53,8 +53,8 @@ type Queue interface {
 	Mark(ctx context.Context) (models.QueueMark, error)
 	// Depth returns how many messages it holds, delivered and unacknowledged ones included.
 	Depth(ctx context.Context) (int64, error)
-	// Ping reports whether it takes what is published, by a small write that nobody sees: one that only answers may be full,
-	// or a replica.
+	// Ping reports whether it takes what is published, by a small write that nobody sees: one that only answers may be
+	// full, or a replica.
 	Ping(ctx context.Context) error
 	// Close lets go of it; a Receive that waits returns.
 	Close() error

@@ -14,10 +14,11 @@ type Registration struct {
 }
 
 const (
-	// signEvery is how often who works on a queue gives a sign of it, and turnEvery how often it turns its database's token.
+	// signEvery is how often who works on a queue gives a sign of it, and turnEvery how often it turns its database's
+	// token.
 	signEvery, turnEvery = time.Second, 2 * time.Second
-	// quietFor is how long the signs must be missing before a program of the same database takes the queue after a crash;
-	// any other database waits for goneFor.
+	// quietFor is how long the signs must be missing before a program of the same database takes the queue after a
+	// crash; any other database waits for goneFor.
 	quietFor, goneFor = 3 * time.Second, time.Minute
 	// strangeSigns is how many signs in a row must be another database's before it is believed.
 	strangeSigns = 3
@@ -29,14 +30,15 @@ const (
 // database and its copy are alike when the copy is made, but only the one at work goes on turning, and only its own
 // programs see that. So
 //
-//   - who has taken the queue goes on, unless it meets a registration that is older than its own: who was at work first
-//     stays at work, whatever a copy does, and whatever becomes of the registration (flushed, or back at an older state);
-//   - a program that starts joins when it sees in the registration a token that came into its own database after it began
-//     to look: somebody who has the same database registered it;
-//   - it takes the queue when nobody ever did, or when the last sign is quietFor old and was of this database (a restart),
-//     or goneFor old, whoever's it was (a restored backup that replaces its original);
-//   - signs that go on with a token that this database never had are another database's: this one is the copy, and takes
-//     nothing for as long as they go on, and goneFor longer.
+//   - who has taken the queue goes on, unless it meets a registration that is older than its own: who was at work
+//     first stays at work, whatever a copy does, and whatever becomes of the registration (flushed, or back at an older
+//     state);
+//   - a program that starts joins when it sees in the registration a token that came into its own database after it
+//     began to look: somebody who has the same database registered it;
+//   - it takes the queue when nobody ever did, or when the last sign is quietFor old and was of this database (a
+//     restart), or goneFor old, whoever's it was (a restored backup that replaces its original);
+//   - signs that go on with a token that this database never had are another database's: this one is the copy, and
+//     takes nothing for as long as they go on, and goneFor longer.
 //
 // The registration must be read before the database: then a token of this database that is in it is never too new.
 type watch struct {

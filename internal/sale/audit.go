@@ -33,8 +33,8 @@ func Audit(f models.AuditFacts) models.AuditReport {
 	return r
 }
 
-// sameJournal has the journal as a third witness beside the counters and the bookings: what its entries add up to, and that
-// none is missing.
+// sameJournal has the journal as a third witness beside the counters and the bookings: what its entries add up to, and
+// that none is missing.
 func sameJournal(r *models.AuditReport, f *models.AuditFacts) {
 	j, s, kept := &f.Journal, &f.Journal.Stock, &f.Event.Stock
 	same(r, "journal_last", f.Event.Seq, j.Last)

@@ -4,6 +4,6 @@
 // ([State.Decide]), and writes what they changed ([State.Writes]) in the same transaction. Everything here is pure: no
 // I/O, no clock, no randomness. Stock changes by the verbs of [models.Stock], money by three here: take, owe and give
 // (money.go). Each verb asserts its promise, and a refused command is asserted to have changed nothing; to fail such an
-// assertion is a panic, which the box office catches: nothing of the batch is written, the culprit's caller gets an internal
-// error, and the others are decided again.
+// assertion is a panic, which the box office catches: nothing of the batch is written, the culprit's caller gets an
+// internal error, and the others are decided again.
 package sale

@@ -6,8 +6,8 @@ import (
 	"quantix/internal/models"
 )
 
-// This file is where a sale's stock changes, and where the journal is told of it: each verb does both. Money has its own in
-// money.go. Decide asserts that what was told is what was done.
+// This file is where a sale's stock changes, and where the journal is told of it: each verb does both. Money has its
+// own in money.go. Decide asserts that what was told is what was done.
 
 // hold takes a new booking's tickets off the sale.
 func (s *State) hold(b *models.Booking) {

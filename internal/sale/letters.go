@@ -80,8 +80,8 @@ type CloseLetter struct {
 
 func (c *CloseLetter) need(n *Reads) { n.withMoney(c.Charge.Booking) }
 
-// decide keeps the reason where the money is listed. A refund whose letter is closed was given by other means, and a charge
-// of unknown outcome was looked up by a person: closed, neither is asked for any more.
+// decide keeps the reason where the money is listed. A refund whose letter is closed was given by other means, and a
+// charge of unknown outcome was looked up by a person: closed, neither is asked for any more.
 func (c *CloseLetter) decide(s *State) Verdict {
 	charge, b := s.Charges[c.Charge], s.Bookings[c.Charge.Booking]
 	if charge == nil || b == nil {

@@ -56,8 +56,8 @@ func (s *State) addRefund(
 	return r
 }
 
-// sumUp keeps a charge's refunded sum what its refunds add up to, and never more than the charge: that promise's pair is a
-// CHECK of the database.
+// sumUp keeps a charge's refunded sum what its refunds add up to, and never more than the charge: that promise's pair
+// is a CHECK of the database.
 func (s *State) sumUp(c *models.Charge) {
 	sum := s.back(c)
 	if sum > c.Amount.Minor {

@@ -21,8 +21,9 @@ type SettleMoved struct {
 
 func (c *SettleMoved) need(n *Reads) { n.withMoney(c.Charge.Booking) }
 
-// decide never cancels a booking: one whose money was given back by hand stays CONFIRMED, earns less, and a letter asks a
-// person what to make of it. What a booking that has ended is owed still, after a refund came back say, is owed again.
+// decide never cancels a booking: one whose money was given back by hand stays CONFIRMED, earns less, and a letter asks
+// a person what to make of it. What a booking that has ended is owed still, after a refund came back say, is owed
+// again.
 func (c *SettleMoved) decide(s *State) Verdict {
 	b := s.Bookings[c.Charge.Booking]
 	if b == nil || s.Charges[c.Charge] == nil {
@@ -121,15 +122,16 @@ func abroad(charge *models.Charge, m models.Movement) bool {
 	return m.Amount.Currency != charge.Amount.Currency
 }
 
-// addAbroad writes down what moved in another currency as it is. What that is in the charge's nobody here knows: it comes off
-// nothing, adds up to nothing, and a person is told.
+// addAbroad writes down what moved in another currency as it is. What that is in the charge's nobody here knows: it
+// comes off nothing, adds up to nothing, and a person is told.
 func (s *State) addAbroad(charge *models.Charge, m models.Movement) {
 	r := s.addRefund(charge, 0, byOthers(m.Reason), models.RefundSucceeded, m.ID)
 	r.Amount = m.Amount
 	noteLost(r, m)
 }
 
-// byOthers is why money moved that nobody here knows of: asked for here once, it was forgotten since, by a restored backup say.
+// byOthers is why money moved that nobody here knows of: asked for here once, it was forgotten since, by a restored
+// backup say.
 func byOthers(reason models.RefundReason) models.RefundReason {
 	if reason == models.RefundOwed {
 		return models.RefundMoved
@@ -143,8 +145,8 @@ func noteLost(r *models.Refund, m models.Movement) {
 	}
 }
 
-// addMove writes down money that moved without being asked for here. It comes off what is owed, if anything is: what that
-// was to give is given.
+// addMove writes down money that moved without being asked for here. It comes off what is owed, if anything is: what
+// that was to give is given.
 func (s *State) addMove(charge *models.Charge, m models.Movement) {
 	owed := s.owedRefund(charge)
 	switch {
@@ -178,8 +180,8 @@ func (s *State) undo(charge *models.Charge, r *models.Refund, m models.Movement)
 	}
 }
 
-// tellOfMoves writes the letter of a CONFIRMED booking whose money has moved, and of a bank that took money which had been
-// given back before; and closes it when the money is here again.
+// tellOfMoves writes the letter of a CONFIRMED booking whose money has moved, and of a bank that took money which had
+// been given back before; and closes it when the money is here again.
 func (s *State) tellOfMoves(charge *models.Charge, b *models.Booking, movements []models.Movement) {
 	for _, kind := range []models.LetterKind{models.LetterMoved, models.LetterDispute} {
 		var sum int64

@@ -50,8 +50,8 @@ func TestMoved_gives_back_the_rest_and_no_more(t *testing.T) {
 	}
 }
 
-// A program older than the refunded sum, beside this one during a deployment, owes a refund without it: who settles that
-// mends it.
+// A program older than the refunded sum, beside this one during a deployment, owes a refund without it: who settles
+// that mends it.
 func TestRefund_of_an_older_program_is_summed_up(t *testing.T) {
 	t.Parallel()
 	for _, outcome := range []models.Outcome{models.OutcomeSucceeded, models.OutcomeUnavailable} {
@@ -66,8 +66,8 @@ func TestRefund_of_an_older_program_is_summed_up(t *testing.T) {
 	}
 }
 
-// A movement of nothing, of a sum that cannot be counted say, is written down nowhere: the database would refuse it, and all
-// that is told together with it.
+// A movement of nothing, of a sum that cannot be counted say, is written down nowhere: the database would refuse it,
+// and all that is told together with it.
 func TestMoved_of_nothing_is_none(t *testing.T) {
 	t.Parallel()
 	for _, reason := range []models.RefundReason{models.RefundMoved, models.RefundDisputed, models.RefundOwed} {
@@ -108,8 +108,8 @@ func TestMoved_that_came_back_is_owed_again(t *testing.T) {
 	}
 }
 
-// TestMoved_in_any_order tells random movements, each in any order and repeated, and ends the booking somewhere in between:
-// no more goes back than was taken, and in the end all that did not go back by itself is owed.
+// TestMoved_in_any_order tells random movements, each in any order and repeated, and ends the booking somewhere in
+// between: no more goes back than was taken, and in the end all that did not go back by itself is owed.
 func TestMoved_in_any_order(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(12, 3))
@@ -190,7 +190,8 @@ func TestSettle_of_something_else(t *testing.T) {
 	}
 }
 
-// What was taken twice pays for nothing, and goes back although its booking stays: should it come back, it is owed again.
+// What was taken twice pays for nothing, and goes back although its booking stays: should it come back, it is owed
+// again.
 func TestMoved_of_a_second_success_that_came_back_is_owed_again(t *testing.T) {
 	t.Parallel()
 	s, b, c := sold()
@@ -206,7 +207,8 @@ func TestMoved_of_a_second_success_that_came_back_is_owed_again(t *testing.T) {
 	}
 }
 
-// What moved in another currency than the charge's adds up to nothing, however many of it there are: a person is told, once.
+// What moved in another currency than the charge's adds up to nothing, however many of it there are: a person is told,
+// once.
 func TestMoved_in_another_currency_is_no_number_of_the_charges(t *testing.T) {
 	t.Parallel()
 	for _, reason := range []models.RefundReason{models.RefundMoved, models.RefundDisputed, models.RefundOwed} {
@@ -252,7 +254,8 @@ func TestMoved_in_another_currency_gives_nothing_that_is_owed(t *testing.T) {
 	}
 }
 
-// A success in another currency is told from a charge that surely was not made by what was taken, whatever is noted of it.
+// A success in another currency is told from a charge that surely was not made by what was taken, whatever is noted of
+// it.
 func TestSuccess_in_another_currency_is_told_once_whatever_is_noted(t *testing.T) {
 	t.Parallel()
 	s, user := newState()

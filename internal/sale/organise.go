@@ -93,8 +93,8 @@ func (c *CancelEvent) decide(s *State) Verdict {
 	return Verdict{Event: copyOf(event)}
 }
 
-// strands reports whether an edit would turn tickets into history that are not: by a date that jumps into the past, a wrong
-// year say, or by an end so long ago that nothing could be refunded any more.
+// strands reports whether an edit would turn tickets into history that are not: by a date that jumps into the past, a
+// wrong year say, or by an end so long ago that nothing could be refunded any more.
 func strands(event, next *models.Event, now time.Time, window time.Duration) bool {
 	if !event.HasLiveBookings(now) && !event.HasRefundableBookings(now, window) {
 		return false

@@ -6,8 +6,8 @@ import (
 	"quantix/internal/models"
 )
 
-// decide returns a first answer again before it looks for any reason to refuse: a buyer who lost the answer must get the
-// ticket that was sold, not "sold out".
+// decide returns a first answer again before it looks for any reason to refuse: a buyer who lost the answer must get
+// the ticket that was sold, not "sold out".
 func (c *Reserve) decide(s *State) Verdict {
 	if made := s.Bookings[c.Booking]; s.Recheck && made != nil {
 		first := made.AsFirstAnswered()

@@ -34,8 +34,8 @@ func (s *State) wrongSum(charge *models.Charge, b *models.Booking, result models
 	}
 }
 
-// takenAbroad leaves money in another currency than the event's to a person. The charge keeps what was taken: by that it is
-// told from one that surely was not made.
+// takenAbroad leaves money in another currency than the event's to a person. The charge keeps what was taken: by that
+// it is told from one that surely was not made.
 func (s *State) takenAbroad(charge *models.Charge, result models.Result, problem string) {
 	asked := charge.Amount
 	charge.Status, charge.LastError, charge.Amount = models.ChargeFailed, problem, result.Amount
@@ -49,9 +49,9 @@ func (s *State) takenAbroad(charge *models.Charge, result models.Result, problem
 	})
 }
 
-// secondSuccess deals with money that was taken for a charge under another of the gateway's references than the charge's
-// own: it is a charge of its own, and is given back. Nothing was asked for under that reference, and what was may still
-// succeed.
+// secondSuccess deals with money that was taken for a charge under another of the gateway's references than the
+// charge's own: it is a charge of its own, and is given back. Nothing was asked for under that reference, and what was
+// may still succeed.
 func (s *State) secondSuccess(first *models.Charge, b *models.Booking, result models.Result) {
 	charges := s.chargesOf(b)
 	for _, c := range charges {

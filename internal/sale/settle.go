@@ -98,8 +98,8 @@ func (s *State) chargeNotSucceeded(charge *models.Charge, b *models.Booking, c *
 	}
 }
 
-// chargeErred leaves a charge for its next try, or after the last one writes the dead letter. Unavailable and Absent mean
-// that this try surely took nothing; after one without an answer that is not enough. A charge that was given up in
+// chargeErred leaves a charge for its next try, or after the last one writes the dead letter. Unavailable and Absent
+// mean that this try surely took nothing; after one without an answer that is not enough. A charge that was given up in
 // doubt stays open, and the gateway is asked about it until it answers that it has never heard of the charge.
 func (s *State) chargeErred(charge *models.Charge, c *Settle) {
 	result := c.Result

@@ -16,8 +16,8 @@ type Rules struct {
 	RefundWindow    time.Duration // how long after its end an event may be cancelled, and its tickets be refunded
 }
 
-// State is what a desk reads of one event under its row's lock. Decide changes it command by command; what has changed is
-// read from Writes and written in the same transaction.
+// State is what a desk reads of one event under its row's lock. Decide changes it command by command; what has changed
+// is read from Writes and written in the same transaction.
 type State struct {
 	Now      time.Time // the store's clock, read after the lock was taken
 	Rules    Rules

@@ -383,8 +383,8 @@ func TestLetters(t *testing.T) {
 	}
 }
 
-// At the very deadline a booking expires, whether somebody has said so yet or not: no charge is begun for it any more. One of
-// which nobody knows whether it was made is asked about all the same.
+// At the very deadline a booking expires, whether somebody has said so yet or not: no charge is begun for it any more.
+// One of which nobody knows whether it was made is asked about all the same.
 func TestLetters_at_the_deadline(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[models.ChargeStatus]*models.Error{models.ChargeFailed: models.ErrBookingNotPending, models.ChargeUnknown: nil} {

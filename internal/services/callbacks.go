@@ -11,8 +11,8 @@ import (
 	"quantix/internal/sale"
 )
 
-// Callbacks receives what gateways report by themselves. Every callback becomes a Settle for the event's desk, whose rules
-// make repeats and callbacks out of order harmless.
+// Callbacks receives what gateways report by themselves. Every callback becomes a Settle for the event's desk, whose
+// rules make repeats and callbacks out of order harmless.
 type Callbacks struct {
 	gateways map[string]payments.Notifier
 	office   *boxoffice.Office
@@ -20,8 +20,8 @@ type Callbacks struct {
 	strays   StrayKeeper // nil: what is told of unknown bookings is dropped
 }
 
-// NewCallbacks works on a box office, for the gateways that send callbacks, by name. now is the clock that signatures are
-// held against; nil is time.Now.
+// NewCallbacks works on a box office, for the gateways that send callbacks, by name. now is the clock that signatures
+// are held against; nil is time.Now.
 func NewCallbacks(office *boxoffice.Office, gateways map[string]payments.Notifier, now func() time.Time) *Callbacks {
 	if now == nil {
 		now = time.Now
@@ -36,8 +36,8 @@ func (c *Callbacks) Keeping(strays StrayKeeper) *Callbacks {
 	return &other
 }
 
-// Expect refuses a callback before its body is read: of a gateway that is none, or without a signature that can be right.
-// Errors: models.ErrGatewayNotFound, models.ErrCallbackForged, models.ErrCallbackStale.
+// Expect refuses a callback before its body is read: of a gateway that is none, or without a signature that can be
+// right. Errors: models.ErrGatewayNotFound, models.ErrCallbackForged, models.ErrCallbackStale.
 func (c *Callbacks) Expect(gateway string, header func(string) string) error {
 	notifier := c.gateways[gateway]
 	if notifier == nil {
@@ -46,8 +46,8 @@ func (c *Callbacks) Expect(gateway string, header func(string) string) error {
 	return callbackError(notifier.CheckHeader(header, c.now()))
 }
 
-// Receive checks a callback and settles the charge that it names. What is genuine but tells nothing about a charge of ours
-// is accepted, so that the gateway does not send it again. Errors: those of Expect, models.ErrCallbackUnreadable,
+// Receive checks a callback and settles the charge that it names. What is genuine but tells nothing about a charge of
+// ours is accepted, so that the gateway does not send it again. Errors: those of Expect, models.ErrCallbackUnreadable,
 // models.ErrUnavailable.
 func (c *Callbacks) Receive(ctx context.Context, gateway string, header func(string) string, body []byte) error {
 	notifier := c.gateways[gateway]

@@ -140,7 +140,8 @@ func TestCallback_refusals(t *testing.T) {
 	m.wantCharge(ref, models.ChargePending, 1)
 }
 
-// Of another installation, or of a database that was set back: taken, so that it is not sent again, and nothing changes.
+// Of another installation, or of a database that was set back: taken, so that it is not sent again, and nothing
+// changes.
 func TestCallback_of_another_installation(t *testing.T) {
 	t.Parallel()
 	m := newMailbox(t)

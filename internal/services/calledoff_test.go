@@ -13,7 +13,8 @@ import (
 	"quantix/internal/testkit/shop"
 )
 
-// Nobody's money is taken for a show that was called off: what was not charged yet is not, and what was begun is voided.
+// Nobody's money is taken for a show that was called off: what was not charged yet is not, and what was begun is
+// voided.
 func TestCharge_of_a_cancelled_event(t *testing.T) {
 	t.Parallel()
 	x := newTill(t)

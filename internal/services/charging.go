@@ -87,8 +87,9 @@ func (p *Payments) retry(ctx context.Context, d *repository.Due) {
 	}
 }
 
-// resolve finds out what became of an open charge, and moves it on. It always asks before it charges: any earlier try may
-// have taken the money. Once this is asked, "unavailable" no longer says that nothing was taken. mine is as take gives it.
+// resolve finds out what became of an open charge, and moves it on. It always asks before it charges: any earlier try
+// may have taken the money. Once this is asked, "unavailable" no longer says that nothing was taken. mine is as take
+// gives it.
 func (p *Payments) resolve(ctx context.Context, d *repository.Due) (result models.Result, mine bool) {
 	request := chargeRequest(&d.Booking, &d.Charge)
 	found := p.call(ctx, request, p.gateway.Find)
@@ -104,9 +105,9 @@ func (p *Payments) resolve(ctx context.Context, d *repository.Due) (result model
 	return unsure(found), true
 }
 
-// take asks for the money. A gateway that makes references of its own has to make one first, which must be on disk before
-// any money moves, or a lost answer could never be asked for. mine is false when the charge is not this process's to settle
-// any more, or cannot be now.
+// take asks for the money. A gateway that makes references of its own has to make one first, which must be on disk
+// before any money moves, or a lost answer could never be asked for. mine is false when the charge is not this
+// process's to settle any more, or cannot be now.
 func (p *Payments) take(ctx context.Context, b *models.Booking, c *models.Charge) (result models.Result, mine bool) {
 	request := chargeRequest(b, c)
 	if preparer, is := p.gateway.(payments.Preparer); is && request.ProviderReference == "" {
@@ -128,8 +129,8 @@ func (p *Payments) take(ctx context.Context, b *models.Booking, c *models.Charge
 	return p.call(ctx, request, p.gateway.Charge), true
 }
 
-// stillMine reports whether a charge waits for just the reference that was prepared here. If not, another process has it in
-// hand under a reference of its own, or it has ended; what was prepared here in vain is never charged.
+// stillMine reports whether a charge waits for just the reference that was prepared here. If not, another process has
+// it in hand under a reference of its own, or it has ended; what was prepared here in vain is never charged.
 func stillMine(c *models.Charge, prepared models.Result) bool {
 	return c.Status.Open() && c.ProviderReference == prepared.ProviderReference
 }
@@ -147,8 +148,9 @@ func endedForGood(b *models.Booking) bool {
 	return b.Status == models.StatusCancelled && b.CancelReason != models.ReasonExpired
 }
 
-// maxLate is how long past its deadline an undecided charge may still confirm its booking. Then it is voided: one that waits
-// for a buyer who has left would otherwise wait for ever. What cannot be voided, because a bank works on it, goes on.
+// maxLate is how long past its deadline an undecided charge may still confirm its booking. Then it is voided: one that
+// waits for a buyer who has left would otherwise wait for ever. What cannot be voided, because a bank works on it, goes
+// on.
 const maxLate = time.Hour
 
 func tooLate(d *repository.Due) bool {

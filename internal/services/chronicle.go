@@ -10,16 +10,16 @@ import (
 	"quantix/internal/repository"
 )
 
-// A gateway's list of what happened is read once a minute by one process, in pieces, as long as few charges have to be looked
-// at. Nothing waits for it: while the gateway limits its calls or is away, it is left alone.
+// A gateway's list of what happened is read once a minute by one process, in pieces, as long as few charges have to be
+// looked at. Nothing waits for it: while the gateway limits its calls or is away, it is left alone.
 const (
 	chronicleEvery = time.Minute
 	maxPieces      = 20
 	maxLooks       = 20
 )
 
-// ReadChronicle looks at charges whose money has moved according to the gateway's own list, should a callback not have come.
-// It returns how many it looked at.
+// ReadChronicle looks at charges whose money has moved according to the gateway's own list, should a callback not have
+// come. It returns how many it looked at.
 func (p *Payments) ReadChronicle(ctx context.Context) (looked int, err error) {
 	chronicler, is := p.gateway.(payments.Chronicler)
 	if !is || p.Room(1) == 0 {
@@ -62,8 +62,8 @@ func (p *Payments) readPiece(
 	return list
 }
 
-// lookAt settles what the gateway knows of a charge. An error is a reason to read the list again from before it; what no desk
-// will take is passed over, or nothing behind it would ever be read.
+// lookAt settles what the gateway knows of a charge. An error is a reason to read the list again from before it; what
+// no desk will take is passed over, or nothing behind it would ever be read.
 func (p *Payments) lookAt(ctx context.Context, teller payments.Teller, reference string) error {
 	var statement payments.Statement
 	answer := p.ask(ctx, reference, func(ctx context.Context) models.Result {

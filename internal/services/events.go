@@ -29,8 +29,8 @@ type Events struct {
 	chargeable func(models.Money) error // see ChargedBy
 }
 
-// What readers may ask of the store at one time. Each query keeps a connection and a processor, which others need, too: a
-// list for a moment, an audit perhaps for minutes.
+// What readers may ask of the store at one time. Each query keeps a connection and a processor, which others need, too:
+// a list for a moment, an audit perhaps for minutes.
 var (
 	singleBounds = readBounds{atOnce: 16, waiting: 10_000, timeout: 10 * time.Second}
 	listBounds   = readBounds{atOnce: 4, waiting: 1_000, timeout: 10 * time.Second}
@@ -56,8 +56,8 @@ func NewEvents(store EventStore, office *boxoffice.Office) *Events {
 	}
 }
 
-// ChargedBy returns the same use cases for a gateway that cannot charge every price; it says why not, for the organiser to
-// read.
+// ChargedBy returns the same use cases for a gateway that cannot charge every price; it says why not, for the organiser
+// to read.
 func (e *Events) ChargedBy(chargeable func(models.Money) error) *Events {
 	other := *e
 	other.chargeable = chargeable
@@ -92,13 +92,14 @@ func (e *Events) Get(ctx context.Context, id models.EventID) (models.Event, erro
 	return explained(e.single.get(ctx, id))
 }
 
-// Figures returns one event, a deleted one too, for its Stock, which is its statistics: in one snapshot and at constant cost.
-// Error: models.ErrEventNotFound.
+// Figures returns one event, a deleted one too, for its Stock, which is its statistics: in one snapshot and at constant
+// cost. Error: models.ErrEventNotFound.
 func (e *Events) Figures(ctx context.Context, id models.EventID) (models.Event, error) {
 	return explained(e.figures.get(ctx, id))
 }
 
-// List returns events by date_time; the list is shared with all who ask for the same at the same time, and not to be changed.
+// List returns events by date_time; the list is shared with all who ask for the same at the same time, and not to be
+// changed.
 func (e *Events) List(ctx context.Context, filter models.EventFilter, p models.Page) (models.EventPage, error) {
 	p = page(p)
 	key := eventList{filter: filter, limit: p.Limit, later: p.After != nil}
@@ -116,8 +117,8 @@ func (e *Events) Update(
 	return e.ask(ctx, id, &sale.EditEvent{Patch: patch, IfVersion: ifVersion, Chargeable: e.chargeable})
 }
 
-// Delete hides an event without live or refundable bookings. Errors: models.ErrEventNotFound, models.ErrEventHasBookings,
-// models.ErrEventRefundable, models.ErrVersionMismatch.
+// Delete hides an event without live or refundable bookings. Errors: models.ErrEventNotFound,
+// models.ErrEventHasBookings, models.ErrEventRefundable, models.ErrVersionMismatch.
 func (e *Events) Delete(ctx context.Context, id models.EventID, ifVersion *int64) error {
 	_, err := e.ask(ctx, id, &sale.DeleteEvent{IfVersion: ifVersion})
 	return err
@@ -129,8 +130,8 @@ func (e *Events) Cancel(ctx context.Context, id models.EventID) (models.Event, e
 	return e.ask(ctx, id, &sale.CancelEvent{})
 }
 
-// Audit recomputes an event's counters and money from its bookings, charges and refunds. Two events are audited at a time,
-// each once for all who asked before it began. Error: models.ErrEventNotFound.
+// Audit recomputes an event's counters and money from its bookings, charges and refunds. Two events are audited at a
+// time, each once for all who asked before it began. Error: models.ErrEventNotFound.
 func (e *Events) Audit(ctx context.Context, id models.EventID) (models.AuditReport, error) {
 	facts, err := explained(e.audits.get(ctx, id))
 	if err != nil {

@@ -48,8 +48,8 @@ func TestAudits_leave_room_for_other_reads(t *testing.T) {
 	})
 }
 
-// However many ask about one large event, it is audited once for all who asked before it began, and other events' audits go on
-// beside it.
+// However many ask about one large event, it is audited once for all who asked before it began, and other events'
+// audits go on beside it.
 func TestAudits_of_one_event_share_their_result(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -8,16 +8,16 @@ import (
 	"quantix/internal/sale"
 )
 
-// Free bookings need no gateway, but wait in the same queue as the others. So while that rests they are looked for in the
-// database, now and then, in pages.
+// Free bookings need no gateway, but wait in the same queue as the others. So while that rests they are looked for in
+// the database, now and then, in pages.
 const (
 	freeEvery = 5 // seconds
 	freePage  = 1000
 	freePages = 100
 )
 
-// ConfirmFree confirms free bookings that wait behind those that the gateway has no room for. It returns how many; when some
-// could not be confirmed, also the first error.
+// ConfirmFree confirms free bookings that wait behind those that the gateway has no room for. It returns how many; when
+// some could not be confirmed, also the first error.
 func (p *Payments) ConfirmFree(ctx context.Context) (confirmed int, err error) {
 	now, last := time.Now().Unix(), p.freed.Load()
 	if now-last < freeEvery || !p.freed.CompareAndSwap(last, now) {

@@ -45,8 +45,8 @@ func (p *Payments) call(
 	return p.ask(ctx, r.Reference, func(ctx context.Context) models.Result { return do(ctx, r) })
 }
 
-// maxTurn bounds how long a call waits for its turn: a rate that has just dropped must not let the lease of its charge run
-// out. What has no turn by then is as well left in the database.
+// maxTurn bounds how long a call waits for its turn: a rate that has just dropped must not let the lease of its charge
+// run out. What has no turn by then is as well left in the database.
 const maxTurn = 5 * time.Second
 
 // turn waits until a call may go, and reports whether it may.
@@ -56,8 +56,8 @@ func (p *Payments) turn(ctx context.Context) bool {
 	return p.pace.Wait(ctx) == nil
 }
 
-// Room returns how many of most payments the gateway has room for now. What there is none for is better left in the queue
-// or in the database: there it waits for its deadline alone, and no try of it is counted.
+// Room returns how many of most payments the gateway has room for now. What there is none for is better left in the
+// queue or in the database: there it waits for its deadline alone, and no try of it is counted.
 func (p *Payments) Room(most int) int { return p.pace.Room(most) }
 
 // unsure turns a failed question into what it is: no knowledge of the charge.

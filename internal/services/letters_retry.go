@@ -26,8 +26,8 @@ type Retried struct {
 var errRetrying = models.ErrBusy.Say("Dead letters are being retried already; ask again when that has ended. Nothing was changed.")
 
 // RetryAll gives the payments of the letters that a filter lets pass a new round of attempts, after a position, in
-// pieces. Error: what ended it before its end, what was retried until then is; models.ErrBusy while another call does the
-// same in this process.
+// pieces. Error: what ended it before its end, what was retried until then is; models.ErrBusy while another call does
+// the same in this process.
 func (l *Letters) RetryAll(ctx context.Context, filter models.LetterFilter, after *models.Position) (Retried, error) {
 	var done Retried
 	if !l.retrying.TryLock() {
@@ -63,8 +63,8 @@ func (l *Letters) retryPage(ctx context.Context, letters []models.DeadLetter, do
 	return firstOf(err, told)
 }
 
-// count notes what became of a letter. One that cannot be retried, for whatever reason, does not keep those behind it; only
-// a server that stops ends the call.
+// count notes what became of a letter. One that cannot be retried, for whatever reason, does not keep those behind it;
+// only a server that stops ends the call.
 func (r *Retried) count(err error) error {
 	switch {
 	case err == nil:

@@ -43,8 +43,8 @@ func (m *manyLetters) DeadLettersOf(_ context.Context, _ models.LetterFilter, pa
 	return m.letters[from:min(from+page.Limit, len(m.letters))], nil
 }
 
-// However many letters there are, a call looks at some, puts few before the desks at once, and says where to go on: letters
-// that cannot be retried do not stand before the others for ever.
+// However many letters there are, a call looks at some, puts few before the desks at once, and says where to go on:
+// letters that cannot be retried do not stand before the others for ever.
 func TestRetryAll_works_in_pieces_and_goes_on(t *testing.T) {
 	t.Parallel()
 	const all = 12_000

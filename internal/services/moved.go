@@ -10,8 +10,9 @@ import (
 	"quantix/internal/sale"
 )
 
-// look asks the gateway what has moved of the charge that a callback names, and tells the desk. A charge that is not ours is
-// passed over, and one that is not in this database is kept as any other that succeeded. When the gateway cannot be asked now, it is to send the callback again.
+// look asks the gateway what has moved of the charge that a callback names, and tells the desk. A charge that is not
+// ours is passed over, and one that is not in this database is kept as any other that succeeded. When the gateway
+// cannot be asked now, it is to send the callback again.
 func (c *Callbacks) look(ctx context.Context, gateway string, notice payments.Notice) error {
 	teller, is := c.gateways[gateway].(payments.Teller)
 	if !is {
@@ -29,8 +30,8 @@ func (c *Callbacks) look(ctx context.Context, gateway string, notice payments.No
 	return err
 }
 
-// settleStatement puts what a gateway knows of a charge before the event's desk: that it succeeded, should that not be known
-// yet, and what went back of it since.
+// settleStatement puts what a gateway knows of a charge before the event's desk: that it succeeded, should that not be
+// known yet, and what went back of it since.
 func settleStatement(ctx context.Context, office *boxoffice.Office, s payments.Statement) (sale.Verdict, error) {
 	if s.Result.Outcome == models.OutcomeUnknown || s.Result.Outcome == models.OutcomeUnavailable {
 		return sale.Verdict{}, models.ErrUnavailable.Say("The gateway does not tell now; send it again.")

@@ -295,7 +295,8 @@ func (movedAndAway) Look(context.Context, payments.ChargeRequest) payments.State
 	return payments.Statement{Result: models.Result{Outcome: models.OutcomeUnknown, Stall: models.StallAway}}
 }
 
-// A refund of which the gateway cannot tell just now what has moved was not tried: however often, nobody has to look at it.
+// A refund of which the gateway cannot tell just now what has moved was not tried: however often, nobody has to look at
+// it.
 func TestRefund_counts_no_try_while_nobody_tells_what_moved(t *testing.T) {
 	t.Parallel()
 	s := shop.New(t)
@@ -317,7 +318,8 @@ type renamed struct{ *simulator.Gateway }
 
 func (renamed) Name() string { return "another" }
 
-// After a change of gateway what waits for the old one is in the letters at once, whatever its state, and a person ends it.
+// After a change of gateway what waits for the old one is in the letters at once, whatever its state, and a person ends
+// it.
 func TestPayments_of_a_gateway_that_is_gone(t *testing.T) {
 	t.Parallel()
 	s := shop.New(t)

@@ -8,8 +8,8 @@ import (
 	"quantix/internal/models"
 )
 
-// names remembers for a while what events are called, so that telling a gateway costs no query for each charge. An event
-// that cannot be read has no name: nobody's payment waits for that.
+// names remembers for a while what events are called, so that telling a gateway costs no query for each charge. An
+// event that cannot be read has no name: nobody's payment waits for that.
 type names struct {
 	events interface {
 		AnyEvent(ctx context.Context, id models.EventID) (models.Event, error)
@@ -26,8 +26,8 @@ type knownName struct {
 	until time.Time
 }
 
-// A name is read again after a minute, for organisers correct them, or after a second when it could not be read; of so many
-// events at once it is remembered.
+// A name is read again after a minute, for organisers correct them, or after a second when it could not be read; of so
+// many events at once it is remembered.
 const (
 	nameFor     = time.Minute
 	namelessFor = time.Second

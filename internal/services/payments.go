@@ -38,8 +38,8 @@ type PaymentObserver interface {
 type PaymentOptions struct {
 	Concurrency int           // gateway calls under way at once; default 1,024
 	Timeout     time.Duration // of one gateway call; default 5 s
-	// how long a charge in hand is left to its process; default 40 s, never less than all calls of one try, with the waits
-	// for their turns
+	// how long a charge in hand is left to its process; default 40 s, never less than all calls of one try, with the
+	// waits for their turns
 	Lease     time.Duration
 	RetryBase time.Duration // pause after the first error, doubled with each further one; default 1 s
 	RetryMax  time.Duration // longest pause; default 30 s
@@ -47,7 +47,8 @@ type PaymentOptions struct {
 	Logger    *slog.Logger
 }
 
-// callsOfATry is how many calls a gateway gets at most under one lease: Find, Prepare (which renews the lease) and Charge.
+// callsOfATry is how many calls a gateway gets at most under one lease: Find, Prepare (which renews the lease) and
+// Charge.
 const callsOfATry = 3
 
 // Payments takes bookings' money and gives it back. Every charge is on disk before the gateway is asked, and stays
@@ -101,8 +102,8 @@ func (noPaymentObserver) Payment(string, string) {}
 // The gateway is asked in the background; Charge waits before it takes more than may be in hand, and Drain waits for
 // all. Bookings that nothing is to be charged for (any more) are passed over.
 //
-// Error: some bookings may not have been charged; send them all again. It wraps repository.ErrRejected when the fault is
-// not the store's but theirs.
+// Error: some bookings may not have been charged; send them all again. It wraps repository.ErrRejected when the fault
+// is not the store's but theirs.
 func (p *Payments) Charge(ctx context.Context, bookings []models.BookingRef) error {
 	for len(bookings) > 0 {
 		// A handful of slots, not the first free one: each round is a transaction.
@@ -121,8 +122,8 @@ func (p *Payments) Charge(ctx context.Context, bookings []models.BookingRef) err
 // Lag is how long the bookings that were started last had waited for it, by the store's clock.
 func (p *Payments) Lag() time.Duration { return time.Duration(p.lag.Load()) }
 
-// inBackground does one thing that one of the slots was taken for. It outlives the caller, whose context may end with the
-// message; the gateway's and the desk's timeouts bound it.
+// inBackground does one thing that one of the slots was taken for. It outlives the caller, whose context may end with
+// the message; the gateway's and the desk's timeouts bound it.
 func (p *Payments) inBackground(ctx context.Context, taken *semaphore, do func(context.Context)) {
 	ctx = context.WithoutCancel(ctx)
 	p.busy.begin()

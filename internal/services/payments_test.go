@@ -547,8 +547,8 @@ func newScriptedTill(t *testing.T) (*till, *scripted) {
 	return newTillOn(t, s, s.Store, gateway), gateway
 }
 
-// Payments of a gateway that is not set up any more wait for nothing but their desk, and meanwhile take no place of those
-// that have a gateway.
+// Payments of a gateway that is not set up any more wait for nothing but their desk, and meanwhile take no place of
+// those that have a gateway.
 func TestRetry_of_another_gateways_charges_takes_no_place_at_this_one(t *testing.T) {
 	t.Parallel()
 	s := shop.New(t)
@@ -601,8 +601,8 @@ func (s *heldDesk) AtDesk(ctx context.Context, event models.EventID, batch model
 	return s.Store.AtDesk(ctx, event, batch, need, decide)
 }
 
-// A gateway that cannot be asked leaves a charge unknown, however surely the charge itself might have failed: its letter
-// cannot be discarded, and it is asked for until an answer comes.
+// A gateway that cannot be asked leaves a charge unknown, however surely the charge itself might have failed: its
+// letter cannot be discarded, and it is asked for until an answer comes.
 func TestRetry_goes_on_asking_for_an_unknown_charge(t *testing.T) {
 	t.Parallel()
 	x, gateway := newScriptedTill(t)
@@ -633,8 +633,8 @@ func TestRetry_goes_on_asking_for_an_unknown_charge(t *testing.T) {
 	}
 }
 
-// A process died before its charge had an answer, and the gateway cannot be asked: that it is unavailable says nothing of
-// what it did before, so the charge stays in doubt and its letter cannot be discarded.
+// A process died before its charge had an answer, and the gateway cannot be asked: that it is unavailable says nothing
+// of what it did before, so the charge stays in doubt and its letter cannot be discarded.
 func TestRetry_learns_nothing_from_a_gateway_that_cannot_be_asked(t *testing.T) {
 	t.Parallel()
 	x, gateway := newScriptedTill(t)

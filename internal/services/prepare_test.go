@@ -149,8 +149,8 @@ func TestPrepare_is_not_repeated_once_its_reference_is_on_disk(t *testing.T) {
 	}
 }
 
-// Each of a try's calls may take as long as it is given: however long together, no other process takes the charge up while
-// this one is at it.
+// Each of a try's calls may take as long as it is given: however long together, no other process takes the charge up
+// while this one is at it.
 func TestRetry_of_calls_that_take_their_time_keeps_its_charge(t *testing.T) {
 	t.Parallel()
 	const timeout = time.Minute
@@ -174,8 +174,8 @@ func TestRetry_of_calls_that_take_their_time_keeps_its_charge(t *testing.T) {
 	}
 }
 
-// slowly is a gateway whose every call takes some time by the store's clock, at whose end another process looks for what
-// is due.
+// slowly is a gateway whose every call takes some time by the store's clock, at whose end another process looks for
+// what is due.
 type slowly struct {
 	*preparing
 	t     *testing.T
@@ -225,8 +225,8 @@ func TestPrepare_of_a_booking_that_ends_meanwhile_is_voided(t *testing.T) {
 	}
 }
 
-// A process sleeps through its lease while it prepares; another one prepares and charges. When the first one wakes up, the
-// charge is not its any more.
+// A process sleeps through its lease while it prepares; another one prepares and charges. When the first one wakes up,
+// the charge is not its any more.
 func TestPrepare_twice_charges_under_one_reference(t *testing.T) {
 	t.Parallel()
 	x, gateway := newPreparingTill(t)
@@ -254,8 +254,8 @@ func TestPrepare_twice_charges_under_one_reference(t *testing.T) {
 	}
 }
 
-// A gateway that gives the same reference again, as Stripe does within a day, tells a process that slept nothing: what has
-// become of the charge meanwhile does. One that was given up waits for a person, and is neither charged nor voided.
+// A gateway that gives the same reference again, as Stripe does within a day, tells a process that slept nothing: what
+// has become of the charge meanwhile does. One that was given up waits for a person, and is neither charged nor voided.
 func TestPrepare_of_a_charge_that_was_given_up_meanwhile_does_nothing(t *testing.T) {
 	t.Parallel()
 	x, gateway := newPreparingTill(t)

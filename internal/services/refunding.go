@@ -23,8 +23,8 @@ func (p *Payments) refund(ctx context.Context, d *repository.DueRefund) {
 	p.settleRefund(ctx, r, result)
 }
 
-// giveBack asks for a refund. Where so much is not left at the gateway, it looks what has moved there, and asks for what the
-// desk says is owed then. ended: nothing is.
+// giveBack asks for a refund. Where so much is not left at the gateway, it looks what has moved there, and asks for
+// what the desk says is owed then. ended: nothing is.
 func (p *Payments) giveBack(ctx context.Context, r *models.Refund) (result models.Result, ended bool) {
 	for range 2 {
 		request := payments.RefundRequest{
@@ -50,8 +50,9 @@ func (p *Payments) giveBack(ctx context.Context, r *models.Refund) (result model
 	return models.Result{Outcome: models.OutcomeUnavailable, Reason: result.Reason}, false
 }
 
-// lookAgain returns what is still owed of a charge, now that it is known what has moved, and whether something that somebody
-// else gave back is open: it may be the rest, or fail. An error comes with the stall of a gateway that does not tell now.
+// lookAgain returns what is still owed of a charge, now that it is known what has moved, and whether something that
+// somebody else gave back is open: it may be the rest, or fail. An error comes with the stall of a gateway that does
+// not tell now.
 func (p *Payments) lookAgain(
 	ctx context.Context, r *models.Refund,
 ) (owed *models.Refund, open bool, stall models.Stall, err error) {

@@ -79,8 +79,8 @@ func (p *Payments) pause(c *models.Charge, result models.Result) time.Duration {
 	return retry.Backoff(p.options.RetryBase, c.Attempts, p.options.RetryMax)
 }
 
-// stallBase is the least pause of a payment whose gateway limits its rate or is away: the pacer decides when calls go, and
-// until then the payment is as well left in the database.
+// stallBase is the least pause of a payment whose gateway limits its rate or is away: the pacer decides when calls go,
+// and until then the payment is as well left in the database.
 const stallBase = time.Second
 
 // stallPause is how long a payment is left alone whose gateway would have no call.
@@ -88,7 +88,8 @@ func (p *Payments) stallPause() time.Duration {
 	return retry.Backoff(max(p.options.RetryBase, stallBase), 1, p.options.RetryMax)
 }
 
-// maxRefundPause is the longest pause between two questions about a refund that the gateway has in hand. Banks take days.
+// maxRefundPause is the longest pause between two questions about a refund that the gateway has in hand. Banks take
+// days.
 const maxRefundPause = time.Hour
 
 // refundPause is how long to leave a refund alone. One that the gateway has is asked about ever more rarely.

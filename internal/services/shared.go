@@ -11,12 +11,12 @@ import (
 	"quantix/internal/repository"
 )
 
-// sharedReads has all who ask for the same thing at the same time share a query. Whoever comes while one is under way is
-// answered by the next, which begins after they came: nobody is shown less than what was committed before they asked.
-// A thousand readers of one event so cost two queries in the time of one, and a single reader waits for nobody.
+// sharedReads has all who ask for the same thing at the same time share a query. Whoever comes while one is under way
+// is answered by the next, which begins after they came: nobody is shown less than what was committed before they
+// asked. A thousand readers of one event so cost two queries in the time of one, and a single reader waits for nobody.
 //
-// A query ends when all who asked for it have left, and few are under way at once: one client that asks for something else
-// each time does not take the store from everybody.
+// A query ends when all who asked for it have left, and few are under way at once: one client that asks for something
+// else each time does not take the store from everybody.
 type sharedReads[K comparable, V any] struct {
 	query  func(context.Context, K) (V, error)
 	bounds readBounds
@@ -53,8 +53,8 @@ func newSharedReads[K comparable, V any](
 	}
 }
 
-// get returns the answer to a key. It is shared: nobody may change it. Error: the query's, repository.ErrUnavailable when the
-// context ends first, or models.ErrUnavailable when too much is asked for.
+// get returns the answer to a key. It is shared: nobody may change it. Error: the query's, repository.ErrUnavailable
+// when the context ends first, or models.ErrUnavailable when too much is asked for.
 func (s *sharedReads[K, V]) get(ctx context.Context, key K) (V, error) {
 	var none V
 	one := s.join(ctx, key)
@@ -70,8 +70,8 @@ func (s *sharedReads[K, V]) get(ctx context.Context, key K) (V, error) {
 	}
 }
 
-// join returns the query that will answer whoever comes now, and begins it unless another one is under way; nil when too much
-// is asked for.
+// join returns the query that will answer whoever comes now, and begins it unless another one is under way; nil when
+// too much is asked for.
 func (s *sharedReads[K, V]) join(ctx context.Context, key K) *sharedRead[V] {
 	s.mu.Lock()
 	defer s.mu.Unlock()

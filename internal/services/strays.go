@@ -36,8 +36,8 @@ func keepStrays(ctx context.Context, keeper StrayKeeper, strays []models.Stray) 
 	return err
 }
 
-// ResolveStrays takes up strays: what has found its booking is settled or charged like anything else, and what has not in
-// models.StrayFor becomes a dead letter. It returns how many it took up.
+// ResolveStrays takes up strays: what has found its booking is settled or charged like anything else, and what has not
+// in models.StrayFor becomes a dead letter. It returns how many it took up.
 func (p *Payments) ResolveStrays(ctx context.Context) (int, error) {
 	due, err := retried(ctx, func() ([]repository.DueStray, error) {
 		return p.store.DueStrays(ctx, maxDue, strayLease)
@@ -76,8 +76,8 @@ func (p *Payments) bringHome(ctx context.Context, s *models.Stray) (found bool, 
 	return err == nil, repository.ToDomain(err)
 }
 
-// giveStrayUp makes a letter of a stray whose money was taken, or may be. Of a message it is the gateway that knows: as long
-// as that does not answer it is asked again, for a day.
+// giveStrayUp makes a letter of a stray whose money was taken, or may be. Of a message it is the gateway that knows: as
+// long as that does not answer it is asked again, for a day.
 func (p *Payments) giveStrayUp(ctx context.Context, d *repository.DueStray) error {
 	s := &d.Stray
 	if !s.Reported() {
@@ -100,8 +100,8 @@ func (p *Payments) giveStrayUp(ctx context.Context, d *repository.DueStray) erro
 	return repository.ToDomain(p.store.StrayLetter(ctx, *s))
 }
 
-// askForStray asks the gateway to which the message's charge would have gone, if that is still the one that is set up. What
-// it has not decided is not voided: the booking may be in the database that this one is a copy of.
+// askForStray asks the gateway to which the message's charge would have gone, if that is still the one that is set up.
+// What it has not decided is not voided: the booking may be in the database that this one is a copy of.
 func (p *Payments) askForStray(ctx context.Context, s *models.Stray) models.Result {
 	if s.Gateway != p.gateway.Name() {
 		return otherGateway(s.Gateway)

@@ -164,8 +164,8 @@ func TestStray_message(t *testing.T) {
 	}
 }
 
-// What the gateway has not decided is left to a person after the hour, and not touched; should it succeed later, the letter
-// says so.
+// What the gateway has not decided is left to a person after the hour, and not touched; should it succeed later, the
+// letter says so.
 func TestStray_message_of_an_undecided_charge_becomes_a_letter(t *testing.T) {
 	t.Parallel()
 	m := newStrayMailbox(t)

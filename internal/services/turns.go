@@ -14,8 +14,8 @@ const (
 	maxUserChanges    = 256
 )
 
-// turns let changes of one user follow one another, and few of different ones go on at a time: changes wait for one another at
-// the store, each with a connection, and one client could ask for any number.
+// turns let changes of one user follow one another, and few of different ones go on at a time: changes wait for one
+// another at the store, each with a connection, and one client could ask for any number.
 type turns struct {
 	slots *semaphore
 

@@ -40,9 +40,8 @@ const expireWait = 500 * time.Millisecond
 // expireTimeout is how long a desk may take: longer than a lock is waited for.
 const expireTimeout = 15 * time.Second
 
-// Expire ends up to limit PENDING bookings whose deadline has passed. Events whose desk has not answered in time are skipped
-// until it has. It returns how many bookings it ended; when some could not be, also the
-// first error.
+// Expire ends up to limit PENDING bookings whose deadline has passed. Events whose desk has not answered in time are
+// skipped until it has. It returns how many bookings it ended; when some could not be, also the first error.
 func (u *Upkeep) Expire(ctx context.Context, limit int) (int, error) {
 	refs, err := explained(u.store.ExpiredBookings(ctx, limit, u.busyEvents()))
 	if err != nil || len(refs) == 0 {

@@ -21,9 +21,9 @@ type Member struct {
 	Used bool   // for its reader: false
 }
 
-// ReadObject reads a JSON object more strictly than encoding/json does: a name may not come twice (at any depth), nothing
-// may follow, text must be valid UTF-8, and names keep their case. Two readers of the same bytes must not see two
-// different requests. It appends to members, which may be nil.
+// ReadObject reads a JSON object more strictly than encoding/json does: a name may not come twice (at any depth),
+// nothing may follow, text must be valid UTF-8, and names keep their case. Two readers of the same bytes must not see
+// two different requests. It appends to members, which may be nil.
 func ReadObject(data []byte, members []Member) ([]Member, error) {
 	if !utf8.Valid(data) {
 		return nil, errors.New("the body is not valid UTF-8")

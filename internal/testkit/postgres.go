@@ -27,8 +27,8 @@ type Options struct {
 	Durable bool
 	// Settings are further server settings ("lock_timeout": "1s"); they win.
 	Settings map[string]string
-	// Texts are initdb's options for the encoding and the locale; default UTF-8, in the order of bytes, with a locale that
-	// knows the letters of all languages.
+	// Texts are initdb's options for the encoding and the locale; default UTF-8, in the order of bytes, with a locale
+	// that knows the letters of all languages.
 	Texts []string
 }
 

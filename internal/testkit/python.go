@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Rebuild runs the witness that rebuilds events from their feeds (internal/modeltest/testdata/rebuild.py). It returns the lines
-// that it prints, one an event, and what it says of feeds that cannot be right.
+// Rebuild runs the witness that rebuilds events from their feeds (internal/modeltest/testdata/rebuild.py). It returns
+// the lines that it prints, one an event, and what it says of feeds that cannot be right.
 func Rebuild(tb testing.TB, arguments ...string) (lines []string, faults string) {
 	tb.Helper()
 	root, err := moduleRoot()

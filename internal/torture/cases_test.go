@@ -91,8 +91,8 @@ func both(one, other func()) {
 const neitherNor = `SELECT count(*) FROM payments p JOIN bookings b ON b.id = p.booking_id
 	LEFT JOIN refunds r ON r.booking_id = p.booking_id WHERE p.status = 'succeeded' AND (b.status = 'CONFIRMED') = (r.booking_id IS NOT NULL)`
 
-// Case 13: the payment succeeds in one process at the very instant at which another one expires the booking, while a third
-// buyer waits for the ticket. It ends in a ticket or in a refund, and no ticket is sold twice.
+// Case 13: the payment succeeds in one process at the very instant at which another one expires the booking, while a
+// third buyer waits for the ticket. It ends in a ticket or in a refund, and no ticket is sold twice.
 func TestCase13_success_at_the_instant_of_expiry(t *testing.T) {
 	t.Parallel()
 	clock := testkit.NewClock(shop.Opening)
@@ -127,7 +127,8 @@ func settle(t *testing.T, tell func(context.Context, models.EventID, sale.Comman
 	}
 }
 
-// Case 16: a user's cancellation meets the confirmation of another process. One end, one stock movement, the money back.
+// Case 16: a user's cancellation meets the confirmation of another process. One end, one stock movement, the money
+// back.
 func TestCase16_cancel_against_confirm(t *testing.T) {
 	t.Parallel()
 	h := newHall(t, testkit.NewClock(shop.Opening))
@@ -149,7 +150,8 @@ func TestCase16_cancel_against_confirm(t *testing.T) {
 	}
 }
 
-// Cases 17, 18 and 38: two sweepers, of which one is stopped in the middle, and users who cancel, twice, at the same time.
+// Cases 17, 18 and 38: two sweepers, of which one is stopped in the middle, and users who cancel, twice, at the same
+// time.
 func TestCase17_18_38_sweepers_and_cancellations(t *testing.T) {
 	t.Parallel()
 	clock := testkit.NewClock(shop.Opening)
@@ -191,7 +193,8 @@ func TestCase17_18_38_sweepers_and_cancellations(t *testing.T) {
 		}
 	}
 	group.Wait()
-	// A round whose bookings the users have all cancelled meanwhile expires none, and ended the sweeper above: its loop goes on.
+	// A round whose bookings the users have all cancelled meanwhile expires none, and ended the sweeper above: its loop
+	// goes on.
 	if _, err := services.NewUpkeep(h.Store, h.Office).Expire(t.Context(), 600); err != nil {
 		t.Error(err)
 	}
@@ -204,8 +207,8 @@ func TestCase17_18_38_sweepers_and_cancellations(t *testing.T) {
 	}
 }
 
-// Cases 19 to 22: two workers have the same bookings, answers come again and out of order, declines release their tickets
-// once and at once.
+// Cases 19 to 22: two workers have the same bookings, answers come again and out of order, declines release their
+// tickets once and at once.
 func TestCase19_to_22_repeated_work_and_answers(t *testing.T) {
 	t.Parallel()
 	h := newHall(t, testkit.NewClock(shop.Opening))
@@ -251,8 +254,9 @@ func (g stuckGateway) Charge(ctx context.Context, r payments.ChargeRequest) mode
 	return g.Gateway.Charge(ctx, r)
 }
 
-// Case 23: the gateway takes longer than the booking's window. Meanwhile no transaction is open and the event sells on; the
-// late success takes the ticket that is still there. Case 37: the same charge's lease runs out, and another worker asks too.
+// Case 23: the gateway takes longer than the booking's window. Meanwhile no transaction is open and the event sells on;
+// the late success takes the ticket that is still there. Case 37: the same charge's lease runs out, and another worker
+// asks too.
 func TestCase23_37_a_payment_longer_than_its_window_and_its_lease(t *testing.T) {
 	t.Parallel()
 	clock := testkit.NewClock(shop.Opening)
@@ -321,7 +325,8 @@ func TestCase14_15_success_after_expiry(t *testing.T) {
 	}
 }
 
-// Case 58: the program's clock and the database's differ by ten minutes, and the database's jumps. Only the latter counts.
+// Case 58: the program's clock and the database's differ by ten minutes, and the database's jumps. Only the latter
+// counts.
 func TestCase58_only_the_databases_clock_counts(t *testing.T) {
 	t.Parallel()
 	for _, skew := range []string{"10 minutes", "-10 minutes"} {

@@ -109,8 +109,8 @@ func method(i int) string {
 	return "sim_ok"
 }
 
-// changesMind reports whether the buyer of the i-th booking cancels it at once; none whose payment is declined, so that the
-// numbers can be told beforehand.
+// changesMind reports whether the buyer of the i-th booking cancels it at once; none whose payment is declined, so that
+// the numbers can be told beforehand.
 func changesMind(i int) bool { return i%50 == 23 && method(i) != "sim_decline" }
 
 // buy books until all bookings are made.
@@ -137,8 +137,8 @@ func (c *crowd) finished() bool { return c.ended.Load() != nil }
 // took is how long the booking took.
 func (c *crowd) took() time.Duration { return c.ended.Load().Sub(c.started) }
 
-// dealWithLetters does what a person would: retries every dead letter, and discards those whose booking needs no payment
-// any more. It returns how many there were.
+// dealWithLetters does what a person would: retries every dead letter, and discards those whose booking needs no
+// payment any more. It returns how many there were.
 func (in *installation) dealWithLetters() int {
 	in.t.Helper()
 	answer, err := in.call("GET", "/api/v1/payments/dead-letters?limit=100", "")
@@ -154,7 +154,8 @@ func (in *installation) dealWithLetters() int {
 	for _, letter := range letters {
 		path := "/api/v1/payments/dead-letters/" + letter.ID
 		if _, err := in.call("POST", path+"/retry", ""); err != nil {
-			// Gone meanwhile, or nothing to pay for any more: then it may be discarded, unless its outcome is not known yet.
+			// Gone meanwhile, or nothing to pay for any more: then it may be discarded, unless its outcome is not known
+			// yet.
 			_, _ = in.call("DELETE", path, "")
 		}
 	}

@@ -63,8 +63,8 @@ func behindProxy(t *testing.T, direct string) (*testkit.Proxy, string) {
 	return proxy, address.String()
 }
 
-// atRandom cuts, some ten times a second, at whatever message comes then; and one time in two it cuts again within the next
-// messages, most of which are those of a connection that begins and prepares.
+// atRandom cuts, some ten times a second, at whatever message comes then; and one time in two it cuts again within the
+// next messages, most of which are those of a connection that begins and prepares.
 func atRandom() testkit.Cutter {
 	next, left := time.Now(), 0
 	return func(testkit.Side) bool {
@@ -93,8 +93,8 @@ type answers struct {
 }
 
 // TestTorture_of_a_line_that_is_cut books with keys, and repeats what was not answered for good, while the line to
-// PostgreSQL is cut at random. Nobody gets another answer than 201, 409 or 503; every 201 and every row agree; no message
-// is set aside; and every booking is paid.
+// PostgreSQL is cut at random. Nobody gets another answer than 201, 409 or 503; every 201 and every row agree; no
+// message is set aside; and every booking is paid.
 func TestTorture_of_a_line_that_is_cut(t *testing.T) {
 	t.Parallel()
 	in := installBehindProxy(t)
@@ -193,8 +193,8 @@ func (in *cutInstallation) repeat(a *answers) {
 	})
 }
 
-// rest waits until every payment has come to its end. A charge that was given up after five tries is retried, as a person
-// would; but what is set aside stays, to be found.
+// rest waits until every payment has come to its end. A charge that was given up after five tries is retried, as a
+// person would; but what is set aside stays, to be found.
 func (in *cutInstallation) rest() (letters int) {
 	in.t.Helper()
 	testkit.Eventually(in.t, 3*time.Minute, func() error {

@@ -115,7 +115,8 @@ func (in *difficult) awaitRest(most time.Duration) {
 	})
 }
 
-// want checks how it ended: all confirmed, charged once, nobody needed, and no more published again than the queue had lost.
+// want checks how it ended: all confirmed, charged once, nobody needed, and no more published again than the queue had
+// lost.
 func (in *difficult) want(confirmed int, lost int64) {
 	in.t.Helper()
 	for _, f := range []finding{
@@ -136,8 +137,8 @@ func (in *difficult) want(confirmed int, lost int64) {
 	}
 }
 
-// TestTorture_of_a_slow_gateway sells faster than the gateway takes calls; in the middle it is away, and it loses 2 of 100
-// answers. All are confirmed before their deadline, and nobody has to look.
+// TestTorture_of_a_slow_gateway sells faster than the gateway takes calls; in the middle it is away, and it loses 2 of
+// 100 answers. All are confirmed before their deadline, and nobody has to look.
 func TestTorture_of_a_slow_gateway(t *testing.T) {
 	t.Parallel()
 	in := installDifficult(t, fmt.Sprintf("PAYMENT_SIM_RATE=%d", gatewayRate), "PAYMENT_SIM_LOST_RATE=0.02")
@@ -185,8 +186,8 @@ const (
 // isMislaid tells their bookings from the others.
 var isMislaid = fmt.Sprintf(`b.event_id IN (SELECT event_id FROM event_stock WHERE total_tickets = %d)`, mislaid)
 
-// mislay books, and deletes the messages from the stream before a worker has received them. A worker that has not found out
-// yet that the gateway is away may be faster: then it has by now, and others are booked.
+// mislay books, and deletes the messages from the stream before a worker has received them. A worker that has not found
+// out yet that the gateway is away may be faster: then it has by now, and others are booked.
 func (in *difficult) mislay() (booked int) {
 	in.t.Helper()
 	for range 10 {
@@ -203,9 +204,9 @@ func (in *difficult) mislay() (booked int) {
 	return 0
 }
 
-// TestTorture_of_a_loss_beside_a_backlog has somebody delete the messages of some bookings by hand, while the gateway is
-// away and many more wait behind them for longer than any slack. The lost are published again once, and charged within two
-// minutes of the gateway's return; of the backlog nothing is published for a second time.
+// TestTorture_of_a_loss_beside_a_backlog has somebody delete the messages of some bookings by hand, while the gateway
+// is away and many more wait behind them for longer than any slack. The lost are published again once, and charged
+// within two minutes of the gateway's return; of the backlog nothing is published for a second time.
 func TestTorture_of_a_loss_beside_a_backlog(t *testing.T) {
 	t.Parallel()
 	in := installDifficult(t)

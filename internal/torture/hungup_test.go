@@ -16,8 +16,8 @@ import (
 	"quantix/internal/testkit"
 )
 
-// TestHungUp_while_the_events_row_was_locked: buyers whose bookings wait in the database for the event's row hang up, and
-// are not booked when it comes free. They come one by one and a hundred together, so that some wait in a party of
+// TestHungUp_while_the_events_row_was_locked: buyers whose bookings wait in the database for the event's row hang up,
+// and are not booked when it comes free. They come one by one and a hundred together, so that some wait in a party of
 // events, some alone, and some behind them.
 func TestHungUp_while_the_events_row_was_locked(t *testing.T) {
 	t.Parallel()

@@ -28,7 +28,8 @@ var (
 
 func TestMain(m *testing.M) { testkit.MainOfWaiters(m, 4) }
 
-// connections is how many buyers book at once; workerCount how many worker processes run, of which one dies each second.
+// connections is how many buyers book at once; workerCount how many worker processes run, of which one dies each
+// second.
 const (
 	connections = 64
 	workerCount = 2
@@ -137,9 +138,10 @@ func (in *installation) waiting() int64 {
 		+ (SELECT count(*) FROM refunds WHERE status = 'pending') + (SELECT count(*) FROM outbox)`)
 }
 
-// TestTorture_of_payments books, with gateway errors (20 of 100 calls), declines (5 of 100 bookings), lost answers (2) and
-// buyers who cancel at once (2), while a worker is killed every second, PostgreSQL is taken from the workers for a second of
-// every three, and Redis is flushed twice. Then nothing may be stuck, charged twice, confirmed unpaid, or charged without a ticket or a refund.
+// TestTorture_of_payments books, with gateway errors (20 of 100 calls), declines (5 of 100 bookings), lost answers (2)
+// and buyers who cancel at once (2), while a worker is killed every second, PostgreSQL is taken from the workers for a
+// second of every three, and Redis is flushed twice. Then nothing may be stuck, charged twice, confirmed unpaid, or
+// charged without a ticket or a refund.
 func TestTorture_of_payments(t *testing.T) {
 	t.Parallel()
 	in := install(t)

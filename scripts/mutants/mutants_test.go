@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestTablesFollowTheCode: every passage stands in its file exactly once, and means something else after the replacement;
-// what a table breaks must not wait for the next `make mutants` to be found stale.
+// TestTablesFollowTheCode: every passage stands in its file exactly once, and means something else after the
+// replacement; what a table breaks must not wait for the next `make mutants` to be found stale.
 func TestTablesFollowTheCode(t *testing.T) {
 	t.Chdir("../..")
 	seen := map[string]bool{}

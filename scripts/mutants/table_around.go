@@ -202,8 +202,9 @@ var around = []mutant{
 	},
 	// The stores.
 	//
-	// That a claim looks again at the lease, the time or the status of a row that it has waited for is not broken here: no test
-	// can tell. Whoever was at the row has moved it, so that its place (ctid) no longer is the one that was looked for.
+	// That a claim looks again at the lease, the time or the status of a row that it has waited for is not broken here:
+	// no test can tell. Whoever was at the row has moved it, so that its place (ctid) no longer is the one that was
+	// looked for.
 	{
 		name: "deleting a user does not wait for bookings that are being made", file: "internal/repository/postgres/users.go",
 		old: "lockUserToDelete = selectUser + ` FOR UPDATE`", new: "lockUserToDelete = selectUser + ` FOR NO KEY UPDATE`",

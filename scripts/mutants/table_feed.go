@@ -2,7 +2,8 @@ package main
 
 const feedPackage = "./internal/feed/"
 
-// read is what those who read the journal are promised: each entry once and in order, and none of them at a buyer's cost.
+// read is what those who read the journal are promised: each entry once and in order, and none of them at a buyer's
+// cost.
 var read = []mutant{
 	{
 		name: "a reader of pages is not told what is gone", file: "internal/feed/feed.go",

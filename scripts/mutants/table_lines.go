@@ -31,8 +31,9 @@ var faults = []mutant{
 		old: "if tag.String() != \"COMMIT\" {", new: "if false {",
 		pkg: postgres, tests: "TestCommitAnsweredByRollback",
 	}, {
-		// That two batches of one event never ride in one shared transaction is not broken here: no test can tell. The rows
-		// of an event go to one visit of it, the other finds its event not held, and goes on alone: it costs a transaction.
+		// That two batches of one event never ride in one shared transaction is not broken here: no test can tell. The
+		// rows of an event go to one visit of it, the other finds its event not held, and goes on alone: it costs a
+		// transaction.
 		name: "a look for a lost batch that is refused is an answer", file: "internal/boxoffice/batch.go",
 		old: "	if recheck {\n		answerAll", new: "	if recheck && !errors.Is(err, repository.ErrRejected) {\n		answerAll",
 		pkg: boxoffice, tests: "TestDesk_finds_out|TestDesk_looks_for",

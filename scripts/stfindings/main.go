@@ -16,7 +16,8 @@ import (
 	"strings"
 )
 
-// An entry of the baseline is a finding that is no fault of ours. It holds for any operation or place that it does not name.
+// An entry of the baseline is a finding that is no fault of ours. It holds for any operation or place that it does not
+// name.
 type entry struct {
 	Check     string `json:"check"`
 	Operation string `json:"operation,omitempty"` // such as "POST /api/v1/bookings"

@@ -1,7 +1,7 @@
 // Package clients holds the test that clients generated from the OpenAPI document can sell tickets, and lose nothing.
 //
-// It is a module of its own, with the generators pinned in go.mod, package.json and below, so that the program needs none of
-// them: see "make clients".
+// It is a module of its own, with the generators pinned in go.mod, package.json and below, so that the program needs
+// none of them: see "make clients".
 package clients
 
 import (

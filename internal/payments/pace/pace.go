@@ -1,8 +1,8 @@
 // Package pace keeps calls to a gateway at the rate that it takes, and leaves one that is away alone.
 //
-// Nobody tells what a gateway's limit is, and other processes and programs share it. So each process finds its own part:
-// it calls as fast as it likes until the gateway refuses a call for its rate, then half as fast, and from then on a little
-// faster every second until the next refusal.
+// Nobody tells what a gateway's limit is, and other processes and programs share it. So each process finds its own
+// part: it calls as fast as it likes until the gateway refuses a call for its rate, then half as fast, and from then on
+// a little faster every second until the next refusal.
 package pace
 
 import (
@@ -19,10 +19,11 @@ const (
 	slowest, fastest = 1.0, 2000.0
 	// growth is the part by which the rate grows in a second without a refusal; at least by a call a second.
 	growth = 0.05
-	// ahead is for how long calls may have to wait for their turn: far shorter than the lease that their charges are under.
+	// ahead is for how long calls may have to wait for their turn: far shorter than the lease that their charges are
+	// under.
 	ahead = 2 * time.Second
-	// minHold is how long calls rest after a refusal: gateways count by the second. maxHold bounds what they can ask for
-	// with Retry-After.
+	// minHold is how long calls rest after a refusal: gateways count by the second. maxHold bounds what they can ask
+	// for with Retry-After.
 	minHold, maxHold = time.Second, 30 * time.Second
 	// probeEvery is how often a gateway that is away is called, to see whether it is back.
 	probeEvery = time.Second
@@ -49,8 +50,8 @@ type Pacer struct {
 	probe   time.Time // when a gateway that is away is called next
 }
 
-// Room returns how many of most payments there is room for now; zero while the gateway is away or has enough to do. What
-// there is no room for waits better where it is, in the queue or in the database.
+// Room returns how many of most payments there is room for now; zero while the gateway is away or has enough to do.
+// What there is no room for waits better where it is, in the queue or in the database.
 func (p *Pacer) Room(most int) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

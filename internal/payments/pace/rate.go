@@ -41,8 +41,8 @@ func (r *rate) take(now time.Time) (wait time.Duration, lifted bool) {
 	return time.Duration((1 - r.tokens) / r.perSecond * float64(time.Second)), false
 }
 
-// grow raises the rate for each second that has passed since the last refusal. Time in which nobody called counts as one
-// second: it has shown nothing.
+// grow raises the rate for each second that has passed since the last refusal. Time in which nobody called counts as
+// one second: it has shown nothing.
 func (r *rate) grow(now time.Time) {
 	if passed := now.Sub(r.grown); passed >= time.Second {
 		r.perSecond += max(r.perSecond*growth, 1)
@@ -50,8 +50,8 @@ func (r *rate) grow(now time.Time) {
 	}
 }
 
-// lower halves the rate, once for all calls that were on their way together; the first time, from the rate of calls just
-// sent. It reports whether that set the limit.
+// lower halves the rate, once for all calls that were on their way together; the first time, from the rate of calls
+// just sent. It reports whether that set the limit.
 func (r *rate) lower(now, begun time.Time, sent float64) (first bool) {
 	if begun.Before(r.lowered) {
 		return false

@@ -51,8 +51,8 @@ func (d *door) full(now time.Time) bool {
 	return d.taken > d.rate
 }
 
-// lost is what is known of a call whose answer was lost. A question (whose fault is models.OutcomeUnknown) has moved nothing, and
-// whether anybody was there to answer it is the question now.
+// lost is what is known of a call whose answer was lost. A question (whose fault is models.OutcomeUnknown) has moved
+// nothing, and whether anybody was there to answer it is the question now.
 func lost(fault models.Outcome) models.Result {
 	if fault == models.OutcomeUnknown {
 		return models.Result{Outcome: models.OutcomeUnknown, Stall: models.StallAway, Reason: "the gateway did not answer"}

@@ -10,9 +10,10 @@ import (
 
 // Ledger is the simulated gateway's own memory. It shares the database of the mode, and nothing else.
 type Ledger interface {
-	// SimCharges locks the records that there are of the references, in sorted order, lets decide change them or add others
-	// in the map (a pointer under its reference), and writes what differs, all or nothing; decide is called at most once.
-	// Of several who add the same record at once one succeeds; the others get ErrConflict, and a repeat shows them the record.
+	// SimCharges locks the records that there are of the references, in sorted order, lets decide change them or add
+	// others in the map (a pointer under its reference), and writes what differs, all or nothing; decide is called at
+	// most once. Of several who add the same record at once one succeeds; the others get ErrConflict, and a repeat
+	// shows them the record.
 	SimCharges(ctx context.Context, references []string, decide func(now time.Time, records map[string]*Record)) error
 }
 

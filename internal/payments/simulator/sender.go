@@ -27,8 +27,8 @@ const (
 )
 
 // A sender posts a signed callback for every charge that is decided, at once or, for one that is pending, when its time
-// has come. It sends at its best effort, perhaps twice, and forgets what waits when the process ends: whoever waits for a
-// charge asks for it too.
+// has come. It sends at its best effort, perhaps twice, and forgets what waits when the process ends: whoever waits for
+// a charge asks for it too.
 type sender struct {
 	gateway *Gateway
 	url     string

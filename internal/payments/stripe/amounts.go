@@ -21,8 +21,8 @@ var (
 	foreign = []models.Currency{"IQD", "LYD", "UYI"}
 )
 
-// stripeUnits returns an amount as Stripe counts it. An amount that Stripe cannot count exactly is an error, never rounded:
-// the buyer agreed to this one.
+// stripeUnits returns an amount as Stripe counts it. An amount that Stripe cannot count exactly is an error, never
+// rounded: the buyer agreed to this one.
 func stripeUnits(m models.Money) (int64, error) {
 	inexact := fmt.Errorf("an amount of %s %s cannot be charged with Stripe", m, m.Currency)
 	switch c := m.Currency; {

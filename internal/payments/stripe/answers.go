@@ -13,9 +13,9 @@ import (
 )
 
 // once sends a write under an idempotency key. Stripe keeps the first answer under a key for a day, a server error too,
-// and refuses the key for a request that differs, as a newer release of ours may send it. Then a fresh key is needed, or
-// nothing would work until tomorrow. It is safe because every write here is also safe without a key: a second intent is
-// never confirmed, an intent succeeds once, and a charge is given back once.
+// and refuses the key for a request that differs, as a newer release of ours may send it. Then a fresh key is needed,
+// or nothing would work until tomorrow. It is safe because every write here is also safe without a key: a second intent
+// is never confirmed, an intent succeeds once, and a charge is given back once.
 func once[T any](key string, send func(key *string) (T, error)) (T, error) {
 	answer, err := send(&key)
 	if spent(err) {
@@ -107,8 +107,8 @@ var hopeless = []api.ErrorCode{
 	api.ErrorCodePaymentMethodUnexpectedState, api.ErrorCodePaymentMethodUnsupportedType,
 }
 
-// hushed are the reasons for which Stripe asks that nobody be told more than that the card was declined: they would tell
-// a thief what the bank knows.
+// hushed are the reasons for which Stripe asks that nobody be told more than that the card was declined: they would
+// tell a thief what the bank knows.
 var hushed = []api.DeclineCode{
 	api.DeclineCodeFraudulent, api.DeclineCodeLostCard, api.DeclineCodeStolenCard, api.DeclineCodePickupCard,
 	api.DeclineCodeMerchantBlacklist, api.DeclineCodeRestrictedCard, api.DeclineCodeSecurityViolation,

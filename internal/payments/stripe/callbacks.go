@@ -61,8 +61,8 @@ func (g *Gateway) ReadCallback(header func(name string) string, body []byte, now
 	return e.notice()
 }
 
-// notice returns the outcome that an event reports. Intents without a reference of ours are another system's, in the same
-// account.
+// notice returns the outcome that an event reports. Intents without a reference of ours are another system's, in the
+// same account.
 func (e *event) notice() (payments.Notice, error) {
 	intent := &e.Data.Object
 	if slices.Contains(movedEvents, e.Type) && e.Object == "event" {

@@ -41,8 +41,8 @@ func (g *Gateway) Prepare(ctx context.Context, request payments.ChargeRequest) m
 	return models.Result{Outcome: models.OutcomePrepared, ProviderReference: intent.ID}
 }
 
-// intentParams says what is to be charged. The method is named here and not when confirming: a declined intent loses it,
-// so that confirming the intent again cannot try the card a second time.
+// intentParams says what is to be charged. The method is named here and not when confirming: a declined intent loses
+// it, so that confirming the intent again cannot try the card a second time.
 func (g *Gateway) intentParams(
 	request payments.ChargeRequest, amount int64, key *string,
 ) *api.PaymentIntentCreateParams {

@@ -24,8 +24,8 @@ var listedEvents = []string{
 	"charge.dispute.closed", "charge.dispute.funds_withdrawn", "charge.dispute.funds_reinstated",
 }
 
-// Since reads Stripe's list of events behind the last one that was read; without one, the newest. Stripe keeps events for 30
-// days: when the last one is gone, it begins anew.
+// Since reads Stripe's list of events behind the last one that was read; without one, the newest. Stripe keeps events
+// for 30 days: when the last one is gone, it begins anew.
 func (g *Gateway) Since(ctx context.Context, place string) payments.Chronicle {
 	ctx, cancel := g.bound(ctx)
 	defer cancel()
@@ -56,8 +56,8 @@ func (g *Gateway) Since(ctx context.Context, place string) payments.Chronicle {
 	return list
 }
 
-// movedBy names the intent whose money an event may have moved, empty for none. What was refunded from here, and goes well,
-// is known without.
+// movedBy names the intent whose money an event may have moved, empty for none. What was refunded from here, and goes
+// well, is known without.
 func movedBy(e *api.Event) string {
 	told := event{Object: "event", Type: string(e.Type)}
 	var state struct{ Status any }

@@ -141,7 +141,8 @@ func TestChronicle_goes_on_where_it_was(t *testing.T) {
 	}
 }
 
-// A gateway that has limited its calls once is asked again, however few calls there are by which its rate could recover.
+// A gateway that has limited its calls once is asked again, however few calls there are by which its rate could
+// recover.
 func TestChronicle_is_read_again_after_a_limit(t *testing.T) {
 	t.Parallel()
 	x, _, intent := paidSale(t)

@@ -14,8 +14,8 @@ import (
 
 var _ payments.Teller = (*Gateway)(nil)
 
-// Look asks for an intent, its refunds and its disputes. Stripe's events about these say neither whose charge it is nor,
-// since API version 2022-11-15, what was refunded; so they are taken for a reason to ask.
+// Look asks for an intent, its refunds and its disputes. Stripe's events about these say neither whose charge it is
+// nor, since API version 2022-11-15, what was refunded; so they are taken for a reason to ask.
 func (g *Gateway) Look(ctx context.Context, request payments.ChargeRequest) payments.Statement {
 	ctx, cancel := g.bound(ctx)
 	defer cancel()

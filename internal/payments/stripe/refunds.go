@@ -91,8 +91,8 @@ func owed(r models.Result) models.Result {
 	return r
 }
 
-// refunded is what a refund's state says. One that is pending may still fail, weeks later, so that it is not reported as
-// done; it is looked up again.
+// refunded is what a refund's state says. One that is pending may still fail, weeks later, so that it is not reported
+// as done; it is looked up again.
 func refunded(refund *api.Refund) models.Result {
 	result := models.Result{ProviderReference: refund.ID}
 	switch refund.Status {
@@ -137,7 +137,8 @@ func dead(refund *api.Refund) bool {
 	return refund.Status == api.RefundStatusFailed || refund.Status == api.RefundStatusCanceled
 }
 
-// key is the idempotency key of the next refund: under that of one that has failed, Stripe would only tell of the failure.
+// key is the idempotency key of the next refund: under that of one that has failed, Stripe would only tell of the
+// failure.
 func (l refundList) key(key string) string {
 	failed := 0
 	for _, refund := range l {

@@ -128,8 +128,8 @@ func TestRefund_sees_what_was_given_back_by_hand(t *testing.T) {
 	}
 }
 
-// A part that Stripe has not finished may still fail, wherever it stands among the others: the charge is given back when
-// all of its parts are.
+// A part that Stripe has not finished may still fail, wherever it stands among the others: the charge is given back
+// when all of its parts are.
 func TestRefund_waits_for_every_part_given_back_by_hand(t *testing.T) {
 	t.Parallel()
 	for _, statuses := range [][]string{

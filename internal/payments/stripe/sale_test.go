@@ -184,7 +184,8 @@ func TestSale_success_after_failure_is_refunded(t *testing.T) {
 	x.want(ref, "CANCELLED payment_declined", 1, 1)
 }
 
-// Two of ours in one Stripe account: what is another installation's, or nobody's, changes nothing and is not sent again.
+// Two of ours in one Stripe account: what is another installation's, or nobody's, changes nothing and is not sent
+// again.
 func TestSale_callbacks_of_another_installation(t *testing.T) {
 	t.Parallel()
 	x, other := newSale(t), newSale(t)

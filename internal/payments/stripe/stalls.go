@@ -16,8 +16,9 @@ import (
 // moving are the operations by which money may have moved although no answer came.
 var moving = []string{"charge", "refund"}
 
-// stallOf reports whether an error means that Stripe was not tried: it limits the rate of calls and has not looked at this
-// one, or nobody was there to be asked. What may have moved money is never such a one, however likely nobody was there.
+// stallOf reports whether an error means that Stripe was not tried: it limits the rate of calls and has not looked at
+// this one, or nobody was there to be asked. What may have moved money is never such a one, however likely nobody was
+// there.
 func stallOf(ctx context.Context, operation string, err error) (stall models.Stall, after time.Duration) {
 	if e, is := errors.AsType[*api.Error](err); is {
 		switch {

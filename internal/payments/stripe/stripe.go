@@ -78,8 +78,8 @@ func New(options Options) (*Gateway, error) {
 	}, nil
 }
 
-// backends makes the library's way to Stripe our own: no global key or client, no retries (the engine retries, and knows
-// what a lost answer means), no telemetry, and no log, for the library would log whole answers.
+// backends makes the library's way to Stripe our own: no global key or client, no retries (the engine retries, and
+// knows what a lost answer means), no telemetry, and no log, for the library would log whole answers.
 func backends(t http.RoundTripper, address string) *api.Backends {
 	return api.NewBackendsWithConfig(&api.BackendConfig{
 		HTTPClient: &http.Client{
@@ -127,8 +127,8 @@ func loopback(host string) bool {
 // Name is "stripe".
 func (g *Gateway) Name() string { return Name }
 
-// BelongTo names the installation whose payments the gateway makes, so that callbacks about those of another one, in the
-// same account, are told apart. It is called before the first charge.
+// BelongTo names the installation whose payments the gateway makes, so that callbacks about those of another one, in
+// the same account, are told apart. It is called before the first charge.
 func (g *Gateway) BelongTo(installation string) { g.installation = installation }
 
 // Close drops the connections that wait for a next request.

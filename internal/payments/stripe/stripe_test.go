@@ -90,8 +90,8 @@ func cut(w http.ResponseWriter, _ *http.Request) {
 // drop breaks the connection without an answer.
 func drop(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
-// failing arms a fault and returns the context to ask with. Of a late one it ends when the request has arrived and, if it
-// has an effect, taken it, so that no test depends on how fast this machine is.
+// failing arms a fault and returns the context to ask with. Of a late one it ends when the request has arrived and, if
+// it has an effect, taken it, so that no test depends on how fast this machine is.
 func (f *fakeStripe) failing(t *testing.T, on string, fl fault) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
@@ -165,8 +165,8 @@ func redirect(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/v1/payment_intents", http.StatusTemporaryRedirect)
 }
 
-// On a connection that was kept and breaks before an answer begins, net/http sends the request again, once and under the
-// same key; on a new one it does not. Either way the money is taken once.
+// On a connection that was kept and breaks before an answer begins, net/http sends the request again, once and under
+// the same key; on a new one it does not. Either way the money is taken once.
 func TestCharge_on_a_connection_that_breaks(t *testing.T) {
 	t.Parallel()
 	for _, kept := range []bool{true, false} {

@@ -47,8 +47,8 @@ func buildStripeMock(t *testing.T) string {
 	return filepath.Join(dir, "stripe-mock")
 }
 
-// startStripeMock returns the address of a running stripe-mock. It opens one port, on this machine alone: HTTPS cannot be
-// switched off beside it and would listen on all addresses, so that goes to a socket in its directory.
+// startStripeMock returns the address of a running stripe-mock. It opens one port, on this machine alone: HTTPS cannot
+// be switched off beside it and would listen on all addresses, so that goes to a socket in its directory.
 func startStripeMock(t *testing.T) *url.URL {
 	t.Helper()
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(testkit.FreePort(t)))

@@ -57,9 +57,9 @@ func (c *cutQueue) all(t *testing.T) map[models.BookingRef]int {
 	return there
 }
 
-// TestCuts cuts the line before each command and each answer of each call, on a fresh connection and on a used one. What
-// was published is there when no error came; what was received and not acknowledged is delivered again; and what was
-// acknowledged without an error is gone.
+// TestCuts cuts the line before each command and each answer of each call, on a fresh connection and on a used one.
+// What was published is there when no error came; what was received and not acknowledged is delivered again; and what
+// was acknowledged without an error is gone.
 func TestCuts(t *testing.T) {
 	t.Parallel()
 	refs := queuetest.Refs(3)

@@ -13,8 +13,8 @@ import (
 	"quantix/internal/queue"
 )
 
-// registerScript puts a registration in the place of another. KEYS[1] the owner's key; ARGV[1] what must be there (empty:
-// nothing), ARGV[2] what is to be. It returns 1, or 0 when something else is there.
+// registerScript puts a registration in the place of another. KEYS[1] the owner's key; ARGV[1] what must be there
+// (empty: nothing), ARGV[2] what is to be. It returns 1, or 0 when something else is there.
 var registerScript = goredis.NewScript(`
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2])

@@ -60,8 +60,8 @@ func New(address string, o Options) (*Queue, error) {
 	return &Queue{client: goredis.NewClient(settings), options: o}, nil
 }
 
-// quieten keeps the library from writing lines of its own to stderr: every fault comes to us as an error, and is logged by
-// whoever gets it.
+// quieten keeps the library from writing lines of its own to stderr: every fault comes to us as an error, and is logged
+// by whoever gets it.
 var quieten = sync.OnceFunc(func() { goredis.SetLogger(silence{}) })
 
 type silence struct{}

@@ -275,7 +275,8 @@ func TestMark_changes_with_a_restart(t *testing.T) {
 	}
 }
 
-// What is acknowledged is gone from the consumer's list as well: a consumer that seems to hold something is never forgotten.
+// What is acknowledged is gone from the consumer's list as well: a consumer that seems to hold something is never
+// forgotten.
 func TestAck_leaves_nothing_with_the_consumer(t *testing.T) {
 	t.Parallel()
 	address := testkit.Redis(t).Database(t)

@@ -6,8 +6,8 @@ import goredis "github.com/redis/go-redis/v9"
 //
 // A stream that is not there is a stream that was lost, so it begins a new epoch even if the old epoch's key survived.
 // The server's run id is part of the epoch: a restart may have brought an older snapshot back, whose loss would be
-// hidden as soon as somebody published to it. A restart that lost nothing then costs a needless second publishing, which
-// is harmless. Where INFO is forbidden, the run id is left out.
+// hidden as soon as somebody published to it. A restart that lost nothing then costs a needless second publishing,
+// which is harmless. Where INFO is forbidden, the run id is left out.
 //
 // KEYS[1] the stream, KEYS[2] the epoch's key; ARGV[1] the group, ARGV[2] a name for a new epoch.
 const opening = `

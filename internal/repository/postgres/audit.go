@@ -11,17 +11,17 @@ import (
 )
 
 const (
-	// An audit reads all of an event's bookings and may take longer than a statement that sells one. No query of ours takes as
-	// long as compiling it, whatever the planner thinks that it costs.
+	// An audit reads all of an event's bookings and may take longer than a statement that sells one. No query of ours
+	// takes as long as compiling it, whatever the planner thinks that it costs.
 	beginAudit     = `SELECT set_config('statement_timeout', '10min', true), set_config('jit', 'off', true)`
 	selectAnyEvent = wholeEvents + ` WHERE e.id = $1`
-	// Bookings, charges and refunds are read once each, and put together by full joins, for which PostgreSQL has no nested
-	// loop: during an on-sale the tables grow faster than their statistics, and planned for the few rows of the last ANALYZE,
-	// an audit of 15,000 bookings would compare each with each.
+	// Bookings, charges and refunds are read once each, and put together by full joins, for which PostgreSQL has no
+	// nested loop: during an on-sale the tables grow faster than their statistics, and planned for the few rows of the
+	// last ANALYZE, an audit of 15,000 bookings would compare each with each.
 	//
-	// kept: how many charges pay for a booking (they succeeded, and nothing of them is owed back); moved: what went back of
-	// these all the same, in the event's currency, by whosever will. What no booking has, has no status. Sums of what went
-	// back are made only where something did: each costs as much as reading its row.
+	// kept: how many charges pay for a booking (they succeeded, and nothing of them is owed back); moved: what went
+	// back of these all the same, in the event's currency, by whosever will. What no booking has, has no status. Sums
+	// of what went back are made only where something did: each costs as much as reading its row.
 	auditEvent = `
 		WITH back AS (
 			SELECT booking_id, n, sum(amount) AS amount, bool_or(reason IS NULL) AS owed

@@ -39,8 +39,8 @@ func BenchmarkAtDesk(b *testing.B) {
 	}
 }
 
-// BenchmarkConfirm measures a booking's whole way through the store: reserved, its charge started, made by the simulated
-// gateway, settled.
+// BenchmarkConfirm measures a booking's whole way through the store: reserved, its charge started, made by the
+// simulated gateway, settled.
 func BenchmarkConfirm(b *testing.B) {
 	const size = 128
 	store := open(b, testkit.NewPostgres(b, testkit.Options{Durable: true}).Database(b, migrate))

@@ -19,8 +19,8 @@ type claims struct {
 	had  func() int                                                     // how many were taken
 }
 
-// maxSkipped is how many times a claim looks further because what it had found was somebody else's. While a gateway has little
-// room, claims are of one row each.
+// maxSkipped is how many times a claim looks further because what it had found was somebody else's. While a gateway has
+// little room, claims are of one row each.
 const maxSkipped = 32
 
 // claim takes up to limit rows in two round trips; in one, when there are none.

@@ -9,8 +9,8 @@ import (
 	"quantix/internal/sale"
 )
 
-// TestClaimsLookAgain lines two claims of the same rows up: the one that finds them while the other has them and has not
-// committed yet passes over them, and when the other has committed they are taken.
+// TestClaimsLookAgain lines two claims of the same rows up: the one that finds them while the other has them and has
+// not committed yet passes over them, and when the other has committed they are taken.
 func TestClaimsLookAgain(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -19,9 +19,9 @@ import (
 // TIMESTAMPTZ with NULL for zero. Amounts are sent as minor units together with the factor that makes a NUMERIC of
 // them, and come back as text: exact either way, and cheaper than NUMERIC's own binary form.
 
-// A column is a list that pgx sends as an array. It hands the elements over by their addresses: pgx would otherwise copy each
-// one into an interface, which is most of what sending a batch allocates. Its elements are pgtype's own types, or
-// zeronull's where zero means NULL, whose addresses pgx takes as they are.
+// A column is a list that pgx sends as an array. It hands the elements over by their addresses: pgx would otherwise
+// copy each one into an interface, which is most of what sending a batch allocates. Its elements are pgtype's own
+// types, or zeronull's where zero means NULL, whose addresses pgx takes as they are.
 type column[T any] []T
 
 // Dimensions, Index and IndexType are what pgtype.ArrayGetter asks for.

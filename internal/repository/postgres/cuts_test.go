@@ -186,9 +186,9 @@ func (c *cutBundle) nextStarted(t *testing.T) models.BookingRef {
 	return ref
 }
 
-// TestCuts cuts the line before each message of each transaction, from either side, on a fresh connection, which prepares
-// its statements, and on a used one. What the store says must be so: done is on disk, unavailable is not, and all else
-// but "unknown" is no answer.
+// TestCuts cuts the line before each message of each transaction, from either side, on a fresh connection, which
+// prepares its statements, and on a used one. What the store says must be so: done is on disk, unavailable is not, and
+// all else but "unknown" is no answer.
 func TestCuts(t *testing.T) {
 	t.Parallel()
 	for name, begin := range transactions {
@@ -210,8 +210,8 @@ func TestCuts(t *testing.T) {
 	}
 }
 
-// TestCuts_twice cuts a used connection at each message, and the next one soon after its beginning, too: what looks whether
-// the first transaction took place may fall on another cut.
+// TestCuts_twice cuts a used connection at each message, and the next one soon after its beginning, too: what looks
+// whether the first transaction took place may fall on another cut.
 func TestCuts_twice(t *testing.T) {
 	t.Parallel()
 	c := setupCuts(t)
@@ -236,8 +236,8 @@ func TestCuts_twice(t *testing.T) {
 	c.beside.audit(t, c.eventID)
 }
 
-// TestACutLineIsolatesNobody cuts the line of a transaction of two events while its statements are prepared: neither has anything to
-// do with it, so neither is kept apart, and each is told that nothing was done.
+// TestACutLineIsolatesNobody cuts the line of a transaction of two events while its statements are prepared: neither
+// has anything to do with it, so neither is kept apart, and each is told that nothing was done.
 func TestACutLineIsolatesNobody(t *testing.T) {
 	t.Parallel()
 	c := setupCuts(t)

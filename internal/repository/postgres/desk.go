@@ -51,8 +51,8 @@ func (v *deskCall) size() int {
 }
 
 // AtDesk decides a batch on one event in one transaction of two round trips. Small batches of several events share one
-// (see sharing). Locks are taken in one order everywhere: events, users by id, charges and refunds by event, booking and
-// number. Bookings and stock need none of their own: only the holder of the event's row changes them.
+// (see sharing). Locks are taken in one order everywhere: events, users by id, charges and refunds by event, booking
+// and number. Bookings and stock need none of their own: only the holder of the event's row changes them.
 func (s *Store) AtDesk(
 	ctx context.Context, event models.EventID, batch models.BatchID, need sale.Reads, decide func(*sale.State),
 ) error {
@@ -94,8 +94,8 @@ func (tx sharedTx) sort() {
 	slices.SortFunc(tx.calls, func(a, b *deskCall) int { return a.event.Compare(b.event) })
 }
 
-// transact decides the calls of a transaction whose events it could lock. A fault of this package must not end the process: it
-// becomes an error, whichever goroutine it is on.
+// transact decides the calls of a transaction whose events it could lock. A fault of this package must not end the
+// process: it becomes an error, whichever goroutine it is on.
 func (s *Store) transact(ctx context.Context, tx sharedTx) (err error) {
 	const what = "a batch at an event's desk"
 	defer func() {

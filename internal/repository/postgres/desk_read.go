@@ -25,8 +25,8 @@ const (
 		CROSS JOIN LATERAL (SELECT ctid, * FROM event_stock WHERE event_id = k.id OFFSET 0) s`
 	lockUsers = `SELECT u.* FROM unnest($1::uuid[]) AS k (id)
 		CROSS JOIN LATERAL (SELECT u.id, u.deleted_at IS NULL FROM users u WHERE u.id = k.id FOR KEY SHARE) u`
-	// Nor does it wait for a user: one who is being erased, or is locked by hand, delays only the calls that need that user.
-	// A user whose row is locked elsewhere is returned without an answer.
+	// Nor does it wait for a user: one who is being erased, or is locked by hand, delays only the calls that need that
+	// user. A user whose row is locked elsewhere is returned without an answer.
 	lockFreeUsers = `SELECT k.id, u.alive FROM unnest($1::uuid[]) AS k (id)
 		CROSS JOIN LATERAL (SELECT FROM users WHERE id = k.id OFFSET 0) seen
 		LEFT JOIN LATERAL (SELECT deleted_at IS NULL AS alive FROM users WHERE id = k.id FOR KEY SHARE SKIP LOCKED) u ON true`
@@ -41,8 +41,8 @@ const (
 		(SELECT ctid, * FROM payments WHERE event_id = k.event_id AND booking_id = k.id ORDER BY n FOR NO KEY UPDATE) p`
 	lockRefunds = `SELECT ` + refundColumns + `, r.ctid FROM unnest($1::uuid[], $2::uuid[]) AS k (event_id, id) CROSS JOIN LATERAL
 		(SELECT ctid, * FROM refunds WHERE event_id = k.event_id AND booking_id = k.id ORDER BY n, part FOR NO KEY UPDATE) r`
-	// The same for a shared transaction: whoever has locked an event may have locked its charges, too. Locking again what
-	// this transaction has locked costs next to nothing, and tells it from what is locked elsewhere.
+	// The same for a shared transaction: whoever has locked an event may have locked its charges, too. Locking again
+	// what this transaction has locked costs next to nothing, and tells it from what is locked elsewhere.
 	freeRefs = `unnest($1::uuid[], $2::uuid[]) AS k (event_id, id)
 		CROSS JOIN LATERAL (SELECT id FROM events WHERE id = k.event_id FOR NO KEY UPDATE SKIP LOCKED) e`
 	lockFreeCharges = `SELECT ` + chargeColumns + `, p.ctid FROM ` + freeRefs + ` CROSS JOIN LATERAL

@@ -104,10 +104,10 @@ func hashBytes(b *models.Booking) []byte {
 	return b.RequestHash[:]
 }
 
-// mustUpdateAll makes an update that must change as many rows as its parameter of places (tid[]) names. Rows are updated by the
-// ctid read under the lock (see deskCall). If one has moved, because somebody has changed it by hand and without the
-// event's lock, 1/0 aborts the batch: its change would be lost. Keys are compared by IS NOT DISTINCT FROM, which no index
-// serves: otherwise the planner would look them up.
+// mustUpdateAll makes an update that must change as many rows as its parameter of places (tid[]) names. Rows are
+// updated by the ctid read under the lock (see deskCall). If one has moved, because somebody has changed it by hand and
+// without the event's lock, 1/0 aborts the batch: its change would be lost. Keys are compared by IS NOT DISTINCT FROM,
+// which no index serves: otherwise the planner would look them up.
 func mustUpdateAll(update, places string) string {
 	return `WITH done AS (` + update + ` RETURNING 1) SELECT 1 / (count(*) = cardinality(` + places + `::tid[]))::integer FROM done`
 }

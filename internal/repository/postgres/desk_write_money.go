@@ -38,8 +38,8 @@ func (w *deskWriter) insertRefundsOf(currency models.Currency, list []*models.Re
 		columnOf(list, func(r *models.Refund) pgtype.Int8 { return number(r.Amount.Minor) }))...)
 }
 
-// byCurrency splits a list by the currency of its money. All is of the event's, but for what a gateway took or gave back in
-// another one.
+// byCurrency splits a list by the currency of its money. All is of the event's, but for what a gateway took or gave
+// back in another one.
 func byCurrency[T any](list []T, money func(T) models.Money) (groups [][]T) {
 	place := map[models.Currency]int{}
 	for _, item := range list {

@@ -18,9 +18,9 @@ var (
 	trying = repository.OneOf(models.TryingChargeStatuses)
 )
 
-// What is due is looked for without a lock, and then taken event by event, in one order, by statements of one event each:
-// those skip what somebody else has locked, so that one row in a long transaction never holds up the others; and look
-// again at a row's status (told by what it is not, see insertCharges) and time, so that each goes to one caller.
+// What is due is looked for without a lock, and then taken event by event, in one order, by statements of one event
+// each: those skip what somebody else has locked, so that one row in a long transaction never holds up the others; and
+// look again at a row's status (told by what it is not, see insertCharges) and time, so that each goes to one caller.
 var (
 	// The rows' places in claims are those of the look; whoever has changed one since has moved it on.
 	dueCharges = `
@@ -74,8 +74,8 @@ var (
 			WHERE ` + isOpen + `
 				AND next_attempt_at >= ` + aroundMark + ` AND next_attempt_at <= coalesce($1::timestamptz, now())
 			ORDER BY next_attempt_at LIMIT 1), $1, now())`
-	// Two seconds are more than a transaction takes from its reading of the clock, by which it makes a charge due at once,
-	// to its end. When the clock was set back, the mark is of no use.
+	// Two seconds are more than a transaction takes from its reading of the clock, by which it makes a charge due at
+	// once, to its end. When the clock was set back, the mark is of no use.
 	aroundMark = `least($2::timestamptz, coalesce($1::timestamptz, now())) - interval '2 seconds'`
 )
 

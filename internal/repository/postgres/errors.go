@@ -51,9 +51,9 @@ func wrap(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, translate(err))
 }
 
-// translate adds the port's error to the driver's. What comes from elsewhere, such as the rules of models, stays. Only the
-// database's own word, and a value that pgx could not turn into the protocol's, are a refusal; all else, whatever it
-// says, is a line on which nothing came.
+// translate adds the port's error to the driver's. What comes from elsewhere, such as the rules of models, stays. Only
+// the database's own word, and a value that pgx could not turn into the protocol's, are a refusal; all else, whatever
+// it says, is a line on which nothing came.
 func translate(err error) error {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return translateState(pgErr, err)
@@ -113,9 +113,9 @@ func kindOf(e *pgconn.PgError) error {
 	return repository.ErrRejected
 }
 
-// wrapCommit translates an error of a batch that ends in COMMIT. atCommit reports whether it came in COMMIT's own place:
-// a backend that was told to end may say so after it has committed. Anything but the database's word leaves the outcome
-// open, unless pgx gave up before it sent any of the batch.
+// wrapCommit translates an error of a batch that ends in COMMIT. atCommit reports whether it came in COMMIT's own
+// place: a backend that was told to end may say so after it has committed. Anything but the database's word leaves the
+// outcome open, unless pgx gave up before it sent any of the batch.
 func wrapCommit(what string, err error, atCommit bool) error {
 	pgErr, answered := errors.AsType[*pgconn.PgError](err)
 	switch {
@@ -127,8 +127,8 @@ func wrapCommit(what string, err error, atCommit bool) error {
 	return wrap(what, err)
 }
 
-// wrapWrite translates an error of a batch that commits by itself: once it was sent, only the database's own word says that
-// it did nothing.
+// wrapWrite translates an error of a batch that commits by itself: once it was sent, only the database's own word says
+// that it did nothing.
 func wrapWrite(what string, err error) error {
 	if err == nil {
 		return nil
@@ -147,16 +147,16 @@ func fatal(e *pgconn.PgError) bool {
 	return severity == "FATAL" || severity == "PANIC"
 }
 
-// preprocessing reports whether pgx gave up before it sent the statements themselves: while it had them prepared, or while
-// it built the messages.
+// preprocessing reports whether pgx gave up before it sent the statements themselves: while it had them prepared, or
+// while it built the messages.
 func preprocessing(err error) bool {
 	_, ok := errors.AsType[pgx.ErrPreprocessingBatch](err)
 	return ok
 }
 
 // unconvertible tells of a value that pgx could not encode, or of an answer that it could not decode: a fault of ours,
-// with a line that is whole. pgx has no type for the first, and does not tell in which step it gave a batch up. But such
-// an error always wraps what the value's own codec said, and a line's does not, or wraps one of the line's.
+// with a line that is whole. pgx has no type for the first, and does not tell in which step it gave a batch up. But
+// such an error always wraps what the value's own codec said, and a line's does not, or wraps one of the line's.
 func unconvertible(err error) bool {
 	if _, is := errors.AsType[pgx.ScanArgError](err); is {
 		return true

@@ -136,8 +136,8 @@ const (
 		WHERE e.name || E'\n' || e.description ILIKE $8` + inOrder + `$5`
 	// lastLookedAt is where searchNear ends, if it does.
 	lastLookedAt = `SELECT e.date_time, e.id FROM events e WHERE ` + pageOfEvents + inOrder + `1 OFFSET $5`
-	// searchAll has the index of trigrams (events_text_idx) find all that there are, and then puts them in order: read in
-	// their order, a rare text would be looked for in every event.
+	// searchAll has the index of trigrams (events_text_idx) find all that there are, and then puts them in order: read
+	// in their order, a rare text would be looked for in every event.
 	searchAll = `
 		WITH found AS MATERIALIZED (
 			SELECT e.id, e.date_time, e.sales_end, e.cancelled_at FROM events e WHERE e.deleted_at IS NULL AND e.name || E'\n' || e.description ILIKE $8
@@ -175,8 +175,8 @@ func (s *Store) Events(ctx context.Context, filter models.EventFilter, page mode
 	return s.listEvents(ctx, searchAll, bounds...)
 }
 
-// searchShort looks at models.SearchShort events, one by one, and tells where it ended, in one snapshot: no event is passed
-// over that comes or goes meanwhile.
+// searchShort looks at models.SearchShort events, one by one, and tells where it ended, in one snapshot: no event is
+// passed over that comes or goes meanwhile.
 func (s *Store) searchShort(ctx context.Context, bounds []any, pattern string) (list models.EventPage, err error) {
 	err = s.snapshot(ctx, func(batch *pgx.Batch) {
 		batch.Queue(searchNear,

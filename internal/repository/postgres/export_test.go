@@ -117,8 +117,8 @@ func await(tb testing.TB, come func() bool) {
 	})
 }
 
-// HoldClock stops the clock by which events are isolated, of a store that nobody uses yet: on a busy machine a test's steps
-// may lie further apart than an isolation lasts.
+// HoldClock stops the clock by which events are isolated, of a store that nobody uses yet: on a busy machine a test's
+// steps may lie further apart than an isolation lasts.
 func HoldClock(s *Store) {
 	now := time.Now()
 	s.sharing.now = func() time.Time { return now }

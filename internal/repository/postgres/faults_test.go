@@ -62,8 +62,8 @@ func TestCountersCannotBeForced(t *testing.T) {
 	b.audit(t, event.ID)
 }
 
-// TestLockWaitIsBounded: who holds an event's row stops the bookings of that event only, and those for no longer than the
-// lock timeout, which the database keeps.
+// TestLockWaitIsBounded: who holds an event's row stops the bookings of that event only, and those for no longer than
+// the lock timeout, which the database keeps.
 func TestLockWaitIsBounded(t *testing.T) {
 	t.Parallel()
 	b := setup(t, impatient)
@@ -262,16 +262,16 @@ func TestUserDeletedWhileBooking(t *testing.T) {
 	b.audit(t, event.ID)
 }
 
-// TestDeletionWaitsForBooking lines the two up: the booking is decided and not committed, and the deletion must not look for
-// live bookings before it is.
+// TestDeletionWaitsForBooking lines the two up: the booking is decided and not committed, and the deletion must not
+// look for live bookings before it is.
 func TestDeletionWaitsForBooking(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.deletesWhileBooking(t, b.event(t, 10), b.user(t))
 }
 
-// TestDeletionMistrustsClocks is the same after a booking that was made by a clock an hour ahead, and is over: what comes
-// after the look has a lower id.
+// TestDeletionMistrustsClocks is the same after a booking that was made by a clock an hour ahead, and is over: what
+// comes after the look has a lower id.
 func TestDeletionMistrustsClocks(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

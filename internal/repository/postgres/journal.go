@@ -52,9 +52,9 @@ func scanEntry(row pgx.Row, e *models.Entry) error {
 	return err
 }
 
-// The feed is in the order of transactions' numbers. All those below the snapshot's xmin have ended, so that none of them can
-// bring an entry any more: only theirs are read. What writes takes a number, so that a long transaction that only reads, such
-// as a backup, holds up nobody.
+// The feed is in the order of transactions' numbers. All those below the snapshot's xmin have ended, so that none of
+// them can bring an entry any more: only theirs are read. What writes takes a number, so that a long transaction that
+// only reads, such as a backup, holds up nobody.
 const (
 	selectFeedState = `SELECT epoch, pruned::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
 		coalesce((SELECT tx::text::bigint FROM journal ORDER BY tx DESC LIMIT 1), 0) FROM journal_state`

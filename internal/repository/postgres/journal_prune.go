@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// What the outbox points to is still to be read by the relay. Two that prune the same event wait for each other at its
-	// first entry, and the second sees what the first has left.
+	// What the outbox points to is still to be read by the relay. Two that prune the same event wait for each other at
+	// its first entry, and the second sees what the first has left.
 	lockOldEntries = `
 		SELECT seq, tx::text::bigint, facts FROM journal j
 		WHERE event_id = $1 AND at < coalesce($2::timestamptz, now()) - $3::interval
@@ -81,9 +81,10 @@ func (s *Store) oldEntries(
 	return old, conn.SendBatch(ctx, batch).Close()
 }
 
-// A dump carries the numbers of its server's transactions to one that has not come so far. All entries then get new numbers, in
-// the order in which they were read, and of each event in that of their seqs: numbers below the oldest transaction that is
-// still at work, so that whatever comes from now on comes after them; and many, so that pages are found without sorting all.
+// A dump carries the numbers of its server's transactions to one that has not come so far. All entries then get new
+// numbers, in the order in which they were read, and of each event in that of their seqs: numbers below the oldest
+// transaction that is still at work, so that whatever comes from now on comes after them; and many, so that pages are
+// found without sorting all.
 const (
 	lockFeedState = `SELECT FROM journal_state FOR NO KEY UPDATE`
 	restampFeed   = `

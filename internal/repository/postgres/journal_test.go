@@ -55,8 +55,8 @@ func seqs(entries []models.Entry, event models.EventID) (list []int64) {
 	return list
 }
 
-// A transaction takes its number early and may commit late: what is numbered behind it must wait, or a reader that has come
-// past it would never see it.
+// A transaction takes its number early and may commit late: what is numbered behind it must wait, or a reader that has
+// come past it would never see it.
 func TestFeed_passes_over_nothing_that_is_committed_late(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

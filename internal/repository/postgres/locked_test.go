@@ -84,7 +84,8 @@ func TestClaims_look_behind_what_is_locked(t *testing.T) {
 	}
 }
 
-// A user whose row is locked holds up the bookings of that user's event alone; no other call of the transaction is blamed.
+// A user whose row is locked holds up the bookings of that user's event alone; no other call of the transaction is
+// blamed.
 func TestParty_waits_for_no_locked_user(t *testing.T) {
 	t.Parallel()
 	p := setupShared(t)

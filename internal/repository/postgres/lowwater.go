@@ -16,11 +16,11 @@ const (
 // lowWater is where a poll begins to look in its index; every process keeps its own.
 //
 // As long as somebody holds an old snapshot, deleted rows stay in the tables and indexes: minutes of them, millions at
-// full speed, and a poll that begins at the first one passes over them all, many times a second. So each look also finds
-// the first row that is still there (due or not), and the next begins a little before that row. A row may appear further
-// back all the same, when its transaction took longer than that little or the clock that made its key lags behind; hence
-// a look from the beginning every few seconds, which finds whatever the others miss. The mark is only ever a matter of
-// speed: losing it, or setting it back, costs one slow look.
+// full speed, and a poll that begins at the first one passes over them all, many times a second. So each look also
+// finds the first row that is still there (due or not), and the next begins a little before that row. A row may appear
+// further back all the same, when its transaction took longer than that little or the clock that made its key lags
+// behind; hence a look from the beginning every few seconds, which finds whatever the others miss. The mark is only
+// ever a matter of speed: losing it, or setting it back, costs one slow look.
 type lowWater[T any] struct {
 	mu    sync.Mutex
 	mark  T
@@ -34,7 +34,8 @@ type polls struct {
 	charges lowWater[pgtype.Timestamptz]
 }
 
-// from returns the place to begin at; the beginning itself, when nothing is known yet or it is time to look there again.
+// from returns the place to begin at; the beginning itself, when nothing is known yet or it is time to look there
+// again.
 func (w *lowWater[T]) from(beginning T) T {
 	w.mu.Lock()
 	defer w.mu.Unlock()

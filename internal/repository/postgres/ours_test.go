@@ -75,7 +75,8 @@ func (*rollsBack) TraceBatchStart(ctx context.Context, _ *pgx.Conn, data pgx.Tra
 	return ctx
 }
 
-// TestCommitAnsweredByRollback: PostgreSQL answers COMMIT by ROLLBACK, and by no error, when the transaction had failed.
+// TestCommitAnsweredByRollback: PostgreSQL answers COMMIT by ROLLBACK, and by no error, when the transaction had
+// failed.
 func TestCommitAnsweredByRollback(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -133,8 +133,8 @@ func (s *Store) DeleteOutbox(ctx context.Context, ids []models.BatchID, mark mod
 	return s.inBatch(ctx, s.desk, batch, "delete published outbox rows")
 }
 
-// inBatch sends statements as one transaction: pgx closes a batch without BEGIN by one Sync. Whatever writes goes this way,
-// or through commit, even when it is one statement: only of a batch pgx tells by a type that none of it was sent.
+// inBatch sends statements as one transaction: pgx closes a batch without BEGIN by one Sync. Whatever writes goes this
+// way, or through commit, even when it is one statement: only of a batch pgx tells by a type that none of it was sent.
 func (s *Store) inBatch(ctx context.Context, pool *pgxpool.Pool, batch *pgx.Batch, what string) error {
 	conn, err := s.acquireFrom(ctx, pool)
 	if err != nil {

@@ -72,9 +72,9 @@ func scanRefundOnly(row pgx.Row, r *models.Refund) error { return scanRefund(row
 
 const (
 	// Whoever starts the same booking at the same time waits at the key of the other's charge and is then undone
-	// (ErrConflict); a repeat finds the charge. That hardly ever happens, and ON CONFLICT would look at the key twice for
-	// every row. What is known of a charge beforehand is not read back. The status is told by what it is not, so that rows are looked up by their keys and not in the partial index of all
-	// that is PENDING.
+	// (ErrConflict); a repeat finds the charge. That hardly ever happens, and ON CONFLICT would look at the key twice
+	// for every row. What is known of a charge beforehand is not read back. The status is told by what it is not, so
+	// that rows are looked up by their keys and not in the partial index of all that is PENDING.
 	insertCharges = `
 		INSERT INTO payments AS p (event_id, booking_id, n, gateway, amount, currency, status, attempts, next_attempt_at,
 			created_at, updated_at)
@@ -93,8 +93,8 @@ const (
 	calledOff = `ARRAY(SELECT id FROM events WHERE cancelled_at IS NOT NULL AND id = ANY ($2::uuid[]))`
 )
 
-// StartCharges commits a first charge for every booking that may be charged now, and returns those and the free ones. One
-// that was cancelled in this very moment is given as it stands, with its charge.
+// StartCharges commits a first charge for every booking that may be charged now, and returns those and the free ones.
+// One that was cancelled in this very moment is given as it stands, with its charge.
 func (s *Store) StartCharges(
 	ctx context.Context, gateway string, bookings []models.BookingRef, lease time.Duration,
 ) ([]repository.Start, error) {

@@ -22,8 +22,8 @@ func exhaust(t *testing.T, pool *pgxpool.Pool) {
 	}
 }
 
-// Changes of users, however many and however slow, take none of the connections that sell tickets, and whether the database
-// answers can be asked while all others are taken.
+// Changes of users, however many and however slow, take none of the connections that sell tickets, and whether the
+// database answers can be asked while all others are taken.
 func TestPools_keep_users_and_health_apart(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

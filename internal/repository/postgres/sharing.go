@@ -18,15 +18,15 @@ const (
 	sharedSize = 32
 	// maxEventsPerTx is how many calls, each of another event, share a transaction at most.
 	maxEventsPerTx = 256
-	// isolateFor is how long the events of a shared transaction that failed get transactions of their own: long enough for
-	// their desks to try again, and to find the culprit, which is then isolated for longer.
+	// isolateFor is how long the events of a shared transaction that failed get transactions of their own: long enough
+	// for their desks to try again, and to find the culprit, which is then isolated for longer.
 	isolateFor, isolateCulpritFor = 5 * time.Second, time.Minute
 	// sharedTxTimeout bounds a shared transaction's first round trip.
 	sharedTxTimeout = 10 * time.Second
 )
 
-// sharing puts small batches of different events into one transaction: one disk sync and one pair of round trips for all
-// of them (package batch). Correctness never needs it: each event is decided under its own lock as ever.
+// sharing puts small batches of different events into one transaction: one disk sync and one pair of round trips for
+// all of them (package batch). Correctness never needs it: each event is decided under its own lock as ever.
 type sharing struct {
 	store   *Store
 	waiters batch.Batcher[*waiter]
@@ -118,8 +118,8 @@ func eachEventOnce(waiting []*waiter) (next, rest []*waiter) {
 	return next, rest
 }
 
-// serve decides calls in one transaction, which never waits for an event: those whose event was locked elsewhere go on by
-// themselves, and this goroutine with the next transaction.
+// serve decides calls in one transaction, which never waits for an event: those whose event was locked elsewhere go on
+// by themselves, and this goroutine with the next transaction.
 func (s *sharing) serve(waiters []*waiter) {
 	tx := sharedTx{}
 	for _, w := range waiters {
@@ -142,9 +142,9 @@ func (s *sharing) serve(waiters []*waiter) {
 	}
 }
 
-// mayHaveCulprit reports whether one call may be to blame for a shared transaction's failure, or have lost against another
-// transaction or a lock. Nothing was changed then, and each may try again by itself. A database that cannot be reached is
-// no call's fault.
+// mayHaveCulprit reports whether one call may be to blame for a shared transaction's failure, or have lost against
+// another transaction or a lock. Nothing was changed then, and each may try again by itself. A database that cannot be
+// reached is no call's fault.
 func mayHaveCulprit(err error) bool {
 	return errors.Is(err, repository.ErrRejected) || errors.Is(err, repository.ErrConflict) ||
 		sqlState(err) == lockNotAvailable
@@ -161,7 +161,8 @@ func (s *sharing) runSolo(w *waiter) {
 	}
 }
 
-// txContext returns the context of a transaction: the waiter's own, or when others share it, one that no waiter can end.
+// txContext returns the context of a transaction: the waiter's own, or when others share it, one that no waiter can
+// end.
 func (w *waiter) txContext(unshared bool) context.Context {
 	if unshared {
 		return w.ctx

@@ -192,8 +192,8 @@ func TestOneEventsBatchesFallApart(t *testing.T) {
 	}
 }
 
-// TestOneEventsBatchesTakeTurns: two batches of one event never share a transaction. Neither could see what the other has
-// taken, and the database would refuse both.
+// TestOneEventsBatchesTakeTurns: two batches of one event never share a transaction. Neither could see what the other
+// has taken, and the database would refuse both.
 func TestOneEventsBatchesTakeTurns(t *testing.T) {
 	t.Parallel()
 	p := setupShared(t)
@@ -272,8 +272,8 @@ func TestALockedEventsChargeHoldsUpNobodyElse(t *testing.T) {
 	}
 }
 
-// TestALockedEventLeavesItsLane: whoever comes alone for an event that somebody else has does not keep the only lane for as
-// long as it waits.
+// TestALockedEventLeavesItsLane: whoever comes alone for an event that somebody else has does not keep the only lane
+// for as long as it waits.
 func TestALockedEventLeavesItsLane(t *testing.T) {
 	t.Parallel()
 	p := setupShared(t, func(c *pgxpool.Config, _ *postgres.Options) {

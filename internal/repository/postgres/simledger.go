@@ -42,10 +42,11 @@ const (
 
 // SimCharges locks the records that there are, lets decide change them or add others, and writes those that differ.
 //
-// A record that is not there cannot be locked, and no place is kept for it: of two who add it at the same time the first
-// wins, the other waits at its key for the winner's commit and is then undone as a whole (ErrConflict, by the name of the
-// key). So a charge is written once, finished, at the cost of one plain INSERT. Nobody waits in a circle: rows are locked
-// before any is added, both in the order of references, and changed last, when there is nothing left to wait for.
+// A record that is not there cannot be locked, and no place is kept for it: of two who add it at the same time the
+// first wins, the other waits at its key for the winner's commit and is then undone as a whole (ErrConflict, by the
+// name of the key). So a charge is written once, finished, at the cost of one plain INSERT. Nobody waits in a circle:
+// rows are locked before any is added, both in the order of references, and changed last, when there is nothing left to
+// wait for.
 func (s *Store) SimCharges(
 	ctx context.Context, references []string, decide func(now time.Time, records map[string]*simulator.Record),
 ) error {
@@ -127,8 +128,8 @@ func queueSimCharges(batch *pgx.Batch, before map[string]simulator.Record, after
 	}
 }
 
-// simRows are records to be written. Most of a batch differ in who pays how much and in nothing else, so all the rest is
-// sent once for each kind.
+// simRows are records to be written. Most of a batch differ in who pays how much and in nothing else, so all the rest
+// is sent once for each kind.
 type simRows struct {
 	references []string
 	bookings   []pgtype.UUID

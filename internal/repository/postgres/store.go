@@ -22,9 +22,9 @@ var (
 	_ simulator.Ledger = (*Store)(nil)
 )
 
-// Pools are the connections of a store. The desk's own pool (see database.PostgresOptions.ShortStatements) keeps lists and
-// audits from taking the connections that sell tickets, and that of Health from keeping the question whether the database
-// answers. Those that are nil are served by the one before.
+// Pools are the connections of a store. The desk's own pool (see database.PostgresOptions.ShortStatements) keeps lists
+// and audits from taking the connections that sell tickets, and that of Health from keeping the question whether the
+// database answers. Those that are nil are served by the one before.
 type Pools struct {
 	Desk   *pgxpool.Pool
 	Read   *pgxpool.Pool

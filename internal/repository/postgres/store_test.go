@@ -31,9 +31,9 @@ type bundle struct {
 	pool *pgxpool.Pool // the desk's
 }
 
-// patience is how long a wait may last that is no test's subject: for a lock, a statement, a connection, a free place in
-// the pool. It shows only in how long a failure takes. A shorter one would fail tests on a busy machine, where whoever has
-// a lock may not run for some hundreds of milliseconds.
+// patience is how long a wait may last that is no test's subject: for a lock, a statement, a connection, a free place
+// in the pool. It shows only in how long a failure takes. A shorter one would fail tests on a busy machine, where
+// whoever has a lock may not run for some hundreds of milliseconds.
 const patience = 2 * time.Minute
 
 // impatient is for tests of a lock that does not come free: nothing else in them may have to wait for one.

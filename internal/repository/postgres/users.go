@@ -108,8 +108,8 @@ const (
 	isLive = `(b.status = 'PENDING' OR b.status = 'CONFIRMED'
 		AND EXISTS (SELECT FROM events e WHERE e.id = b.event_id AND (e.date_time > $3 OR e.sales_end > $3
 			OR b.total_amount > 0 AND (e.date_time > $4 OR e.sales_end > $4))))`
-	// pieceOfBookings looks at a user's bookings from the newest on, some at a time: whether one is live, how many there
-	// were, and the first and the last.
+	// pieceOfBookings looks at a user's bookings from the newest on, some at a time: whether one is live, how many
+	// there were, and the first and the last.
 	pieceOfBookings = `
 		WITH piece AS MATERIALIZED (
 			SELECT id, event_id, status, total_amount FROM bookings WHERE user_id = $1 AND id < $2 ORDER BY id DESC LIMIT 2000
@@ -119,9 +119,9 @@ const (
 	hasLiveBookingsSince = `SELECT EXISTS (SELECT FROM bookings b WHERE b.user_id = $1 AND b.id >= $2 AND ` + isLive + `)`
 )
 
-// DeleteUser erases a user without live or refundable bookings. All of the user's bookings, who may be many, are looked at before the lock;
-// under it, only those that may have come since. The lock waits for bookings that are being made for the user, and the look
-// that follows sees them; bookings that come later find the user deleted.
+// DeleteUser erases a user without live or refundable bookings. All of the user's bookings, who may be many, are looked
+// at before the lock; under it, only those that may have come since. The lock waits for bookings that are being made
+// for the user, and the look that follows sees them; bookings that come later find the user deleted.
 func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int64, window time.Duration) error {
 	since, err := s.sinceDead(ctx, id, ifVersion, window)
 	if err != nil {
@@ -145,8 +145,8 @@ func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int
 	return wrap("delete a user", s.changeUser(ctx, lockUserToDelete, id, erase))
 }
 
-// sinceDead looks at all of a user's bookings, without a lock and with a connection for no longer than a piece of them takes,
-// and gives repository.FirstUnseen when none is live. Errors: those of DeleteUser.
+// sinceDead looks at all of a user's bookings, without a lock and with a connection for no longer than a piece of them
+// takes, and gives repository.FirstUnseen when none is live. Errors: those of DeleteUser.
 func (s *Store) sinceDead(
 	ctx context.Context, id models.UserID, ifVersion *int64, window time.Duration,
 ) (since models.BookingID, err error) {
@@ -219,8 +219,8 @@ func (s *Store) clock(ctx context.Context, tx pgx.Tx) (now time.Time, err error)
 	return now.UTC(), err
 }
 
-// inTx runs a plain transaction, for the rare changes that need no speed, on a connection of the readers: those of the desk
-// sell tickets.
+// inTx runs a plain transaction, for the rare changes that need no speed, on a connection of the readers: those of the
+// desk sell tickets.
 func (s *Store) inTx(ctx context.Context, work func(pgx.Tx) error) error {
 	conn, err := s.acquireFrom(ctx, s.read)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"quantix/internal/sale"
 )
 
-// endRules are the promises on what ends otherwise than usual: cancelled events, deleted and erased ones, and money whose
-// booking is not here.
+// endRules are the promises on what ends otherwise than usual: cancelled events, deleted and erased ones, and money
+// whose booking is not here.
 var endRules = rules{
 	"bookings_of_a_cancelled_event_are_not_charged_first": func(t *testing.T, s *shop) {
 		event, free, user := s.event(), s.event(price(0, "USD")), s.user()

@@ -500,8 +500,8 @@ func (s *shop) feedPage(after *models.FeedPlace, limit int) []models.Entry {
 	return entries
 }
 
-// readAll reads the feed from its beginning by pages until it is at the end after all was written. It may be called from any
-// goroutine.
+// readAll reads the feed from its beginning by pages until it is at the end after all was written. It may be called
+// from any goroutine.
 func (s *shop) readAll(limit int, written func() bool) (all []models.Entry) {
 	var after *models.FeedPlace
 	for {
@@ -523,7 +523,8 @@ func (s *shop) readAll(limit int, written func() bool) (all []models.Entry) {
 	}
 }
 
-// catchUp reads on until there are so many entries: a transaction that is open anywhere on the server holds the newest back.
+// catchUp reads on until there are so many entries: a transaction that is open anywhere on the server holds the newest
+// back.
 func (s *shop) catchUp(read []models.Entry, want int) []models.Entry {
 	s.t.Helper()
 	for begun := time.Now(); len(read) < want; {

@@ -224,8 +224,8 @@ func givenUp(t *testing.T, s *shop) {
 	}
 }
 
-// listLettersOf: a filter lets pass the letters of one event, of one kind, of both, or all of charges and refunds. There is
-// nothing to retry of others.
+// listLettersOf: a filter lets pass the letters of one event, of one kind, of both, or all of charges and refunds.
+// There is nothing to retry of others.
 func listLettersOf(t *testing.T, s *shop) {
 	user := s.user()
 	given := func() (models.EventID, models.LetterID) {

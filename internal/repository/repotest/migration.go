@@ -8,8 +8,8 @@ import (
 	"quantix/internal/sale"
 )
 
-// migrationRules are the promises of migration 9 on what a program of before has left: the rows of a database that goes back to
-// migration 8 are those of one that never was further.
+// migrationRules are the promises of migration 9 on what a program of before has left: the rows of a database that goes
+// back to migration 8 are those of one that never was further.
 var migrationRules = rules{
 	"events_from_before_begin_with_what_they_have": func(t *testing.T, s *shop) {
 		events := []models.Event{
@@ -87,8 +87,8 @@ var migrationRules = rules{
 	},
 }
 
-// veteran makes an event with bookings in all states and money in all ways: taken, owed, given, come back, moved, and moved in
-// another currency.
+// veteran makes an event with bookings in all states and money in all ways: taken, owed, given, come back, moved, and
+// moved in another currency.
 func (s *shop) veteran(currency models.Currency, minor int64) models.Event {
 	s.t.Helper()
 	event, user := s.event(tickets(100), price(minor, currency)), s.user()

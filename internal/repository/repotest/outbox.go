@@ -233,8 +233,8 @@ func (s *shop) fill(batches int) []models.OutboxRow {
 	return rows
 }
 
-// madeBefore returns an id as it is made so long before another: its transaction then waited for a connection or a lock, or
-// the clock of its machine lags behind.
+// madeBefore returns an id as it is made so long before another: its transaction then waited for a connection or a
+// lock, or the clock of its machine lags behind.
 func madeBefore(id models.BatchID, d time.Duration) models.BatchID {
 	made := binary.BigEndian.Uint64(id[:]) - uint64(d.Milliseconds())<<16 // a UUIDv7 begins with 48 bits of them
 	binary.BigEndian.PutUint64(id[:], made)

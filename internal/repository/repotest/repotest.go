@@ -74,8 +74,8 @@ func Run(t *testing.T, open func(t *testing.T, clock func() time.Time) Store) {
 	}
 }
 
-// run proves a part's rules side by side, each on a database of its own. Those that look at nothing but their own events
-// share one instead, one after another: making a database takes longer than most proofs.
+// run proves a part's rules side by side, each on a database of its own. Those that look at nothing but their own
+// events share one instead, one after another: making a database takes longer than most proofs.
 func (r rules) run(t *testing.T, open func(*testing.T, func() time.Time) Store, share bool) {
 	var shared *shop
 	if share {

@@ -307,8 +307,8 @@ func userIDs(list []models.User) []models.UserID {
 	return idsOf(list, func(u models.User) models.UserID { return u.ID })
 }
 
-// deletingBuyers: an event is over only when both its beginning and the end of its sale are past. A free ticket counts as
-// one that was paid for.
+// deletingBuyers: an event is over only when both its beginning and the end of its sale are past. A free ticket counts
+// as one that was paid for.
 func deletingBuyers(t *testing.T, s *shop) {
 	for _, cost := range []int64{2500, 0} {
 		s.clock.set(noon)

@@ -12,8 +12,8 @@ import (
 	"quantix/internal/sale"
 )
 
-// writeRules hold a store to every field of sale.Writes, by reflection: one that is added there and is not written, or not
-// read back here, fails.
+// writeRules hold a store to every field of sale.Writes, by reflection: one that is added there and is not written, or
+// not read back here, fails.
 var writeRules = rules{
 	"every_field_of_a_batch_is_written_and_read_back": func(t *testing.T, s *shop) {
 		w := &witness{shop: s, seen: map[string]bool{}}

@@ -16,8 +16,8 @@ const (
 			count(*) FILTER (WHERE status = 'PENDING'), count(*) FILTER (WHERE status = 'CONFIRMED'),
 			count(*) FILTER (WHERE status = 'CANCELLED')
 		FROM bookings WHERE event_id = ?`
-	// kept: for each charge that succeeded, whether it pays for its booking (nothing of it is owed back), and how much went
-	// back in the event's currency, by whosever will.
+	// kept: for each charge that succeeded, whether it pays for its booking (nothing of it is owed back), and how much
+	// went back in the event's currency, by whosever will.
 	auditMoney = `
 		WITH back AS MATERIALIZED (
 			SELECT booking_id, n, sum(amount) AS amount, max(reason IS NULL) AS owed

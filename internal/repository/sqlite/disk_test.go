@@ -27,8 +27,8 @@ const (
 	diskSync  diskWork = "sync"
 )
 
-// faultyMethods take the place of a file's methods. SQLite knows them by the address of its own table of them, which is in
-// its own memory: in Go's, the race detector's checks of pointers would stop it.
+// faultyMethods take the place of a file's methods. SQLite knows them by the address of its own table of them, which is
+// in its own memory: in Go's, the race detector's checks of pointers would stop it.
 type faultyMethods struct {
 	table uintptr
 	read  func(tls *libc.TLS, file, buffer uintptr, n int32, offset int64) int32
@@ -110,8 +110,8 @@ func (d *faultyDisk) breaks(work diskWork) bool {
 	return d.fails != nil && d.fails(work)
 }
 
-// failAt has the n-th piece of work of a kind fail, counted from 0, and all after it when lasting. The function ends that
-// and reports whether it came to it.
+// failAt has the n-th piece of work of a kind fail, counted from 0, and all after it when lasting. The function ends
+// that and reports whether it came to it.
 func (d *faultyDisk) failAt(work diskWork, n int, lasting bool) (heal func() (came bool)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

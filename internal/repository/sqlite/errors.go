@@ -25,8 +25,8 @@ func wrap(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, translate(err))
 }
 
-// translate adds the port's error to the driver's. What is neither SQLite's own word, nor that of the file system, nor a
-// context's end is a fault of ours, such as a value that cannot be bound.
+// translate adds the port's error to the driver's. What is neither SQLite's own word, nor that of the file system, nor
+// a context's end is a fault of ours, such as a value that cannot be bound.
 func translate(err error) error {
 	if repository.IsKnown(err) {
 		return err
@@ -60,7 +60,8 @@ func isOver(err error) bool {
 		errors.Is(err, driver.ErrBadConn)
 }
 
-// emailTaken tells what a user's row met: its address is all of it that is unique beside its id, which has a code of its own.
+// emailTaken tells what a user's row met: its address is all of it that is unique beside its id, which has a code of
+// its own.
 func emailTaken(err error) error {
 	cause, ok := errors.AsType[*sqlite.Error](err)
 	if ok && cause.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE {

@@ -71,8 +71,9 @@ const (
 		AND (?5 = '' OR ?5 = CASE WHEN cancelled_at IS NOT NULL THEN 'cancelled'
 			WHEN coalesce(sales_end, date_time) > ?6 THEN 'on_sale' ELSE 'closed' END)`
 	selectEvents = `SELECT ` + wholeEvent + ` FROM events WHERE ` + pageOfEvents + ` ORDER BY date_time, id`
-	// searchEvents has the index of trigrams find all that there are, and then reads and orders those alone: read in their
-	// order, a rare text would be looked for in every event. A CROSS JOIN keeps the order in which tables are read.
+	// searchEvents has the index of trigrams find all that there are, and then reads and orders those alone: read in
+	// their order, a rare text would be looked for in every event. A CROSS JOIN keeps the order in which tables are
+	// read.
 	searchEvents = `SELECT ` + wholeEvent + `
 		FROM event_search CROSS JOIN event_texts t ON t.n = event_search.rowid CROSS JOIN events ON events.id = t.event_id
 		WHERE ` + pageOfEvents + ` AND event_search MATCH ?7 ORDER BY date_time, id`
@@ -81,8 +82,9 @@ const (
 // errEnough stops reading rows that nobody needs.
 var errEnough = errors.New("enough")
 
-// Events lists by date_time and id. Texts are compared here, because SQLite's LIKE knows the cases of ASCII letters only. Only
-// the first events of a page are looked at one by one; if they do not fill it, the index is asked for the rest.
+// Events lists by date_time and id. Texts are compared here, because SQLite's LIKE knows the cases of ASCII letters
+// only. Only the first events of a page are looked at one by one; if they do not fill it, the index is asked for the
+// rest.
 func (s *Store) Events(ctx context.Context, filter models.EventFilter, page models.Page) (models.EventPage, error) {
 	after := position(page)
 	values := args{microsOr(after.Time, first), after.ID[:], microsOr(filter.From, first), microsOr(filter.To, last),

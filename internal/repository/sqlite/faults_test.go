@@ -25,8 +25,8 @@ type booking struct {
 	err   error
 }
 
-// book has bookings made, by as many desks, in one transaction of the writer when they are several. A lone one begins at
-// once, so that what the disk does is all its own.
+// book has bookings made, by as many desks, in one transaction of the writer when they are several. A lone one begins
+// at once, so that what the disk does is all its own.
 func book(t *testing.T, store *Store, user models.UserID, bookings []*booking, arm func()) {
 	t.Helper()
 	release := func() {}
@@ -56,9 +56,9 @@ func book(t *testing.T, store *Store, user models.UserID, bookings []*booking, a
 	group.Wait()
 }
 
-// TestDiskFaults has every single read, write and flush of a transaction fail in turn, alone and with others in the same
-// transaction, once and for longer. What was said to be done is there; what was said to be unchanged is not, and does not
-// come back with a crash; and no fault of the disk is anybody's own. It has the disk to itself.
+// TestDiskFaults has every single read, write and flush of a transaction fail in turn, alone and with others in the
+// same transaction, once and for longer. What was said to be done is there; what was said to be unchanged is not, and
+// does not come back with a crash; and no fault of the disk is anybody's own. It has the disk to itself.
 func TestDiskFaults(t *testing.T) {
 	for _, work := range []diskWork{diskRead, diskWrite, diskSync} {
 		for _, desks := range []int{1, 4} {

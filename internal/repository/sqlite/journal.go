@@ -74,7 +74,8 @@ const (
 	selectFeed      = `SELECT event_id, seq, at, facts, n FROM journal WHERE n > ? ORDER BY n LIMIT ?`
 )
 
-// Feed returns entries of all events after a place. There is one writer: whatever is committed later has a higher number.
+// Feed returns entries of all events after a place. There is one writer: whatever is committed later has a higher
+// number.
 func (s *Store) Feed(ctx context.Context, after *models.FeedPlace, limit int) (list []models.Entry, err error) {
 	var from models.FeedPlace
 	if after != nil {

@@ -1,9 +1,9 @@
 // Package sqlite keeps the program's data in an embedded SQLite database: the adapter of the repository's ports for the
 // mode that needs nothing installed.
 //
-// SQLite lets one connection write at a time and makes each commit wait for the disk. So one goroutine (the writer) does
-// all writing: it takes whatever waits, from however many desks and loops, and commits it as one transaction. Readers have
-// connections of their own, which never wait for it.
+// SQLite lets one connection write at a time and makes each commit wait for the disk. So one goroutine (the writer)
+// does all writing: it takes whatever waits, from however many desks and loops, and commits it as one transaction.
+// Readers have connections of their own, which never wait for it.
 package sqlite
 
 import (

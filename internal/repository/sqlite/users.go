@@ -95,8 +95,9 @@ const (
 	hasLiveBookingsSince = `SELECT EXISTS (SELECT 1 FROM bookings b WHERE b.user_id = ?1 AND b.id >= ?2 AND ` + isLive + `)`
 )
 
-// DeleteUser erases a user without live or refundable bookings. All of the user's bookings, who may be many, are looked at before the
-// writer is asked, which looks at those alone that may have come since. There is one writer: no booking can come in between.
+// DeleteUser erases a user without live or refundable bookings. All of the user's bookings, who may be many, are looked
+// at before the writer is asked, which looks at those alone that may have come since. There is one writer: no booking
+// can come in between.
 func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int64, window time.Duration) error {
 	since, err := s.sinceDead(ctx, id, ifVersion, window)
 	if err != nil {
@@ -119,7 +120,8 @@ func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int
 	})
 }
 
-// sinceDead looks at all of a user's bookings, and returns repository.FirstUnseen when none is live. Errors: those of DeleteUser.
+// sinceDead looks at all of a user's bookings, and returns repository.FirstUnseen when none is live. Errors: those of
+// DeleteUser.
 func (s *Store) sinceDead(
 	ctx context.Context, id models.UserID, ifVersion *int64, window time.Duration,
 ) (since models.BookingID, err error) {

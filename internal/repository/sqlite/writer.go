@@ -130,9 +130,9 @@ func (w *writer) gather(group []*job) []*job {
 	return group
 }
 
-// letCallersSend gives way as long as work keeps coming in: those who were answered by the last commit are about to
-// ask for more, and would otherwise find the writer gone with the first of them, to the disk, for a commit of its own. There is
-// no timer in this; a lone caller waits for nothing.
+// letCallersSend gives way as long as work keeps coming in: those who were answered by the last commit are about to ask
+// for more, and would otherwise find the writer gone with the first of them, to the disk, for a commit of its own.
+// There is no timer in this; a lone caller waits for nothing.
 func letCallersSend(jobs <-chan *job) {
 	for before := -1; len(jobs) > before; {
 		before = len(jobs)

@@ -120,8 +120,8 @@ func TestACallerMayGiveUpWaiting(t *testing.T) {
 	}
 }
 
-// TestDeletionLooksAgainBehindTheWriter: a booking is made between a deletion's look at all of its user's bookings and its turn
-// to write, also where the newest that it saw was made by a clock an hour ahead.
+// TestDeletionLooksAgainBehindTheWriter: a booking is made between a deletion's look at all of its user's bookings and
+// its turn to write, also where the newest that it saw was made by a clock an hour ahead.
 func TestDeletionLooksAgainBehindTheWriter(t *testing.T) {
 	t.Parallel()
 	for _, ahead := range []time.Duration{0, time.Hour} {

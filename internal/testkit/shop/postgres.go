@@ -21,8 +21,8 @@ func migratePostgres(url string) error {
 	return database.MigratePostgres(context.Background(), url, slog.New(slog.DiscardHandler))
 }
 
-// patience is how long a wait for a lock, a statement or a connection may last: no test of a shop is about that, and on a
-// busy machine whoever has a lock may not run for a while.
+// patience is how long a wait for a lock, a statement or a connection may last: no test of a shop is about that, and on
+// a busy machine whoever has a lock may not run for a while.
 const patience = time.Minute
 
 // OpenPostgres opens a store on a PostgreSQL database, on another clock than its own if one is given.

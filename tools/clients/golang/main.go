@@ -1,5 +1,6 @@
-// Program golang makes a first sale through the Go client that oapi-codegen makes of the OpenAPI document (package api is
-// generated; see clients_test.go). For each amount of the table on its standard input it prints what it read, as JSON.
+// Program golang makes a first sale through the Go client that oapi-codegen makes of the OpenAPI document (package api
+// is generated; see clients_test.go). For each amount of the table on its standard input it prints what it read, as
+// JSON.
 package main
 
 import (
