@@ -29,7 +29,7 @@ func TestAMigrationThatWaitsEndsWithItsContext(t *testing.T) {
 			if err := m.Up(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if err := m.Down(t.Context(), 2); err != nil { // to before the last one that changes a table that others read
+			if err := m.Down(t.Context(), 3); err != nil { // to before the last one that changes a table that others read
 				t.Fatal(err)
 			}
 			before, err := m.Status(t.Context())
