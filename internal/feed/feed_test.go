@@ -19,9 +19,8 @@ type book struct {
 	mu      sync.Mutex
 	entries []models.Entry // of all events, in the feed's order
 	first   int64          // of the one event that is pruned
-	gone    map[models.EventID]bool
-	fails   bool // to show events
-	torn    bool // it shows them, and fails to read their journals
+	fails   bool           // to show events
+	torn    bool           // it shows them, and fails to read their journals
 
 	looks, pages, feeds int
 	under, most         int // pages and feeds at once
@@ -325,7 +324,7 @@ func TestStreams_are_bounded_in_number_and_end_with_the_server(t *testing.T) {
 		}
 		f.Close()
 		synctest.Wait()
-		if readers[0].err != io.EOF || readers[1].err != io.EOF || f.Streams() != 0 {
+		if !errors.Is(readers[0].err, io.EOF) || !errors.Is(readers[1].err, io.EOF) || f.Streams() != 0 {
 			t.Errorf("streams ended with %v, %v; %d are open", readers[0].err, readers[1].err, f.Streams())
 		}
 		if _, err := f.Live(t.Context(), event); !errors.Is(err, models.ErrShuttingDown) {
