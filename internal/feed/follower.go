@@ -63,7 +63,7 @@ func (f *follower) run() {
 		if !f.look() {
 			return
 		}
-		next := time.NewTimer(max(f.feed.options.Look, 4*time.Since(began)) - time.Since(began))
+		next := time.NewTimer(max(f.feed.lookTime(), 4*time.Since(began)) - time.Since(began))
 		select {
 		case <-next.C:
 		case <-f.feed.stop:

@@ -82,16 +82,28 @@ const (
 // wait lets others go first, once in a look's time: who is behind then takes all there is, and never falls further
 // behind.
 func (s *Stream) wait(ctx context.Context) {
-	if s.feed.Streams() <= crowd || time.Since(s.gone) < s.feed.options.Look {
+	look := s.feed.lookTime()
+	if s.feed.Streams() <= crowd || time.Since(s.gone) < look {
 		return
 	}
 	defer func() { s.gone = time.Now() }()
-	pause := time.Duration(s.turn * 0.8 * float64(s.feed.options.Look))
+	pause := time.Duration(s.turn * 0.8 * float64(look))
 	for end := time.Now().Add(giveWay); s.sleep(ctx, pause) && time.Now().Before(end); pause = lookAgain {
 		if s.feed.options.Buyers == nil || s.feed.options.Buyers() < needy {
 			return
 		}
 	}
+}
+
+// What a look costs grows with those who are told. So a crowd is told less often: a thousand twice a second.
+const (
+	lookForEach = 500 * time.Microsecond
+	longestLook = time.Second
+)
+
+// lookTime returns how long it is between two looks at what is new.
+func (f *Feed) lookTime() time.Duration {
+	return max(f.options.Look, min(time.Duration(f.Streams())*lookForEach, longestLook))
 }
 
 // sleep reports whether the stream goes on after a time.

@@ -104,7 +104,7 @@ func (w *watcher) run() {
 		}
 		took := time.Since(now)
 		if entries {
-			entriesDue = now.Add(max(w.feed.options.Look, 4*took))
+			entriesDue = now.Add(max(w.feed.lookTime(), 4*took))
 		}
 		if live {
 			liveDue = now.Add(max(w.feed.options.LiveLook, 4*took))
