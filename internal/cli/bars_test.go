@@ -14,8 +14,8 @@ import (
 
 var allBars = flag.Bool("bars.all", false, "take every bar and every hostile client, as make bench-quick does")
 
-// busyBars leave no processor to anybody for half a minute, and so run with -bars.all alone.
-var busyBars = []string{"cold", "overload"}
+// busyBars leave no processor to anybody for half a minute, or last long, and so run with -bars.all alone.
+var busyBars = []string{"cold", "overload", "watched", "thousand"}
 
 // TestBenchBars measures some bars the quick way, each kind of server among them: that there are figures, not which.
 func TestBenchBars(t *testing.T) {
@@ -44,8 +44,10 @@ func TestBenchBars_extra(t *testing.T) {
 		"hostile":  {"hostile_served", "hostile_p99", "hostile_ready", "hostile_memory"},
 		"hostile_embedded": {"hostile_embedded_served", "hostile_embedded_p99", "hostile_embedded_ready",
 			"hostile_embedded_memory"},
-		"audit":  {"audit_p50", "audit_command"},
-		"search": {"search_few", "search_many", "search_few_embedded", "search_many_embedded"},
+		"watched":  {"unwatched", "watched_feed", "watched_live"},
+		"thousand": {"thousand_served", "thousand_p99", "thousand_memory", "thousand_late", "thousand_moved"},
+		"audit":    {"audit_p50", "audit_command"},
+		"search":   {"search_few", "search_many", "search_few_embedded", "search_many_embedded"},
 	} {
 		if !*allBars && slices.Contains(busyBars, only) {
 			continue
@@ -62,6 +64,11 @@ func TestBenchBars_extra(t *testing.T) {
 			for _, k := range wanted {
 				if len(figures[k]) != 1 {
 					t.Errorf("%s: %v", k, figures[k])
+				}
+			}
+			for _, wrong := range figures["thousand_wrong"] { // a number that a reader missed or saw twice
+				if wrong != 0 {
+					t.Errorf("entries that a reader missed, or saw twice: %v", wrong)
 				}
 			}
 		})
@@ -109,7 +116,7 @@ func TestBenchBars_help(t *testing.T) {
 	if status != 0 || !found {
 		t.Fatalf("status %d: %s%s", status, stdout, stderr)
 	}
-	for _, name := range []string{"overload", "replicas", "flat", "cold", "rebuy", "snapshot", "hostile", "hostile_embedded", "audit", "search", "all"} {
+	for _, name := range []string{"overload", "replicas", "flat", "cold", "rebuy", "watched", "thousand", "snapshot", "hostile", "hostile_embedded", "audit", "search", "all"} {
 		if !strings.Contains(extra, name) {
 			t.Errorf("%q is missing among what is off unless named: %s", name, extra)
 		}
