@@ -144,6 +144,7 @@ func writeStreamHead(ctx huma.Context) {
 	header["Content-Type"], header["X-Accel-Buffering"] = streamKind, unbuffered
 	header["Transfer-Encoding"] = identity
 	c.Writer.WriteHeader(http.StatusOK)
+	c.Set(streamedKey, time.Now())
 }
 
 // sendAll writes what a stream has, as it comes, until the stream or its reader is gone: an operation's deadline is not

@@ -345,3 +345,31 @@ func TestLive_shows_what_statistics_tell(t *testing.T) {
 		}
 	})
 }
+
+// waits notes how long each request waited for its answer.
+type waits chan time.Duration
+
+// Request implements Observer.
+func (w waits) Request(_, _ string, _ int, took time.Duration) { w <- took }
+
+func TestFeed_streams_count_as_answered_when_they_begin(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	event := b.event(10)
+	o := fast
+	o.Heartbeat = 50 * time.Millisecond
+	f, observed := feed.New(b.store, o), make(waits, 1)
+	s := httptest.NewServer(newTestServer(t, Deps{Feed: f, Observer: observed}).router)
+	t.Cleanup(func() { f.Close(); s.Close() })
+	r := follow(t, s, eventsPath+"/"+event.ID+"/feed")
+	began := time.Now()
+	for range 3 { // an entry, and two beats
+		if m, err := r.next(); err != nil {
+			t.Fatalf("%+v, %v", m, err)
+		}
+	}
+	f.Close()
+	if took, open := <-observed, time.Since(began); took >= open {
+		t.Errorf("a stream that was open for %v is said to have taken %v", open, took)
+	}
+}

@@ -68,9 +68,20 @@ func (s *server) done(c *gin.Context, start time.Time, id string) {
 		route = "none" // unknown addresses must not become labels without number
 	}
 	if s.observer != nil {
-		s.observer.Request(route, methodName(c.Request.Method), c.Writer.Status(), took)
+		s.observer.Request(route, methodName(c.Request.Method), c.Writer.Status(), answeredAfter(c, start, took))
 	}
 	s.log(c, route, id, took)
+}
+
+// streamedKey is where a stream keeps when it began.
+const streamedKey = "streamed"
+
+// answeredAfter is how long a client waited for its answer: of a stream, until it began.
+func answeredAfter(c *gin.Context, start time.Time, took time.Duration) time.Duration {
+	if began, is := c.Get(streamedKey); is {
+		return began.(time.Time).Sub(start)
+	}
+	return took
 }
 
 // methodName is the method, or "other": clients may invent as many as they like, and labels must stay few.
