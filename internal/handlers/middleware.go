@@ -78,8 +78,8 @@ const streamedKey = "streamed"
 
 // answeredAfter is how long a client waited for its answer: of a stream, until it began.
 func answeredAfter(c *gin.Context, start time.Time, took time.Duration) time.Duration {
-	if began, is := c.Get(streamedKey); is {
-		return began.(time.Time).Sub(start)
+	if began := c.GetTime(streamedKey); !began.IsZero() {
+		return began.Sub(start)
 	}
 	return took
 }
