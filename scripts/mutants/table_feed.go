@@ -59,8 +59,20 @@ var read = []mutant{
 		pkg: feedPackage, tests: "TestStreams_end_where_entries_are_gone",
 	}, {
 		name: "a crowd of readers is written to at once", file: "internal/feed/stream.go",
-		old: "time.Duration(s.turn * 0.8 * float64(s.feed.options.Look))", new: "time.Duration(0)",
+		old: "time.Duration(s.turn * 0.8 * float64(look))", new: "time.Duration(0)",
 		pkg: feedPackage, tests: "TestStreams_of_a_crowd",
+	}, {
+		name: "a crowd's reader waits for its turn before each piece", file: "internal/feed/stream.go",
+		old: "time.Since(s.gone) < look", new: "false",
+		pkg: feedPackage, tests: "TestStreams_of_a_crowd_never",
+	}, {
+		name: "a stream ends with an operation's deadline", file: "internal/handlers/middleware.go",
+		old: "context.WithValue(ctx.Context(), wholeKey{}, ctx.Context())", new: "ctx.Context()",
+		pkg: handlers, tests: "TestFeed_streams_beat",
+	}, {
+		name: "a stream's whole life counts as a wait", file: "internal/handlers/middleware.go",
+		old: "	if began := c.GetTime(streamedKey); !began.IsZero() {", new: "	if began := c.GetTime(streamedKey); false {",
+		pkg: handlers, tests: "TestFeed_streams_count",
 	}, {
 		name: "readers do not hold back for buyers", file: "internal/feed/stream.go",
 		old: "s.feed.options.Buyers() < needy", new: "true",
