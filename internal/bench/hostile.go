@@ -2,11 +2,9 @@ package bench
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -217,17 +215,10 @@ func (b *Bars) playDisturbed(
 	return r, d, err
 }
 
-// disturb runs this program, and reads what a hostile client did.
+// disturb runs this program as a hostile client, and returns what it did.
 func disturb(ctx context.Context, args ...string) (d onsale.Disturbance, err error) {
-	program, err := os.Executable()
-	if err != nil {
-		return d, err
-	}
-	text, err := exec.CommandContext(ctx, program, append([]string{"bench", "disturb"}, args...)...).Output()
-	if err != nil {
-		return d, fmt.Errorf("a hostile client: %w", err)
-	}
-	return d, json.Unmarshal(text, &d)
+	err = runSelf(ctx, &d, "disturb", args...)
+	return d, err
 }
 
 // HostileNamed returns the one hostile client of that name.

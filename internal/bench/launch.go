@@ -3,6 +3,7 @@ package bench
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -155,4 +156,17 @@ func awaitServer(ctx context.Context, address string) error {
 		}
 	}
 	return fmt.Errorf("the private server did not start: %w", err)
+}
+
+// runSelf runs this program as a client of the bench, in a process of its own, and reads the JSON that it prints.
+func runSelf(ctx context.Context, result any, client string, args ...string) error {
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	text, err := exec.CommandContext(ctx, program, append([]string{"bench", client}, args...)...).Output()
+	if err != nil {
+		return fmt.Errorf("quantix bench %s: %w", client, err)
+	}
+	return json.Unmarshal(text, result)
 }

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"time"
@@ -169,15 +167,8 @@ func (b *Bars) playWatched(
 
 // watch runs this program as readers, and returns what they saw.
 func watch(ctx context.Context, args ...string) (seen onsale.Watched, err error) {
-	program, err := os.Executable()
-	if err != nil {
-		return seen, err
-	}
-	text, err := exec.CommandContext(ctx, program, append([]string{"bench", "watch"}, args...)...).Output()
-	if err != nil {
-		return seen, fmt.Errorf("the readers: %w", err)
-	}
-	return seen, json.Unmarshal(text, &seen)
+	err = runSelf(ctx, &seen, "watch", args...)
+	return seen, err
 }
 
 // newestEvent returns the id of the event that was made last: ids are ordered by time.
