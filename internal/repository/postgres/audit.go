@@ -44,10 +44,11 @@ const (
 		), states AS (
 			SELECT status, sum(quantity) AS quantity, sum(total_amount) AS amount, count(id) AS bookings,
 				sum(charged) AS charged, sum(back) AS back, sum(moved) AS moved,
-				count(*) FILTER (WHERE coalesce(kept, 0) = 0 AND total_amount > 0) AS unpaid,
-				count(*) FILTER (WHERE kept > 1) AS overpaid,
+				sum(total_amount) FILTER (WHERE charge = 'succeeded') AS charged_in_row,
+				count(*) FILTER (WHERE coalesce(kept, 0) = 0 AND total_amount > 0 AND charge IS DISTINCT FROM 'succeeded') AS unpaid,
+				count(*) FILTER (WHERE kept > 1 OR kept = 1 AND charge = 'succeeded') AS overpaid,
 				sum(unended) AS unended, sum(baseless) AS baseless, sum(wrong) AS wrong
-			FROM (SELECT id, quantity, status, total_amount FROM bookings WHERE event_id = $1) b
+			FROM (SELECT id, quantity, status, total_amount, charge FROM bookings WHERE event_id = $1) b
 				FULL JOIN paid ON paid.booking_id = b.id
 			GROUP BY status
 		)
@@ -58,7 +59,7 @@ const (
 			coalesce(sum(bookings) FILTER (WHERE status = 'PENDING'), 0)::bigint,
 			coalesce(sum(bookings) FILTER (WHERE status = 'CONFIRMED'), 0)::bigint,
 			coalesce(sum(bookings) FILTER (WHERE status = 'CANCELLED'), 0)::bigint,
-			coalesce(sum(charged), 0)::text, coalesce(sum(back), 0)::text,
+			(coalesce(sum(charged), 0) + coalesce(sum(charged_in_row), 0))::text, coalesce(sum(back), 0)::text,
 			coalesce(sum(moved) FILTER (WHERE status = 'CONFIRMED'), 0)::text,
 			coalesce(sum(unpaid) FILTER (WHERE status = 'CONFIRMED'), 0)::bigint, coalesce(sum(overpaid), 0)::bigint,
 			coalesce(sum(unended) FILTER (WHERE status <> 'CONFIRMED'), 0)::bigint,

@@ -124,8 +124,7 @@ func scanRef(row pgx.Row, r *models.BookingRef) error {
 const (
 	unpaidBookings = `SELECT ` + bookingColumns + ` FROM bookings b
 		WHERE b.status = 'PENDING' AND b.payment_deadline > coalesce($1::timestamptz, now())
-			AND (b.payment_deadline, b.id) > ($2, $3)
-			AND (SELECT p.n FROM payments p WHERE p.event_id = b.event_id AND p.booking_id = b.id LIMIT 1) IS NULL`
+			AND (b.payment_deadline, b.id) > ($2, $3) AND b.charge IS NULL`
 	byDeadline           = ` ORDER BY b.payment_deadline, b.id LIMIT $4`
 	selectUnpaidBookings = unpaidBookings + byDeadline
 	selectFreeBookings   = unpaidBookings + ` AND b.total_amount = 0` + byDeadline

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"quantix/internal/models"
@@ -24,12 +25,21 @@ type deskCall struct {
 
 	held  bool // the event's row is locked, and the state was read
 	state *sale.State
-	// Where the rows to change were seen. They stay there: only the holder of the event's row changes bookings and its
-	// stock, and charges and refunds are locked as they are read.
+	// Where the rows to change were seen. Only the holder of the event's row changes its stock, and what becomes of
+	// bookings; charges and refunds are locked as they are read. But a charge may be started, or taken up, in a booking's
+	// row meanwhile: hence what else was seen there.
 	stock    pgtype.TID
-	bookings map[models.BookingID]pgtype.TID
+	bookings map[models.BookingID]seenBooking
 	charges  map[models.ChargeKey]pgtype.TID
 	refunds  map[models.RefundKey]pgtype.TID
+}
+
+// A seenBooking is a booking's row as it was read.
+type seenBooking struct {
+	place  pgtype.TID
+	status models.Status
+	charge zeronull.Text  // the column; see inRow
+	inRow  *models.Charge // the first charge, if it stands in the row; the state's own where money is read
 }
 
 func newDeskCall(event models.EventID, batch models.BatchID, need sale.Reads, decide func(*sale.State)) *deskCall {
@@ -40,7 +50,7 @@ func newDeskCall(event models.EventID, batch models.BatchID, need sale.Reads, de
 			Bookings: make(map[models.BookingID]*models.Booking, len(need.Bookings)),
 			Charges:  make(map[models.ChargeKey]*models.Charge, len(need.Money)), Refunds: map[models.RefundKey]*models.Refund{},
 		},
-		bookings: make(map[models.BookingID]pgtype.TID, len(need.Bookings)),
+		bookings: make(map[models.BookingID]seenBooking, len(need.Bookings)),
 		charges:  make(map[models.ChargeKey]pgtype.TID, len(need.Money)), refunds: map[models.RefundKey]pgtype.TID{},
 	}
 }
@@ -50,9 +60,10 @@ func (v *deskCall) size() int {
 	return len(v.need.Users) + len(v.need.Keys) + len(v.need.Bookings) + len(v.need.Money)
 }
 
-// AtDesk decides a batch on one event in one transaction of two round trips. Small batches of several events share one
-// (see sharing). Locks are taken in one order everywhere: events, users by id, charges and refunds by event, booking
-// and number. Bookings and stock need none of their own: only the holder of the event's row changes them.
+// AtDesk decides a batch on one event in one transaction of two round trips, and a third where payments are unusual.
+// Small batches of several events share one (see sharing). Locks are taken in one order everywhere: events, users by id,
+// charges and refunds by event, booking and number, bookings by event and id. Bookings and stock need none of their own
+// while they are read (see deskCall).
 func (s *Store) AtDesk(
 	ctx context.Context, event models.EventID, batch models.BatchID, need sale.Reads, decide func(*sale.State),
 ) error {

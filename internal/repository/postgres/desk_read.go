@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"quantix/internal/models"
-	"quantix/internal/sale"
 )
 
 // Each its own statement, so that each sees what the former holders of the events' locks have committed. A list of keys
@@ -34,7 +33,7 @@ const (
 	selectKeys = `SELECT ` + bookingColumns + `, k.event_id FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS k (event_id, user_id, key)
 		CROSS JOIN LATERAL (SELECT * FROM bookings WHERE user_id = k.user_id AND idempotency_key = k.key OFFSET 0) b
 		ORDER BY b.event_id = k.event_id, b.id`
-	selectStates = `SELECT ` + bookingColumns + `, b.ctid FROM unnest($1::uuid[], $2::uuid[]) AS k (event_id, id)
+	selectStates = `SELECT ` + bookingColumns + `, ` + inRowColumns + `, b.ctid FROM unnest($1::uuid[], $2::uuid[]) AS k (event_id, id)
 		CROSS JOIN LATERAL (SELECT ctid, * FROM bookings WHERE event_id = k.event_id AND id = k.id OFFSET 0) b`
 	// Taking up a due charge locks its row but not the event's; hence the locks.
 	lockCharges = `SELECT ` + chargeColumns + `, p.ctid FROM unnest($1::uuid[], $2::uuid[]) AS k (event_id, id) CROSS JOIN LATERAL
@@ -54,7 +53,8 @@ const (
 		+ (SELECT count(*) FROM refunds WHERE event_id = k.event_id AND booking_id = k.id) FROM unnest($1::uuid[], $2::uuid[]) AS k (event_id, id)`
 )
 
-// readStates makes the first round trip: the locks, the clock, and what is needed.
+// readStates makes the first round trip: the locks, the clock, and what is needed; and a further one for charges that
+// do not stand in their bookings' rows.
 func (s *Store) readStates(ctx context.Context, conn *pgxpool.Conn, tx sharedTx) error {
 	batch := &pgx.Batch{}
 	read := deskReader{
@@ -68,6 +68,11 @@ func (s *Store) readStates(ctx context.Context, conn *pgxpool.Conn, tx sharedTx)
 	read.queueNeeds(batch)
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
 		return err
+	}
+	if batch := read.moneyApart(); batch.Len() > 0 {
+		if err := conn.SendBatch(ctx, batch).Close(); err != nil {
+			return err
+		}
 	}
 	if s.options.Clock != nil {
 		read.now = s.options.Clock()
@@ -127,26 +132,45 @@ func (r *deskReader) queueNeeds(batch *pgx.Batch) {
 	if events, users, keys := r.keys(); len(keys) > 0 {
 		batch.Queue(selectKeys, events, users, keys).Query(r.readKeys)
 	}
-	if events, ids := r.refs(func(n *sale.Reads) []models.BookingID { return n.Bookings }); len(ids) > 0 {
+	if events, ids := r.refs(func(v *deskCall) []models.BookingID { return v.need.Bookings }); len(ids) > 0 {
 		batch.Queue(selectStates, events, ids).Query(r.readBookings)
-	}
-	if events, ids := r.refs(func(n *sale.Reads) []models.BookingID { return n.Money }); len(ids) > 0 {
-		charges, refunds := lockFreeCharges, lockFreeRefunds
-		if r.waits {
-			charges, refunds = lockCharges, lockRefunds
-		}
-		batch.Queue(charges, events, ids).Query(r.readCharges)
-		batch.Queue(refunds, events, ids).Query(r.readRefunds)
-		if !r.waits {
-			batch.Queue(countMoney, events, ids).Query(r.countMoney)
-		}
 	}
 }
 
-// refs returns the calls' bookings of one kind in the order in which what hangs on them is to be locked, each once.
-func (r *deskReader) refs(pick func(*sale.Reads) []models.BookingID) (events, bookings column[pgtype.UUID]) {
+// moneyApart gives the state the charges that were read with their bookings, and returns the statements that read the
+// others, which may have refunds: none, as long as all goes well.
+func (r *deskReader) moneyApart() *pgx.Batch {
+	batch := &pgx.Batch{}
+	events, ids := r.refs(func(v *deskCall) (elsewhere []models.BookingID) {
+		for _, id := range v.need.Money {
+			switch seen := v.bookings[id]; {
+			case seen.inRow != nil:
+				v.state.Charges[seen.inRow.ChargeKey] = seen.inRow
+			case seen.charge == apart && (r.waits || v.held):
+				elsewhere = append(elsewhere, id)
+			}
+		}
+		return elsewhere
+	})
+	if len(ids) == 0 {
+		return batch
+	}
+	charges, refunds := lockFreeCharges, lockFreeRefunds
+	if r.waits {
+		charges, refunds = lockCharges, lockRefunds
+	}
+	batch.Queue(charges, events, ids).Query(r.readCharges)
+	batch.Queue(refunds, events, ids).Query(r.readRefunds)
+	if !r.waits {
+		batch.Queue(countMoney, events, ids).Query(r.countMoney)
+	}
+	return batch
+}
+
+// refs returns bookings of the calls in the order in which what hangs on them is to be locked, each once.
+func (r *deskReader) refs(pick func(*deskCall) []models.BookingID) (events, bookings column[pgtype.UUID]) {
 	for _, v := range r.calls { // they are in order themselves
-		for _, id := range ordered(pick(&v.need)) {
+		for _, id := range ordered(pick(v)) {
 			events, bookings = append(events, uuid(v.event)), append(bookings, uuid(id))
 		}
 	}
@@ -233,10 +257,12 @@ func (r *deskReader) readKeys(rows pgx.Rows) error {
 
 func (r *deskReader) readBookings(rows pgx.Rows) error {
 	var place pgtype.TID
+	var row inRow
 	return eachBooking(rows, func(b *models.Booking) {
 		v := r.of(b.EventID)
-		v.state.Bookings[b.ID], v.bookings[b.ID] = b, place
-	}, &place)
+		v.state.Bookings[b.ID] = b
+		v.bookings[b.ID] = seenBooking{place: place, status: b.Status, charge: row.charge, inRow: row.chargeOf(b)}
+	}, append(row.targets(), &place)...)
 }
 
 // eachBooking scans all rows through one set of targets: a booking's, and behind them what more the statement gives.

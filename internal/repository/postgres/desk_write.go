@@ -42,12 +42,14 @@ func writers(batch *pgx.Batch, tx sharedTx) []*deskWriter {
 // queue adds the statements in the order of their references; the stock comes last, so that the row that all wait for
 // is written when nothing can be refused any more.
 func (w *deskWriter) queue() {
+	changes := changesOf(w.calls)
 	w.insertBookings()
-	w.updateBookings()
+	w.confirmPaid(changes.paid)
+	w.updateBookings(changes.others)
 	w.updateNewBookings()
-	w.insertCharges()
-	w.updateCharges()
-	w.updateChargeSums()
+	w.insertCharges(changes.newApart)
+	w.updateCharges(changes.charges)
+	w.updateChargeSums(changes.sums)
 	w.insertRefunds()
 	w.updateRefunds()
 	w.updateRefundSums()
@@ -105,70 +107,12 @@ func hashBytes(b *models.Booking) []byte {
 }
 
 // mustUpdateAll makes an update that must change as many rows as its parameter of places (tid[]) names. Rows are
-// updated by the ctid read under the lock (see deskCall). If one has moved, because somebody has changed it by hand and
-// without the event's lock, 1/0 aborts the batch: its change would be lost. Keys are compared by IS NOT DISTINCT FROM,
-// which no index serves: otherwise the planner would look them up.
+// updated by the ctid read under the lock (see deskCall). If one has moved, because a charge was started in it meanwhile
+// or somebody has changed it by hand and without the event's lock, 1/0 aborts the batch, which is then decided again:
+// the change would be lost. Keys are compared by IS NOT DISTINCT FROM, which no index serves: otherwise the planner
+// would look them up.
 func mustUpdateAll(update, places string) string {
 	return `WITH done AS (` + update + ` RETURNING 1) SELECT 1 / (count(*) = cardinality(` + places + `::tid[]))::integer FROM done`
-}
-
-// Only bookings that were made by this very transaction have to be looked for by their keys.
-const (
-	setBookings = `
-		UPDATE bookings b SET status = v.status, cancel_reason = v.reason, confirmed_at = v.confirmed_at,
-			cancelled_at = v.cancelled_at, updated_at = $1`
-	bookingChanges    = `event_id, id, status, reason, confirmed_at, cancelled_at`
-	updateNewBookings = setBookings + `
-		FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[]) AS v (` + bookingChanges + `)
-		CROSS JOIN LATERAL (SELECT ctid FROM bookings WHERE event_id = v.event_id AND id = v.id OFFSET 0) place
-		WHERE b.ctid = place.ctid`
-)
-
-var updateBookings = mustUpdateAll(setBookings+`
-		FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::tid[])
-			AS v (`+bookingChanges+`, place)
-		WHERE b.ctid = v.place AND (b.event_id, b.id) IS NOT DISTINCT FROM (v.event_id, v.id)`, "$8")
-
-// bookingColumnsOf splits what may change of bookings into the columns that unnest takes.
-func bookingColumnsOf(now time.Time, list []*models.Booking) []any {
-	return []any{
-		now,
-		columnOf(list, func(b *models.Booking) pgtype.UUID { return uuid(b.EventID) }),
-		columnOf(list, func(b *models.Booking) pgtype.UUID { return uuid(b.ID) }),
-		columnOf(list, func(b *models.Booking) pgtype.Text { return word(string(b.Status)) }),
-		columnOf(list, func(b *models.Booking) zeronull.Text { return zeronull.Text(b.CancelReason) }),
-		columnOf(list, func(b *models.Booking) zeronull.Timestamptz { return nullTime(b.ConfirmedAt) }),
-		columnOf(list, func(b *models.Booking) zeronull.Timestamptz { return nullTime(b.CancelledAt) }),
-	}
-}
-
-func (w *deskWriter) updateBookings() {
-	list := gather(w, func(c *sale.Writes) []*models.Booking { return c.Bookings })
-	if len(list) == 0 {
-		return
-	}
-	var places column[pgtype.TID]
-	for _, v := range w.calls {
-		for _, b := range v.state.Writes().Bookings {
-			places = append(places, v.bookings[b.ID])
-		}
-	}
-	w.batch.Queue(updateBookings, append(bookingColumnsOf(w.now, list), places)...)
-}
-
-// updateNewBookings writes what became of bookings in the batch that made them.
-func (w *deskWriter) updateNewBookings() {
-	list := gather(w, func(c *sale.Writes) (changed []*models.Booking) {
-		for _, b := range c.NewBookings {
-			if b.Status != models.StatusPending {
-				changed = append(changed, b)
-			}
-		}
-		return changed
-	})
-	if len(list) > 0 {
-		w.batch.Queue(updateNewBookings, bookingColumnsOf(w.now, list)...)
-	}
 }
 
 // attempts are the columns that charges and refunds share.
@@ -218,14 +162,12 @@ var (
 	updateRefunds = mustUpdateAll(`UPDATE refunds`+setAttempts, "$10")
 )
 
-func (w *deskWriter) updateCharges() {
+func (w *deskWriter) updateCharges(list []chargeAt) {
 	var a attempts
 	var places column[pgtype.TID]
-	for _, v := range w.calls {
-		for _, c := range v.state.Writes().Charges {
-			a.addCharge(c)
-			places = append(places, v.charges[c.ChargeKey])
-		}
+	for _, c := range list {
+		a.addCharge(c.Charge)
+		places = append(places, c.place)
 	}
 	w.updateAttempts(updateCharges, &a, places)
 }

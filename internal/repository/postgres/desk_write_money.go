@@ -54,19 +54,15 @@ func byCurrency[T any](list []T, money func(T) models.Money) (groups [][]T) {
 	return groups
 }
 
-const insertSecondCharges = `
+const insertCharges = `
 	INSERT INTO payments (created_at, updated_at, currency, ` + attemptNames + `, gateway, amount, refunded)
-	SELECT $1, $1, $10, v.event_id, v.booking_id, v.n, v.status, v.attempts, v.last_error, v.provider_reference,
-		v.next_attempt_at, v.gateway, v.amount * $11::numeric, v.refunded * $11::numeric
-	FROM unnest(` + attemptArrays + `, $12::text[], $13::bigint[], $14::bigint[])
-		AS v (` + attemptNames + `, gateway, amount, refunded)`
+	SELECT v.created_at, v.updated_at, $1, v.event_id, v.booking_id, v.n, v.status, v.attempts, v.last_error, v.provider_reference,
+		v.next_attempt_at, v.gateway, v.amount * $10::numeric, v.refunded * $10::numeric
+	FROM unnest(` + attemptArrays + `, $11::text[], $12::bigint[], $13::bigint[], $14::timestamptz[], $15::timestamptz[])
+		AS v (` + attemptNames + `, gateway, amount, refunded, created_at, updated_at)`
 
-// insertCharges writes charges that nobody asked for.
-func (w *deskWriter) insertCharges() {
-	list := gather(w, func(c *sale.Writes) []*models.Charge { return c.NewCharges })
-	if len(list) == 0 {
-		return
-	}
+// insertCharges writes charges that nobody asked for, and those that stand in their booking's row no more.
+func (w *deskWriter) insertCharges(list []*models.Charge) {
 	for _, list := range byCurrency(list, func(c *models.Charge) models.Money { return c.Amount }) {
 		w.insertChargesOf(list[0].Amount.Currency, list)
 	}
@@ -77,10 +73,12 @@ func (w *deskWriter) insertChargesOf(currency models.Currency, list []*models.Ch
 	for _, c := range list {
 		a.addCharge(c)
 	}
-	w.batch.Queue(insertSecondCharges, append(append([]any{w.now}, a.columns()...), string(currency), factor(currency),
+	w.batch.Queue(insertCharges, append(append([]any{string(currency)}, a.columns()...), factor(currency),
 		columnOf(list, func(c *models.Charge) pgtype.Text { return word(c.Gateway) }),
 		columnOf(list, func(c *models.Charge) pgtype.Int8 { return number(c.Amount.Minor) }),
-		columnOf(list, func(c *models.Charge) pgtype.Int8 { return number(c.Refunded) }))...)
+		columnOf(list, func(c *models.Charge) pgtype.Int8 { return number(c.Refunded) }),
+		columnOf(list, func(c *models.Charge) pgtype.Timestamptz { return moment(c.CreatedAt) }),
+		columnOf(list, func(c *models.Charge) pgtype.Timestamptz { return moment(c.UpdatedAt) }))...)
 }
 
 // Sums change seldom, and the statements that settle a payment go without them. Rows may have been written by the
@@ -100,11 +98,7 @@ const (
 		WHERE t.ctid = place.ctid`
 )
 
-func (w *deskWriter) updateChargeSums() {
-	list := gather(w, func(c *sale.Writes) []*models.Charge { return c.ChargeSums })
-	if len(list) == 0 {
-		return
-	}
+func (w *deskWriter) updateChargeSums(list []*models.Charge) {
 	for _, list := range byCurrency(list, func(c *models.Charge) models.Money { return c.Amount }) {
 		w.updateChargeSumsOf(list[0].Amount.Currency, list)
 	}

@@ -79,8 +79,66 @@ var (
 	aroundMark = `least($2::timestamptz, coalesce($1::timestamptz, now())) - interval '2 seconds'`
 )
 
+// What was started in a booking's row and not ended in time moves into payments, where it is due. No index holds the
+// time, which changes with each booking: so the rows of all that is PENDING are looked at in turn, some at each call.
+const (
+	pageOfPending = `
+		WITH page AS MATERIALIZED (
+			SELECT payment_deadline, id, ctid, charge = 'started' AND next_attempt_at <= coalesce($1::timestamptz, now()) AS lapsed
+			FROM bookings WHERE status = 'PENDING' AND (payment_deadline, id) > ($2, $3) ORDER BY payment_deadline, id LIMIT $4
+		)
+		SELECT payment_deadline, id, (SELECT count(*) FROM page), ARRAY(SELECT ctid FROM page WHERE lapsed)
+		FROM page ORDER BY payment_deadline DESC, id DESC LIMIT 1`
+	moveLapsed = `
+		WITH lapsed AS MATERIALIZED (
+			SELECT ctid, event_id, id, gateway, total_amount, currency, provider_reference, next_attempt_at, charged_at,
+				coalesce(prepared_at, charged_at) AS updated_at
+			FROM bookings WHERE ctid = ANY($2::tid[]) AND charge = 'started' AND next_attempt_at <= coalesce($1::timestamptz, now())
+			FOR NO KEY UPDATE SKIP LOCKED
+		), moved AS (
+			UPDATE bookings b SET charge = 'apart', gateway = NULL, provider_reference = NULL, charged_at = NULL, prepared_at = NULL,
+				next_attempt_at = NULL
+			FROM lapsed l WHERE b.ctid = l.ctid AND b.id = l.id
+		)
+		INSERT INTO payments (event_id, booking_id, n, gateway, amount, currency, status, attempts, provider_reference,
+			next_attempt_at, created_at, updated_at)
+		SELECT event_id, id, 1, gateway, total_amount, currency, 'started', 1, provider_reference, next_attempt_at, charged_at, updated_at
+		FROM lapsed`
+)
+
+// pendingPage is how many PENDING bookings are looked at in one go.
+const pendingPage = 1000
+
+// moveLapsed looks at a page of what is PENDING, from where the last one ended.
+func (s *Store) moveLapsed(ctx context.Context) error {
+	s.polls.pending.Lock()
+	defer s.polls.pending.Unlock()
+	from := &s.polls.pending.after
+	var next models.Position
+	var seen int
+	var places []pgtype.TID
+	row := s.desk.QueryRow(ctx, pageOfPending, s.now(), timeOr(from.Time, pgtype.NegativeInfinity), uuid(from.ID), pendingPage)
+	err := row.Scan(&next.Time, (*[16]byte)(&next.ID), &seen, &places)
+	if err != nil && !noRows(err) {
+		return wrap("look for charges that were not ended", err)
+	}
+	*from = next
+	if seen < pendingPage {
+		*from = models.Position{}
+	}
+	if len(places) == 0 {
+		return nil
+	}
+	batch := &pgx.Batch{}
+	batch.Queue(moveLapsed, s.now(), places)
+	return s.inBatch(ctx, s.desk, batch, "take up charges that were not ended")
+}
+
 // DueCharges takes up to limit open charges whose next_attempt_at has come; each goes to one caller only.
 func (s *Store) DueCharges(ctx context.Context, limit int, lease time.Duration) (list []repository.Due, err error) {
+	if err := s.moveLapsed(ctx); err != nil {
+		return nil, err
+	}
 	from := s.polls.charges.from(timeOr(time.Time{}, pgtype.NegativeInfinity))
 	var first time.Time
 	mark := func(batch *pgx.Batch) {

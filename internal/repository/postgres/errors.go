@@ -27,6 +27,7 @@ const (
 	idleInTransaction    = "25P03"
 	ioError              = "58030"
 	diskFull             = "53100"
+	rowHasMoved          = "22012" // see mustUpdateAll
 )
 
 // stalePlan is the routine of the server that refuses a prepared statement whose columns a migration has changed since:
@@ -94,7 +95,7 @@ func reasonOf(e *pgconn.PgError) error {
 // kindOf sorts a SQLSTATE. What is not known to pass by itself is a fault of ours.
 func kindOf(e *pgconn.PgError) error {
 	switch e.Code {
-	case serializationFailure, deadlockDetected:
+	case serializationFailure, deadlockDetected, rowHasMoved:
 		return repository.ErrConflict
 	case featureNotSupported:
 		if e.Routine == stalePlan {

@@ -53,14 +53,17 @@ func (s *Store) Processes(ctx context.Context, within time.Duration) ([]models.P
 	return list, wrap("list processes", err)
 }
 
-// Each looks at the first entry of an index. How late it is, the database's clock says.
+// Each looks at the first entry of an index, or the first few. How late it is, the database's clock says.
 var selectBacklog = `
 	SELECT greatest(now - (SELECT payment_deadline FROM bookings WHERE status = 'PENDING' ORDER BY payment_deadline, id LIMIT 1), '0'),
 		greatest(now - (SELECT created_at FROM outbox ORDER BY id LIMIT 1), '0'),
 		greatest(now - (SELECT next_attempt_at FROM payments WHERE ` + isOpen + `
-			ORDER BY next_attempt_at LIMIT 1), '0'),
+			ORDER BY next_attempt_at LIMIT 1), now - (SELECT min(next_attempt_at) FROM (` + oldestPending + `) b), '0'),
 		greatest(now - (SELECT next_attempt_at FROM refunds WHERE status = 'pending' ORDER BY next_attempt_at LIMIT 1), '0')
 	FROM (SELECT coalesce($1::timestamptz, now()) AS now) clock`
+
+// oldestPending is the charges in the rows of those that wait the longest: of them, one is the first to be late.
+const oldestPending = `SELECT next_attempt_at FROM bookings WHERE status = 'PENDING' ORDER BY payment_deadline, id LIMIT 100`
 
 // Backlog returns how late the oldest of what waits for a worker is.
 func (s *Store) Backlog(ctx context.Context) (b models.Backlog, err error) {

@@ -22,8 +22,7 @@ const (
 			FROM clock
 		)
 		SELECT b.event_id, b.id FROM oldest CROSS JOIN bookings b
-		WHERE b.status = 'PENDING' AND b.payment_deadline > now AND b.created_at < oldest.at
-			AND NOT EXISTS (SELECT FROM payments p WHERE p.event_id = b.event_id AND p.booking_id = b.id)
+		WHERE b.status = 'PENDING' AND b.payment_deadline > now AND b.created_at < oldest.at AND b.charge IS NULL
 			AND NOT EXISTS (SELECT FROM republished r WHERE r.event_id = b.event_id AND r.booking_id = b.id
 				AND r.at >= least(oldest.at, now - interval '1 minute'))
 		ORDER BY b.payment_deadline, b.id`

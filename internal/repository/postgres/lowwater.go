@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"quantix/internal/models"
 )
 
 const (
@@ -32,6 +34,11 @@ type lowWater[T any] struct {
 type polls struct {
 	outbox  lowWater[pgtype.UUID]
 	charges lowWater[pgtype.Timestamptz]
+	// how far the PENDING bookings were looked through; see moveLapsed
+	pending struct {
+		sync.Mutex
+		after models.Position
+	}
 }
 
 // from returns the place to begin at; the beginning itself, when nothing is known yet or it is time to look there

@@ -12,6 +12,7 @@ var countOpenPayments = `
 	SELECT gateway, sum(charges)::bigint, sum(refunds)::bigint FROM (
 		SELECT gateway, count(*) AS charges, 0 AS refunds FROM payments
 			WHERE ` + isOpen + ` GROUP BY gateway
+		UNION ALL SELECT gateway, count(*), 0 FROM bookings WHERE status = 'PENDING' AND charge = 'started' GROUP BY gateway
 		UNION ALL SELECT gateway, 0, count(*) FROM refunds WHERE status = 'pending' GROUP BY gateway) o
 	GROUP BY gateway ORDER BY gateway`
 

@@ -2,13 +2,53 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
 
 	"quantix/internal/models"
 	"quantix/internal/repository"
 )
+
+// A booking's first charge stands in the booking's row as long as all goes well, and else apart, in payments (see
+// migration 10). The column charge says where; NULL: no charge was started.
+const (
+	inRowStarted, inRowSucceeded, apart = "started", "succeeded", "apart"
+
+	inRowColumns = `b.charge, b.gateway, b.provider_reference, b.charged_at, b.prepared_at, b.next_attempt_at`
+)
+
+// inRow is what a row of inRowColumns is scanned into.
+type inRow struct {
+	charge, gateway, reference  zeronull.Text
+	chargedAt, preparedAt, next time.Time
+}
+
+func (r *inRow) targets() []any {
+	return []any{&r.charge, &r.gateway, &r.reference, intoTime(&r.chargedAt), intoTime(&r.preparedAt), intoTime(&r.next)}
+}
+
+// chargeOf returns the charge that stands in the row of a booking; nil for none.
+func (r *inRow) chargeOf(b *models.Booking) *models.Charge {
+	if r.charge == "" || r.charge == apart {
+		return nil
+	}
+	c := &models.Charge{
+		ChargeKey: models.FirstCharge(b.Ref()), Gateway: string(r.gateway), Amount: b.TotalAmount,
+		Status: models.ChargeStatus(r.charge), Attempts: 1, ProviderReference: string(r.reference),
+		NextAttemptAt: r.next, CreatedAt: r.chargedAt, UpdatedAt: r.chargedAt,
+	}
+	switch {
+	case r.charge == inRowSucceeded:
+		c.UpdatedAt = b.ConfirmedAt
+	case !r.preparedAt.IsZero():
+		c.UpdatedAt = r.preparedAt
+	}
+	utc(&c.NextAttemptAt, &c.CreatedAt, &c.UpdatedAt)
+	return c
+}
 
 const (
 	chargeColumns = `p.event_id, p.booking_id, p.n, p.gateway, p.amount::text, p.currency, p.status, p.attempts,
@@ -71,21 +111,17 @@ func scanRefund(row pgx.Row, r *models.Refund, more ...any) error {
 func scanRefundOnly(row pgx.Row, r *models.Refund) error { return scanRefund(row, r) }
 
 const (
-	// Whoever starts the same booking at the same time waits at the key of the other's charge and is then undone
-	// (ErrConflict); a repeat finds the charge. That hardly ever happens, and ON CONFLICT would look at the key twice
-	// for every row. What is known of a charge beforehand is not read back. The status is told by what it is not, so
-	// that rows are looked up by their keys and not in the partial index of all that is PENDING.
-	insertCharges = `
-		INSERT INTO payments AS p (event_id, booking_id, n, gateway, amount, currency, status, attempts, next_attempt_at,
-			created_at, updated_at)
-		SELECT b.event_id, b.id, 1, $4, b.total_amount, b.currency, 'started', 1, now + $5::interval, now, now
-		FROM unnest($2::uuid[], $3::uuid[]) AS r (event_id, id)
-		CROSS JOIN (SELECT coalesce($1::timestamptz, now()) AS now) clock
-		CROSS JOIN LATERAL (SELECT * FROM bookings WHERE event_id = r.event_id AND id = r.id OFFSET 0) b
-		WHERE b.status NOT IN ('CONFIRMED', 'CANCELLED') AND b.total_amount > 0 AND b.payment_deadline > now
-			AND (SELECT o.n FROM payments o WHERE o.event_id = b.event_id AND o.booking_id = b.id LIMIT 1) IS NULL
-			AND b.event_id <> ALL (` + calledOff + `)
-		RETURNING p.event_id, p.booking_id, p.created_at`
+	// Whoever else starts the same booking at the same time waits at its row, and then finds it started. The status is
+	// told by what it is not, so that rows are looked up by their keys and not in the partial index of all that is PENDING.
+	startCharges = `
+		UPDATE bookings b SET charge = 'started', gateway = $4, provider_reference = '', charged_at = now,
+			next_attempt_at = now + $5::interval
+		FROM (SELECT coalesce($1::timestamptz, now()) AS now) clock
+			CROSS JOIN unnest($2::uuid[], $3::uuid[]) AS r (event_id, id)
+			CROSS JOIN LATERAL (SELECT ctid FROM bookings WHERE event_id = r.event_id AND id = r.id OFFSET 0) place
+		WHERE b.ctid = place.ctid AND b.charge IS NULL AND b.status NOT IN ('CONFIRMED', 'CANCELLED')
+			AND b.total_amount > 0 AND b.payment_deadline > now AND b.event_id <> ALL (` + calledOff + `)
+		RETURNING ` + bookingColumns + `, ` + inRowColumns
 	selectRefs = `SELECT ` + bookingColumns + `, coalesce($1::timestamptz, now()), b.event_id = ANY (` + calledOff + `)
 		FROM unnest($2::uuid[], $3::uuid[]) AS r (event_id, id)
 		CROSS JOIN LATERAL (SELECT * FROM bookings WHERE event_id = r.event_id AND id = r.id OFFSET 0) b`
@@ -94,80 +130,79 @@ const (
 )
 
 // StartCharges commits a first charge for every booking that may be charged now, and returns those and the free ones.
-// One that was cancelled in this very moment is given as it stands, with its charge.
 func (s *Store) StartCharges(
 	ctx context.Context, gateway string, bookings []models.BookingRef, lease time.Duration,
 ) ([]repository.Start, error) {
-	const what = "start charges"
 	refs := orderedRefs(bookings) // two callers with the same bookings wait for each other in one order
+	found := make(map[models.BookingRef]repository.Start, len(refs))
 	events, ids := refColumns(refs)
-	lease = lease.Truncate(time.Microsecond)
-	charges := make(map[models.BookingRef]*models.Charge, len(refs))
-	found := make(map[models.BookingRef]*models.Booking, len(refs))
 	batch := &pgx.Batch{}
-	batch.Queue(insertCharges, s.now(), events, ids, gateway, lease).Query(func(rows pgx.Rows) error {
-		for rows.Next() {
-			c := &models.Charge{Gateway: gateway, Status: models.ChargeStarted, Attempts: 1}
-			if err := scanStarted(rows, c, lease); err != nil {
-				return err
-			}
-			charges[c.BookingRef] = c
-		}
-		return rows.Err()
-	})
-	var at time.Time
-	var calledOff bool
-	cancelled := map[models.EventID]bool{}
-	batch.Queue(selectRefs, s.now(), events, ids).Query(func(rows pgx.Rows) error {
+	batch.Queue(startCharges, s.now(), events, ids, gateway, lease.Truncate(time.Microsecond)).Query(func(rows pgx.Rows) error {
+		var row inRow
 		return eachBooking(rows, func(b *models.Booking) {
-			found[b.Ref()] = b
-			if calledOff {
-				cancelled[b.EventID] = true
-			}
-		}, &at, &calledOff)
+			c := row.chargeOf(b)
+			found[b.Ref()] = repository.Start{Booking: *b, Charge: c, At: c.CreatedAt}
+		}, row.targets()...)
 	})
-	if err := s.inBatch(ctx, s.desk, batch, what); err != nil {
+	if err := s.inBatch(ctx, s.desk, batch, "start charges"); err != nil {
 		return nil, err
 	}
-	return starts(bookings, found, charges, cancelled, at.UTC()), nil
+	if err := s.lookAtUnstarted(ctx, refs, found); err != nil {
+		return nil, err
+	}
+	list := make([]repository.Start, 0, len(found))
+	for _, ref := range distinct(bookings) {
+		if start, is := found[ref]; is {
+			list = append(list, start)
+		}
+	}
+	return list, nil
 }
 
-// scanStarted completes a first charge by what was not known of it before it was written.
-func scanStarted(row pgx.Row, c *models.Charge, lease time.Duration) error {
-	c.N = 1
-	if err := row.Scan((*[16]byte)(&c.Event), (*[16]byte)(&c.Booking), &c.CreatedAt); err != nil {
+// lookAtUnstarted adds what else is told of bookings that no charge was started for: those that are free, and those that
+// are not here.
+func (s *Store) lookAtUnstarted(
+	ctx context.Context, refs []models.BookingRef, found map[models.BookingRef]repository.Start,
+) error {
+	refs = slices.DeleteFunc(refs, func(ref models.BookingRef) bool {
+		_, started := found[ref]
+		return started
+	})
+	if len(refs) == 0 {
+		return nil
+	}
+	var at time.Time
+	var cancelled bool
+	seen := map[models.BookingRef]bool{}
+	events, ids := refColumns(refs)
+	batch := &pgx.Batch{}
+	batch.Queue(selectRefs, s.now(), events, ids).Query(func(rows pgx.Rows) error {
+		return eachBooking(rows, func(b *models.Booking) {
+			seen[b.Ref()] = true
+			if b.Status == models.StatusPending && b.TotalAmount.Minor == 0 && !cancelled {
+				found[b.Ref()] = repository.Start{Booking: *b, At: at.UTC()}
+			}
+		}, &at, &cancelled)
+	})
+	batch.Queue(selectClock).QueryRow(func(row pgx.Row) error { return row.Scan(&at) })
+	if err := s.inBatch(ctx, s.desk, batch, "look at bookings that are to be charged"); err != nil {
 		return err
 	}
-	utc(&c.CreatedAt)
-	c.UpdatedAt, c.NextAttemptAt = c.CreatedAt, c.CreatedAt.Add(lease)
+	if now := s.options.Clock; now != nil {
+		at = now()
+	}
+	for _, ref := range refs {
+		if !seen[ref] {
+			found[ref] = repository.Start{
+				Booking: models.Booking{ID: ref.Booking, EventID: ref.Event}, Unknown: true, At: at.UTC(),
+			}
+		}
+	}
 	return nil
 }
 
-// starts joins bookings with the charges that were written for them, in the order they were asked for.
-func starts(
-	asked []models.BookingRef, found map[models.BookingRef]*models.Booking, charges map[models.BookingRef]*models.Charge,
-	cancelled map[models.EventID]bool, at time.Time,
-) []repository.Start {
-	list := []repository.Start{}
-	for _, ref := range distinct(asked) {
-		b, charge := found[ref], charges[ref]
-		switch {
-		case b == nil:
-			list = append(list, repository.Start{
-				Booking: models.Booking{ID: ref.Booking, EventID: ref.Event}, Unknown: true, At: at,
-			})
-		case charge != nil:
-			charge.Amount = b.TotalAmount
-			list = append(list, repository.Start{Booking: *b, Charge: charge, At: at})
-		case b.Status == models.StatusPending && b.TotalAmount.Minor == 0 && !cancelled[ref.Event]:
-			list = append(list, repository.Start{Booking: *b, At: at})
-		}
-	}
-	return list
-}
-
 const (
-	selectCharges = `SELECT ` + chargeColumns + ` FROM payments p WHERE p.event_id = $1 AND p.booking_id = $2 ORDER BY p.n`
+	selectCharges = `SELECT ` + chargeColumns + ` FROM charges p WHERE p.event_id = $1 AND p.booking_id = $2 ORDER BY p.n`
 	selectRefunds = `SELECT ` + refundColumns + ` FROM refunds r WHERE r.event_id = $1 AND r.booking_id = $2 ORDER BY r.n, r.part`
 )
 
