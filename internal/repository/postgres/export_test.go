@@ -91,6 +91,9 @@ const (
 	AuditEvent = auditEvent
 )
 
+// MoveLapsed is tested with places that a look would not have given.
+const MoveLapsed = moveLapsed
+
 // Wrap and WrapWrite translate pgx's errors.
 var Wrap, WrapWrite = wrap, wrapWrite
 
