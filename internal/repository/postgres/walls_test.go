@@ -1,16 +1,20 @@
 package postgres_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"quantix/internal/models"
 	"quantix/internal/sale"
+	"quantix/internal/testkit"
 )
 
 // violates reports whether the database has refused something by one of its rules.
@@ -172,4 +176,264 @@ func (b *bundle) differences(t *testing.T, event models.EventID) (names []string
 	}
 	slices.Sort(names)
 	return names
+}
+
+// bookingsOf is the SQL that makes bookings past the program, as a foreign key would have to look at them.
+const bookingsOf = `INSERT INTO bookings (id, user_id, event_id, quantity, status, unit_price, total_amount, currency, payment_method,
+		payment_deadline, created_at, updated_at)
+	SELECT gen_random_uuid(), u::uuid, e::uuid, 1, 'PENDING', 1, 1, 'USD', 'sim_ok', now(), now(), now() FROM (VALUES `
+
+// nobody is an id that no row has.
+const nobody = "00000000-0000-7000-8000-000000000000"
+
+const (
+	userWall, eventWall = "bookings_user_id_fkey", "bookings_event_id_fkey"
+	brokenReference     = "23503"
+)
+
+// makes is the statement that makes a booking for each pair of a user and an event.
+func makes(pairs ...[2]string) string {
+	var values []string
+	for _, pair := range pairs {
+		values = append(values, fmt.Sprintf("('%s', '%s')", pair[0], pair[1]))
+	}
+	return bookingsOf + strings.Join(values, ", ") + ") v (u, e)"
+}
+
+// TestNoBookingWithoutUserAndEvent: whoever writes bookings, by whatever statement, names a user and an event.
+func TestNoBookingWithoutUserAndEvent(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	event, user := b.event(t, 10).ID.String(), b.user(t).ID.String()
+	conn := b.connect(t)
+	good, noUser, noEvent := [2]string{user, event}, [2]string{nobody, event}, [2]string{user, nobody}
+	const into = ` ON CONFLICT (id) DO UPDATE SET quantity = excluded.quantity`
+	for sql, constraint := range map[string]string{
+		makes(noUser):        userWall,
+		makes(noEvent):       eventWall,
+		makes(noUser) + into: userWall,
+		makes(noEvent) + " ON CONFLICT DO NOTHING":                                   eventWall,
+		makes(good, good, noUser, good):                                              userWall,
+		makes(good, noEvent, good):                                                   eventWall,
+		makes([2]string{nobody, nobody}):                                             userWall,
+		"WITH made AS (" + makes(noUser) + " RETURNING 1) SELECT count(*) FROM made": userWall,
+		"MERGE INTO bookings b USING (SELECT gen_random_uuid() AS id) n ON b.id = n.id WHEN NOT MATCHED THEN " +
+			"INSERT (id, user_id, event_id, quantity, status, unit_price, total_amount, currency, payment_method, payment_deadline, " +
+			"created_at, updated_at) VALUES (n.id, '" + nobody + "', '" + event + "', 1, 'PENDING', 1, 1, 'USD', 'sim_ok', now(), now(), now())": userWall,
+	} {
+		if _, err := conn.Exec(t.Context(), sql); !violates(err, brokenReference, constraint) {
+			t.Errorf("%s: %v, want a violation of %s", sql, err, constraint)
+		}
+	}
+	for _, rows := range [][][2]string{{noUser}, {noEvent}, {good, noUser}, {good, noEvent, good}} {
+		constraint := eventWall
+		if slices.Contains(rows, noUser) {
+			constraint = userWall
+		}
+		if err := copyBookings(t, conn, rows...); !violates(err, brokenReference, constraint) {
+			t.Errorf("COPY of %v: %v, want a violation of %s", rows, err, constraint)
+		}
+	}
+	if n := b.count(t, "bookings"); n != 0 {
+		t.Errorf("%d bookings were made", n)
+	}
+	if err := copyBookings(t, conn, good, good); err != nil {
+		t.Errorf("COPY of what is right: %v", err)
+	}
+	b.exec(t, makes(good, good, good))
+	b.exec(t, makes(good)+" WHERE false")
+	if n := b.count(t, "bookings"); n != 5 {
+		t.Errorf("%d bookings were made, want 5", n)
+	}
+}
+
+// copyBookings makes a booking for each pair of a user and an event, by COPY.
+func copyBookings(t *testing.T, conn *pgx.Conn, pairs ...[2]string) error {
+	t.Helper()
+	var rows []string
+	for _, pair := range pairs {
+		rows = append(rows, strings.Join([]string{
+			models.NewID[models.BookingID]().String(), pair[0], pair[1], "1", "PENDING", "1", "1", "USD", "sim_ok",
+			"2026-01-01", "2026-01-01", "2026-01-01",
+		}, "\t")+"\n")
+	}
+	_, err := conn.PgConn().CopyFrom(t.Context(), strings.NewReader(strings.Join(rows, "")), `COPY bookings (id, user_id, event_id,
+		quantity, status, unit_price, total_amount, currency, payment_method, payment_deadline, created_at, updated_at) FROM STDIN`)
+	return err
+}
+
+func (b *bundle) count(t *testing.T, table string) (n int) {
+	t.Helper()
+	if err := b.connect(t).QueryRow(t.Context(), "SELECT count(*) FROM "+table).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// withoutOtherWalls leaves the wall before an event's bookings by itself: its stock and its journal have their own.
+const withoutOtherWalls = `ALTER TABLE event_stock DROP CONSTRAINT event_stock_event_fkey;
+	ALTER TABLE journal DROP CONSTRAINT journal_event_fkey`
+
+// TestWhatBookingsReferToStays: users and events that have bookings can neither be removed nor renamed, nor can a booking
+// be given to others.
+func TestWhatBookingsReferToStays(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	event, user := b.event(t, 10), b.user(t)
+	idle, free := b.user(t), b.event(t, 10)
+	b.must(t, event.ID, reserve(user.ID, 2))
+	conn := b.connect(t)
+	b.exec(t, withoutOtherWalls)
+	for sql, constraint := range map[string]string{
+		"DELETE FROM users":  userWall,
+		"DELETE FROM events": eventWall,
+		"DELETE FROM users WHERE id = '" + user.ID.String() + "'":                userWall,
+		"DELETE FROM events WHERE id = '" + event.ID.String() + "'":              eventWall,
+		"UPDATE users SET id = gen_random_uuid()":                                userWall,
+		"UPDATE events SET id = gen_random_uuid()":                               eventWall,
+		"UPDATE bookings SET user_id = '" + nobody + "'":                         userWall,
+		"UPDATE bookings SET event_id = '" + nobody + "'":                        eventWall,
+		"UPDATE bookings SET user_id = '" + idle.ID.String() + "'":               userWall,
+		"UPDATE bookings SET event_id = '" + free.ID.String() + "'":              eventWall,
+		"WITH gone AS (DELETE FROM users RETURNING 1) SELECT count(*) FROM gone": userWall,
+	} {
+		if _, err := conn.Exec(t.Context(), sql); !violates(err, brokenReference, constraint) {
+			t.Errorf("%s: %v, want a violation of %s", sql, err, constraint)
+		}
+	}
+	for _, sql := range []string{"TRUNCATE users", "TRUNCATE events", "TRUNCATE users, events"} {
+		if _, err := conn.Exec(t.Context(), sql); !violates(err, "0A000", "") {
+			t.Errorf("%s: %v, want it refused", sql, err)
+		}
+	}
+	for _, sql := range []string{
+		"UPDATE users SET id = id, name = 'Jane'", "UPDATE events SET id = id",
+		"UPDATE bookings SET user_id = user_id, event_id = event_id",
+		"DELETE FROM users WHERE id = '" + idle.ID.String() + "'", "DELETE FROM events WHERE id = '" + free.ID.String() + "'",
+	} {
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+	if users, events := b.count(t, "users"), b.count(t, "events"); users != 1 || events != 1 {
+		t.Errorf("%d users and %d events are left, want one of each", users, events)
+	}
+}
+
+// TestRemovalInOneSnapshotIsRefused: in such a transaction the wall could not see what was committed since it began.
+func TestRemovalInOneSnapshotIsRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	user := b.user(t).ID.String()
+	for _, level := range []string{"REPEATABLE READ", "SERIALIZABLE"} {
+		for _, sql := range []string{
+			"DELETE FROM users WHERE id = '" + user + "'", "UPDATE users SET id = gen_random_uuid() WHERE id = '" + user + "'",
+		} {
+			tx := b.begin(t, level)
+			if _, err := tx.Exec(t.Context(), sql); !violates(err, "0A000", "") {
+				t.Errorf("%s in %s: %v, want it refused", sql, level, err)
+			}
+			_ = tx.Rollback(t.Context())
+		}
+		tx := b.begin(t, level)
+		if _, err := tx.Exec(t.Context(), "UPDATE users SET id = id, name = 'Jane'"); err != nil {
+			t.Errorf("renaming in %s: %v", level, err)
+		}
+		_ = tx.Rollback(t.Context())
+	}
+	b.exec(t, "DELETE FROM users WHERE id = $1", user)
+}
+
+// begin begins a transaction on a connection of its own.
+func (b *bundle) begin(t *testing.T, level string) pgx.Tx {
+	t.Helper()
+	tx, err := b.connect(t).BeginTx(t.Context(), pgx.TxOptions{IsoLevel: pgx.TxIsoLevel(strings.ToLower(level))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
+	return tx
+}
+
+// TestTheWallWaits lines up those who make a booking and those who remove what it refers to: whoever comes second waits
+// for the first, and is refused if that one has stayed.
+func TestTheWallWaits(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.exec(t, withoutOtherWalls)
+	for _, table := range []string{"users", "events"} {
+		for _, statement := range []string{"DELETE FROM %s WHERE id = '%s'", "UPDATE %s SET id = gen_random_uuid() WHERE id = '%s'"} {
+			for _, made := range []bool{true, false} {
+				for _, commit := range []bool{true, false} {
+					user, event := b.user(t).ID.String(), b.event(t, 10).ID.String()
+					first, second := makes([2]string{user, event}), fmt.Sprintf(statement, table, map[string]string{"users": user, "events": event}[table])
+					if !made {
+						first, second = second, first
+					}
+					err := b.second(t, first, second, commit)
+					wall := map[string]string{"users": userWall, "events": eventWall}[table]
+					if commit && !violates(err, brokenReference, wall) || !commit && err != nil {
+						t.Errorf("after %s (stays: %t) %s gave %v", first, commit, second, err)
+					}
+				}
+			}
+		}
+	}
+}
+
+// second returns what becomes of a statement that waits for what another one has done, and not yet committed.
+func (b *bundle) second(t *testing.T, first, second string, commit bool) error {
+	t.Helper()
+	tx, done := b.begin(t, "READ COMMITTED"), make(chan error, 1)
+	if _, err := tx.Exec(t.Context(), first); err != nil {
+		t.Fatalf("%s: %v", first, err)
+	}
+	conn := b.connect(t)
+	go func() {
+		_, err := conn.Exec(t.Context(), second)
+		done <- err
+	}()
+	testkit.Eventually(t, patience, func() error {
+		if len(done) > 0 {
+			t.Errorf("%s did not wait for %s", second, first)
+			return nil
+		}
+		return b.waits(t, "transactionid")
+	})
+	end := tx.Rollback
+	if commit {
+		end = tx.Commit
+	}
+	if err := end(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return <-done
+}
+
+// TestTheWallSeesItsOwn: what a transaction itself has done counts, and what was done since its one snapshot too.
+func TestTheWallSeesItsOwn(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	event := b.event(t, 10).ID.String()
+	user := b.user(t).ID.String()
+	tx := b.begin(t, "READ COMMITTED")
+	if _, err := tx.Exec(t.Context(), makes([2]string{user, event})); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), "DELETE FROM users WHERE id = $1", user); !violates(err, brokenReference, userWall) {
+		t.Errorf("removing who has just got a booking: %v, want it refused", err)
+	}
+	_ = tx.Rollback(t.Context())
+	for _, level := range []string{"REPEATABLE READ", "SERIALIZABLE"} {
+		gone := b.user(t).ID.String()
+		tx := b.begin(t, level)
+		if _, err := tx.Exec(t.Context(), "SELECT FROM users"); err != nil {
+			t.Fatal(err)
+		}
+		b.exec(t, "DELETE FROM users WHERE id = $1", gone)
+		if _, err := tx.Exec(t.Context(), makes([2]string{gone, event})); !violates(err, "40001", "") {
+			t.Errorf("%s: a booking of a user who is removed: %v, want it refused", level, err)
+		}
+		_ = tx.Rollback(t.Context())
+	}
 }
