@@ -63,20 +63,22 @@ SELECT b.id, b.user_id, b.event_id, b.payment_deadline, b.created_at, b.quantity
 FROM bookings_before b
     LEFT JOIN (
         SELECT b.event_id, b.id AS booking_id, f.status, f.gateway, f.provider_reference, f.created_at, f.updated_at, f.next_attempt_at,
-            coalesce(f.attempts = 1 AND f.last_error = '' AND f.refunded = 0 AND f.amount = b.total_amount
+            coalesce(f.n = 1 AND f.attempts = 1 AND f.last_error = '' AND f.refunded = 0 AND f.amount = b.total_amount
                 AND f.currency = b.currency AND f.next_attempt_at IS NOT NULL
                 AND (f.status = 'started' AND b.status = 'PENDING'
                     OR f.status = 'succeeded' AND b.status = 'CONFIRMED' AND f.updated_at = b.confirmed_at)
                 AND f.others = 0 AND r.booking_id IS NULL AND l.booking_id IS NULL, false) AS usual
         FROM (
-            SELECT *, count(*) OVER (PARTITION BY event_id, booking_id) - 1 AS others FROM payments
+            SELECT *, count(*) OVER (PARTITION BY event_id, booking_id) - 1 AS others,
+                min(n) OVER (PARTITION BY event_id, booking_id) AS first_n
+            FROM payments
         ) f
             JOIN bookings_before b ON b.event_id = f.event_id AND b.id = f.booking_id
             LEFT JOIN (SELECT DISTINCT event_id, booking_id FROM refunds) r
                 ON r.event_id = f.event_id AND r.booking_id = f.booking_id
             LEFT JOIN (SELECT DISTINCT event_id, booking_id FROM dead_letters WHERE booking_id IS NOT NULL) l
                 ON l.event_id = f.event_id AND l.booking_id = f.booking_id
-        WHERE f.n = 1
+        WHERE f.n = f.first_n
     ) p ON p.event_id = b.event_id AND p.booking_id = b.id;
 
 ALTER TABLE bookings

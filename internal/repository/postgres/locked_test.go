@@ -26,8 +26,8 @@ func (b *bundle) lockRows(t *testing.T, statement string, arguments ...any) (rel
 	return release
 }
 
-// Claims pass over a row that somebody else has locked: the others of its event, and of all events, go on. A charge that
-// was not ended in time may stand in its booking's row, or apart.
+// Claims pass over a row that somebody else has locked: the others of its event, and of all events, go on. A charge
+// that was not ended in time may stand in its booking's row, or apart.
 func TestClaims_pass_over_a_locked_row(t *testing.T) {
 	t.Parallel()
 	t.Run("in_the_row", func(t *testing.T) {

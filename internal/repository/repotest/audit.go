@@ -172,7 +172,6 @@ func findTampering(t *testing.T, s *shop) {
 	s.tampered = true
 	event := s.mixed()
 	s.ok("moving charges into payments", s.apart(s.ctx()))
-	same(t, "what the audit finds then", s.differences(event.ID), []string{})
 	for _, tampering := range []struct {
 		do, undo string
 		want     []string
