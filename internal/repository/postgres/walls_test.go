@@ -301,7 +301,7 @@ func TestWhatBookingsReferToStays(t *testing.T) {
 			t.Errorf("%s: %v, want a violation of %s", sql, err, constraint)
 		}
 	}
-	for _, sql := range []string{"TRUNCATE users", "TRUNCATE events", "TRUNCATE users, events"} {
+	for _, sql := range []string{"TRUNCATE users", "TRUNCATE events CASCADE", "TRUNCATE users, events, refunds CASCADE"} {
 		if _, err := conn.Exec(t.Context(), sql); !violates(err, "0A000", "") {
 			t.Errorf("%s: %v, want it refused", sql, err)
 		}
@@ -317,6 +317,11 @@ func TestWhatBookingsReferToStays(t *testing.T) {
 	}
 	if users, events := b.count(t, "users"), b.count(t, "events"); users != 1 || events != 1 {
 		t.Errorf("%d users and %d events are left, want one of each", users, events)
+	}
+	b.exec(t, "TRUNCATE events, users, bookings CASCADE")
+	b.exec(t, "TRUNCATE users")
+	if users, bookings := b.count(t, "users"), b.count(t, "bookings"); users != 0 || bookings != 0 {
+		t.Errorf("%d users and %d bookings are left of what was emptied together", users, bookings)
 	}
 }
 
@@ -342,6 +347,19 @@ func TestRemovalInOneSnapshotIsRefused(t *testing.T) {
 		_ = tx.Rollback(t.Context())
 	}
 	b.exec(t, "DELETE FROM users WHERE id = $1", user)
+	event := b.event(t, 10).ID.String()
+	for _, table := range []string{"users", "events"} {
+		tx := b.begin(t, "REPEATABLE READ")
+		if _, err := tx.Exec(t.Context(), "SELECT FROM bookings"); err != nil {
+			t.Fatal(err)
+		}
+		b.exec(t, makes([2]string{b.user(t).ID.String(), event}))
+		if _, err := tx.Exec(t.Context(), "TRUNCATE "+table+" CASCADE"); !violates(err, "0A000", "") {
+			t.Errorf("emptying %s in one snapshot: %v, want it refused", table, err)
+		}
+		_ = tx.Rollback(t.Context())
+		b.exec(t, "DELETE FROM bookings")
+	}
 }
 
 // begin begins a transaction on a connection of its own.
