@@ -227,3 +227,10 @@ END
 $$;
 CREATE TRIGGER bookings_hold_all AFTER TRUNCATE ON users FOR EACH STATEMENT EXECUTE FUNCTION bookings_hold_all();
 CREATE TRIGGER bookings_hold_all AFTER TRUNCATE ON events FOR EACH STATEMENT EXECUTE FUNCTION bookings_hold_all();
+
+-- They mean these very tables, whatever a session puts before them.
+DO $$ BEGIN
+    EXECUTE format('ALTER FUNCTION bookings_refer() SET search_path = %I, pg_temp', current_schema());
+    EXECUTE format('ALTER FUNCTION bookings_hold() SET search_path = %I, pg_temp', current_schema());
+    EXECUTE format('ALTER FUNCTION bookings_hold_all() SET search_path = %I, pg_temp', current_schema());
+END $$;

@@ -458,3 +458,42 @@ func TestTheWallSeesItsOwn(t *testing.T) {
 		_ = tx.Rollback(t.Context())
 	}
 }
+
+// TestTheWallCannotBeLedAstray: tables of the same names that a session puts before the real ones are no way around it,
+// and a session that finds no table by its bare name is still served.
+func TestTheWallCannotBeLedAstray(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	event, user, idle := b.event(t, 10).ID.String(), b.user(t).ID.String(), b.user(t).ID.String()
+	b.exec(t, withoutOtherWalls)
+	b.exec(t, makes([2]string{user, event}))
+	astray := b.connect(t)
+	if _, err := astray.Exec(t.Context(), `CREATE TEMP TABLE users AS SELECT '`+nobody+`'::uuid AS id;
+		CREATE TEMP TABLE events AS SELECT '`+nobody+`'::uuid AS id;
+		CREATE TEMP TABLE bookings (user_id uuid, event_id uuid)`); err != nil {
+		t.Fatal(err)
+	}
+	into := strings.NewReplacer("INTO bookings", "INTO public.bookings")
+	for sql, constraint := range map[string]string{
+		into.Replace(makes([2]string{nobody, event})): userWall,
+		into.Replace(makes([2]string{user, nobody})):  eventWall,
+		"DELETE FROM public.users":                    userWall,
+		"DELETE FROM public.events":                   eventWall,
+	} {
+		if _, err := astray.Exec(t.Context(), sql); !violates(err, brokenReference, constraint) {
+			t.Errorf("%s: %v, want a violation of %s", sql, err, constraint)
+		}
+	}
+	if _, err := astray.Exec(t.Context(), "TRUNCATE public.users"); !violates(err, "0A000", "") {
+		t.Errorf("emptying users: %v, want it refused", err)
+	}
+	blind := b.connect(t)
+	for _, sql := range []string{
+		"SET search_path = ''", into.Replace(makes([2]string{user, event})),
+		"DELETE FROM public.users WHERE id = '" + idle + "'",
+	} {
+		if _, err := blind.Exec(t.Context(), sql); err != nil {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+}
