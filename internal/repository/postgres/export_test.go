@@ -94,6 +94,12 @@ const (
 // MoveLapsed is tested with places that a look would not have given.
 const MoveLapsed = moveLapsed
 
+// FitsRow and MovesOf say which charges stand in their bookings' rows.
+var FitsRow, MovesOf = fitsRow, movesOf
+
+// PendingPage is how many PENDING bookings a poll looks at.
+const PendingPage = pendingPage
+
 // Wrap and WrapWrite translate pgx's errors.
 var Wrap, WrapWrite = wrap, wrapWrite
 
