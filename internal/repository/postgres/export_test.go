@@ -94,6 +94,9 @@ const (
 // MoveLapsed is tested with places that a look would not have given.
 const MoveLapsed = moveLapsed
 
+// UpdateBookings is tested with rows that are not as they were seen.
+var UpdateBookings = updateBookings
+
 // FitsRow and MovesOf say which charges stand in their bookings' rows.
 var FitsRow, MovesOf = fitsRow, movesOf
 
