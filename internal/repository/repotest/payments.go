@@ -127,7 +127,8 @@ var paymentRules = rules{
 			same(t, "the charge once prepared", charges, []models.Charge{*charge})
 		}
 		s.clock.Pass(time.Second)
-		v := s.done(event.ID, &sale.Settle{Charge: succeeds.ChargeKey, Result: models.Result{Outcome: models.OutcomeSucceeded}})
+		paid := models.Result{Outcome: models.OutcomeSucceeded}
+		v := s.done(event.ID, &sale.Settle{Charge: succeeds.ChargeKey, Result: paid})
 		succeeds.Status, succeeds.UpdatedAt = models.ChargeSucceeded, s.clock.Now()
 		charges, _ := s.money(*v.Booking)
 		same(t, "the charge once it succeeded", charges, []models.Charge{succeeds})
