@@ -9,9 +9,9 @@ import (
 	"quantix/internal/services"
 )
 
-// workerBatch is how many messages a worker reads at once; never more than it can have in hand, for what it has read
-// nobody else gets until it has been dead for half a minute.
-const workerBatch = 128
+// workerBatch is how many messages a worker reads at once while buyers wait, and workerMost otherwise; never more than it
+// can have in hand, for what it has read nobody else gets until it has been dead for half a minute.
+const workerBatch, workerMost = 128, 512
 
 // workers is every background loop of this process, at work or not.
 type workers struct {
@@ -42,7 +42,8 @@ func (a *App) workers() *workers {
 			&jobs.Relay{Settings: settings, Store: marks, Queue: a.queue, Wake: a.booked, GiveWay: giveWay},
 			&jobs.Worker{
 				Settings: settings, Queue: a.queue, Payments: a.payments, Letters: a.store,
-				Batch: min(workerBatch, 2*a.config.PaymentConcurrency), GiveWay: giveWay,
+				Batch: min(workerBatch, 2*a.config.PaymentConcurrency), Most: min(workerMost, 2*a.config.PaymentConcurrency),
+				GiveWay: giveWay,
 			},
 			&jobs.Reclaimer{Settings: settings, Queue: a.queue, Payments: a.payments, Letters: a.store},
 			&jobs.Retrier{Settings: settings, Payments: a.payments},

@@ -29,8 +29,10 @@ func (d *desk) commitBatch(requests []*request, recheck bool) {
 	var verdicts []sale.Verdict
 	var err error
 	for try := 1; try <= recheckTries; try++ {
+		again := try > 1
 		err = retry.Do(context.Background(), repository.IsConflict, func() error {
-			verdicts, err = d.transact(requests, recheck)
+			verdicts, err = d.transact(requests, recheck, again)
+			again = true
 			return err
 		})
 		unknown := errors.Is(err, repository.ErrCommitUnknown)
@@ -90,7 +92,7 @@ func (d *desk) split(requests []*request, recheck bool) {
 }
 
 // transact decides the requests' commands in one transaction. The verdicts hold only when it returns no error.
-func (d *desk) transact(requests []*request, recheck bool) ([]sale.Verdict, error) {
+func (d *desk) transact(requests []*request, recheck, again bool) ([]sale.Verdict, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), d.office.options.Timeout)
 	defer cancel()
 	commands := make([]sale.Command, len(requests))
@@ -110,7 +112,7 @@ func (d *desk) transact(requests []*request, recheck bool) ([]sale.Verdict, erro
 		}
 	}
 	begun := d.office.options.Now()
-	err := d.office.store.AtDesk(ctx, d.event, models.NewID[models.BatchID](), sale.ReadsOf(commands, recheck), decide)
+	err := d.office.store.AtDesk(ctx, d.event, models.NewID[models.BatchID](), sale.ReadsOf(commands, recheck, again), decide)
 	if broken != nil {
 		err = broken
 	}

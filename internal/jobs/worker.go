@@ -30,6 +30,7 @@ type Worker struct {
 	Letters  LetterStore
 	Consumer string        // unique among all processes; default a new UUID
 	Batch    int           // messages read at once; default 256
+	Most     int           // the same while no buyers are in need; default Batch
 	Wait     time.Duration // how long one read waits for messages; default 500 ms
 	GiveWay  GiveWay       // before each read, so that payments go on in few large batches; optional
 }
@@ -42,13 +43,17 @@ func (w *Worker) Name() string { return "worker" }
 func (w *Worker) Run(ctx context.Context) error {
 	w.Consumer = cmp.Or(w.Consumer, newConsumer(w.Name()))
 	w.Batch = cmp.Or(w.Batch, 256)
+	w.Most = max(w.Most, w.Batch)
 	w.Wait = cmp.Or(w.Wait, 500*time.Millisecond)
 	w.Settings = w.withDefaults(time.Second)
 	p := poller{Settings: w.Settings, name: w.Name(), finish: w.Payments.Drain}
 	in := intake{queue: w.Queue, payments: w.Payments, letters: w.Letters, logger: p.Logger}
 	return p.run(ctx, func(work context.Context) (int, bool, error) {
-		w.GiveWay.pause(ctx)
-		room := w.Payments.Room(w.Batch)
+		most := w.Most // fewer transactions; but smaller ones do not keep buyers waiting
+		if w.GiveWay.pause(ctx) {
+			most = w.Batch
+		}
+		room := w.Payments.Room(most)
 		if room == 0 {
 			free, err := w.Payments.ConfirmFree(work)
 			return free, false, err // what would only wait here is better left in the queue

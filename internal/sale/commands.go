@@ -30,12 +30,22 @@ type Reads struct {
 	Keys     []models.ReplayKey // bookings made under these keys, of any event
 	Bookings []models.BookingID // of this event
 	Money    []models.BookingID // of Bookings: those whose charges and refunds are read too
+	Seen     []*Seen            // need not be read where the writing tells whether they still stand so
+
+	again bool // nothing that was seen before is believed
+}
+
+// Seen is a booking as it was when its first charge was started.
+type Seen struct {
+	Booking *models.Booking
+	Charge  *models.Charge
 }
 
 // ReadsOf collects what a batch of commands must read. With recheck, the bookings that reservations would make are
-// looked up too: the batch was sent before, and whether it was committed is not known.
-func ReadsOf(commands []Command, recheck bool) Reads {
-	var n Reads
+// looked up too: the batch was sent before, and whether it was committed is not known. With again, the batch was undone:
+// what was seen before it is read as well.
+func ReadsOf(commands []Command, recheck, again bool) Reads {
+	n := Reads{again: recheck || again}
 	for _, c := range commands {
 		c.need(&n)
 		if r, ok := c.(*Reserve); ok && recheck {
@@ -74,6 +84,7 @@ type Settle struct {
 	Try     int // which one was answered: the charge's Attempts as it was taken up; 0: none, or not known
 	Result  models.Result
 	Backoff time.Duration // how long to wait before the next try, if there is to be one
+	Seen    *Seen         // of a success: the booking as its charge was started; nil: to be read
 }
 
 // SettleRefund records what a gateway said of a refund.
@@ -121,13 +132,20 @@ func (c *Cancel) need(n *Reads)         { n.withMoney(c.Booking) }
 func (c *Expire) need(n *Reads)         { n.Bookings = append(n.Bookings, c.Booking) }
 func (c *CancelForEvent) need(n *Reads) { n.withMoney(c.Booking) }
 func (c *ConfirmFree) need(n *Reads)    { n.Bookings = append(n.Bookings, c.Booking) }
-func (c *Settle) need(n *Reads)         { n.withMoney(c.Charge.Booking) }
 func (c *SettleRefund) need(n *Reads)   { n.withMoney(c.Charge.Booking) }
 func (c *RetryLetter) need(n *Reads)    { n.withMoney(c.Charge.Booking) }
 func (c *DiscardLetter) need(n *Reads)  { n.withMoney(c.Charge.Booking) }
 func (c *EditEvent) need(*Reads)        {}
 func (c *DeleteEvent) need(*Reads)      {}
 func (c *CancelEvent) need(*Reads)      {}
+
+func (c *Settle) need(n *Reads) {
+	if c.Seen != nil && !n.again {
+		n.Seen = append(n.Seen, c.Seen)
+		return
+	}
+	n.withMoney(c.Charge.Booking)
+}
 
 func (n *Reads) withMoney(b models.BookingID) {
 	n.Bookings = append(n.Bookings, b)

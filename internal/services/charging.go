@@ -72,9 +72,15 @@ func (p *Payments) first(ctx context.Context, start *repository.Start) {
 		p.settle(ctx, start.Charge, unsure(p.call(ctx, chargeRequest(&start.Booking, start.Charge), p.gateway.Void)))
 		return
 	}
-	if result, mine := p.take(ctx, &start.Booking, start.Charge); mine {
-		p.settle(ctx, start.Charge, result)
+	result, mine := p.take(ctx, &start.Booking, start.Charge)
+	if !mine {
+		return
 	}
+	var seen *sale.Seen
+	if _, prepares := p.gateway.(payments.Preparer); !prepares && result.Outcome == models.OutcomeSucceeded {
+		seen = &sale.Seen{Booking: &start.Booking, Charge: start.Charge}
+	}
+	p.settleSeen(ctx, start.Charge, result, seen)
 }
 
 func (p *Payments) retry(ctx context.Context, d *repository.Due) {
@@ -117,7 +123,7 @@ func (p *Payments) take(ctx context.Context, b *models.Booking, c *models.Charge
 			return nothingMoved(prepared), true
 		}
 		request.ProviderReference = prepared.ProviderReference
-		verdict, err := p.tellSettle(ctx, c, prepared, p.options.Lease)
+		verdict, err := p.tellSettle(ctx, c, settlement(c, prepared, p.options.Lease))
 		if err != nil || !stillMine(verdict.Charge, prepared) {
 			return models.Result{}, false
 		}

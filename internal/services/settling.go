@@ -15,7 +15,14 @@ const settleTimeout = 10 * time.Second
 // settle puts an outcome before the event's desk. One that the store cannot take now is dropped: the charge is still
 // open there, and Retry asks the gateway again when its lease has run out.
 func (p *Payments) settle(ctx context.Context, c *models.Charge, result models.Result) {
-	if _, err := p.tellSettle(ctx, c, result, p.pause(c, result)); err != nil {
+	p.settleSeen(ctx, c, result, nil)
+}
+
+// settleSeen is settle for a booking that need not be read again.
+func (p *Payments) settleSeen(ctx context.Context, c *models.Charge, result models.Result, seen *sale.Seen) {
+	command := settlement(c, result, p.pause(c, result))
+	command.Seen = seen
+	if _, err := p.tellSettle(ctx, c, command); err != nil {
 		return
 	}
 	gone := result.Outcome == models.OutcomeGone && c.Status != models.ChargeUnknown
@@ -24,18 +31,18 @@ func (p *Payments) settle(ctx context.Context, c *models.Charge, result models.R
 	}
 }
 
-func (p *Payments) tellSettle(
-	ctx context.Context, c *models.Charge, result models.Result, backoff time.Duration,
-) (sale.Verdict, error) {
-	p.options.Observer.Payment("charge", outcomeOf(result))
+func settlement(c *models.Charge, result models.Result, backoff time.Duration) *sale.Settle {
+	return &sale.Settle{Charge: c.ChargeKey, Try: c.Attempts, Result: result, Backoff: backoff}
+}
+
+func (p *Payments) tellSettle(ctx context.Context, c *models.Charge, command *sale.Settle) (sale.Verdict, error) {
+	p.options.Observer.Payment("charge", outcomeOf(command.Result))
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	verdict, err := p.office.Tell(ctx, c.Event, &sale.Settle{
-		Charge: c.ChargeKey, Try: c.Attempts, Result: result, Backoff: backoff,
-	})
+	verdict, err := p.office.Tell(ctx, c.Event, command)
 	if err != nil {
-		p.options.Logger.Warn("a charge is not settled yet", "reference", c.Reference(), "outcome", result.Outcome,
-			"error", err)
+		p.options.Logger.Warn("a charge is not settled yet", "reference", c.Reference(),
+			"outcome", command.Result.Outcome, "error", err)
 	}
 	return verdict, err
 }

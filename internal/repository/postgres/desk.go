@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -25,6 +26,7 @@ type deskCall struct {
 
 	held  bool // the event's row is locked, and the state was read
 	state *sale.State
+	seq   int64 // of the event's newest entry, as it was read or remembered
 	// Where the rows to change were seen. Only the holder of the event's row changes its stock, and what becomes of
 	// bookings; charges and refunds are locked as they are read. But a charge may be started, or taken up, in a booking's
 	// row meanwhile: hence what else was seen there.
@@ -36,28 +38,54 @@ type deskCall struct {
 
 // A seenBooking is a booking's row as it was read.
 type seenBooking struct {
-	place  pgtype.TID
+	place  pgtype.TID // not valid: it was not read, but believed (see believe)
 	status models.Status
 	charge zeronull.Text  // the column; see inRow
 	inRow  *models.Charge // the first charge, if it stands in the row; the state's own where money is read
 }
 
 func newDeskCall(event models.EventID, batch models.BatchID, need sale.Reads, decide func(*sale.State)) *deskCall {
-	return &deskCall{
-		event: event, batch: batch, need: need, decide: decide,
-		state: &sale.State{
-			Keys:     map[models.ReplayKey]*models.Booking{},
-			Bookings: make(map[models.BookingID]*models.Booking, len(need.Bookings)),
-			Charges:  make(map[models.ChargeKey]*models.Charge, len(need.Money)), Refunds: map[models.RefundKey]*models.Refund{},
-		},
-		bookings: make(map[models.BookingID]seenBooking, len(need.Bookings)),
+	v := &deskCall{
+		event: event, batch: batch, need: need, decide: decide, state: newState(&need),
+		bookings: make(map[models.BookingID]seenBooking, len(need.Bookings)+len(need.Seen)),
 		charges:  make(map[models.ChargeKey]pgtype.TID, len(need.Money)), refunds: map[models.RefundKey]pgtype.TID{},
+	}
+	return v
+}
+
+func newState(need *sale.Reads) *sale.State {
+	return &sale.State{
+		Users: make(map[models.UserID]bool, len(need.Users)), Keys: map[models.ReplayKey]*models.Booking{},
+		Bookings: make(map[models.BookingID]*models.Booking, len(need.Bookings)+len(need.Seen)),
+		Charges:  make(map[models.ChargeKey]*models.Charge, len(need.Money)+len(need.Seen)),
+		Refunds:  map[models.RefundKey]*models.Refund{},
 	}
 }
 
 // size is how much a call reads, as a measure of how much it does.
 func (v *deskCall) size() int {
-	return len(v.need.Users) + len(v.need.Keys) + len(v.need.Bookings) + len(v.need.Money)
+	return len(v.need.Users) + len(v.need.Keys) + len(v.need.Bookings) + len(v.need.Money) + 2*len(v.need.Seen)
+}
+
+// believe takes what was seen of bookings for what they are, but for those that are read all the same. Each is the
+// state's own to change, and may only come to what confirmPaid writes: that looks at the row.
+func (v *deskCall) believe() {
+	if len(v.need.Seen) == 0 {
+		return
+	}
+	read := make(map[models.BookingID]bool, len(v.need.Bookings))
+	for _, id := range v.need.Bookings {
+		read[id] = true
+	}
+	for _, seen := range v.need.Seen {
+		b, c := *seen.Booking, *seen.Charge
+		if _, twice := v.bookings[b.ID]; twice || read[b.ID] {
+			v.need.Bookings, v.need.Money = append(v.need.Bookings, b.ID), append(v.need.Money, b.ID)
+			continue
+		}
+		v.state.Bookings[b.ID], v.state.Charges[c.ChargeKey] = &b, &c
+		v.bookings[b.ID] = seenBooking{status: b.Status, charge: inRowStarted, inRow: &c}
+	}
 }
 
 // AtDesk decides a batch on one event in one transaction of two round trips, and a third where payments are unusual.
@@ -119,6 +147,13 @@ func (s *Store) transact(ctx context.Context, tx sharedTx) (err error) {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	defer conn.Release() // a connection still in its transaction, after a panic say, is closed by this
+	if done, err := s.presume(ctx, conn, tx); done {
+		return err
+	}
+	for _, v := range tx.calls {
+		v.believe()
+	}
+	read := time.Now()
 	if err := s.readStates(ctx, conn, tx); err != nil {
 		s.rollback(ctx, conn)
 		return wrap(what, err)
@@ -134,7 +169,21 @@ func (s *Store) transact(ctx context.Context, tx sharedTx) (err error) {
 		err = s.writeChanges(ctx, conn, tx)
 	}
 	s.rollback(ctx, conn)
+	s.remember(tx, read, err)
 	return err
+}
+
+// remember keeps the events as they were left, of those calls that have found and changed them, or found them.
+func (s *Store) remember(tx sharedTx, read time.Time, err error) {
+	if err != nil {
+		s.memory.forget(tx.calls...)
+		return
+	}
+	for _, v := range tx.calls {
+		if v.held {
+			s.memory.note(v, read)
+		}
+	}
 }
 
 // writeChanges makes the second round trip: every kind of change in one statement, then COMMIT.
@@ -150,7 +199,9 @@ func (s *Store) writeChanges(ctx context.Context, conn *pgxpool.Conn, tx sharedT
 	}
 	batch := &pgx.Batch{}
 	for _, w := range writers(batch, tx) {
-		w.queue()
+		if !w.queue() {
+			return fmt.Errorf("%s: %w: a booking has to be read after all", what, repository.ErrConflict)
+		}
 	}
 	return s.commit(ctx, conn, batch, what)
 }

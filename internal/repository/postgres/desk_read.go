@@ -77,6 +77,7 @@ func (s *Store) readStates(ctx context.Context, conn *pgxpool.Conn, tx sharedTx)
 	if s.options.Clock != nil {
 		read.now = s.options.Clock()
 	}
+	s.memory.sawClock(read.now)
 	for _, v := range tx.calls {
 		v.state.Now, v.state.Users = instant(read.now), read.users
 		v.held = tx.waits || v.held && !read.misses(v)
@@ -219,7 +220,7 @@ func (r *deskReader) readStock(rows pgx.Rows) error {
 		if err := row.finish(v.state.Event.TicketPrice.Currency); err != nil {
 			return err
 		}
-		v.state.Event.Stock, v.state.Event.Seq, v.stock = stock, seq, place
+		v.state.Event.Stock, v.state.Event.Seq, v.seq, v.stock = stock, seq, seq, place
 	}
 	return rows.Err()
 }

@@ -18,6 +18,8 @@ type deskWriter struct {
 	currency models.Currency
 	calls    []*deskCall
 	now      time.Time
+
+	presumed func(*deskWriter) // instead of updateStock, when the event was not read
 }
 
 // writers returns one for each currency; nearly always that is one in all.
@@ -40,9 +42,12 @@ func writers(batch *pgx.Batch, tx sharedTx) []*deskWriter {
 }
 
 // queue adds the statements in the order of their references; the stock comes last, so that the row that all wait for
-// is written when nothing can be refused any more.
-func (w *deskWriter) queue() {
+// is written when nothing can be refused any more. It reports whether all of them can be written.
+func (w *deskWriter) queue() bool {
 	changes := changesOf(w.calls)
+	if changes.unread {
+		return false
+	}
 	w.insertBookings()
 	w.confirmPaid(changes.paid)
 	w.updateBookings(changes.others)
@@ -56,7 +61,12 @@ func (w *deskWriter) queue() {
 	w.writeLetters()
 	w.insertEntries()
 	w.updateEvents()
-	w.updateStock()
+	if w.presumed != nil {
+		w.presumed(w)
+	} else {
+		w.updateStock()
+	}
+	return true
 }
 
 // gather joins what one kind of change is made of, over all calls.
@@ -106,13 +116,13 @@ func hashBytes(b *models.Booking) []byte {
 	return b.RequestHash[:]
 }
 
-// mustUpdateAll makes an update that must change as many rows as its parameter of places (tid[]) names. Rows are
+// mustUpdateAll makes an update that must change as many rows as one of its parameters names. Rows are
 // updated by the ctid read under the lock (see deskCall). If one has moved, because a charge was started in it meanwhile
 // or somebody has changed it by hand and without the event's lock, 1/0 aborts the batch, which is then decided again:
 // the change would be lost. Keys are compared by IS NOT DISTINCT FROM, which no index serves: otherwise the planner
 // would look them up.
-func mustUpdateAll(update, places string) string {
-	return `WITH done AS (` + update + ` RETURNING 1) SELECT 1 / (count(*) = cardinality(` + places + `::tid[]))::integer FROM done`
+func mustUpdateAll(update, each string) string {
+	return `WITH done AS (` + update + ` RETURNING 1) SELECT 1 / (count(*) = cardinality(` + each + `))::integer FROM done`
 }
 
 // attempts are the columns that charges and refunds share.
@@ -158,8 +168,8 @@ const (
 )
 
 var (
-	updateCharges = mustUpdateAll(`UPDATE payments`+setAttempts, "$10")
-	updateRefunds = mustUpdateAll(`UPDATE refunds`+setAttempts, "$10")
+	updateCharges = mustUpdateAll(`UPDATE payments`+setAttempts, "$10::tid[]")
+	updateRefunds = mustUpdateAll(`UPDATE refunds`+setAttempts, "$10::tid[]")
 )
 
 func (w *deskWriter) updateCharges(list []chargeAt) {
@@ -293,7 +303,7 @@ var updateStock = mustUpdateAll(`
 	FROM unnest($2::uuid[], $3::tid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
 			$10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])
 		AS v (event_id, place, total, available, held, sold, held_amount, sold_amount, pending, confirmed, cancelled, seq)
-	WHERE s.ctid = v.place AND s.event_id IS NOT DISTINCT FROM v.event_id`, "$3")
+	WHERE s.ctid = v.place AND s.event_id IS NOT DISTINCT FROM v.event_id`, "$3::tid[]")
 
 func (w *deskWriter) updateStock() {
 	var events column[pgtype.UUID]
@@ -315,7 +325,6 @@ func (w *deskWriter) updateStock() {
 	}
 	if len(events) > 0 {
 		w.batch.Queue(updateStock, factor(w.currency), events, places, totals, available, held, sold, heldAmounts,
-			soldAmounts,
-			pending, confirmed, cancelled, seqs)
+			soldAmounts, pending, confirmed, cancelled, seqs)
 	}
 }

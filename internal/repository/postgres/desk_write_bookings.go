@@ -17,6 +17,7 @@ type changes struct {
 	newApart []*models.Charge // for payments, where they were not
 	charges  []chargeAt       // changed in payments
 	sums     []*models.Charge // whose amount or refunded sum has changed in payments
+	unread   bool             // others has a booking whose row was not read
 }
 
 // A bookingChange is what a booking's row is to be, with the charge that stands in it.
@@ -93,7 +94,7 @@ func (all *changes) addBooking(b *models.Booking, seen seenBooking, moves bool) 
 		all.paid = append(all.paid, change)
 		return
 	}
-	all.others = append(all.others, change)
+	all.others, all.unread = append(all.others, change), all.unread || !seen.place.Valid
 }
 
 // movesOf names the bookings whose first charge has to be in payments, because something hangs on it, or beside it; nil
@@ -134,14 +135,15 @@ func fitsRow(b *models.Booking, c *models.Charge) bool {
 	return false
 }
 
-// The statuses are told by what they are not (see startCharges).
+// What confirmPaid writes it looks up by its key, which also makes room on the row's page: most of it was not read. The
+// statuses are told by what they are not (see startCharges).
 var (
 	confirmPaid = mustUpdateAll(`
 		UPDATE bookings b SET status = 'CONFIRMED', charge = 'succeeded', confirmed_at = $1, updated_at = $1,
 			provider_reference = v.reference
-		FROM unnest($2::tid[], $3::uuid[], $4::text[]) AS v (place, id, reference)
-		WHERE b.ctid = v.place AND b.id IS NOT DISTINCT FROM v.id
-			AND b.charge = 'started' AND b.status NOT IN ('CONFIRMED', 'CANCELLED')`, "$2")
+		FROM unnest($2::uuid[], $3::uuid[], $4::text[]) AS v (event_id, id, reference)
+			CROSS JOIN LATERAL (SELECT ctid FROM bookings WHERE event_id = v.event_id AND id = v.id OFFSET 0) place
+		WHERE b.ctid = place.ctid AND b.charge = 'started' AND b.status NOT IN ('CONFIRMED', 'CANCELLED')`, "$3::uuid[]")
 	updateBookings = mustUpdateAll(`
 		UPDATE bookings b SET status = v.status, cancel_reason = v.reason, confirmed_at = v.confirmed_at,
 			cancelled_at = v.cancelled_at, updated_at = v.updated_at, charge = v.charge, gateway = v.gateway,
@@ -151,7 +153,7 @@ var (
 			AS v (place, id, old_status, old_charge, status, reason, confirmed_at, cancelled_at, updated_at, charge, gateway, reference,
 				charged_at, prepared_at, next)
 		WHERE b.ctid = v.place AND b.id IS NOT DISTINCT FROM v.id
-			AND b.status IS NOT DISTINCT FROM v.old_status AND b.charge IS NOT DISTINCT FROM v.old_charge`, "$1")
+			AND b.status IS NOT DISTINCT FROM v.old_status AND b.charge IS NOT DISTINCT FROM v.old_charge`, "$1::tid[]")
 )
 
 // confirmPaid writes what nearly all bookings come to. Who pays what, and to whom, is in the row already.
@@ -160,7 +162,7 @@ func (w *deskWriter) confirmPaid(list []bookingChange) {
 		return
 	}
 	w.batch.Queue(confirmPaid, w.now,
-		columnOf(list, func(b bookingChange) pgtype.TID { return b.seen.place }),
+		columnOf(list, func(b bookingChange) pgtype.UUID { return uuid(b.EventID) }),
 		columnOf(list, func(b bookingChange) pgtype.UUID { return uuid(b.ID) }),
 		columnOf(list, func(b bookingChange) pgtype.Text { return word(clean(b.charge.ProviderReference)) }))
 }

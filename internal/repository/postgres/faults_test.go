@@ -190,7 +190,7 @@ func TestCallerLeaves(t *testing.T) {
 	event, user := b.event(t, 10), b.user(t)
 	ctx, leave := context.WithCancel(t.Context())
 	early := reserve(user.ID, 1)
-	err := b.AtDesk(ctx, event.ID, models.NewID[models.BatchID](), sale.ReadsOf([]sale.Command{early}, false), func(s *sale.State) {
+	err := b.AtDesk(ctx, event.ID, models.NewID[models.BatchID](), sale.ReadsOf([]sale.Command{early}, false, false), func(s *sale.State) {
 		s.Decide(early)
 		leave()
 	})
@@ -288,8 +288,9 @@ func (b *bundle) deletesWhileBooking(t *testing.T, event models.Event, user mode
 	t.Helper()
 	entered, stay, booked, deleted := make(chan struct{}), make(chan struct{}), make(chan error, 1), make(chan error, 1)
 	book := reserve(user.ID, 1)
+	postgres.Forget(b.Store)
 	go func() {
-		needs := sale.ReadsOf([]sale.Command{book}, false)
+		needs := sale.ReadsOf([]sale.Command{book}, false, false)
 		booked <- b.AtDesk(t.Context(), event.ID, models.NewID[models.BatchID](), needs, func(s *sale.State) {
 			s.Rules = rules
 			s.Decide(book)

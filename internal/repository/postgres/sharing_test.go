@@ -77,8 +77,8 @@ func (p *sharedBundle) together(t *testing.T, calls ...*deskCall) (trips int64) 
 }
 
 func (p *sharedBundle) pay(ctx context.Context, v *deskCall) {
-	v.err = p.AtDesk(ctx, v.event, models.NewID[models.BatchID](), sale.ReadsOf(v.commands, false), func(s *sale.State) {
-		s.Rules = rules
+	v.err = p.AtDesk(ctx, v.event, models.NewID[models.BatchID](), sale.ReadsOf(v.commands, false, false), func(s *sale.State) {
+		v.verdicts, s.Rules = nil, rules
 		for _, c := range v.commands {
 			v.verdicts = append(v.verdicts, s.Decide(c))
 		}
@@ -369,7 +369,7 @@ func TestARowThatMovedFailsTheBatch(t *testing.T) {
 		"UPDATE event_stock SET held = held",
 	} {
 		cancel := []sale.Command{&sale.Cancel{Booking: booked.ID}}
-		err := b.AtDesk(t.Context(), event.ID, models.NewID[models.BatchID](), sale.ReadsOf(cancel, false), func(s *sale.State) {
+		err := b.AtDesk(t.Context(), event.ID, models.NewID[models.BatchID](), sale.ReadsOf(cancel, false, false), func(s *sale.State) {
 			if v := s.Decide(cancel[0]); v.Err != nil {
 				t.Errorf("cancel: %v", v.Err)
 			}

@@ -51,6 +51,7 @@ type Store struct {
 	options Options
 	sharing *sharing
 	polls   polls
+	memory  memory
 }
 
 // New makes a store of open pools, which it owns from then on.

@@ -122,8 +122,8 @@ var rules = sale.Rules{PaymentDeadline: 15 * time.Minute, RetryLease: 30 * time.
 // decide runs a batch of commands, as the box office does.
 func (b *bundle) decide(ctx context.Context, event models.EventID, commands ...sale.Command) ([]sale.Verdict, error) {
 	var verdicts []sale.Verdict
-	err := b.AtDesk(ctx, event, models.NewID[models.BatchID](), sale.ReadsOf(commands, false), func(s *sale.State) {
-		s.Rules = rules
+	err := b.AtDesk(ctx, event, models.NewID[models.BatchID](), sale.ReadsOf(commands, false, false), func(s *sale.State) {
+		verdicts, s.Rules = nil, rules
 		for _, c := range commands {
 			verdicts = append(verdicts, s.Decide(c))
 		}

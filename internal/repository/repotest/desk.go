@@ -248,7 +248,7 @@ var deskRules = rules{
 		commands := []sale.Command{first, reserve(user, 1)}
 		made := s.done(event.ID, first).Booking
 		var verdicts []sale.Verdict
-		err := s.AtDesk(s.ctx(), event.ID, models.NewID[models.BatchID](), sale.ReadsOf(commands, true),
+		err := s.AtDesk(s.ctx(), event.ID, models.NewID[models.BatchID](), sale.ReadsOf(commands, true, false),
 			func(state *sale.State) {
 				state.Rules, state.Recheck = theRules, true
 				for _, c := range commands {

@@ -194,7 +194,7 @@ func writesEntries(t *testing.T, s *shop) {
 		t.Helper()
 		s.clock.Pass(time.Second)
 		var facts []models.Fact
-		need, batch := sale.ReadsOf(commands, false), models.NewID[models.BatchID]()
+		need, batch := sale.ReadsOf(commands, false, false), models.NewID[models.BatchID]()
 		s.ok("the desk", s.AtDesk(s.ctx(), event.ID, batch, need, func(state *sale.State) {
 			decideAll(commands)(state)
 			facts = slices.Clone(state.Writes().Facts)

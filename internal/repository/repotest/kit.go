@@ -178,9 +178,8 @@ func (s *shop) tryWith(
 ) ([]sale.Verdict, error) {
 	var verdicts []sale.Verdict
 	err := retry.Do(ctx, repository.IsConflict, func() error {
-		verdicts = nil
-		return s.AtDesk(ctx, event, models.NewID[models.BatchID](), sale.ReadsOf(commands, false), func(state *sale.State) {
-			state.Rules = theRules
+		return s.AtDesk(ctx, event, models.NewID[models.BatchID](), sale.ReadsOf(commands, false, false), func(state *sale.State) {
+			verdicts, state.Rules = nil, theRules
 			if meddle != nil {
 				meddle(state)
 			}

@@ -44,7 +44,7 @@ var outboxRules = rules{
 	"a_batch_leaves_one_outbox_row_with_its_id_and_bookings_in_order": func(t *testing.T, s *shop) {
 		event, user, batch := s.event(), s.user(), models.NewID[models.BatchID]()
 		commands := []sale.Command{reserve(user, 2), reserve(user, 11), reserve(user, 1), reserve(user, 3)}
-		err := s.AtDesk(s.ctx(), event.ID, batch, sale.ReadsOf(commands, false), decideAll(commands))
+		err := s.AtDesk(s.ctx(), event.ID, batch, sale.ReadsOf(commands, false, false), decideAll(commands))
 		s.ok("the desk", err)
 		rows, err := s.ClaimOutbox(s.ctx(), all, lease)
 		s.ok("claiming the outbox", err)
@@ -223,7 +223,7 @@ func (s *shop) fill(batches int) []models.OutboxRow {
 		// In the order of the commands, not of their ids.
 		slices.Reverse(commands)
 		slices.Reverse(row.Bookings)
-		s.ok("the desk", s.AtDesk(s.ctx(), row.Event, row.ID, sale.ReadsOf(commands, false), decideAll(commands)))
+		s.ok("the desk", s.AtDesk(s.ctx(), row.Event, row.ID, sale.ReadsOf(commands, false, false), decideAll(commands)))
 		s.clock.Pass(time.Microsecond)
 		rows = append(rows, row)
 	}

@@ -76,7 +76,7 @@ func reserve(tb testing.TB, store *Store, event models.EventID, users []models.U
 
 // decide asks an event's desk.
 func decide(tb testing.TB, store *Store, event models.EventID, commands ...sale.Command) (verdicts []sale.Verdict) {
-	err := store.AtDesk(context.Background(), event, models.NewID[models.BatchID](), sale.ReadsOf(commands, false), func(s *sale.State) {
+	err := store.AtDesk(context.Background(), event, models.NewID[models.BatchID](), sale.ReadsOf(commands, false, false), func(s *sale.State) {
 		s.Rules.PaymentDeadline = 15 * time.Minute
 		for _, c := range commands {
 			verdicts = append(verdicts, s.Decide(c))

@@ -94,7 +94,7 @@ func bookPayAndTell(store *Store, event models.EventID, user models.UserID) erro
 
 func decideAll(store *Store, event models.EventID, commands []sale.Command) error {
 	var refused error
-	err := store.AtDesk(context.Background(), event, models.NewID[models.BatchID](), sale.ReadsOf(commands, false), func(s *sale.State) {
+	err := store.AtDesk(context.Background(), event, models.NewID[models.BatchID](), sale.ReadsOf(commands, false, false), func(s *sale.State) {
 		s.Rules.PaymentDeadline = 900e9
 		for _, c := range commands {
 			if v := s.Decide(c); v.Err != nil {

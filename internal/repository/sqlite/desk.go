@@ -61,6 +61,9 @@ func readState(c *conn, event models.EventID, need sale.Reads) (*sale.State, err
 	if state.Event, err = maybe(ctx, c, selectAnyEvent, args{event[:]}, readEvent); err != nil {
 		return nil, fmt.Errorf("read the event: %w", err)
 	}
+	for _, seen := range need.Seen { // to read them costs little here
+		need.Bookings, need.Money = append(need.Bookings, seen.Booking.ID), append(need.Money, seen.Booking.ID)
+	}
 	if err := readUsers(ctx, c, need.Users, state); err != nil {
 		return nil, fmt.Errorf("read the users: %w", err)
 	}

@@ -39,7 +39,7 @@ func book(t *testing.T, store *Store, user models.UserID, bookings []*booking, a
 	for i, b := range bookings {
 		group.Go(func() {
 			command := &sale.Reserve{Booking: b.id, User: user, Quantity: 1, Method: simulator.OK}
-			b.err = store.AtDesk(t.Context(), b.event, models.NewID[models.BatchID](), sale.ReadsOf([]sale.Command{command}, false),
+			b.err = store.AtDesk(t.Context(), b.event, models.NewID[models.BatchID](), sale.ReadsOf([]sale.Command{command}, false, false),
 				func(s *sale.State) {
 					s.Rules.PaymentDeadline = 900e9
 					s.Decide(command)

@@ -220,7 +220,7 @@ func reserveOrFail(store *Store, event models.EventID, users []models.UserID, si
 	for i := range commands {
 		commands[i] = &sale.Reserve{Booking: models.NewID[models.BookingID](), User: users[i%len(users)], Quantity: 1, Method: simulator.OK}
 	}
-	return store.AtDesk(context.Background(), event, models.NewID[models.BatchID](), sale.ReadsOf(commands, false), func(s *sale.State) {
+	return store.AtDesk(context.Background(), event, models.NewID[models.BatchID](), sale.ReadsOf(commands, false, false), func(s *sale.State) {
 		for _, c := range commands {
 			s.Decide(c)
 		}
