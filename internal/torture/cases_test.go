@@ -88,7 +88,7 @@ func both(one, other func()) {
 }
 
 // neitherNor counts what no booking may be: confirmed and refunded, or charged and neither.
-const neitherNor = `SELECT count(*) FROM payments p JOIN bookings b ON b.id = p.booking_id
+const neitherNor = `SELECT count(*) FROM charges p JOIN bookings b ON b.id = p.booking_id
 	LEFT JOIN refunds r ON r.booking_id = p.booking_id WHERE p.status = 'succeeded' AND (b.status = 'CONFIRMED') = (r.booking_id IS NOT NULL)`
 
 // Case 13: the payment succeeds in one process at the very instant at which another one expires the booking, while a

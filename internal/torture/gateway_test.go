@@ -108,7 +108,7 @@ func (in *difficult) book(n int) {
 func (in *difficult) awaitRest(most time.Duration) {
 	in.t.Helper()
 	testkit.Eventually(in.t, most, func() error {
-		if left := in.waiting() + in.count(`SELECT count(*) FROM payments WHERE status = 'doubtful'`); left > 0 {
+		if left := in.waiting() + in.count(`SELECT count(*) FROM charges WHERE status = 'doubtful'`); left > 0 {
 			return fmt.Errorf("%d not at their end", left)
 		}
 		return nil
@@ -196,7 +196,7 @@ func (in *difficult) mislay() (booked int) {
 		in.awaitPublished(int64(scouts + booked))
 		in.deleteEntries()
 		if in.count(`SELECT count(*) FROM bookings b WHERE `+isMislaid+`
-				AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.booking_id = b.id)`) > 0 {
+				AND NOT EXISTS (SELECT 1 FROM charges p WHERE p.booking_id = b.id)`) > 0 {
 			return booked
 		}
 	}
@@ -213,7 +213,7 @@ func TestTorture_of_a_loss_beside_a_backlog(t *testing.T) {
 	in.leave()
 	in.book(scouts)
 	testkit.Eventually(t, time.Minute, func() error {
-		if n := in.count(`SELECT count(*) FROM payments WHERE attempts = 0`); n < scouts {
+		if n := in.count(`SELECT count(*) FROM charges WHERE attempts = 0`); n < scouts {
 			return fmt.Errorf("%d calls have not found the gateway", n)
 		}
 		return nil
@@ -232,7 +232,7 @@ func TestTorture_of_a_loss_beside_a_backlog(t *testing.T) {
 	testkit.Eventually(t, 10*time.Minute, func() error {
 		young := in.count(`SELECT count(*) FROM bookings WHERE created_at > now() - interval '50 seconds'`)
 		unseen := in.count(`SELECT count(*) FROM bookings b WHERE ` + isMislaid + ` AND status = 'PENDING'
-			AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.booking_id = b.id)
+			AND NOT EXISTS (SELECT 1 FROM charges p WHERE p.booking_id = b.id)
 			AND NOT EXISTS (SELECT 1 FROM republished r WHERE r.booking_id = b.id)`)
 		if young > 0 || unseen > 0 {
 			return fmt.Errorf("%d are young; %d are lost and not published again", young, unseen)

@@ -134,7 +134,7 @@ func (in *installation) count(query string) int64 {
 func (in *installation) waiting() int64 {
 	in.t.Helper()
 	return in.count(`SELECT (SELECT count(*) FROM bookings WHERE status = 'PENDING')
-		+ (SELECT count(*) FROM payments WHERE status IN ('started', 'pending', 'unknown'))
+		+ (SELECT count(*) FROM charges WHERE status IN ('started', 'pending', 'unknown'))
 		+ (SELECT count(*) FROM refunds WHERE status = 'pending') + (SELECT count(*) FROM outbox)`)
 }
 
@@ -237,7 +237,7 @@ func (in *installation) findings(crowd *crowd) []finding {
 }
 
 const stuck = `(SELECT count(*) FROM bookings WHERE status = 'PENDING')
-	+ (SELECT count(*) FROM payments WHERE status IN ('started', 'pending', 'unknown'))
+	+ (SELECT count(*) FROM charges WHERE status IN ('started', 'pending', 'unknown'))
 	+ (SELECT count(*) FROM refunds WHERE status = 'pending')`
 
 // audit runs `quantix audit`.

@@ -12,7 +12,7 @@ import (
 // counted is what every event has, by its counters, charges and refunds.
 const counted = `SELECT e.id::text, concat_ws(' ', e.currency, 1, s.journal_seq, s.total_tickets, s.available, s.held, s.sold,
 		s.pending_count, s.confirmed_count, s.cancelled_count, trim_scale(s.held_amount), trim_scale(s.sold_amount),
-		trim_scale(coalesce((SELECT sum(amount) FROM payments WHERE event_id = e.id AND status = 'succeeded'), 0)),
+		trim_scale(coalesce((SELECT sum(amount) FROM charges WHERE event_id = e.id AND status = 'succeeded'), 0)),
 		trim_scale(coalesce((SELECT sum(amount) FROM refunds WHERE event_id = e.id AND status <> 'failed' AND currency = e.currency), 0)),
 		trim_scale(coalesce((SELECT sum(amount) FROM refunds WHERE event_id = e.id AND status = 'pending' AND currency = e.currency), 0)))
 	FROM events e JOIN event_stock s ON s.event_id = e.id`

@@ -63,20 +63,22 @@ SELECT b.id, b.user_id, b.event_id, b.payment_deadline, b.created_at, b.quantity
 FROM bookings_before b
     LEFT JOIN (
         SELECT b.event_id, b.id AS booking_id, f.status, f.gateway, f.provider_reference, f.created_at, f.updated_at, f.next_attempt_at,
-            coalesce(f.attempts = 1 AND f.last_error = '' AND f.refunded = 0 AND f.amount = b.total_amount
+            coalesce(f.n = 1 AND f.attempts = 1 AND f.last_error = '' AND f.refunded = 0 AND f.amount = b.total_amount
                 AND f.currency = b.currency AND f.next_attempt_at IS NOT NULL
                 AND (f.status = 'started' AND b.status = 'PENDING'
                     OR f.status = 'succeeded' AND b.status = 'CONFIRMED' AND f.updated_at = b.confirmed_at)
                 AND f.others = 0 AND r.booking_id IS NULL AND l.booking_id IS NULL, false) AS usual
         FROM (
-            SELECT *, count(*) OVER (PARTITION BY event_id, booking_id) - 1 AS others FROM payments
+            SELECT *, count(*) OVER (PARTITION BY event_id, booking_id) - 1 AS others,
+                min(n) OVER (PARTITION BY event_id, booking_id) AS first_n
+            FROM payments
         ) f
             JOIN bookings_before b ON b.event_id = f.event_id AND b.id = f.booking_id
             LEFT JOIN (SELECT DISTINCT event_id, booking_id FROM refunds) r
                 ON r.event_id = f.event_id AND r.booking_id = f.booking_id
             LEFT JOIN (SELECT DISTINCT event_id, booking_id FROM dead_letters WHERE booking_id IS NOT NULL) l
                 ON l.event_id = f.event_id AND l.booking_id = f.booking_id
-        WHERE f.n = 1
+        WHERE f.n = f.first_n
     ) p ON p.event_id = b.event_id AND p.booking_id = b.id;
 
 ALTER TABLE bookings
@@ -211,13 +213,24 @@ CREATE TRIGGER bookings_hold_2 AFTER UPDATE OF id ON users FOR EACH ROW EXECUTE 
 CREATE TRIGGER bookings_hold_1 AFTER DELETE ON events FOR EACH ROW EXECUTE FUNCTION bookings_hold();
 CREATE TRIGGER bookings_hold_2 AFTER UPDATE OF id ON events FOR EACH ROW EXECUTE FUNCTION bookings_hold();
 
+-- Looked at afterwards: what one statement empties together refers to nothing any more.
 CREATE FUNCTION bookings_hold_all() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE feature_not_supported USING MESSAGE = format('%s are emptied in READ COMMITTED only', TG_TABLE_NAME);
+    END IF;
     IF EXISTS (SELECT FROM bookings) THEN
         RAISE feature_not_supported USING MESSAGE = format('%s are referred to by bookings', TG_TABLE_NAME);
     END IF;
     RETURN NULL;
 END
 $$;
-CREATE TRIGGER bookings_hold_all BEFORE TRUNCATE ON users FOR EACH STATEMENT EXECUTE FUNCTION bookings_hold_all();
-CREATE TRIGGER bookings_hold_all BEFORE TRUNCATE ON events FOR EACH STATEMENT EXECUTE FUNCTION bookings_hold_all();
+CREATE TRIGGER bookings_hold_all AFTER TRUNCATE ON users FOR EACH STATEMENT EXECUTE FUNCTION bookings_hold_all();
+CREATE TRIGGER bookings_hold_all AFTER TRUNCATE ON events FOR EACH STATEMENT EXECUTE FUNCTION bookings_hold_all();
+
+-- They mean these very tables, whatever a session puts before them.
+DO $$ BEGIN
+    EXECUTE format('ALTER FUNCTION bookings_refer() SET search_path = %I, pg_temp', current_schema());
+    EXECUTE format('ALTER FUNCTION bookings_hold() SET search_path = %I, pg_temp', current_schema());
+    EXECUTE format('ALTER FUNCTION bookings_hold_all() SET search_path = %I, pg_temp', current_schema());
+END $$;

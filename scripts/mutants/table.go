@@ -229,9 +229,9 @@ var core = []mutant{
 		old: "WHERE id = k.id FOR NO KEY UPDATE SKIP LOCKED) e`", new: "WHERE id = k.id) e`",
 		pkg: postgres, tests: "TestALockedEvent",
 	}, {
-		name: "a shared transaction waits for the charges of an event that is locked elsewhere", file: "internal/repository/postgres/desk_read.go",
-		old: "		charges, refunds := lockFreeCharges, lockFreeRefunds\n", new: "		charges, refunds := lockCharges, lockRefunds\n",
-		pkg: postgres, tests: "TestALockedEventsCharge",
+		name: "a shared transaction waits for a charge that is locked elsewhere", file: "internal/repository/postgres/desk_read.go",
+		old: "	charges, refunds := lockFreeCharges, lockFreeRefunds\n", new: "	charges, refunds := lockCharges, lockRefunds\n",
+		pkg: postgres, tests: "TestParty_waits_for_no_locked_charge",
 	}, {
 		name: "a shared transaction waits for an event that is locked elsewhere", file: "internal/repository/postgres/sharing.go",
 		old: "			go s.runSolo(w)\n", new: "			s.runSolo(w)\n",
@@ -258,7 +258,7 @@ var core = []mutant{
 		pkg: sqlite, tests: "TestStore",
 	}, {
 		name: "a charge is started after the deadline (PostgreSQL)", file: "internal/repository/postgres/payments.go",
-		old: "AND b.total_amount > 0 AND b.payment_deadline > now\n", new: "AND b.total_amount > 0\n",
+		old: "AND b.total_amount > 0 AND b.payment_deadline > now AND", new: "AND b.total_amount > 0 AND",
 		pkg: postgres, tests: "TestStore/Payments",
 	}, {
 		name: "who lost the making of a simulated charge believes to have won (PostgreSQL)",
@@ -311,7 +311,7 @@ var core = []mutant{
 		pkg: boxoffice, tests: "TestReserve_of_a_caller",
 	}, {
 		name: "a cancelled event's bookings are charged first, on PostgreSQL", file: "internal/repository/postgres/payments.go",
-		old: "\n\t\t\tAND b.event_id <> ALL (` + calledOff + `)", new: "",
+		old: " AND b.event_id <> ALL (` + calledOff + `)", new: "",
 		pkg: postgres, tests: "TestStore/Ends",
 	}, {
 		name: "a cancelled event's bookings are charged first, on SQLite", file: "internal/repository/sqlite/payments.go",

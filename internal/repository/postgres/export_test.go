@@ -98,6 +98,18 @@ const (
 	AuditEvent = auditEvent
 )
 
+// MoveLapsed is tested with places that a look would not have given.
+const MoveLapsed = moveLapsed
+
+// UpdateBookings is tested with rows that are not as they were seen.
+var UpdateBookings = updateBookings
+
+// FitsRow and MovesOf say which charges stand in their bookings' rows.
+var FitsRow, MovesOf = fitsRow, movesOf
+
+// PendingPage is how many PENDING bookings a poll looks at.
+const PendingPage = pendingPage
+
 // Wrap and WrapWrite translate pgx's errors.
 var Wrap, WrapWrite = wrap, wrapWrite
 

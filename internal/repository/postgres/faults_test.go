@@ -106,7 +106,7 @@ func TestErrorsOfTheDatabase(t *testing.T) {
 	b := setup(t)
 	event, user := b.event(t, 10), b.user(t)
 	for state, want := range map[string]error{
-		"40001": repository.ErrConflict, "40P01": repository.ErrConflict, "0A000": repository.ErrRejected,
+		"40001": repository.ErrConflict, "40P01": repository.ErrConflict, "22012": repository.ErrConflict, "0A000": repository.ErrRejected,
 		"55P03": repository.ErrUnavailable, "57014": repository.ErrUnavailable, "53100": repository.ErrUnavailable,
 		"53200": repository.ErrUnavailable, "25006": repository.ErrUnavailable, "57P03": repository.ErrUnavailable,
 		"22003": repository.ErrRejected, "23514": repository.ErrRejected, "XX000": repository.ErrRejected,

@@ -26,10 +26,23 @@ func (b *bundle) lockRows(t *testing.T, statement string, arguments ...any) (rel
 	return release
 }
 
-// Claims pass over a row that somebody else has locked: the others of its event, and of all events, go on.
+// Claims pass over a row that somebody else has locked: the others of its event, and of all events, go on. A charge
+// that was not ended in time may stand in its booking's row, or apart.
 func TestClaims_pass_over_a_locked_row(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
+	t.Run("in_the_row", func(t *testing.T) {
+		t.Parallel()
+		setup(t).claimsBesideALock(t, "SELECT FROM bookings WHERE id = $1 FOR UPDATE", false)
+	})
+	t.Run("apart", func(t *testing.T) {
+		t.Parallel()
+		setup(t).claimsBesideALock(t, "SELECT FROM payments WHERE booking_id = $1 FOR UPDATE", true)
+	})
+}
+
+// claimsBesideALock has somebody lock a charge by a statement while claims are made.
+func (b *bundle) claimsBesideALock(t *testing.T, lockCharge string, apart bool) {
+	t.Helper()
 	user := b.user(t)
 	var refs []models.BookingRef
 	for range 2 {
@@ -45,20 +58,20 @@ func TestClaims_pass_over_a_locked_row(t *testing.T) {
 	if err != nil || len(rows) != 3 {
 		t.Errorf("claimed %d of 4 outbox rows, one of them locked: %v", len(rows), err)
 	}
-	if _, err := b.StartCharges(t.Context(), "simulated", refs, 0); err != nil {
-		t.Fatal(err)
+	b.start(t, 0, refs...)
+	if apart {
+		b.apart(t)
 	}
-	b.lockRows(t, "SELECT FROM payments WHERE booking_id = $1 FOR UPDATE", refs[0].Booking.String())
+	b.lockRows(t, lockCharge, refs[0].Booking.String())
 	due, err := b.DueCharges(t.Context(), 10, time.Minute)
 	if err != nil || len(due) != 3 {
 		t.Errorf("took up %d of 4 charges, one of them locked: %v", len(due), err)
 	}
 	for _, ref := range refs {
-		key := models.FirstCharge(ref)
 		if ref == refs[0] {
 			continue // its settlement waits
 		}
-		b.must(t, ref.Event, &sale.Settle{Charge: key, Result: models.Result{Outcome: models.OutcomeSucceeded}}, &sale.Cancel{Booking: ref.Booking})
+		b.must(t, ref.Event, succeeds(ref), &sale.Cancel{Booking: ref.Booking})
 	}
 	b.lockRows(t, "SELECT FROM refunds WHERE booking_id = $1 FOR UPDATE", refs[1].Booking.String())
 	refunds, err := b.DueRefunds(t.Context(), 10, time.Minute)
@@ -99,7 +112,7 @@ func TestParty_waits_for_no_locked_user(t *testing.T) {
 	}
 }
 
-// The same for a charge whose row is locked.
+// The same for a charge, in payments, whose row is locked.
 func TestParty_waits_for_no_locked_charge(t *testing.T) {
 	t.Parallel()
 	p := setupShared(t)
@@ -107,12 +120,10 @@ func TestParty_waits_for_no_locked_charge(t *testing.T) {
 	booking := reserve(p.user.ID, 1)
 	p.must(t, held.ID, booking)
 	ref := models.BookingRef{Event: held.ID, Booking: booking.Booking}
-	if _, err := p.StartCharges(t.Context(), "simulated", []models.BookingRef{ref}, time.Minute); err != nil {
-		t.Fatal(err)
-	}
+	p.start(t, time.Minute, ref)
+	p.apart(t)
 	release := p.lockRows(t, "SELECT FROM payments WHERE booking_id = $1 FOR UPDATE", ref.Booking.String())
-	settles := &sale.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.OutcomeSucceeded}}
-	p.partly(t, &deskCall{event: held.ID, commands: []sale.Command{settles}}, p.buys(free.ID), release)
+	p.partly(t, &deskCall{event: held.ID, commands: []sale.Command{succeeds(ref)}}, p.buys(free.ID), release)
 	if p.held(t, free.ID) != 1 {
 		t.Error("the other event's booking was not made")
 	}

@@ -100,7 +100,8 @@ func explain(ctx context.Context, pool *pgxpool.Pool, s postgres.Statement) (str
 // smallTables is fillTables for the first hundred bookings.
 var smallTables = strings.NewReplacer("1, 2000", "1, 3", "% 2000", "% 3", "1, 1000", "1, 20", "% 1000", "% 20", "1, 10000", "1, 100").Replace(fillTables)
 
-// fillTables makes 2,000 events, 1,000 users, 10,000 bookings of every status, with their charges and refunds.
+// fillTables makes 2,000 events, 1,000 users, 10,000 bookings of every status, with their charges, some of them in the
+// bookings' rows, and refunds.
 const fillTables = `
 	INSERT INTO events (id, name, date_time, total_tickets, ticket_price, currency, created_at, updated_at)
 		SELECT gen_random_uuid(), 'event ' || i, now() + i * interval '1 day', 1000000, 75.5, 'USD', now(), now()
@@ -110,17 +111,22 @@ const fillTables = `
 	INSERT INTO users (id, name, email, created_at, updated_at)
 		SELECT gen_random_uuid(), 'user ' || i, i || '@example.com', now(), now() FROM generate_series(1, 1000) i;
 	INSERT INTO bookings (id, user_id, event_id, quantity, status, unit_price, total_amount, currency, payment_method,
-			payment_deadline, cancel_reason, confirmed_at, cancelled_at, idempotency_key, request_hash, created_at, updated_at)
+			payment_deadline, cancel_reason, confirmed_at, cancelled_at, idempotency_key, request_hash, created_at, updated_at,
+			charge, gateway, provider_reference, charged_at, next_attempt_at)
 		SELECT gen_random_uuid(), u.id, e.id, 2, s.status, 75.5, 151, 'USD', 'sim_ok', now() + interval '15 minutes',
 			CASE s.status WHEN 'CANCELLED' THEN 'user' END, CASE s.status WHEN 'CONFIRMED' THEN now() END,
-			CASE s.status WHEN 'CANCELLED' THEN now() END, 'key ' || i, '\x00', now(), now()
+			CASE s.status WHEN 'CANCELLED' THEN now() END, 'key ' || i, '\x00', now(), now(),
+			c.charge, c.gateway, c.reference, c.at, c.at
 		FROM generate_series(1, 10000) i
 		JOIN (SELECT id, row_number() OVER () AS n FROM events) e ON e.n = i % 2000 + 1
 		JOIN (SELECT id, row_number() OVER () AS n FROM users) u ON u.n = i % 1000 + 1
-		JOIN (VALUES (0, 'PENDING'), (1, 'CONFIRMED'), (2, 'CONFIRMED'), (3, 'CANCELLED')) s (n, status) ON s.n = i % 4;
+		JOIN (VALUES (0, 'PENDING'), (1, 'CONFIRMED'), (2, 'CONFIRMED'), (3, 'CANCELLED')) s (n, status) ON s.n = i % 4
+		JOIN (VALUES (0, 'started', 'sim', '', now()), (1, 'succeeded', 'sim', 'ch_1', now()), (2, 'apart', NULL, NULL, NULL),
+			(3, 'apart', NULL, NULL, NULL), (4, 'apart', NULL, NULL, NULL), (5, 'apart', NULL, NULL, NULL),
+			(6, 'succeeded', 'sim', 'ch_6', now()), (7, 'apart', NULL, NULL, NULL)) c (n, charge, gateway, reference, at) ON c.n = i % 8;
 	INSERT INTO payments (event_id, booking_id, n, gateway, amount, currency, status, attempts, next_attempt_at, created_at, updated_at)
 		SELECT event_id, id, 1, 'sim', 151, 'USD', CASE status WHEN 'PENDING' THEN 'started' ELSE 'succeeded' END, 1, now(), now(), now()
-		FROM bookings;
+		FROM bookings WHERE charge = 'apart';
 	INSERT INTO refunds (event_id, booking_id, n, gateway, amount, currency, status, attempts, next_attempt_at, created_at, updated_at)
 		SELECT event_id, id, 1, 'sim', 151, 'USD', CASE get_byte(uuid_send(id), 0) % 5 WHEN 0 THEN 'pending' ELSE 'succeeded' END, 0, now(), now(), now()
 		FROM bookings WHERE status = 'CANCELLED';

@@ -21,8 +21,31 @@ func TestStore(t *testing.T) {
 			_, err := b.pool.Exec(ctx, sql)
 			return err
 		}
-		return repotest.Store{Port: b.Store, Exec: exec, Stock: "event_stock", Migrate: b.migrate}
+		return repotest.Store{
+			Port: b.Store, Exec: exec, Stock: "event_stock", Migrate: b.migrate,
+			Apart: func(ctx context.Context) error { return exec(ctx, moveApart) },
+		}
 	})
+}
+
+// moveApart moves every charge that stands in its booking's row into payments.
+const moveApart = `
+	WITH moved AS (
+		UPDATE bookings SET charge = 'apart', gateway = NULL, provider_reference = NULL, charged_at = NULL,
+			prepared_at = NULL, next_attempt_at = NULL
+		WHERE charge IN ('started', 'succeeded')
+	)
+	INSERT INTO payments (event_id, booking_id, n, gateway, amount, currency, status, attempts, last_error,
+		provider_reference, next_attempt_at, created_at, updated_at, refunded)
+	SELECT c.event_id, c.booking_id, c.n, c.gateway, c.amount, c.currency, c.status, c.attempts, c.last_error,
+		c.provider_reference, c.next_attempt_at, c.created_at, c.updated_at, c.refunded
+	FROM charges c JOIN bookings b ON b.event_id = c.event_id AND b.id = c.booking_id
+	WHERE b.charge IN ('started', 'succeeded')`
+
+// apart moves every charge that stands in its booking's row into payments.
+func (b *bundle) apart(t *testing.T) {
+	t.Helper()
+	b.exec(t, moveApart)
 }
 
 func (b *bundle) migrate(steps int) error {

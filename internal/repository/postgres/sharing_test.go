@@ -247,20 +247,17 @@ func TestALockedEventHoldsUpNobodyElse(t *testing.T) {
 	p.must(t, locked.ID, reserve(p.user.ID, 1))
 }
 
-// TestALockedEventsChargeHoldsUpNobodyElse: whoever has an event may have its charges, too.
+// TestALockedEventsChargeHoldsUpNobodyElse: whoever has an event may have its charges, too, which stand apart.
 func TestALockedEventsChargeHoldsUpNobodyElse(t *testing.T) {
 	t.Parallel()
 	p := setupShared(t, impatient)
 	locked, free := p.event(t, 3), p.event(t, 3)
 	ref := p.must(t, locked.ID, reserve(p.user.ID, 1))[0].Booking.Ref()
-	if _, err := p.StartCharges(t.Context(), "simulated", []models.BookingRef{ref}, time.Minute); err != nil {
-		t.Fatal(err)
-	}
+	p.start(t, time.Minute, ref)
+	p.apart(t)
 	release := p.lock(t, locked.ID, "SELECT FROM payments WHERE event_id = $1 FOR NO KEY UPDATE")
 	settles := func() *deskCall {
-		return &deskCall{event: locked.ID, commands: []sale.Command{&sale.Settle{
-			Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.OutcomeSucceeded},
-		}}}
+		return &deskCall{event: locked.ID, commands: []sale.Command{succeeds(ref)}}
 	}
 	waits, passes := settles(), p.buys(free.ID)
 	p.leaveOut(t, waits, passes)
@@ -359,8 +356,8 @@ func TestACallerWhoLeftIsNotServed(t *testing.T) {
 	}
 }
 
-// TestARowThatMovedFailsTheBatch: somebody changed a booking by hand, without the event's lock, between the reading and
-// the writing; its change would be lost in silence.
+// TestARowThatMovedFailsTheBatch: somebody changed a booking without the event's lock, between the reading and the
+// writing; its change would be lost in silence. So the batch is decided again.
 func TestARowThatMovedFailsTheBatch(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -380,12 +377,125 @@ func TestARowThatMovedFailsTheBatch(t *testing.T) {
 				t.Errorf("%s: %v", sql, err)
 			}
 		})
-		if !errors.Is(err, repository.ErrRejected) || !strings.Contains(err.Error(), "division by zero") {
-			t.Errorf("after %s: %v, want ErrRejected", sql, err)
+		if !errors.Is(err, repository.ErrConflict) || !strings.Contains(err.Error(), "division by zero") {
+			t.Errorf("after %s: %v, want ErrConflict", sql, err)
 		}
 		b.audit(t, event.ID)
 	}
 	if v := b.must(t, event.ID, &sale.Cancel{Booking: booked.ID})[0]; v.Booking.Status != models.StatusCancelled {
 		t.Errorf("the booking is %s", v.Booking.Status)
+	}
+}
+
+// meanwhile has a batch of one command find at its end that what it has read of its booking is so no more: nothing is
+// changed, the batch is decided again, and then it is made.
+func (b *bundle) meanwhile(t *testing.T, event models.EventID, command sale.Command, change func()) sale.Verdict {
+	t.Helper()
+	before, err := b.Event(t.Context(), event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = b.AtDesk(t.Context(), event, models.NewID[models.BatchID](), sale.ReadsOf([]sale.Command{command}, false), func(s *sale.State) {
+		s.Rules = rules
+		if v := s.Decide(command); v.Err != nil {
+			t.Errorf("the first time: %v", v.Err)
+		}
+		change()
+	})
+	if !errors.Is(err, repository.ErrConflict) || errors.Is(err, repository.ErrCommitUnknown) {
+		t.Errorf("beside the change: %v, want ErrConflict", err)
+	}
+	after, err := b.Event(t.Context(), event)
+	if err != nil || after.Stock != before.Stock || after.Seq != before.Seq {
+		t.Errorf("the stock was %+v, and is %+v (%v)", before.Stock, after.Stock, err)
+	}
+	b.audit(t, event)
+	defer b.audit(t, event)
+	return b.must(t, event, command)[0]
+}
+
+// only returns the one charge of a booking.
+func (b *bundle) only(t *testing.T, ref models.BookingRef) models.Charge {
+	t.Helper()
+	charges, _, err := b.PaymentsOf(t.Context(), ref)
+	if err != nil || len(charges) != 1 {
+		t.Fatalf("the charges are %+v, %v, want one", charges, err)
+	}
+	return charges[0]
+}
+
+// TestAChargeStartedMeanwhileIsKept: a worker starts a booking's charge while the booking is being cancelled. A gateway
+// is asked for that charge: it may not be lost, and what it takes is owed back.
+func TestAChargeStartedMeanwhileIsKept(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	event, user := b.event(t, 10), b.user(t)
+	ref := b.must(t, event.ID, reserve(user.ID, 2))[0].Booking.Ref()
+	var started models.Charge
+	v := b.meanwhile(t, event.ID, &sale.Cancel{Booking: ref.Booking}, func() {
+		b.start(t, time.Minute, ref)
+		started = b.only(t, ref)
+	})
+	if got := b.only(t, ref); v.Booking.Status != models.StatusCancelled || got != started || got.Status != models.ChargeStarted {
+		t.Errorf("the booking is %s, the charge was %+v, and is %+v", v.Booking.Status, started, got)
+	}
+	b.must(t, event.ID, succeeds(ref))
+	_, refunds, err := b.PaymentsOf(t.Context(), ref)
+	if err != nil || len(refunds) != 1 || refunds[0].Amount != started.Amount {
+		t.Errorf("after the charge succeeded, the refunds are %+v (%v), want all of it", refunds, err)
+	}
+	b.audit(t, event.ID)
+}
+
+// TestAChargeTakenUpMeanwhileIsKept: a worker was slow, and when it settles its charge another one takes it up, which
+// makes it apart. The try counts, and the ticket is sold once.
+func TestAChargeTakenUpMeanwhileIsKept(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	event, user := b.event(t, 10), b.user(t)
+	ref := b.must(t, event.ID, reserve(user.ID, 2))[0].Booking.Ref()
+	b.start(t, 0, ref)
+	v := b.meanwhile(t, event.ID, succeeds(ref), func() {
+		if due, err := b.DueCharges(t.Context(), 10, time.Minute); err != nil || len(due) != 1 || due[0].Charge.Attempts != 2 {
+			t.Errorf("taken up: %+v, %v", due, err)
+		}
+	})
+	got := b.only(t, ref)
+	if v.Booking.Status != models.StatusConfirmed || got.Status != models.ChargeSucceeded || got.Attempts != 2 {
+		t.Errorf("the booking is %s, the charge %+v", v.Booking.Status, got)
+	}
+	if after, err := b.Event(t.Context(), event.ID); err != nil || after.Stock.Sold != 2 || after.Stock.Held != 0 {
+		t.Errorf("the stock is %+v, %v", after.Stock, err)
+	}
+}
+
+// TestWhatMovedHoldsUpNobodyElse: the other event of the transaction is decided again as well, and both come through.
+func TestWhatMovedHoldsUpNobodyElse(t *testing.T) {
+	t.Parallel()
+	p := setupShared(t)
+	moved, other := p.event(t, 3), p.event(t, 3)
+	ref := p.must(t, moved.ID, reserve(p.user.ID, 1))[0].Booking.Ref()
+	cancels := func() *deskCall {
+		return &deskCall{event: moved.ID, commands: []sale.Command{&sale.Cancel{Booking: ref.Booking}}}
+	}
+	first, beside := cancels(), p.buys(other.ID)
+	first.meddle = func(*sale.State) { p.start(t, time.Minute, ref) }
+	p.together(t, first, beside)
+	for name, v := range map[string]*deskCall{"whose booking moved": first, "beside it": beside} {
+		if !errors.Is(v.err, repository.ErrConflict) || errors.Is(v.err, repository.ErrRejected) {
+			t.Errorf("the call %s: %v, want ErrConflict", name, v.err)
+		}
+	}
+	again, besideAgain := cancels(), p.buys(other.ID)
+	p.pay(t.Context(), again)
+	p.pay(t.Context(), besideAgain)
+	if again.err != nil || besideAgain.err != nil || p.held(t, moved.ID) != 0 || p.held(t, other.ID) != 1 {
+		t.Errorf("the second time: %v, %v", again.err, besideAgain.err)
+	}
+	if postgres.Isolates(p.Store, moved.ID) || postgres.Isolates(p.Store, other.ID) {
+		t.Error("an event is kept apart that was not to blame")
+	}
+	if c := p.only(t, ref); c.Status != models.ChargeStarted {
+		t.Errorf("the charge is %+v", c)
 	}
 }

@@ -97,6 +97,7 @@ var auditRules = rules{
 		event, user := s.event(), s.user()
 		s.tampered = true // a row is put in past the port: today nothing writes a second charge
 		b := s.paid(event, user, 2)
+		s.ok("moving the first one into payments", s.apart(s.ctx()))
 		s.ok("putting in a second charge", s.exec(s.ctx(), `INSERT INTO payments (event_id, booking_id, n, gateway, amount, currency,
 			status, attempts, last_error, provider_reference, next_attempt_at, created_at, updated_at)
 			SELECT event_id, booking_id, 2, gateway, amount, currency, 'started', 1, '', '', created_at, created_at, updated_at FROM payments`))
@@ -115,6 +116,7 @@ var auditRules = rules{
 
 	"the_database_itself_refuses_what_must_never_be": func(t *testing.T, s *shop) {
 		s.mixed()
+		s.ok("moving charges into payments", s.apart(s.ctx()))
 		for _, sql := range []string{
 			"UPDATE {stock} SET available = available - 1",
 			"UPDATE {stock} SET available = available + 1",
@@ -169,6 +171,7 @@ func (s *shop) mixed() models.Event {
 func findTampering(t *testing.T, s *shop) {
 	s.tampered = true
 	event := s.mixed()
+	s.ok("moving charges into payments", s.apart(s.ctx()))
 	for _, tampering := range []struct {
 		do, undo string
 		want     []string

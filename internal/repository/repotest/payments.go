@@ -114,6 +114,31 @@ var paymentRules = rules{
 		}
 	},
 
+	"a_charge_keeps_the_reference_that_it_was_prepared_under": func(t *testing.T, s *shop) {
+		event, user := s.event(), s.user()
+		lapses, succeeds := s.charge(s.book(event, user, 1)), s.charge(s.book(event, user, 2))
+		for _, charge := range []*models.Charge{&lapses, &succeeds} {
+			s.clock.Pass(time.Second)
+			prepared := models.Result{Outcome: models.OutcomePrepared, ProviderReference: "intent"}
+			s.done(event.ID, &sale.Settle{Charge: charge.ChargeKey, Result: prepared, Backoff: lease})
+			charge.ProviderReference, charge.UpdatedAt, charge.NextAttemptAt = "intent", s.clock.Now(), s.clock.Now().Add(lease)
+			charges, _, err := s.PaymentsOf(s.ctx(), charge.BookingRef)
+			s.ok("reading the charge", err)
+			same(t, "the charge once prepared", charges, []models.Charge{*charge})
+		}
+		s.clock.Pass(time.Second)
+		paid := models.Result{Outcome: models.OutcomeSucceeded}
+		v := s.done(event.ID, &sale.Settle{Charge: succeeds.ChargeKey, Result: paid})
+		succeeds.Status, succeeds.UpdatedAt = models.ChargeSucceeded, s.clock.Now()
+		charges, _ := s.money(*v.Booking)
+		same(t, "the charge once it succeeded", charges, []models.Charge{succeeds})
+		s.clock.Pass(lease)
+		due := s.due()
+		same(t, "how many are due", len(due), 1)
+		lapses.Attempts, lapses.NextAttemptAt, lapses.UpdatedAt = 2, s.clock.Now().Add(lease), s.clock.Now()
+		same(t, "the charge that is due", due[0].Charge, lapses)
+	},
+
 	"only_the_tries_of_started_charges_are_counted": func(t *testing.T, s *shop) {
 		event, user := s.event(), s.user()
 		pending, unknown := s.book(event, user, 1), s.book(event, user, 1)

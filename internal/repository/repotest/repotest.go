@@ -25,6 +25,8 @@ type Store struct {
 	// in every dialect, but for the table of an event's counters, which the statements call {stock}; values of ids and
 	// times have not, so the statements name none.
 	Exec func(ctx context.Context, sql string) error
+	// Apart moves every charge into payments, for tests that tamper with it there; nil where all are there already.
+	Apart func(ctx context.Context) error
 	// Migrate goes on to the newest migration, or so many back when below 0; nobody else uses the store meanwhile.
 	Migrate func(steps int) error
 	// Stock is the table of the counters: events, or one of their own.
@@ -34,6 +36,14 @@ type Store struct {
 // exec runs a statement past the port.
 func (s *Store) exec(ctx context.Context, sql string) error {
 	return s.Exec(ctx, strings.ReplaceAll(sql, "{stock}", s.Stock))
+}
+
+// apart moves every charge into payments.
+func (s *Store) apart(ctx context.Context) error {
+	if s.Apart == nil {
+		return nil
+	}
+	return s.Apart(ctx)
 }
 
 // rules are what a part of the contract says, each with its proof on a database of its own.
