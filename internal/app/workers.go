@@ -9,8 +9,8 @@ import (
 	"quantix/internal/services"
 )
 
-// workerBatch is how many messages a worker reads at once while buyers wait, and workerMost otherwise; never more than it
-// can have in hand, for what it has read nobody else gets until it has been dead for half a minute.
+// workerBatch is how many messages a worker reads at once while buyers wait, and workerMost otherwise; never more
+// than it can have in hand, for what it has read nobody else gets until it has been dead for half a minute.
 const workerBatch, workerMost = 128, 512
 
 // workers is every background loop of this process, at work or not.

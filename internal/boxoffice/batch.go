@@ -112,8 +112,12 @@ func (d *desk) transact(requests []*request, recheck, again bool) ([]sale.Verdic
 		}
 	}
 	begun := d.office.options.Now()
-	err := d.office.store.AtDesk(ctx, d.event, models.NewID[models.BatchID](), sale.ReadsOf(commands, recheck, again), decide)
-	if broken != nil {
+	need := sale.ReadsOf(commands, recheck, again)
+	err := d.office.store.AtDesk(ctx, d.event, models.NewID[models.BatchID](), need, decide)
+	switch {
+	case broken != nil && len(need.Seen) > 0: // a booking that is not as it was seen may break any rule
+		err = fmt.Errorf("%w: decided on what was seen before: %s", repository.ErrConflict, broken.Error())
+	case broken != nil:
 		err = broken
 	}
 	d.office.options.Observer.Batch(len(requests), d.office.options.Now().Sub(begun), err)

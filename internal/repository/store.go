@@ -80,9 +80,10 @@ type Desk interface {
 	// Changes.Letters are written over those with the same id. Of several bookings under one key, of different events,
 	// state.Keys has this event's.
 	//
-	// state.Event is nil when there is no such event; decide is called all the same. It must do no I/O. It may be called
-	// again, on another state, when nothing has come of what it decided: the last call counts. state.Rules and state.Recheck are decide's to set. The answers that decide noted are valid only
-	// when AtDesk gives nil. Errors: ErrConflict, ErrUnavailable, ErrRejected, ErrCommitUnknown.
+	// state.Event is nil when there is no such event; decide is called all the same. It must do no I/O. It may be
+	// called again, on another state, when nothing has come of what it decided: the last call counts. state.Rules and
+	// state.Recheck are decide's to set. The answers that decide noted are valid only when AtDesk gives nil. Errors:
+	// ErrConflict, ErrUnavailable, ErrRejected, ErrCommitUnknown.
 	AtDesk(
 		ctx context.Context, event models.EventID, batch models.BatchID, need sale.Reads, decide func(*sale.State),
 	) error

@@ -42,8 +42,8 @@ type Seen struct {
 }
 
 // ReadsOf collects what a batch of commands must read. With recheck, the bookings that reservations would make are
-// looked up too: the batch was sent before, and whether it was committed is not known. With again, the batch was undone:
-// what was seen before it is read as well.
+// looked up too: the batch was sent before, and whether it was committed is not known. With again, the batch was
+// undone: what was seen before it is read as well.
 func ReadsOf(commands []Command, recheck, again bool) Reads {
 	n := Reads{again: recheck || again}
 	for _, c := range commands {

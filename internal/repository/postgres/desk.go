@@ -28,8 +28,8 @@ type deskCall struct {
 	state *sale.State
 	seq   int64 // of the event's newest entry, as it was read or remembered
 	// Where the rows to change were seen. Only the holder of the event's row changes its stock, and what becomes of
-	// bookings; charges and refunds are locked as they are read. But a charge may be started, or taken up, in a booking's
-	// row meanwhile: hence what else was seen there.
+	// bookings; charges and refunds are locked as they are read. But a charge may be started, or taken up, in a
+	// booking's row meanwhile: hence what else was seen there.
 	stock    pgtype.TID
 	bookings map[models.BookingID]seenBooking
 	charges  map[models.ChargeKey]pgtype.TID
@@ -89,9 +89,9 @@ func (v *deskCall) believe() {
 }
 
 // AtDesk decides a batch on one event in one transaction of two round trips, and a third where payments are unusual.
-// Small batches of several events share one (see sharing). Locks are taken in one order everywhere: events, users by id,
-// charges and refunds by event, booking and number, bookings by event and id. Bookings and stock need none of their own
-// while they are read (see deskCall).
+// Small batches of several events share one (see sharing). Locks are taken in one order everywhere: events, users by
+// id, charges and refunds by event, booking and number, bookings by event and id. Bookings and stock need none of
+// their own while they are read (see deskCall).
 func (s *Store) AtDesk(
 	ctx context.Context, event models.EventID, batch models.BatchID, need sale.Reads, decide func(*sale.State),
 ) error {

@@ -116,11 +116,11 @@ func hashBytes(b *models.Booking) []byte {
 	return b.RequestHash[:]
 }
 
-// mustUpdateAll makes an update that must change as many rows as one of its parameters names. Rows are
-// updated by the ctid read under the lock (see deskCall). If one has moved, because a charge was started in it meanwhile
-// or somebody has changed it by hand and without the event's lock, 1/0 aborts the batch, which is then decided again:
-// the change would be lost. Keys are compared by IS NOT DISTINCT FROM, which no index serves: otherwise the planner
-// would look them up.
+// mustUpdateAll makes an update that must change as many rows as one of its parameters names. Rows are updated by the
+// ctid read under the lock (see deskCall). If one has moved, because a charge was started in it meanwhile or somebody
+// has changed it by hand and without the event's lock, 1/0 aborts the batch, which is then decided again: the change
+// would be lost. Keys are compared by IS NOT DISTINCT FROM, which no index serves: otherwise the planner would look
+// them up.
 func mustUpdateAll(update, each string) string {
 	return `WITH done AS (` + update + ` RETURNING 1) SELECT 1 / (count(*) = cardinality(` + each + `))::integer FROM done`
 }

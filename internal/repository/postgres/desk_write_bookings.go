@@ -78,8 +78,8 @@ func (all *changes) add(v *deskCall) {
 	all.newApart = append(all.newApart, w.NewCharges...)
 }
 
-// addBooking adds a booking that was there before. Its charge leaves the row when it is to move, or goes another way than
-// a row can tell of.
+// addBooking adds a booking that was there before. Its charge leaves the row when it is to move, or goes another way
+// than a row can tell of.
 func (all *changes) addBooking(b *models.Booking, seen seenBooking, moves bool) {
 	change := bookingChange{Booking: b, seen: seen, charge: seen.inRow, where: seen.charge}
 	switch c := seen.inRow; {
@@ -120,8 +120,8 @@ func movesOf(w *sale.Writes) map[models.BookingID]bool {
 	return moves
 }
 
-// fitsRow reports whether a booking's row can tell all of its first charge: it is under way, for a booking that waits for
-// it, or it has paid for its tickets.
+// fitsRow reports whether a booking's row can tell all of its first charge: it is under way, for a booking that waits
+// for it, or it has paid for its tickets.
 func fitsRow(b *models.Booking, c *models.Charge) bool {
 	if c.Attempts != 1 || c.LastError != "" || c.Refunded != 0 || c.Amount != b.TotalAmount || c.NextAttemptAt.IsZero() {
 		return false

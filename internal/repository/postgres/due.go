@@ -117,7 +117,8 @@ func (s *Store) moveLapsed(ctx context.Context) error {
 	var next models.Position
 	var seen int
 	var places []pgtype.TID
-	row := s.desk.QueryRow(ctx, pageOfPending, s.now(), timeOr(from.Time, pgtype.NegativeInfinity), uuid(from.ID), pendingPage)
+	row := s.desk.QueryRow(ctx, pageOfPending, s.now(), timeOr(from.Time, pgtype.NegativeInfinity), uuid(from.ID),
+		pendingPage)
 	err := row.Scan(&next.Time, (*[16]byte)(&next.ID), &seen, &places)
 	if err != nil && !noRows(err) {
 		return wrap("look for charges that were not ended", err)

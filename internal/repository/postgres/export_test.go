@@ -89,8 +89,22 @@ var HotStatements = []Statement{
 	{"auditEvent", auditEvent, []string{"bookings_event_id_id_key", "payments_pkey", "refunds_pkey"}, false},
 }
 
+// Age makes what is remembered older, and has the database's clock remembered ahead of what it says.
+func Age(s *Store, by, ahead time.Duration) {
+	s.memory.mu.Lock()
+	defer s.memory.mu.Unlock()
+	for _, known := range s.memory.events {
+		known.read = known.read.Add(-by)
+	}
+	s.memory.clock.db = s.memory.clock.db.Add(ahead)
+}
+
 // Forget has the next batches read their events: what a test does while one is decided is done under the event's lock.
-func Forget(s *Store) { s.memory = memory{} }
+func Forget(s *Store) {
+	s.memory.mu.Lock()
+	defer s.memory.mu.Unlock()
+	s.memory.events = nil
+}
 
 // What the audit's plan is tested with.
 const (

@@ -111,8 +111,9 @@ func scanRefund(row pgx.Row, r *models.Refund, more ...any) error {
 func scanRefundOnly(row pgx.Row, r *models.Refund) error { return scanRefund(row, r) }
 
 const (
-	// Whoever else starts the same booking at the same time waits at its row, and then finds it started. The status is
-	// told by what it is not, so that rows are looked up by their keys and not in the partial index of all that is PENDING.
+	// Whoever else starts the same booking at the same time waits at its row, and then finds it started. The status
+	// is told by what it is not, so that rows are looked up by their keys and not in the partial index of all that is
+	// PENDING.
 	startCharges = `
 		UPDATE bookings b SET charge = 'started', gateway = $4, provider_reference = '', charged_at = now,
 			next_attempt_at = now + $5::interval
@@ -137,7 +138,8 @@ func (s *Store) StartCharges(
 	found := make(map[models.BookingRef]repository.Start, len(refs))
 	events, ids := refColumns(refs)
 	batch := &pgx.Batch{}
-	batch.Queue(startCharges, s.now(), events, ids, gateway, lease.Truncate(time.Microsecond)).Query(func(rows pgx.Rows) error {
+	lease = lease.Truncate(time.Microsecond)
+	batch.Queue(startCharges, s.now(), events, ids, gateway, lease).Query(func(rows pgx.Rows) error {
 		var row inRow
 		return eachBooking(rows, func(b *models.Booking) {
 			c := row.chargeOf(b)
@@ -159,8 +161,8 @@ func (s *Store) StartCharges(
 	return list, nil
 }
 
-// lookAtUnstarted adds what else is told of bookings that no charge was started for: those that are free, and those that
-// are not here.
+// lookAtUnstarted adds what else is told of bookings that no charge was started for: those that are free, and those
+// that are not here.
 func (s *Store) lookAtUnstarted(
 	ctx context.Context, refs []models.BookingRef, found map[models.BookingRef]repository.Start,
 ) error {

@@ -18,8 +18,8 @@ import (
 
 // Most batches of a busy event find it just as the batch before has left it. So a batch may be decided on what is
 // remembered, before anything is asked, and be written in one round trip: locks, looks and changes, each statement of
-// which says whether what it rests on is true, and COMMIT. If anything is not, the transaction is undone as a whole, and
-// the batch goes the usual way, as if nothing had been.
+// which says whether what it rests on is true, and COMMIT. If anything is not, the transaction is undone as a whole,
+// and the batch goes the usual way, as if nothing had been.
 //
 // What is remembered is told by the number of the event's newest journal entry, since whatever changes an event writes
 // one. A change by hand writes none: hence nothing is remembered for long.
@@ -135,9 +135,9 @@ const presumeStock = `
 		RETURNING 1
 	) SELECT 1 / count(*) FROM done`
 
-// presume tries to decide and write a transaction on what is remembered of its event. done: that is what became of it, or
-// an error whose outcome is not known; otherwise nothing was changed. What several events share goes the usual way: one
-// that was not as it is remembered would undo it for all.
+// presume tries to decide and write a transaction on what is remembered of its event. done: that is what became of
+// it, or an error whose outcome is not known; otherwise nothing was changed. What several events share goes the usual
+// way: one that was not as it is remembered would undo it for all.
 func (s *Store) presume(ctx context.Context, conn *pgxpool.Conn, tx sharedTx) (done bool, err error) {
 	if !tx.presumes || ctx.Err() != nil {
 		return false, nil

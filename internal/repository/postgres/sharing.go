@@ -146,8 +146,8 @@ func (s *sharing) serve(waiters []*waiter) {
 	}
 }
 
-// mixedFor is after how many transactions of one event each the next such may rest on what is remembered. A quick one is
-// not what many events need: the longer a transaction takes, the more of them share the next.
+// mixedFor is after how many transactions of one event each the next such may rest on what is remembered. A quick one
+// is not what many events need: the longer a transaction takes, the more of them share the next.
 const mixedFor = 32
 
 func (s *sharing) unmixed(events int) bool {

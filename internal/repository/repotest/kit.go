@@ -178,7 +178,8 @@ func (s *shop) tryWith(
 ) ([]sale.Verdict, error) {
 	var verdicts []sale.Verdict
 	err := retry.Do(ctx, repository.IsConflict, func() error {
-		return s.AtDesk(ctx, event, models.NewID[models.BatchID](), sale.ReadsOf(commands, false, false), func(state *sale.State) {
+		need := sale.ReadsOf(commands, false, false)
+		return s.AtDesk(ctx, event, models.NewID[models.BatchID](), need, func(state *sale.State) {
 			verdicts, state.Rules = nil, theRules
 			if meddle != nil {
 				meddle(state)

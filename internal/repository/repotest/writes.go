@@ -61,7 +61,8 @@ type witness struct {
 func (w *witness) does(event models.Event, c sale.Command) {
 	w.t.Helper()
 	var written sale.Writes
-	w.ok("the desk", w.AtDesk(w.ctx(), event.ID, models.NewID[models.BatchID](), sale.ReadsOf([]sale.Command{c}, false, false),
+	need := sale.ReadsOf([]sale.Command{c}, false, false)
+	w.ok("the desk", w.AtDesk(w.ctx(), event.ID, models.NewID[models.BatchID](), need,
 		func(state *sale.State) {
 			state.Rules = theRules
 			if v := state.Decide(c); v.Err != nil {
