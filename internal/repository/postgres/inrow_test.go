@@ -172,7 +172,7 @@ func TestAChangeUnderWayIsWaitedFor(t *testing.T) {
 		command, tx := test.command(ref), b.begin(t, "READ COMMITTED")
 		done := make(chan error, 1)
 		go func() {
-			needs := sale.ReadsOf([]sale.Command{command}, false)
+			needs := sale.ReadsOf([]sale.Command{command}, false, false)
 			done <- b.AtDesk(t.Context(), event.ID, models.NewID[models.BatchID](), needs, func(s *sale.State) {
 				s.Rules = rules
 				s.Decide(command)

@@ -395,7 +395,7 @@ func (b *bundle) meanwhile(t *testing.T, event models.EventID, command sale.Comm
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = b.AtDesk(t.Context(), event, models.NewID[models.BatchID](), sale.ReadsOf([]sale.Command{command}, false), func(s *sale.State) {
+	err = b.AtDesk(t.Context(), event, models.NewID[models.BatchID](), sale.ReadsOf([]sale.Command{command}, false, false), func(s *sale.State) {
 		s.Rules = rules
 		if v := s.Decide(command); v.Err != nil {
 			t.Errorf("the first time: %v", v.Err)
