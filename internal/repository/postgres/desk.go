@@ -109,13 +109,15 @@ func (s *Store) AtDesk(
 
 // runSolo runs a call in a transaction of its own, which waits for the event's row.
 func (s *Store) runSolo(ctx context.Context, v *deskCall) error {
-	return s.transact(ctx, sharedTx{calls: []*deskCall{v}, waits: true})
+	return s.transact(ctx, sharedTx{calls: []*deskCall{v}, waits: true, presumes: true})
 }
 
 // A sharedTx is the calls that one transaction decides, of different events, in order of id.
 type sharedTx struct {
 	calls []*deskCall
 	waits bool // for the events' rows; otherwise those that another transaction has locked are left out (deskCall.held)
+	// it may rest on what is remembered
+	presumes bool
 }
 
 // of returns the call for an event.

@@ -139,7 +139,7 @@ const presumeStock = `
 // an error whose outcome is not known; otherwise nothing was changed. What several events share goes the usual way: one
 // that was not as it is remembered would undo it for all.
 func (s *Store) presume(ctx context.Context, conn *pgxpool.Conn, tx sharedTx) (done bool, err error) {
-	if len(tx.calls) > 1 || ctx.Err() != nil {
+	if !tx.presumes || ctx.Err() != nil {
 		return false, nil
 	}
 	state := s.memory.recall(tx.calls[0], s.options.Clock)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"quantix/internal/batch"
@@ -33,6 +34,8 @@ type sharing struct {
 	now     func() time.Time
 	// held by waiters whose event was locked elsewhere: they must not take all connections to wait for it
 	solo chan struct{}
+	// how many more transactions go the usual way (see presume), because several events have shared one
+	mixed atomic.Int32
 
 	mu       sync.Mutex
 	isolated map[models.EventID]time.Time // until when
@@ -126,6 +129,7 @@ func (s *sharing) serve(waiters []*waiter) {
 		tx.calls = append(tx.calls, w.deskCall)
 	}
 	tx.sort()
+	tx.presumes = s.unmixed(len(waiters))
 	ctx, cancel := context.WithTimeout(waiters[0].txContext(len(waiters) == 1), sharedTxTimeout)
 	defer cancel()
 	err := s.store.transact(ctx, tx)
@@ -140,6 +144,22 @@ func (s *sharing) serve(waiters []*waiter) {
 			go s.runSolo(w)
 		}
 	}
+}
+
+// mixedFor is after how many transactions of one event each the next such may rest on what is remembered. A quick one is
+// not what many events need: the longer a transaction takes, the more of them share the next.
+const mixedFor = 32
+
+func (s *sharing) unmixed(events int) bool {
+	if events > 1 {
+		s.mixed.Store(mixedFor)
+		return false
+	}
+	if s.mixed.Load() > 0 {
+		s.mixed.Add(-1)
+		return false
+	}
+	return true
 }
 
 // mayHaveCulprit reports whether one call may be to blame for a shared transaction's failure, or have lost against
