@@ -22,8 +22,9 @@ const (
 		CROSS JOIN LATERAL (SELECT * FROM events WHERE id = k.id FOR NO KEY UPDATE SKIP LOCKED) e`
 	selectStock = `SELECT s.event_id, s.ctid, ` + stockColumns + ` FROM unnest($1::uuid[]) AS k (id)
 		CROSS JOIN LATERAL (SELECT ctid, * FROM event_stock WHERE event_id = k.id OFFSET 0) s`
-	// A shared transaction gets its number with the first event that it locks. By then another one may be about to sell a
-	// further event, under a higher number: that event is left out, or the feed would have the other's entry after ours.
+	// A shared transaction gets its number with the first event that it locks. By then another one may be about to sell
+	// a further event, under a higher number: that event is left out, or the feed would have the other's entry after
+	// ours.
 	selectFreeStock = `SELECT s.event_id, s.ctid, ` + stockColumns + `,
 			coalesce((SELECT j.tx < pg_current_xact_id() FROM journal j WHERE j.event_id = s.event_id AND j.seq = s.journal_seq), true)
 		FROM unnest($1::uuid[]) AS k (id)
