@@ -22,6 +22,13 @@ const (
 		CROSS JOIN LATERAL (SELECT * FROM events WHERE id = k.id FOR NO KEY UPDATE SKIP LOCKED) e`
 	selectStock = `SELECT s.event_id, s.ctid, ` + stockColumns + ` FROM unnest($1::uuid[]) AS k (id)
 		CROSS JOIN LATERAL (SELECT ctid, * FROM event_stock WHERE event_id = k.id OFFSET 0) s`
+	// A shared transaction gets its number with the first event that it locks. By then another one may be about to sell
+	// a further event, under a higher number: that event is left out, or the feed would have the other's entry after
+	// ours.
+	selectFreeStock = `SELECT s.event_id, s.ctid, ` + stockColumns + `,
+			coalesce((SELECT j.tx < pg_current_xact_id() FROM journal j WHERE j.event_id = s.event_id AND j.seq = s.journal_seq), true)
+		FROM unnest($1::uuid[]) AS k (id)
+		CROSS JOIN LATERAL (SELECT ctid, * FROM event_stock WHERE event_id = k.id OFFSET 0) s`
 	lockUsers = `SELECT u.* FROM unnest($1::uuid[]) AS k (id)
 		CROSS JOIN LATERAL (SELECT u.id, u.deleted_at IS NULL FROM users u WHERE u.id = k.id FOR KEY SHARE) u`
 	// Nor does it wait for a user: one who is being erased, or is locked by hand, delays only the calls that need that
@@ -111,10 +118,11 @@ func (r *deskReader) queueEvents(batch *pgx.Batch) {
 	}
 	if r.waits {
 		batch.Queue(lockEvent, events[0]).Query(r.readEvents)
+		batch.Queue(selectStock, events).Query(r.readStock)
 	} else {
 		batch.Queue(lockFreeEvents, events).Query(r.readEvents)
+		batch.Queue(selectFreeStock, events).Query(r.readStock)
 	}
-	batch.Queue(selectStock, events).Query(r.readStock)
 }
 
 // queueNeeds adds the statements that these commands need, and no other.
@@ -210,10 +218,15 @@ func (r *deskReader) readStock(rows pgx.Rows) error {
 		var stock models.Stock
 		var seq int64
 		row := stockRow{s: &stock, seq: &seq}
-		if err := rows.Scan(append([]any{(*[16]byte)(&event), &place}, row.targets()...)...); err != nil {
+		targets, inOrder := append([]any{(*[16]byte)(&event), &place}, row.targets()...), true
+		if !r.waits {
+			targets = append(targets, &inOrder)
+		}
+		if err := rows.Scan(targets...); err != nil {
 			return err
 		}
 		v := r.of(event)
+		v.held = v.held && inOrder
 		if v.state.Event == nil {
 			continue
 		}

@@ -37,6 +37,7 @@ var HotStatements = []Statement{
 	{"lockEvent", lockEvent, []string{eventByKey}, true},
 	{"lockFreeEvents", lockFreeEvents, []string{eventByKey}, true},
 	{"selectStock", selectStock, []string{"event_stock_pkey"}, true},
+	{"selectFreeStock", selectFreeStock, []string{"event_stock_pkey", entryByKey}, true},
 	{"lockUsers", lockUsers, []string{"users_pkey"}, true},
 	{"lockFreeUsers", lockFreeUsers, []string{"users_pkey"}, true},
 	{"selectKeys", selectKeys, []string{"bookings_idempotency_key"}, true},
