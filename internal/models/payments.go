@@ -34,7 +34,10 @@ func (k ChargeKey) LetterID(kind LetterKind) LetterID {
 
 // Reference is the charge's name towards a gateway, its idempotency key there: "qx_<event>_<booking>_<n>".
 func (k ChargeKey) Reference() string {
-	return fmt.Sprintf("qx_%x_%x_%d", k.Event[:], k.Booking[:], k.N)
+	b := make([]byte, 0, 80)
+	b = hex.AppendEncode(append(b, "qx_"...), k.Event[:])
+	b = hex.AppendEncode(append(b, '_'), k.Booking[:])
+	return string(strconv.AppendInt(append(b, '_'), int64(k.N), 10))
 }
 
 // ParseReference reads what Reference wrote.

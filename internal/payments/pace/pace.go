@@ -71,7 +71,7 @@ func (p *Pacer) Room(most int) int {
 
 // Wait lets a call go when its turn has come, in the order of arrival. Error: the context's.
 func (p *Pacer) Wait(ctx context.Context) error {
-	if p.free() {
+	if p.Free() {
 		return nil
 	}
 	p.queue(1)
@@ -94,8 +94,8 @@ func (p *Pacer) Wait(ctx context.Context) error {
 	}
 }
 
-// free lets a call go while there is no limit.
-func (p *Pacer) free() bool {
+// Free lets a call go while there is no limit, and reports whether it did.
+func (p *Pacer) Free() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
