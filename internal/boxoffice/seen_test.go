@@ -32,7 +32,8 @@ func (d *doubted) AtDesk(
 	return nil
 }
 
-// TestSettle_of_what_was_seen_and_is_no_more: that a rule breaks on what was seen is nobody's fault; the booking is read.
+// TestSettle_of_what_was_seen_and_is_no_more: that a rule breaks on what was seen is nobody's fault; the booking is
+// read.
 func TestSettle_of_what_was_seen_and_is_no_more(t *testing.T) {
 	t.Parallel()
 	d := &doubted{scripted: newScripted(10)}

@@ -87,9 +87,10 @@ func poolConfig(o PostgresOptions) (*pgxpool.Config, error) {
 	return config, nil
 }
 
-// keepMemory has the session's process keep the memory that it takes. Each batch of a desk takes some hundred kilobytes,
-// which glibc gives back to the kernel at its end and asks for again at the next one's begin: a tenth of PostgreSQL's
-// time. It no longer does once it has seen a block of this size come and go (mallopt(3), M_TRIM_THRESHOLD).
+// keepMemory has the session's process keep the memory that it takes. Each batch of a desk takes some hundred
+// kilobytes, which glibc gives back to the kernel at its end and asks for again at the next one's begin: a tenth of
+// PostgreSQL's time. It no longer does once it has seen a block of this size come and go (mallopt(3),
+// M_TRIM_THRESHOLD).
 func keepMemory(ctx context.Context, conn *pgx.Conn) error {
 	_, err := conn.Exec(ctx, "SELECT length(repeat('x', 16000000))")
 	return err
