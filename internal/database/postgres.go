@@ -92,7 +92,7 @@ func poolConfig(o PostgresOptions) (*pgxpool.Config, error) {
 // PostgreSQL's time. It no longer does once it has seen a block of this size come and go (mallopt(3),
 // M_TRIM_THRESHOLD).
 func keepMemory(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, "SELECT length(repeat('x', 16000000))")
+	_, err := conn.Exec(ctx, "SELECT length(repeat('x', 4000000))")
 	return err
 }
 

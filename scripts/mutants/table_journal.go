@@ -90,7 +90,7 @@ var told = []mutant{
 		pkg: postgres, tests: "TestStore/Journal",
 	}, {
 		name: "the sequence is taken outside the lock (PostgreSQL)", file: "internal/repository/postgres/desk_read.go",
-		old: "	if r.waits {\n		batch.Queue(lockEvent, events[0]).Query(r.readEvents)\n	} else {\n		batch.Queue(lockFreeEvents, events).Query(r.readEvents)\n	}\n	batch.Queue(selectStock, events).Query(r.readStock)\n",
+		old: "	if r.waits {\n		batch.Queue(lockEvent, events[0]).Query(r.readEvents)\n		batch.Queue(selectStock, events).Query(r.readStock)\n	} else {\n		batch.Queue(lockFreeEvents, events).Query(r.readEvents)\n		batch.Queue(selectFreeStock, events).Query(r.readStock)\n	}\n",
 		new: `	early := map[models.EventID]int64{}
 	batch.Queue("SELECT event_id, journal_seq FROM event_stock WHERE event_id = ANY($1)", events).Query(func(rows pgx.Rows) error {
 		var id models.EventID
@@ -98,12 +98,7 @@ var told = []mutant{
 		_, err := pgx.ForEachRow(rows, []any{(*[16]byte)(&id), &seq}, func() error { early[id] = seq; return nil })
 		return err
 	})
-	if r.waits {
-		batch.Queue(lockEvent, events[0]).Query(r.readEvents)
-	} else {
-		batch.Queue(lockFreeEvents, events).Query(r.readEvents)
-	}
-	batch.Queue(selectStock, events).Query(func(rows pgx.Rows) error {
+	read := func(rows pgx.Rows) error {
 		err := r.readStock(rows)
 		for _, v := range r.calls {
 			if v.state.Event != nil {
@@ -111,7 +106,14 @@ var told = []mutant{
 			}
 		}
 		return err
-	})
+	}
+	if r.waits {
+		batch.Queue(lockEvent, events[0]).Query(r.readEvents)
+		batch.Queue(selectStock, events).Query(read)
+	} else {
+		batch.Queue(lockFreeEvents, events).Query(r.readEvents)
+		batch.Queue(selectFreeStock, events).Query(read)
+	}
 `,
 		pkg: postgres, tests: "TestStore/(Desk|Feed|Prune)",
 	}, {
