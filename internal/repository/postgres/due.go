@@ -119,7 +119,7 @@ func (s *Store) moveLapsed(ctx context.Context) error {
 	var places []pgtype.TID
 	row := s.desk.QueryRow(ctx, pageOfPending, s.now(), timeOr(from.Time, pgtype.NegativeInfinity), uuid(from.ID),
 		pendingPage)
-	err := row.Scan(&next.Time, (*[16]byte)(&next.ID), &seen, &places)
+	err := row.Scan(&next.Time, &next.ID, &seen, &places)
 	if err != nil && !noRows(err) {
 		return wrap("look for charges that were not ended", err)
 	}

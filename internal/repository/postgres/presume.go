@@ -139,7 +139,7 @@ const presumeStock = `
 // it, or an error whose outcome is not known; otherwise nothing was changed. What several events share goes the usual
 // way: one that was not as it is remembered would undo it for all.
 func (s *Store) presume(ctx context.Context, conn *pgxpool.Conn, tx sharedTx) (done bool, err error) {
-	if !tx.presumes || ctx.Err() != nil {
+	if !tx.presumes || left(ctx) {
 		return false, nil
 	}
 	state := s.memory.recall(tx.calls[0], s.options.Clock)
@@ -164,7 +164,7 @@ func (s *Store) presume(ctx context.Context, conn *pgxpool.Conn, tx sharedTx) (d
 func (s *Store) decidePresumed(ctx context.Context, conn *pgxpool.Conn, v *deskCall) (done bool, err error) {
 	v.decide(v.state)
 	// what changes nothing is not looked at by any statement; an organiser's change rests on more than is looked at
-	if w := v.state.Writes(); w.Event == nil || w.EventEdited || ctx.Err() != nil {
+	if w := v.state.Writes(); w.Event == nil || w.EventEdited || left(ctx) {
 		return false, nil
 	}
 	batch := &pgx.Batch{}
@@ -188,6 +188,9 @@ func (s *Store) decidePresumed(ctx context.Context, conn *pgxpool.Conn, v *deskC
 	}
 	return true, err
 }
+
+// left reports whether nobody waits any more: the usual way then says so.
+func left(ctx context.Context) bool { return ctx.Err() != nil }
 
 // queuePresumptions adds the locks, and the looks at what no lock shows.
 func (v *deskCall) queuePresumptions(batch *pgx.Batch) {
