@@ -69,7 +69,7 @@ var migrationRules = rules{
 		s.ok("going back", s.Migrate(-2))
 		s.ok("migrating", s.Migrate(1))
 		waiting := map[models.BookingID]int{}
-		rows := s.claim(all)
+		rows := s.claimLate() // the ids that a migration makes may lie before the place from which claims look
 		for _, row := range rows {
 			same(t, "the event", row.Event, event.ID)
 			for _, b := range row.Bookings {
