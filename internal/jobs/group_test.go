@@ -118,7 +118,8 @@ func TestPolling_pauses_between_rounds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		wake := make(chan struct{}, 1)
-		p := poller{Settings: Settings{}.withDefaults(time.Second), name: "poller", wake: wake, gather: 5 * time.Millisecond}
+		p := poller{Settings: Settings{}.withDefaults(time.Second), name: "poller", wake: wake}
+		p.gather = func() time.Duration { return 5 * time.Millisecond }
 		ctx, cancel := context.WithCancel(t.Context())
 		var times []time.Duration
 		begun := time.Now()

@@ -77,7 +77,7 @@ type poller struct {
 	Settings
 	name   string
 	wake   <-chan struct{}
-	gather time.Duration // pause between a wake and its round, so that one round serves many wakes
+	gather func() time.Duration // pause between a wake and its round, so that one round serves many wakes; optional
 	// finish waits for what the rounds have left in hand, within the same grace; optional.
 	finish func(context.Context) error
 }
@@ -158,8 +158,8 @@ func (p *poller) rest(ctx context.Context) {
 	case <-timer.C:
 	case <-ctx.Done():
 	case <-p.wake:
-		if p.gather > 0 {
-			retry.Pause(ctx, p.gather)
+		if p.gather != nil {
+			retry.Pause(ctx, p.gather())
 		}
 	}
 }

@@ -19,7 +19,7 @@ type Relay struct {
 	Store    repository.Outbox
 	Queue    queue.Queue
 	Wake     <-chan struct{} // optional: a row may have been written just now
-	Gather   time.Duration   // pause after a wake, so that one round carries the rows of many; default 25 ms
+	Gather   time.Duration   // pause after a wake, so that one round carries the rows of many; default 25 ms, and 5 while few book
 	Lease    time.Duration   // how long claimed rows are left to this process; default 10 s
 	Rows     int             // rows of one round; default 256
 	Bookings int             // bookings of one Publish; default 1,000
@@ -27,6 +27,8 @@ type Relay struct {
 
 	inHand     []models.OutboxRow // claimed and not yet published
 	remembered models.QueueMark   // what the store remembers of the queue, as far as this relay knows
+	carried    time.Time          // when a round carried something last
+	few        bool               // so few are carried that rounds are cheaper than waiting is dear
 }
 
 // While the relay gives way, it only keeps the worker in work: what waits in the queue may as well wait in the outbox.
@@ -45,8 +47,33 @@ func (r *Relay) Run(ctx context.Context) error {
 	r.Rows = cmp.Or(r.Rows, 256)
 	r.Bookings = cmp.Or(r.Bookings, 1000)
 	r.Settings = r.withDefaults(500 * time.Millisecond)
-	p := poller{Settings: r.Settings, name: r.Name(), wake: r.Wake, gather: r.Gather}
-	return p.run(ctx, r.carry)
+	p := poller{Settings: r.Settings, name: r.Name(), wake: r.Wake, gather: r.gather}
+	return p.run(ctx, func(ctx context.Context) (published int, more bool, err error) {
+		published, more, err = r.carry(ctx)
+		r.note(published, time.Now())
+		return published, more, err
+	})
+}
+
+const (
+	// fewBookings is how many a second are few, and shortGather the pause for so few.
+	fewBookings = 500
+	shortGather = 5 * time.Millisecond
+)
+
+// note looks at how many bookings a round has carried since the one before.
+func (r *Relay) note(published int, now time.Time) {
+	if published > 0 {
+		r.few = float64(published) < fewBookings*now.Sub(r.carried).Seconds()
+		r.carried = now
+	}
+}
+
+func (r *Relay) gather() time.Duration {
+	if r.few {
+		return min(r.Gather, shortGather)
+	}
+	return r.Gather
 }
 
 // carry is a round. Rows that could not be published stay in hand for the next one: should their lease run out
