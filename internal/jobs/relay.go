@@ -19,7 +19,7 @@ type Relay struct {
 	Store    repository.Outbox
 	Queue    queue.Queue
 	Wake     <-chan struct{} // optional: a row may have been written just now
-	Gather   time.Duration   // pause after a wake, so that a round carries many rows; default 25 ms, and 5 while few book
+	Gather   time.Duration   // pause after a wake, for a round of many rows; default 25 ms, 5 while few book
 	Lease    time.Duration   // how long claimed rows are left to this process; default 10 s
 	Rows     int             // rows of one round; default 256
 	Bookings int             // bookings of one Publish; default 1,000
