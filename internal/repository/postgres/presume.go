@@ -29,8 +29,8 @@ const (
 	rememberedFor = time.Second
 	// maxRemembered bounds the events that are remembered.
 	maxRemembered = 10_000
-	// nearAnEnd is how long before the end of a sale it is not left to a remembered clock to say whether it is over: more
-	// than presumeStock lets that differ from the database's, on a machine that is slow.
+	// nearAnEnd is how long before the end of a sale it is not left to a remembered clock to say whether it is over:
+	// more than presumeStock lets that differ from the database's, on a machine that is slow.
 	nearAnEnd = 10 * time.Second
 )
 
