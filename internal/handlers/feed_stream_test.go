@@ -24,13 +24,16 @@ var fast = feed.Options{
 	Heartbeat: time.Minute,
 }
 
+// deadline is that of requests at replicas: short beside a stream, and longer than a busy machine needs to begin one.
+const deadline = time.Second
+
 // replica is a server that streams, on a store that others may use as well. Its deadlines of requests are as short as
 // they can be: streams have their own.
 func replica(tb testing.TB, store repository.Journal, o feed.Options) (*httptest.Server, *feed.Feed) {
 	tb.Helper()
 	f := feed.New(store, o)
-	s := httptest.NewUnstartedServer(newTestServer(tb, Deps{Feed: f, RequestTimeout: 300 * time.Millisecond}).router)
-	s.Config.ReadTimeout, s.Config.WriteTimeout = 300*time.Millisecond, 300*time.Millisecond
+	s := httptest.NewUnstartedServer(newTestServer(tb, Deps{Feed: f, RequestTimeout: deadline}).router)
+	s.Config.ReadTimeout, s.Config.WriteTimeout = deadline, deadline
 	s.Start()
 	tb.Cleanup(func() { f.Close(); s.Close() })
 	return s, f
@@ -202,7 +205,7 @@ func TestFeed_streams_beat_while_nothing_happens(t *testing.T) {
 		if m, err := r.next(); m.event == "" || err != nil {
 			t.Fatalf("%s: %+v, %v", path, m, err)
 		}
-		for range 12 { // longer than the server's own deadlines
+		for range deadline/o.Heartbeat + 4 { // longer than the server's own deadlines
 			if m, err := r.next(); m.comment == "" || err != nil {
 				t.Fatalf("%s: %+v, %v, want a comment", path, m, err)
 			}

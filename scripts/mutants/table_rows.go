@@ -143,5 +143,37 @@ var rows = []mutant{
 		name: "the wall is led astray by tables of the same names", file: intoRows,
 		old: "ALTER FUNCTION bookings_hold() SET search_path = %I, pg_temp", new: "ALTER FUNCTION bookings_hold() SET search_path = pg_temp, %I",
 		pkg: postgres, tests: "TestTheWallCannot",
+	}, {
+		name: "what is remembered of the stock is believed", file: "internal/repository/postgres/presume.go",
+		old: "		WHERE event_id = $1 AND journal_seq = $2\n", new: "		WHERE event_id = $1 AND $2::bigint > 0\n",
+		pkg: postgres, tests: "TestPresumed",
+	}, {
+		name: "a deleted user is remembered", file: "internal/repository/postgres/presume.go",
+		old: "(count(*) FILTER (WHERE alive) = cardinality", new: "(count(*) = cardinality",
+		pkg: postgres, tests: "TestPresumed",
+	}, {
+		name: "keys are not looked up for what is remembered", file: "internal/repository/postgres/presume.go",
+		old: "	presumeNoKeys = `SELECT 1 / (count(*) = 0)::integer", new: "	presumeNoKeys = `SELECT 1 / (count(*) >= 0)::integer",
+		pkg: postgres, tests: "TestPresumed",
+	}, {
+		name: "the remembered clock is believed", file: "internal/repository/postgres/presume.go",
+		old: "Valid: s.options.Clock == nil}", new: "Valid: false}",
+		pkg: postgres, tests: "TestPresumed",
+	}, {
+		name: "an event is remembered for good", file: "internal/repository/postgres/presume.go",
+		old: " || time.Since(known.read) > rememberedFor {", new: " {",
+		pkg: postgres, tests: "TestPresumed",
+	}, {
+		name: "a sale ends by the remembered clock", file: "internal/repository/postgres/presume.go",
+		old: "e.SalesClosed(now.Add(nearAnEnd)) != nil", new: "e.SalesClosed(now) != nil",
+		pkg: postgres, tests: "TestPresumed",
+	}, {
+		name: "a booking is what was seen of it", file: "internal/repository/postgres/desk_write_bookings.go",
+		old: "AND b.charge = 'started' AND b.status NOT IN ('CONFIRMED', 'CANCELLED')`, \"$3::uuid[]\")", new: "`, \"$3::uuid[]\")",
+		pkg: postgres, tests: "TestSeen",
+	}, {
+		name: "a rule that breaks on what was seen is a fault", file: "internal/boxoffice/batch.go",
+		old: "	case broken != nil && len(need.Seen) > 0:", new: "	case false:",
+		pkg: boxoffice, tests: "TestSettle_of_what_was_seen",
 	},
 }
