@@ -144,10 +144,6 @@ var rows = []mutant{
 		old: "ALTER FUNCTION bookings_hold() SET search_path = %I, pg_temp", new: "ALTER FUNCTION bookings_hold() SET search_path = pg_temp, %I",
 		pkg: postgres, tests: "TestTheWallCannot",
 	}, {
-		name: "what is remembered of the stock is believed", file: "internal/repository/postgres/presume.go",
-		old: "		WHERE event_id = $1 AND journal_seq = $2\n", new: "		WHERE event_id = $1 AND $2::bigint > 0\n",
-		pkg: postgres, tests: "TestPresumed",
-	}, {
 		name: "a deleted user is remembered", file: "internal/repository/postgres/presume.go",
 		old: "(count(*) FILTER (WHERE alive) = cardinality", new: "(count(*) = cardinality",
 		pkg: postgres, tests: "TestPresumed",
