@@ -126,8 +126,8 @@ const (
 		CROSS JOIN LATERAL (SELECT FROM bookings WHERE user_id = k.user_id AND idempotency_key = k.key OFFSET 0) b`
 )
 
-// The number is looked at twice: the key of the journal would refuse a second entry of it. The clock is remembered, too:
-// $3 is what it says, NULL where it is a test's.
+// The number is looked at twice: the key of the journal would refuse a second entry of it. The clock is remembered,
+// too: $3 is what it says, NULL where it is a test's.
 const presumeStock = `
 	WITH done AS (
 		UPDATE event_stock SET available = $4, held = $5, sold = $6, held_amount = $7::bigint * $13::numeric,
