@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -82,18 +81,8 @@ func poolConfig(o PostgresOptions) (*pgxpool.Config, error) {
 	settings["jit"] = "off" // no query of ours takes as long as compiling it
 	if o.ShortStatements {
 		planForIndexes(settings)
-		config.AfterConnect = keepMemory
 	}
 	return config, nil
-}
-
-// keepMemory has the session's process keep the memory that it takes. Each batch of a desk takes some hundred
-// kilobytes, which glibc gives back to the kernel at its end and asks for again at the next one's begin: a tenth of
-// PostgreSQL's time. It no longer does once it has seen a block of this size come and go (mallopt(3),
-// M_TRIM_THRESHOLD).
-func keepMemory(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, "SELECT length(repeat('x', 4000000))")
-	return err
 }
 
 // planForIndexes makes the planner keep one plan for each statement, and that plan a nested loop over an index. A plan
