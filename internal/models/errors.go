@@ -20,11 +20,15 @@ const (
 	KindUnprocessed  Kind = "unprocessable" // an Idempotency-Key used again for another request
 	KindUnavailable  Kind = "unavailable"   // not now; ask again after RetryAfter
 	KindInternal     Kind = "internal"      // a fault of ours
+
+	KindUnauthorized Kind = "unauthorized" // who asks has not shown who they are
+	KindForbidden    Kind = "forbidden"    // who asks may see it and not do this
 )
 
 // Kinds lists every kind, for tests that must cover them all.
 var Kinds = []Kind{
 	KindInvalid, KindNotFound, KindConflict, KindGone, KindPrecondition, KindUnprocessed, KindUnavailable, KindInternal,
+	KindUnauthorized, KindForbidden,
 }
 
 // FieldError says what is wrong with one field of a request.
@@ -107,6 +111,9 @@ var (
 	ErrGatewayNotFound = &Error{Kind: KindNotFound, Code: "gateway_not_found", Detail: "There is no payment gateway of this name that sends callbacks here."}
 	ErrLetterNotFound  = &Error{Kind: KindNotFound, Code: "dead_letter_not_found", Detail: "There is no dead letter with this id; it may have been retried or discarded."}
 
+	ErrOrganizerNotFound = &Error{Kind: KindNotFound, Code: "organizer_not_found", Detail: "There is no organizer with this id."}
+	ErrKeyNotFound       = &Error{Kind: KindNotFound, Code: "api_key_not_found", Detail: "There is no API key with this id; it may have been revoked."}
+
 	ErrSoldOut             = &Error{Kind: KindConflict, Code: "sold_out", Detail: "No tickets are available now. Some may return when unpaid bookings expire."}
 	ErrInsufficientTickets = &Error{Kind: KindConflict, Code: "insufficient_tickets", Detail: "Fewer tickets are available than asked for; ask for at most the number in available."}
 	ErrEventStarted        = &Error{Kind: KindConflict, Code: "event_started", Detail: "The event has begun; tickets can no longer be booked."}
@@ -127,11 +134,19 @@ var (
 	ErrNotRetryable        = &Error{Kind: KindConflict, Code: "not_retryable", Detail: "This letter holds a message that cannot be read; there is nothing to retry. Discard it."}
 	ErrBookingNotPending   = &Error{Kind: KindConflict, Code: "booking_not_pending", Detail: "The booking no longer waits for a payment; there is nothing to retry. Discard the letter."}
 
+	ErrOrganizerHasEvents = &Error{Kind: KindConflict, Code: "organizer_has_events", Detail: "The organizer has events, deleted ones among them perhaps, so it stays: their bookings and money hang on it."}
+	ErrOrganizerFixed     = &Error{Kind: KindConflict, Code: "organizer_fixed", Detail: "The default organizer owns the events that name no other one, so it stays."}
+
 	ErrFeedGone  = &Error{Kind: KindGone, Code: "feed_gone", Detail: "What came after this place is no longer kept; begin again without after: the first entry opens with the sum of what is gone."}
 	ErrFeedAhead = &Error{Kind: KindConflict, Code: "feed_ahead", Detail: "This place is beyond the newest entry, as after a restored backup; forget what was read, and begin again without after."}
 
 	ErrVersionMismatch = &Error{Kind: KindPrecondition, Code: "version_mismatch", Detail: "It was changed since you read it; read it again and repeat the change."}
 	ErrKeyReused       = &Error{Kind: KindUnprocessed, Code: "idempotency_key_reused", Detail: "This Idempotency-Key was used for another request; use a new key for a new request."}
+
+	ErrUnauthorized = &Error{Kind: KindUnauthorized, Code: "unauthorized", Detail: "This needs an API key or a token that is in force, as Authorization: Bearer, once."}
+	ErrForbidden    = &Error{Kind: KindForbidden, Code: "forbidden", Detail: "What you have shown does not allow this; ask an administrator for a key or a role that does."}
+
+	ErrIdentityUnavailable = &Error{Kind: KindUnavailable, Code: "identity_unavailable", Detail: "Who you are cannot be found out now; ask again shortly. Nothing was changed.", RetryAfter: time.Second}
 
 	ErrBusy           = &Error{Kind: KindUnavailable, Code: "busy", Detail: "Too many bookings wait for this event; ask again shortly.", RetryAfter: time.Second}
 	ErrUnavailable    = &Error{Kind: KindUnavailable, Code: "unavailable", Detail: "The store does not answer now; ask again shortly. Nothing was changed.", RetryAfter: time.Second}

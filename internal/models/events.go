@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"math"
 	"strconv"
 	"time"
@@ -15,6 +16,7 @@ const (
 // Event is a show that tickets are sold for, with the counters that make selling safe.
 type Event struct {
 	ID          EventID
+	Organizer   OrganizerID // who owns it; never changes
 	Name        string
 	Description string
 	DateTime    time.Time // when it begins
@@ -32,6 +34,7 @@ type Event struct {
 
 // EventDraft is what an organiser gives to create an event.
 type EventDraft struct {
+	Organizer    OrganizerID // zero: the default one
 	Name         string
 	Description  string
 	DateTime     time.Time
@@ -56,7 +59,7 @@ type EventPatch struct {
 // NewEvent checks a draft and makes the event. The store sets the times of creation.
 func NewEvent(draft EventDraft) (Event, error) {
 	e := Event{
-		ID: NewID[EventID](), Name: draft.Name, Description: draft.Description,
+		ID: NewID[EventID](), Organizer: cmp.Or(draft.Organizer, DefaultOrganizer), Name: draft.Name, Description: draft.Description,
 		DateTime: instant(draft.DateTime), SalesEnd: instant(draft.SalesEnd), TimeZone: draft.TimeZone,
 		TicketPrice: draft.TicketPrice,
 		Stock:       Stock{Total: draft.TotalTickets, Available: draft.TotalTickets}, Version: 1,

@@ -24,10 +24,14 @@ type (
 	letterKind  struct{}
 	batchKind   struct{}
 	processKind struct{}
+
+	organizerKind struct{}
+	keyKind       struct{}
+	accessKind    struct{}
 )
 
-// The ids of the domain. Events, users, bookings, batches and processes get new UUIDv7s ([NewID]);
-// charges, refunds and letters derive theirs from the booking, see [ChargeKey].
+// The ids of the domain. Charges, refunds and letters derive
+// theirs from the booking, see [ChargeKey]; all others get new UUIDv7s ([NewID]).
 type (
 	EventID   = ID[eventKind]
 	UserID    = ID[userKind]
@@ -37,6 +41,10 @@ type (
 	LetterID  = ID[letterKind]
 	BatchID   = ID[batchKind]
 	ProcessID = ID[processKind]
+
+	OrganizerID = ID[organizerKind]
+	KeyID       = ID[keyKind]
+	AccessID    = ID[accessKind]
 )
 
 // NewID returns a new UUIDv7: ids made later sort later, so that index pages fill in order. The random part comes from

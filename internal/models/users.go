@@ -16,6 +16,7 @@ const (
 // answered as unknown.
 type User struct {
 	ID        UserID
+	Organizer OrganizerID // who made the row; zero: an admin, or they themselves
 	Name      string
 	Email     string
 	Version   int64 // of the ETag; grows with each edit

@@ -61,6 +61,9 @@ type Store interface {
 	Journal
 	Audit
 	Health
+	Organizers
+	Identities
+	AccessLog
 
 	// Ping reports whether the database answers.
 	Ping(ctx context.Context) error
@@ -89,17 +92,21 @@ type Desk interface {
 	) error
 }
 
+// What is beyond a scope is not found, and not listed: no caller can tell it from what is not there.
+
 // Events is the reading of events, and their creation. Deleted events are not found.
 type Events interface {
-	// CreateEvent writes a new event and returns it with its times set.
+	// CreateEvent writes a new event and returns it with its times set. Error: models.ErrOrganizerNotFound.
 	CreateEvent(ctx context.Context, event models.Event) (models.Event, error)
 	// Event returns one event with its counters in one snapshot. Error: models.ErrEventNotFound.
-	Event(ctx context.Context, id models.EventID) (models.Event, error)
+	Event(ctx context.Context, scope models.Scope, id models.EventID) (models.Event, error)
 	// AnyEvent is Event for deleted ones, too.
-	AnyEvent(ctx context.Context, id models.EventID) (models.Event, error)
+	AnyEvent(ctx context.Context, scope models.Scope, id models.EventID) (models.Event, error)
+	// OwnerOf returns whose an event is, deleted or not; that never changes. Error: models.ErrEventNotFound.
+	OwnerOf(ctx context.Context, id models.EventID) (models.OrganizerID, error)
 	// Events lists by date_time and id. page.After holds the date_time and id of the last event seen. It ends with the
 	// event whose text reaches models.MaxText in sum, and a search without trigrams after models.SearchShort events.
-	Events(ctx context.Context, filter models.EventFilter, page models.Page) (models.EventPage, error)
+	Events(ctx context.Context, scope models.Scope, filter models.EventFilter, page models.Page) (models.EventPage, error)
 	// CancelledEvents lists events, deleted or not, that are cancelled and still have live bookings.
 	CancelledEvents(ctx context.Context, limit int) ([]models.EventID, error)
 	// EventIDs lists every event there ever was, by id, after the given one; for the audit.
@@ -107,39 +114,48 @@ type Events interface {
 }
 
 // Users is everything about users. Deleted users are not found.
+//
+// Persons belong to the installation. An organizer's scope has those whose row the organizer made, and those who have
+// booked one of its events (or one of those that the scope is limited to); a user's scope has that user.
 type Users interface {
 	// CreateUser writes a new user and returns it with its times set. Error: models.ErrEmailTaken (case-insensitive).
 	CreateUser(ctx context.Context, user models.User) (models.User, error)
 	// User returns one user. Error: models.ErrUserNotFound.
-	User(ctx context.Context, id models.UserID) (models.User, error)
+	User(ctx context.Context, scope models.Scope, id models.UserID) (models.User, error)
 	// UserKnown reports whether there is such a user, or was one: a deleted one counts.
-	UserKnown(ctx context.Context, id models.UserID) (bool, error)
+	UserKnown(ctx context.Context, scope models.Scope, id models.UserID) (bool, error)
 	// UserByEmail returns the user who has an address, in any case. Error: models.ErrUserNotFound.
-	UserByEmail(ctx context.Context, email string) (models.User, error)
-	// Users lists by id, which is the order of creation. page.After holds the id of the last user seen.
+	UserByEmail(ctx context.Context, scope models.Scope, email string) (models.User, error)
+	// Users lists all by id, which is the order of creation. page.After holds the id of the last user seen.
 	Users(ctx context.Context, page models.Page) ([]models.User, error)
 	// UpdateUser locks the user, applies the patch by User.Apply and writes it. Errors: models.ErrUserNotFound,
-	// models.ErrEmailTaken, those of User.Apply.
-	UpdateUser(ctx context.Context, id models.UserID, patch models.UserPatch, ifVersion *int64) (models.User, error)
+	// models.ErrEmailTaken, those of User.Apply; models.ErrForbidden for an organizer who sees the user, but has not made
+	// the row, or whose row has been bound to a subject since (BindSubject): it is theirs then.
+	UpdateUser(
+		ctx context.Context, scope models.Scope, id models.UserID, patch models.UserPatch, ifVersion *int64,
+	) (models.User, error)
 	// DeleteUser erases (User.Erase) a user without live bookings (PENDING, or CONFIRMED and the event not over, that
 	// is date_time and sales_end both in the past) and without refundable ones (CONFIRMED, not free, and the event not
 	// over for as long as the window). It excludes a booking that is being made for the user meanwhile: it looks at all
 	// bookings, locks the user's row against the FOR KEY SHARE of AtDesk, then looks at those made since, by their ids
 	// and ClocksDiffer. Nobody waits for it for longer because the user has many. Errors: models.ErrUserNotFound,
-	// models.ErrUserHasBookings, models.ErrVersionMismatch.
-	DeleteUser(ctx context.Context, id models.UserID, ifVersion *int64, window time.Duration) error
+	// models.ErrUserHasBookings, models.ErrVersionMismatch, models.ErrForbidden as of UpdateUser. The user's subjects
+	// are forgotten with it, and the identity version grows if there were any.
+	DeleteUser(
+		ctx context.Context, scope models.Scope, id models.UserID, ifVersion *int64, window time.Duration,
+	) error
 }
 
-// Bookings is the reading of bookings.
+// Bookings is the reading of bookings. An organizer's scope has those of its events, a user's those that are theirs.
 type Bookings interface {
 	// Booking returns one booking. Error: models.ErrBookingNotFound.
-	Booking(ctx context.Context, id models.BookingID) (models.Booking, error)
+	Booking(ctx context.Context, scope models.Scope, id models.BookingID) (models.Booking, error)
 	// BookingByKey returns the booking that the user made under an Idempotency-Key: the event's, otherwise one of any
 	// event. Error: models.ErrBookingNotFound.
 	BookingByKey(ctx context.Context, event models.EventID, key models.ReplayKey) (models.Booking, error)
 	// BookingsOfUser lists a user's bookings, newest (highest id) first. page.After holds the id of the last one seen.
 	BookingsOfUser(
-		ctx context.Context, user models.UserID, filter models.BookingFilter, page models.Page,
+		ctx context.Context, scope models.Scope, user models.UserID, filter models.BookingFilter, page models.Page,
 	) ([]models.Booking, error)
 	// LiveBookings lists an event's PENDING and CONFIRMED bookings by id, after the given one.
 	LiveBookings(ctx context.Context, event models.EventID, after models.BookingID, limit int) ([]models.BookingID, error)
@@ -201,15 +217,20 @@ type Payments interface {
 	OpenPayments(ctx context.Context) ([]OpenPayments, error)
 	// PaymentsOf returns a booking's charges and refunds, by N, in one snapshot.
 	PaymentsOf(ctx context.Context, booking models.BookingRef) ([]models.Charge, []models.Refund, error)
+	// PaymentsOfAll returns those of several bookings, by booking and N, in one snapshot.
+	PaymentsOfAll(ctx context.Context, bookings []models.BookingRef) ([]models.Charge, []models.Refund, error)
 
-	// DeadLetters lists dead letters by failed_at and id, oldest first. page.After holds the last one's.
-	DeadLetters(ctx context.Context, page models.Page) ([]models.DeadLetter, error)
+	// DeadLetters lists dead letters by failed_at and id, oldest first. page.After holds the last one's. An organizer's
+	// scope has those of its events' bookings; messages and strays belong to nobody's.
+	DeadLetters(ctx context.Context, scope models.Scope, page models.Page) ([]models.DeadLetter, error)
 	// DeadLettersOf lists likewise the letters of charges and refunds that a filter lets pass.
-	DeadLettersOf(ctx context.Context, filter models.LetterFilter, page models.Page) ([]models.DeadLetter, error)
+	DeadLettersOf(
+		ctx context.Context, scope models.Scope, filter models.LetterFilter, page models.Page,
+	) ([]models.DeadLetter, error)
 	// CountDeadLetters returns how many dead letters there are.
 	CountDeadLetters(ctx context.Context) (int64, error)
 	// DeadLetter returns one. Error: models.ErrLetterNotFound.
-	DeadLetter(ctx context.Context, id models.LetterID) (models.DeadLetter, error)
+	DeadLetter(ctx context.Context, scope models.Scope, id models.LetterID) (models.DeadLetter, error)
 	// AddMessageLetter keeps a queue message that cannot be read, with the store's clock as FailedAt. A letter with its
 	// id that is there already stays.
 	AddMessageLetter(ctx context.Context, letter models.DeadLetter) error
