@@ -77,7 +77,7 @@ func (h *events) registerAudit(a *api) {
 }
 
 func (h *events) audit(ctx context.Context, in *eventPath) (*auditOutput, error) {
-	report, err := h.events.Audit(ctx, in.ID)
+	report, err := h.events.Audit(ctx, callerOf(ctx), in.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/gin-gonic/gin"
+
 	"quantix/internal/models"
 	"quantix/internal/services"
 )
@@ -65,6 +67,8 @@ type (
 
 type bookings struct {
 	bookings *services.Bookings
+	admit    func(*gin.Context, *grants) (models.Caller, error)
+	grants   *grants // of create
 }
 
 func (h *bookings) register(a *api) {
@@ -92,7 +96,7 @@ func (h *bookings) register(a *api) {
 }
 
 func (h *bookings) get(ctx context.Context, in *bookingPath) (*bookingDetailOutput, error) {
-	detail, err := h.bookings.Get(ctx, in.ID)
+	detail, err := h.bookings.Get(ctx, callerOf(ctx), in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +110,7 @@ func (h *bookings) get(ctx context.Context, in *bookingPath) (*bookingDetailOutp
 }
 
 func (h *bookings) cancel(ctx context.Context, in *bookingPath) (*bookingOutput, error) {
-	booking, err := h.bookings.Cancel(ctx, in.ID)
+	booking, err := h.bookings.Cancel(ctx, callerOf(ctx), in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +124,7 @@ func (h *bookings) ofUser(ctx context.Context, in *userBookingsInput) (*listOutp
 	if err != nil {
 		return nil, err
 	}
-	found, err := h.bookings.OfUser(ctx, in.UserID, models.BookingFilter{Status: in.Status}, page)
+	found, err := h.bookings.OfUser(ctx, callerOf(ctx), in.UserID, models.BookingFilter{Status: in.Status}, page)
 	if err != nil {
 		return nil, err
 	}

@@ -23,21 +23,23 @@ import (
 
 // bookingCreate is the body of POST /bookings.
 type bookingCreate struct {
-	UserID        models.UserID        `json:"user_id"`
+	UserID        models.UserID        `json:"user_id,omitempty" doc:"Who books. A customer may leave it out: it can only be themselves. Required of all others."`
 	EventID       models.EventID       `json:"event_id"`
 	Quantity      int64                `json:"quantity" minimum:"1" maximum:"2147483647" doc:"At most what the server allows in one booking (100 unless set otherwise)." example:"2"`
 	PaymentMethod models.PaymentMethod `json:"payment_method,omitempty" maxLength:"255" example:"sim_ok" doc:"How the buyer pays. The simulated gateway's methods script its outcome: sim_ok (the default), sim_decline, sim_flaky (two errors, then success), sim_error, sim_slow (pending until after the deadline), sim_lost (charged, but the answer is lost), sim_action (waits for ever), sim_short (takes half), sim_twice (takes it twice), sim_moves_part and sim_moves_all (half or all is given back there, by hand), sim_moves_back, sim_moves_slow and sim_moves_abroad (the same, and it comes back; takes a minute; is in another currency), sim_dispute, sim_dispute_lost and sim_dispute_won (the buyer's bank takes it; decides for the buyer; gives it back), sim_dispute_late (a minute after a refund the bank takes it once more), sim_inquiry (the bank only asks), sim_refund_fails (a refund comes back) or sim_refund_slow (a refund takes a minute). With Stripe: the id of a payment method, such as pm_1Qabc; required unless the booking is free."`
 }
 
 func (b *bookingCreate) read(f *form) {
-	b.UserID = readID[models.UserID](f, "user_id")
-	b.EventID = readID[models.EventID](f, "event_id")
+	b.UserID = readID[models.UserID](f, "user_id", optional)
+	b.EventID = readID[models.EventID](f, "event_id", required)
 	b.Quantity, _ = f.integer("quantity", required)
 	method, _ := f.text("payment_method", optional)
 	b.PaymentMethod = models.PaymentMethod(method)
 }
 
 const (
+	createBooking = "create-booking"
+
 	keyHeader      = "Idempotency-Key"
 	replayedHeader = "Idempotency-Replayed"
 )
@@ -50,7 +52,7 @@ func (h *bookings) registerCreate(a *api) {
 // describeCreate is the route's place in the document, from the same wire types.
 func describeCreate(registry huma.Registry) *huma.Operation {
 	op := operation{
-		id: "create-booking", method: http.MethodPost, path: bookingsPath, tag: "bookings", summary: "Book tickets",
+		id: createBooking, method: http.MethodPost, path: bookingsPath, tag: "bookings", summary: "Book tickets",
 		detail: "201 means that the booking is on disk and holds its tickets; it is PENDING until its payment succeeds. Sent again with the same Idempotency-Key, the request has one effect and one answer.",
 		status: http.StatusCreated,
 		errors: []*models.Error{
@@ -105,14 +107,19 @@ func (x *exchange) release() {
 // create waits no longer than the box office's patience allows, which is why it has no deadline of its own: one for
 // each request is a twentieth of what a booking costs.
 func (h *bookings) create(c *gin.Context) {
+	who, err := h.admit(c, h.grants)
+	if err != nil {
+		writeProblem(c, err)
+		return
+	}
 	x, _ := exchanges.Get().(*exchange) // the pool holds nothing else
 	defer x.release()
 	request, err := x.read(c.Request)
 	if err != nil {
-		writeProblem(c, models.AlsoInvalid(err, h.bookings.Check(request)))
+		writeProblem(c, models.AlsoInvalid(err, h.bookings.Check(who, &request)))
 		return
 	}
-	booking, replayed, err := h.bookings.Create(c.Request.Context(), request)
+	booking, replayed, err := h.bookings.Create(c.Request.Context(), who, request)
 	if err != nil {
 		writeProblem(c, err)
 		return

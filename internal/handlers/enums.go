@@ -65,10 +65,14 @@ type (
 
 // aliases documents types of the domain by types of the wire.
 var aliases = map[reflect.Type]reflect.Type{
-	reflect.TypeFor[models.EventID]():    reflect.TypeFor[uuidText](),
-	reflect.TypeFor[models.UserID]():     reflect.TypeFor[uuidText](),
-	reflect.TypeFor[models.BookingID]():  reflect.TypeFor[uuidText](),
-	reflect.TypeFor[models.LetterID]():   reflect.TypeFor[uuidText](),
+	reflect.TypeFor[models.EventID]():   reflect.TypeFor[uuidText](),
+	reflect.TypeFor[models.UserID]():    reflect.TypeFor[uuidText](),
+	reflect.TypeFor[models.BookingID](): reflect.TypeFor[uuidText](),
+	reflect.TypeFor[models.LetterID]():  reflect.TypeFor[uuidText](),
+
+	reflect.TypeFor[models.OrganizerID](): reflect.TypeFor[uuidText](),
+	reflect.TypeFor[models.KeyID]():       reflect.TypeFor[uuidText](),
+
 	reflect.TypeFor[models.Status]():     reflect.TypeFor[bookingStatus](),
 	reflect.TypeFor[models.LetterKind](): reflect.TypeFor[letterKind](),
 	reflect.TypeFor[models.Currency]():   reflect.TypeFor[currencyCode](),

@@ -20,19 +20,21 @@ const eventsPath = apiPath + "/events"
 
 // EventBody is an event as it is answered. It is exported for huma, which documents only exported embedded types.
 type EventBody struct {
-	ID               models.EventID  `json:"id"`
-	Name             string          `json:"name" example:"Concert 2024"`
-	Description      string          `json:"description"`
-	DateTime         time.Time       `json:"date_time" doc:"When the event begins." example:"2035-12-31T20:00:00Z"`
-	TimeZone         *string         `json:"time_zone" doc:"IANA name of the place's time zone, for those who show date_time; null: not told." example:"Europe/Berlin"`
-	SalesEnd         *time.Time      `json:"sales_end" doc:"When the sale ends; null: when the event begins."`
-	TotalTickets     int64           `json:"total_tickets" example:"1000"`
-	TicketPrice      amount          `json:"ticket_price"`
-	Currency         models.Currency `json:"currency"`
-	AvailableTickets int64           `json:"available_tickets" doc:"How many are not taken: a hint, for others are booking too. 0 once the event is cancelled. Nothing can be booked when its sale has ended either."`
-	CancelledAt      *time.Time      `json:"cancelled_at" doc:"When the organiser cancelled the event; null: it takes place."`
-	CreatedAt        time.Time       `json:"created_at"`
-	UpdatedAt        time.Time       `json:"updated_at" doc:"When the organiser last changed it; bookings do not count."`
+	ID models.EventID `json:"id"`
+
+	OrganizerID      models.OrganizerID `json:"organizer_id" doc:"Whose event it is."`
+	Name             string             `json:"name" example:"Concert 2024"`
+	Description      string             `json:"description"`
+	DateTime         time.Time          `json:"date_time" doc:"When the event begins." example:"2035-12-31T20:00:00Z"`
+	TimeZone         *string            `json:"time_zone" doc:"IANA name of the place's time zone, for those who show date_time; null: not told." example:"Europe/Berlin"`
+	SalesEnd         *time.Time         `json:"sales_end" doc:"When the sale ends; null: when the event begins."`
+	TotalTickets     int64              `json:"total_tickets" example:"1000"`
+	TicketPrice      amount             `json:"ticket_price"`
+	Currency         models.Currency    `json:"currency"`
+	AvailableTickets int64              `json:"available_tickets" doc:"How many are not taken: a hint, for others are booking too. 0 once the event is cancelled. Nothing can be booked when its sale has ended either."`
+	CancelledAt      *time.Time         `json:"cancelled_at" doc:"When the organiser cancelled the event; null: it takes place."`
+	CreatedAt        time.Time          `json:"created_at"`
+	UpdatedAt        time.Time          `json:"updated_at" doc:"When the organiser last changed it; bookings do not count."`
 }
 
 func toEvent(e models.Event) EventBody {
@@ -41,7 +43,7 @@ func toEvent(e models.Event) EventBody {
 		offered = 0
 	}
 	return EventBody{
-		ID: e.ID, Name: e.Name, Description: e.Description, DateTime: e.DateTime.UTC(), SalesEnd: moment(e.SalesEnd),
+		ID: e.ID, OrganizerID: e.Organizer, Name: e.Name, Description: e.Description, DateTime: e.DateTime.UTC(), SalesEnd: moment(e.SalesEnd),
 		TotalTickets: e.Stock.Total, TicketPrice: amount{e.TicketPrice}, Currency: e.TicketPrice.Currency,
 		AvailableTickets: offered, TimeZone: textOrNull(e.TimeZone), CancelledAt: moment(e.CancelledAt),
 		CreatedAt: e.CreatedAt.UTC(), UpdatedAt: e.UpdatedAt.UTC(),
@@ -58,6 +60,8 @@ type eventCreate struct {
 	TotalTickets int64           `json:"total_tickets" minimum:"1" maximum:"2147483647" example:"1000"`
 	TicketPrice  price           `json:"ticket_price"`
 	Currency     models.Currency `json:"currency,omitempty" doc:"ISO 4217; absent: the server's default."`
+
+	OrganizerID models.OrganizerID `json:"organizer_id,omitempty" doc:"Whose event it is, for good; absent: one's own organizer's, or the default one's."`
 }
 
 func (b *eventCreate) read(f *form) {
@@ -72,6 +76,7 @@ func (b *eventCreate) read(f *form) {
 	text, _ := f.decimal("ticket_price", required)
 	b.TicketPrice = price(text)
 	b.Currency, _ = f.currency("currency", optional)
+	b.OrganizerID = readID[models.OrganizerID](f, "organizer_id", optional)
 }
 
 // checkRules leaves the price out when its currency is not known.
@@ -91,7 +96,7 @@ func (b *eventCreate) checkRules() error {
 func (b *eventCreate) draft(fallback models.Currency) (models.EventDraft, error) {
 	d := models.EventDraft{
 		Name: b.Name, Description: b.Description, DateTime: b.DateTime.Time, TotalTickets: b.TotalTickets,
-		TimeZone: b.TimeZone,
+		TimeZone: b.TimeZone, Organizer: b.OrganizerID,
 	}
 	if b.SalesEnd != nil {
 		d.SalesEnd = b.SalesEnd.Time
@@ -137,6 +142,7 @@ type eventUpdate struct {
 	Clear []clearable `json:"clear,omitempty" nullable:"false" maxItems:"1" doc:"Fields that lose their value, as null does, for clients that cannot send null." example:"[\"sales_end\"]"`
 
 	ID               any `json:"id,omitempty" readOnly:"true" doc:"Ignored."`
+	OrganizerID      any `json:"organizer_id,omitempty" readOnly:"true" doc:"Ignored."`
 	AvailableTickets any `json:"available_tickets,omitempty" readOnly:"true" doc:"Ignored."`
 	CancelledAt      any `json:"cancelled_at,omitempty" readOnly:"true" doc:"Ignored."`
 	CreatedAt        any `json:"created_at,omitempty" readOnly:"true" doc:"Ignored."`
@@ -160,7 +166,7 @@ func (b *eventUpdate) read(f *form) {
 		b.TicketPrice = new(price(text))
 	}
 	b.Currency = ifSent(f.currency("currency", optional))
-	f.ignore("id", "available_tickets", "cancelled_at", "created_at", "updated_at")
+	f.ignore("id", "organizer_id", "available_tickets", "cancelled_at", "created_at", "updated_at")
 }
 
 func (b *eventUpdate) patch() models.EventPatch {
@@ -220,6 +226,7 @@ func (h *events) register(a *api) {
 	register(a, operation{
 		id: "create-event", method: http.MethodPost, path: eventsPath, tag: "events", summary: "Create an event",
 		detail: "On sale at once, until sales_end, or until it begins.", status: http.StatusCreated,
+		errors: []*models.Error{models.ErrOrganizerNotFound},
 	}, h.create)
 	register(a, operation{
 		id: "get-event", method: http.MethodGet, path: eventsPath + "/{id}", tag: "events", summary: "Read an event",
@@ -266,7 +273,7 @@ func (h *events) list(ctx context.Context, in *eventsInput) (*listOutput[EventBo
 		return nil, err
 	}
 	filter := models.EventFilter{From: in.From.Time, To: in.To.Time, Query: in.Query, State: in.State}
-	found, err := h.events.List(ctx, filter, page)
+	found, err := h.events.List(ctx, callerOf(ctx), filter, page)
 	if err != nil {
 		return nil, err
 	}
@@ -299,7 +306,7 @@ func (h *events) create(ctx context.Context, in *eventCreateInput) (*eventCreate
 	if err != nil {
 		return nil, err
 	}
-	event, err := h.events.Create(ctx, draft)
+	event, err := h.events.Create(ctx, callerOf(ctx), draft)
 	if err != nil {
 		return nil, err
 	}
@@ -309,7 +316,7 @@ func (h *events) create(ctx context.Context, in *eventCreateInput) (*eventCreate
 }
 
 func (h *events) get(ctx context.Context, in *eventPath) (*eventOutput, error) {
-	event, err := h.events.Get(ctx, in.ID)
+	event, err := h.events.Get(ctx, callerOf(ctx), in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -321,7 +328,7 @@ func (h *events) update(ctx context.Context, in *eventUpdateInput) (*eventOutput
 	if err != nil {
 		return nil, err
 	}
-	event, err := h.events.Update(ctx, in.ID, in.Body.Value.patch(), version)
+	event, err := h.events.Update(ctx, callerOf(ctx), in.ID, in.Body.Value.patch(), version)
 	if err != nil {
 		return nil, err
 	}
@@ -333,12 +340,12 @@ func (h *events) delete(ctx context.Context, in *eventDeleteInput) (*struct{}, e
 	if err != nil {
 		return nil, err
 	}
-	return nil, h.events.Delete(ctx, in.ID, version)
+	return nil, h.events.Delete(ctx, callerOf(ctx), in.ID, version)
 }
 
 func (h *events) version(ctx context.Context, id models.EventID) func() (int64, error) {
 	return func() (int64, error) {
-		event, err := h.events.Get(ctx, id)
+		event, err := h.events.Get(ctx, callerOf(ctx), id)
 		return event.Version, err
 	}
 }
@@ -355,7 +362,7 @@ type eventCancelOutput struct {
 }
 
 func (h *events) cancel(ctx context.Context, in *eventPath) (*eventCancelOutput, error) {
-	event, err := h.events.Cancel(ctx, in.ID)
+	event, err := h.events.Cancel(ctx, callerOf(ctx), in.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"quantix/internal/feed"
 	"quantix/internal/models"
+	"quantix/internal/services"
 )
 
 const (
@@ -24,7 +25,10 @@ const (
 )
 
 // feeds answers those who read what happened.
-type feeds struct{ feed *feed.Feed }
+type feeds struct {
+	feed   *feed.Feed
+	events *services.Events // which know whose an event is
+}
 
 // FeedEncoding is how the streams of a feed write what they tell.
 func FeedEncoding() feed.Encoding {
@@ -149,6 +153,9 @@ func describeFeed[B any](a *api, o operation) huma.Operation {
 
 // ofEvent answers with a page of an event's journal, or with a stream of it.
 func (h *feeds) ofEvent(ctx context.Context, in *eventFeedInput) (*feedOutput, error) {
+	if err := h.events.Within(ctx, callerOf(ctx), in.ID); err != nil {
+		return nil, err
+	}
 	if in.asked.stream && !in.asked.head {
 		return answerStream(h.feed.Entries(ctx, in.ID, in.from))
 	}

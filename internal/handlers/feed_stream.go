@@ -104,6 +104,9 @@ func describeLive(a *api) huma.Operation {
 
 // live streams an event's counters.
 func (h *feeds) live(ctx context.Context, in *liveInput) (*liveOutput, error) {
+	if err := h.events.Within(ctx, callerOf(ctx), in.ID); err != nil {
+		return nil, err
+	}
 	if in.asked.head {
 		if err := h.feed.Exists(ctx, in.ID); err != nil {
 			return nil, err

@@ -272,9 +272,9 @@ func (f *form) currency(name string, p presence) (models.Currency, bool) {
 }
 
 // readID reads a UUID.
-func readID[I ~[16]byte](f *form, name string) I {
+func readID[I ~[16]byte](f *form, name string, p presence) I {
 	var zero I
-	text, ok := f.bytes(name, required)
+	text, ok := f.bytes(name, p)
 	if !ok {
 		return zero
 	}
@@ -283,6 +283,33 @@ func readID[I ~[16]byte](f *form, name string) I {
 		f.refuse(name, noID, clip(string(text)))
 	}
 	return id
+}
+
+// readIDs reads a list of UUIDs that may be absent or null.
+func readIDs[I ~[16]byte](f *form, name string, most int) []I {
+	raw, sent := f.find(name)
+	if !sent || isNull(raw) {
+		return nil
+	}
+	var texts []string
+	if raw[0] != '[' || json.Unmarshal(raw, &texts) != nil {
+		f.refuse(name, "must be a list of UUIDs", echo(raw))
+		return nil
+	}
+	if len(texts) == 0 || len(texts) > most {
+		f.refuse(name, "must have 1 to "+strconv.Itoa(most)+" entries, or be null", nil)
+		return nil
+	}
+	ids := make([]I, 0, len(texts))
+	for _, text := range texts {
+		id, err := models.ParseID[I](text)
+		if err != nil {
+			f.refuse(name, noID, clip(text))
+			return nil
+		}
+		ids = append(ids, id)
+	}
+	return ids
 }
 
 // optional turns a value that may be absent into a pointer, as patches want it.

@@ -87,7 +87,7 @@ func (h *letters) list(ctx context.Context, in *lettersInput) (*listOutput[lette
 	if err != nil {
 		return nil, err
 	}
-	found, err := h.letters.List(ctx, page)
+	found, err := h.letters.List(ctx, callerOf(ctx), page)
 	if err != nil {
 		return nil, err
 	}
@@ -96,11 +96,11 @@ func (h *letters) list(ctx context.Context, in *lettersInput) (*listOutput[lette
 }
 
 func (h *letters) retry(ctx context.Context, in *letterPath) (*struct{}, error) {
-	return nil, h.letters.Retry(ctx, in.ID)
+	return nil, h.letters.Retry(ctx, callerOf(ctx), in.ID)
 }
 
 func (h *letters) discard(ctx context.Context, in *letterPath) (*struct{}, error) {
-	return nil, h.letters.Discard(ctx, in.ID)
+	return nil, h.letters.Discard(ctx, callerOf(ctx), in.ID)
 }
 
 // maxReason bounds a closing's reason, in characters.
@@ -123,5 +123,5 @@ func (c *closing) read(f *form) {
 }
 
 func (h *letters) close(ctx context.Context, in *letterClose) (*struct{}, error) {
-	return nil, h.letters.Close(ctx, in.ID, in.Body.Value.Reason)
+	return nil, h.letters.Close(ctx, callerOf(ctx), in.ID, in.Body.Value.Reason)
 }

@@ -50,7 +50,8 @@ func (h *letters) retryAll(ctx context.Context, in *lettersRetry) (*retriedOutpu
 	if err != nil {
 		return nil, err
 	}
-	done, err := h.letters.RetryAll(ctx, models.LetterFilter{Event: in.EventID, Kind: models.LetterKind(in.Kind)}, after)
+	filter := models.LetterFilter{Event: in.EventID, Kind: models.LetterKind(in.Kind)}
+	done, err := h.letters.RetryAll(ctx, callerOf(ctx), filter, after)
 	if err != nil {
 		return nil, err
 	}

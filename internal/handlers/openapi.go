@@ -42,15 +42,17 @@ func newConfig(version string) huma.Config {
 				Contact:     &huma.Contact{Name: "Whoever runs this server"},
 				License:     &huma.License{Name: "All rights reserved"},
 			},
-			// There is no login. An empty requirement says so; none at all would say nothing.
+			// An empty requirement says that nobody is asked; none at all would say nothing.
 			Security:   []map[string][]string{{}},
 			Servers:    []*huma.Server{{URL: "/", Description: "The server that gives this document."}},
-			Components: &huma.Components{Schemas: registry},
+			Components: &huma.Components{Schemas: registry, SecuritySchemes: securitySchemes},
 			Tags: []*huma.Tag{
 				{Name: "events", Description: "What tickets are sold for."}, {Name: "users", Description: "Who books."},
 				{Name: "bookings", Description: "Tickets held, paid and cancelled."},
 				{Name: "feed", Description: "What happened, in order, for programs that follow."},
 				{Name: "payments", Description: "Charges, refunds, and those that need manual review."},
+				{Name: "organizers", Description: "Who owns events."},
+				{Name: "identity", Description: "Who asks, their keys, and who looked at personal data."},
 				{Name: "service", Description: "How the server is."},
 			},
 		},
@@ -129,7 +131,11 @@ func (o operation) describe(registry huma.Registry, takesBody bool) huma.Operati
 	if takesBody {
 		possible = append(possible, errMalformedJSON, errRequestTimeout)
 	}
-	return huma.Operation{
+	granted := grantsOf(o.id)
+	if granted != nil {
+		possible = append(possible, models.ErrUnauthorized, models.ErrForbidden, models.ErrIdentityUnavailable)
+	}
+	described := huma.Operation{
 		OperationID: o.id, Method: o.method, Path: o.path, Tags: []string{o.tag}, Summary: o.summary, Description: o.detail,
 		DefaultStatus: o.status, Responses: problemResponses(registry, possible),
 		MaxBodyBytes: maxBody + 1, // huma refuses what reaches the limit; exactly 64 KiB are fine
@@ -137,6 +143,13 @@ func (o operation) describe(registry huma.Registry, takesBody bool) huma.Operati
 		SkipValidateBody: true,
 		Metadata:         map[string]any{longKey: o.long},
 	}
+	if granted != nil {
+		described.Metadata[grantsKey] = granted
+		described.Security = granted.security()
+		described.Description += " " + granted.sentence()
+		described.Extensions = map[string]any{"x-roles": granted.described()}
+	}
+	return described
 }
 
 // longKey is where an operation's time stands in huma's form of it.
@@ -157,6 +170,11 @@ func problemResponses(registry huma.Registry, possible []*models.Error) map[stri
 		response := &huma.Response{
 			Description: http.StatusText(status) + ": `" + strings.Join(names, "`, `") + "`",
 			Content:     map[string]*huma.MediaType{problemJSON: {Schema: schema}},
+		}
+		if status == http.StatusUnauthorized {
+			response.Headers = map[string]*huma.Param{"WWW-Authenticate": {
+				Description: "How one shows who one is (RFC 6750).", Schema: &huma.Schema{Type: huma.TypeString},
+			}}
 		}
 		if status == http.StatusServiceUnavailable {
 			response.Headers = map[string]*huma.Param{"Retry-After": {

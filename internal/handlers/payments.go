@@ -56,7 +56,7 @@ type paymentsOutput struct {
 }
 
 func (h *bookings) payments(ctx context.Context, in *bookingPath) (*paymentsOutput, error) {
-	charges, refunds, err := h.bookings.Payments(ctx, in.ID)
+	charges, refunds, err := h.bookings.Payments(ctx, callerOf(ctx), in.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -36,6 +36,8 @@ var statuses = map[models.Kind]int{
 	models.KindUnprocessed:  http.StatusUnprocessableEntity,
 	models.KindUnavailable:  http.StatusServiceUnavailable,
 	models.KindInternal:     http.StatusInternalServerError,
+	models.KindUnauthorized: http.StatusUnauthorized,
+	models.KindForbidden:    http.StatusForbidden,
 }
 
 // The errors that only HTTP knows. Each code has its own status.
@@ -85,6 +87,8 @@ var problemTypes = []*models.Error{
 	models.ErrShuttingDown, models.ErrInternal, models.ErrGatewayNotFound, models.ErrCallbackForged,
 	models.ErrCallbackStale,
 	models.ErrCallbackUnreadable, models.ErrFeedGone, models.ErrFeedAhead,
+	models.ErrUnauthorized, models.ErrForbidden, models.ErrIdentityUnavailable, models.ErrOrganizerNotFound,
+	models.ErrOrganizerHasEvents, models.ErrOrganizerFixed, models.ErrKeyNotFound,
 }
 
 func statusOf(e *models.Error) int {

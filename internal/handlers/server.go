@@ -35,13 +35,19 @@ type Observer interface {
 	Request(route, method string, status int, took time.Duration)
 }
 
-// Deps is what the handlers need. Events, Users, Bookings, Letters and Feed are required; the rest has defaults.
+// Deps is what the handlers need. The services and Feed are required; the rest has defaults.
 type Deps struct {
-	Events   *services.Events
-	Users    *services.Users
-	Bookings *services.Bookings
-	Letters  *services.Letters
-	Feed     *feed.Feed
+	Events     *services.Events
+	Users      *services.Users
+	Bookings   *services.Bookings
+	Letters    *services.Letters
+	Organizers *services.Organizers
+	Keys       *services.Keys
+	AccessLog  *services.AccessLog
+	Exports    *services.Exports
+	Feed       *feed.Feed
+
+	Gate Gate // finds out who asks; nil: nobody is asked, and everybody may do anything
 
 	Callbacks *services.Callbacks // nil: no gateway sends any
 
@@ -73,6 +79,7 @@ type server struct {
 	lists    atomic.Int64               // pages that are being made or written
 	origins  http.CrossOriginProtection // trusts no other origin
 	hosts    *hosts
+	gate     Gate
 }
 
 // api is where operations are registered: huma's, and the router for what is not an operation.
@@ -113,6 +120,9 @@ func newServer(d Deps) (*server, error) {
 	}
 	s.register(a, d)
 	completeDocument(a.OpenAPI())
+	if d.Gate == nil {
+		asksNobody(a.OpenAPI())
+	}
 	if err := s.servePages(a.OpenAPI(), d.Metrics); err != nil {
 		return nil, err
 	}
@@ -125,7 +135,7 @@ func bareServer(d Deps) (*server, *api, error) {
 	explainHuma()
 	s := &server{
 		router: gin.New(), logger: d.Logger, observer: d.Observer, timeout: cmp.Or(d.RequestTimeout, DefaultTimeout),
-		hosts: newHosts(d.AllowedHosts),
+		hosts: newHosts(d.AllowedHosts), gate: d.Gate,
 	}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
@@ -135,7 +145,7 @@ func bareServer(d Deps) (*server, *api, error) {
 		return nil, nil, err
 	}
 	a := &api{API: humagin.New(s.router, newConfig(cmp.Or(d.Version, "dev"))), router: s.router}
-	a.UseMiddleware(s.boundLists, s.deadline, strictQuery(a.API), refusePromises(a.API), clientBodyErrors)
+	a.UseMiddleware(s.authorize, s.boundLists, s.deadline, strictQuery(a.API), refusePromises(a.API), clientBodyErrors)
 	return s, a, nil
 }
 
@@ -154,10 +164,13 @@ func (s *server) prepareRouter(trusted []string) error {
 func (s *server) register(a *api, d Deps) {
 	(&events{events: d.Events, currency: cmp.Or(d.Currency, "USD")}).register(a)
 	(&users{users: d.Users}).register(a)
-	(&bookings{bookings: d.Bookings}).register(a)
+	(&bookings{bookings: d.Bookings, admit: s.admit, grants: grantsOf(createBooking)}).register(a)
 	(&letters{letters: d.Letters}).register(a)
 	(&callbacks{callbacks: cmp.Or(d.Callbacks, services.NewCallbacks(nil, nil, nil)), timeout: s.timeout}).register(a)
-	(&feeds{feed: d.Feed}).register(a)
+	(&feeds{feed: d.Feed, events: d.Events}).register(a)
+	(&organizers{organizers: d.Organizers}).register(a)
+	(&keys{keys: d.Keys}).register(a)
+	(&people{log: d.AccessLog, exports: d.Exports}).register(a)
 	newHealth(d).register(a)
 }
 

@@ -51,7 +51,7 @@ func (h *events) registerStatistics(a *api) {
 }
 
 func (h *events) statistics(ctx context.Context, in *eventPath) (*statisticsOutput, error) {
-	event, err := h.events.Figures(ctx, in.ID)
+	event, err := h.events.Figures(ctx, callerOf(ctx), in.ID)
 	if err != nil {
 		return nil, err
 	}

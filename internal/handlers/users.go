@@ -135,13 +135,13 @@ func (h *users) list(ctx context.Context, in *usersInput) (*listOutput[userBody]
 
 func (h *users) find(ctx context.Context, email string, page models.Page) ([]models.User, error) {
 	if email != "" {
-		return h.users.ByEmail(ctx, email)
+		return h.users.ByEmail(ctx, callerOf(ctx), email)
 	}
-	return h.users.List(ctx, page)
+	return h.users.List(ctx, callerOf(ctx), page)
 }
 
 func (h *users) create(ctx context.Context, in *userCreateInput) (*userCreated, error) {
-	user, err := h.users.Create(ctx, in.Body.Value.Name, in.Body.Value.Email)
+	user, err := h.users.Create(ctx, callerOf(ctx), in.Body.Value.Name, in.Body.Value.Email)
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +149,7 @@ func (h *users) create(ctx context.Context, in *userCreateInput) (*userCreated, 
 }
 
 func (h *users) get(ctx context.Context, in *userPath) (*userOutput, error) {
-	user, err := h.users.Get(ctx, in.ID)
+	user, err := h.users.Get(ctx, callerOf(ctx), in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +162,7 @@ func (h *users) update(ctx context.Context, in *userUpdateInput) (*userOutput, e
 		return nil, err
 	}
 	patch := models.UserPatch{Name: in.Body.Value.Name, Email: in.Body.Value.Email}
-	user, err := h.users.Update(ctx, in.ID, patch, version)
+	user, err := h.users.Update(ctx, callerOf(ctx), in.ID, patch, version)
 	if err != nil {
 		return nil, err
 	}
@@ -174,12 +174,9 @@ func (h *users) delete(ctx context.Context, in *userDeleteInput) (*struct{}, err
 	if err != nil {
 		return nil, err
 	}
-	return nil, h.users.Delete(ctx, in.ID, version)
+	return nil, h.users.Delete(ctx, callerOf(ctx), in.ID, version)
 }
 
 func (h *users) version(ctx context.Context, id models.UserID) func() (int64, error) {
-	return func() (int64, error) {
-		user, err := h.users.Get(ctx, id)
-		return user.Version, err
-	}
+	return func() (int64, error) { return h.users.Version(ctx, callerOf(ctx), id) }
 }

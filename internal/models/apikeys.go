@@ -71,5 +71,6 @@ func (k *APIKey) InForce(now time.Time) bool {
 func (k *APIKey) Principal() *Principal {
 	return &Principal{
 		Role: k.Role, Name: "key " + k.ID.String(), ID: k.ID, Key: k.ID, Organizer: k.Organizer, Only: k.Only,
+		Expires: k.ExpiresAt,
 	}
 }

@@ -47,6 +47,9 @@ var FactKinds = []FactKind{
 	FactRefundFailed,
 }
 
+// AccessActions lists what may be done with personal data.
+var AccessActions = []AccessAction{ReadUser, FindUser, ListUsers, UpdateUser, EraseUser, ExportUser, ListBookings}
+
 // SaleStates lists how an event's sale may stand.
 var SaleStates = []SaleState{OnSale, SaleClosed, CalledOff}
 

@@ -43,6 +43,7 @@ type Principal struct {
 	Organizer OrganizerID // of RoleOrganizer, RoleBoxOffice and RoleDoor
 	Only      EventSet    // of these alone, if not empty
 	User      UserID      // of RoleCustomer: their own row
+	Expires   time.Time   // of an API key: when it ends; zero: never
 }
 
 // Operator is who runs a server that asks nobody who they are, and the command line. Nobody is whom a server that asks
@@ -56,6 +57,9 @@ var (
 type Caller struct {
 	*Principal
 	Reach Reach
+
+	IP        string // for the access log
+	RequestID string // likewise
 }
 
 // TheOperator reaches everything.
@@ -151,7 +155,6 @@ const (
 	ReadUser     AccessAction = "read_user"
 	FindUser     AccessAction = "find_user" // by e-mail
 	ListUsers    AccessAction = "list_users"
-	CreateUser   AccessAction = "create_user"
 	UpdateUser   AccessAction = "update_user"
 	EraseUser    AccessAction = "erase_user"
 	ExportUser   AccessAction = "export_user"

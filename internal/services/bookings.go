@@ -14,7 +14,9 @@ import (
 // BookingStore is what the use cases of bookings read.
 type BookingStore interface {
 	repository.Bookings
-	UserKnown(ctx context.Context, id models.UserID) (bool, error)
+	ownerStore
+	accessStore
+	UserKnown(ctx context.Context, scope models.Scope, id models.UserID) (bool, error)
 	PaymentsOf(ctx context.Context, booking models.BookingRef) ([]models.Charge, []models.Refund, error)
 }
 
@@ -22,6 +24,8 @@ type BookingStore interface {
 type Bookings struct {
 	store   BookingStore
 	office  *boxoffice.Office
+	owners  *owners
+	log     accessLog
 	options BookingOptions
 }
 
@@ -33,25 +37,30 @@ type BookingOptions struct {
 
 // NewBookings works on a store and a box office.
 func NewBookings(store BookingStore, office *boxoffice.Office, o BookingOptions) *Bookings {
-	return &Bookings{store: store, office: office, options: o}
+	return &Bookings{store: store, office: office, owners: newOwners(store), log: accessLog{store}, options: o}
 }
 
 // BookingRequest is what a buyer asks for.
 type BookingRequest struct {
-	User     models.UserID
+	User     models.UserID // of a customer: zero, or their own
 	Event    models.EventID
 	Quantity int64
 	Method   models.PaymentMethod // empty: the default of payments.Methods
 	Key      string               // the Idempotency-Key; empty: none
 }
 
-// Create books tickets: the answer is a PENDING booking that is on disk and waits for its payment. replayed tells that
-// the Idempotency-Key was answered before, and so again. Errors: models.ErrInvalid, models.ErrEventNotFound,
+// Create books tickets at an event that the caller reaches, for anyone; a customer, at any event, for themselves. The
+// answer is a PENDING booking that is on disk and waits for its payment. replayed tells that the Idempotency-Key was answered before, and so again. Errors: models.ErrInvalid, models.ErrEventNotFound,
 // models.ErrUserNotFound, models.ErrSoldOut, models.ErrInsufficientTickets, models.ErrEventStarted,
 // models.ErrSalesEnded, models.ErrEventCancelled, models.ErrKeyReused, models.ErrBusy, models.ErrUnavailable,
 // models.ErrOutcomeUnknown.
-func (b *Bookings) Create(ctx context.Context, r BookingRequest) (booking models.Booking, replayed bool, err error) {
-	if err := b.Check(r); err != nil {
+func (b *Bookings) Create(
+	ctx context.Context, who models.Caller, r BookingRequest,
+) (booking models.Booking, replayed bool, err error) {
+	if err := b.Check(who, &r); err != nil {
+		return models.Booking{}, false, err
+	}
+	if err := b.within(ctx, who, &r); err != nil {
 		return models.Booking{}, false, err
 	}
 	if r.Method == "" {
@@ -70,9 +79,28 @@ func (b *Bookings) Create(ctx context.Context, r BookingRequest) (booking models
 	return *verdict.Booking, verdict.Replayed, nil
 }
 
-// Check tells what is wrong with a request in itself, whatever it is for. Error: models.ErrInvalid.
-func (b *Bookings) Check(r BookingRequest) error {
+// within says what a caller may not book: at another's event, or for another customer, who might as well not be there.
+// Who sells for an organizer is not asked whom they sell to: an id is what a person shows at the box office.
+func (b *Bookings) within(ctx context.Context, who models.Caller, r *BookingRequest) error {
+	if who.Reach != models.ReachOwn {
+		return b.owners.within(ctx, who.Scope(), r.Event)
+	}
+	if r.User != who.User {
+		return models.ErrUserNotFound
+	}
+	return nil
+}
+
+// Check tells what is wrong with a request in itself, whatever it is for. A customer who names nobody is who books.
+// Error: models.ErrInvalid.
+func (b *Bookings) Check(who models.Caller, r *BookingRequest) error {
 	var fields []models.FieldError
+	if r.User.IsZero() {
+		r.User = who.User
+	}
+	if r.User.IsZero() {
+		fields = append(fields, models.FieldError{Field: "user_id", Message: "is required"})
+	}
 	if r.Quantity < 1 || r.Quantity > b.options.MaxTickets {
 		message := "must be between 1 and " + strconv.FormatInt(b.options.MaxTickets, 10)
 		fields = append(fields, models.FieldError{Field: "quantity", Message: message, Value: r.Quantity})
@@ -90,8 +118,8 @@ type BookingDetail struct {
 }
 
 // Get returns one booking. Error: models.ErrBookingNotFound.
-func (b *Bookings) Get(ctx context.Context, id models.BookingID) (BookingDetail, error) {
-	booking, charges, refunds, err := b.withPayments(ctx, id)
+func (b *Bookings) Get(ctx context.Context, who models.Caller, id models.BookingID) (BookingDetail, error) {
+	booking, charges, refunds, err := b.withPayments(ctx, who, id)
 	if err != nil {
 		return BookingDetail{}, err
 	}
@@ -99,15 +127,17 @@ func (b *Bookings) Get(ctx context.Context, id models.BookingID) (BookingDetail,
 }
 
 // Payments returns a booking's charges and refunds. Error: models.ErrBookingNotFound.
-func (b *Bookings) Payments(ctx context.Context, id models.BookingID) ([]models.Charge, []models.Refund, error) {
-	_, charges, refunds, err := b.withPayments(ctx, id)
+func (b *Bookings) Payments(
+	ctx context.Context, who models.Caller, id models.BookingID,
+) ([]models.Charge, []models.Refund, error) {
+	_, charges, refunds, err := b.withPayments(ctx, who, id)
 	return charges, refunds, err
 }
 
 func (b *Bookings) withPayments(
-	ctx context.Context, id models.BookingID,
+	ctx context.Context, who models.Caller, id models.BookingID,
 ) (models.Booking, []models.Charge, []models.Refund, error) {
-	booking, err := b.store.Booking(ctx, id)
+	booking, err := b.store.Booking(ctx, who.Scope(), id)
 	if err != nil {
 		return models.Booking{}, nil, nil, repository.ToDomain(err)
 	}
@@ -117,8 +147,8 @@ func (b *Bookings) withPayments(
 
 // Cancel ends a booking at its user's wish, and owes back what was paid. Errors: models.ErrBookingNotFound,
 // models.ErrAlreadyCancelled, models.ErrEventOver.
-func (b *Bookings) Cancel(ctx context.Context, id models.BookingID) (models.Booking, error) {
-	booking, err := b.store.Booking(ctx, id)
+func (b *Bookings) Cancel(ctx context.Context, who models.Caller, id models.BookingID) (models.Booking, error) {
+	booking, err := b.store.Booking(ctx, who.Scope(), id)
 	if err != nil {
 		return models.Booking{}, repository.ToDomain(err)
 	}
@@ -129,14 +159,18 @@ func (b *Bookings) Cancel(ctx context.Context, id models.BookingID) (models.Book
 	return *verdict.Booking, nil
 }
 
-// OfUser lists a user's bookings, newest first, and those of an erased one. Error: models.ErrUserNotFound.
+// OfUser lists a user's bookings, newest first, and those of an erased one, as far as the caller reaches. Error:
+// models.ErrUserNotFound.
 func (b *Bookings) OfUser(
-	ctx context.Context, user models.UserID, filter models.BookingFilter, p models.Page,
+	ctx context.Context, who models.Caller, user models.UserID, filter models.BookingFilter, p models.Page,
 ) ([]models.Booking, error) {
-	if known, err := explained(b.store.UserKnown(ctx, user)); err != nil {
+	if known, err := explained(b.store.UserKnown(ctx, who.Scope(), user)); err != nil {
 		return nil, err
 	} else if !known {
 		return nil, models.ErrUserNotFound
 	}
-	return explained(b.store.BookingsOfUser(ctx, user, filter, page(p)))
+	if err := b.log.add(ctx, who, models.ListBookings, user); err != nil {
+		return nil, err
+	}
+	return explained(b.store.BookingsOfUser(ctx, who.Scope(), user, filter, page(p)))
 }

@@ -12,9 +12,11 @@ import (
 
 // LetterStore is what the use cases of dead letters need of the store.
 type LetterStore interface {
-	DeadLetters(ctx context.Context, page models.Page) ([]models.DeadLetter, error)
-	DeadLettersOf(ctx context.Context, filter models.LetterFilter, page models.Page) ([]models.DeadLetter, error)
-	DeadLetter(ctx context.Context, id models.LetterID) (models.DeadLetter, error)
+	DeadLetters(ctx context.Context, scope models.Scope, page models.Page) ([]models.DeadLetter, error)
+	DeadLettersOf(
+		ctx context.Context, scope models.Scope, filter models.LetterFilter, page models.Page,
+	) ([]models.DeadLetter, error)
+	DeadLetter(ctx context.Context, scope models.Scope, id models.LetterID) (models.DeadLetter, error)
 	DropMessageLetter(ctx context.Context, id models.LetterID) error
 	CloseStray(ctx context.Context, id models.LetterID) error
 }
@@ -35,14 +37,14 @@ var errStrayNotRetryable = models.ErrNotRetryable.Say(
 	"The booking of this payment is not here; there is nothing to retry. Give the money back at the gateway, or book again, and discard the letter.")
 
 // List returns dead letters, oldest first.
-func (l *Letters) List(ctx context.Context, p models.Page) ([]models.DeadLetter, error) {
-	return explained(l.store.DeadLetters(ctx, page(p)))
+func (l *Letters) List(ctx context.Context, who models.Caller, p models.Page) ([]models.DeadLetter, error) {
+	return explained(l.store.DeadLetters(ctx, who.Scope(), page(p)))
 }
 
 // Retry returns a letter's payment a new round of attempts. Errors: models.ErrLetterNotFound,
 // models.ErrBookingNotPending, models.ErrNotRetryable.
-func (l *Letters) Retry(ctx context.Context, id models.LetterID) error {
-	letter, err := explained(l.store.DeadLetter(ctx, id))
+func (l *Letters) Retry(ctx context.Context, who models.Caller, id models.LetterID) error {
+	letter, err := explained(l.store.DeadLetter(ctx, who.Scope(), id))
 	switch {
 	case err != nil:
 		return err
@@ -57,8 +59,8 @@ func (l *Letters) Retry(ctx context.Context, id models.LetterID) error {
 
 // Discard drops a letter that no money hangs on. Errors: models.ErrLetterNotFound, models.ErrLetterUnknown,
 // models.ErrRefundOwed.
-func (l *Letters) Discard(ctx context.Context, id models.LetterID) error {
-	letter, err := explained(l.store.DeadLetter(ctx, id))
+func (l *Letters) Discard(ctx context.Context, who models.Caller, id models.LetterID) error {
+	letter, err := explained(l.store.DeadLetter(ctx, who.Scope(), id))
 	switch {
 	case err != nil:
 		return err
@@ -73,8 +75,8 @@ func (l *Letters) Discard(ctx context.Context, id models.LetterID) error {
 
 // Close ends a letter as a person has decided, with the reason for it; the booking stays as it is. Error:
 // models.ErrLetterNotFound.
-func (l *Letters) Close(ctx context.Context, id models.LetterID, reason string) error {
-	letter, err := explained(l.store.DeadLetter(ctx, id))
+func (l *Letters) Close(ctx context.Context, who models.Caller, id models.LetterID, reason string) error {
+	letter, err := explained(l.store.DeadLetter(ctx, who.Scope(), id))
 	switch {
 	case err != nil:
 		return err

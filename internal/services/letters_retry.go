@@ -28,7 +28,9 @@ var errRetrying = models.ErrBusy.Say("Dead letters are being retried already; as
 // RetryAll gives the payments of the letters that a filter lets pass a new round of attempts, after a position, in
 // pieces. Error: what ended it before its end, what was retried until then is; models.ErrBusy while another call does
 // the same in this process.
-func (l *Letters) RetryAll(ctx context.Context, filter models.LetterFilter, after *models.Position) (Retried, error) {
+func (l *Letters) RetryAll(
+	ctx context.Context, who models.Caller, filter models.LetterFilter, after *models.Position,
+) (Retried, error) {
 	var done Retried
 	if !l.retrying.TryLock() {
 		return done, errRetrying
@@ -36,7 +38,7 @@ func (l *Letters) RetryAll(ctx context.Context, filter models.LetterFilter, afte
 	defer l.retrying.Unlock()
 	page := models.Page{Limit: retryPiece, After: after}
 	for looked := 0; looked < maxRetried; looked += retryPiece {
-		letters, err := explained(l.store.DeadLettersOf(ctx, filter, page))
+		letters, err := explained(l.store.DeadLettersOf(ctx, who.Scope(), filter, page))
 		if err != nil {
 			return done, err
 		}

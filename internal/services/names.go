@@ -12,7 +12,7 @@ import (
 // event that cannot be read has no name: nobody's payment waits for that.
 type names struct {
 	events interface {
-		AnyEvent(ctx context.Context, id models.EventID) (models.Event, error)
+		AnyEvent(ctx context.Context, scope models.Scope, id models.EventID) (models.Event, error)
 	}
 
 	mu    sync.Mutex
@@ -42,7 +42,7 @@ func (n *names) of(ctx context.Context, id models.EventID) string {
 	if now.Before(known.until) {
 		return known.name
 	}
-	event, err := n.events.AnyEvent(ctx, id)
+	event, err := n.events.AnyEvent(ctx, models.Everything, id)
 	if err != nil {
 		known.until = now.Add(namelessFor)
 		return known.name

@@ -22,7 +22,7 @@ type PaymentStore interface {
 	DueCharges(ctx context.Context, limit int, lease time.Duration) ([]repository.Due, error)
 	DueRefunds(ctx context.Context, limit int, lease time.Duration) ([]repository.DueRefund, error)
 	FreeBookings(ctx context.Context, after *models.Position, limit int) ([]models.Booking, error)
-	AnyEvent(ctx context.Context, id models.EventID) (models.Event, error)
+	AnyEvent(ctx context.Context, scope models.Scope, id models.EventID) (models.Event, error)
 	StrayStore
 	ClaimChronicle(ctx context.Context, gateway string, every time.Duration) (place string, due bool, err error)
 	KeepPlace(ctx context.Context, gateway, place string) error

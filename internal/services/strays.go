@@ -22,7 +22,7 @@ type StrayStore interface {
 	DueStrays(ctx context.Context, limit int, lease time.Duration) ([]repository.DueStray, error)
 	ForgetStray(ctx context.Context, id models.LetterID) error
 	StrayLetter(ctx context.Context, stray models.Stray) error
-	Booking(ctx context.Context, id models.BookingID) (models.Booking, error)
+	Booking(ctx context.Context, scope models.Scope, id models.BookingID) (models.Booking, error)
 }
 
 // strayLease is how often the booking of a stray is looked for.
@@ -67,7 +67,7 @@ func (p *Payments) resolveStray(ctx context.Context, d *repository.DueStray) err
 func (p *Payments) bringHome(ctx context.Context, s *models.Stray) (found bool, err error) {
 	if s.Reported() {
 		_, err = p.office.Tell(ctx, s.Event, &sale.Settle{Charge: s.ChargeKey, Result: s.Result, Backoff: callbackPoll})
-	} else if _, err = p.store.Booking(ctx, s.Booking); err == nil {
+	} else if _, err = p.store.Booking(ctx, models.Everything, s.Booking); err == nil {
 		err = p.Charge(ctx, []models.BookingRef{s.BookingRef})
 	}
 	if errors.Is(err, models.ErrBookingNotFound) {
