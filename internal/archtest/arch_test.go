@@ -82,7 +82,8 @@ var places = map[string]place{
 	"internal/jobs": {imports: []string{
 		"internal/models", "internal/sale", "internal/repository", "internal/queue", "internal/services", "internal/retry",
 	}},
-	"internal/feed": {imports: []string{"internal/models", "internal/repository"}},
+	"internal/feed":     {imports: []string{"internal/models", "internal/repository"}},
+	"internal/identity": {imports: []string{"internal/models", "internal/repository", "internal/logging"}},
 	"internal/handlers": {imports: []string{
 		"internal/models", "internal/services", "internal/feed", "internal/logging", "internal/strictjson",
 	}},
@@ -136,6 +137,8 @@ var homes = map[string]home{
 	"github.com/prometheus/client_golang":     {packages: []string{"internal/metrics"}},
 	"github.com/HdrHistogram/hdrhistogram-go": {packages: []string{"internal/onsale"}},
 	"github.com/stripe/stripe-go/v85":         {packages: []string{"internal/payments/stripe"}},
+	"github.com/coreos/go-oidc/v3":            {packages: []string{"internal/identity"}},
+	"github.com/go-jose/go-jose/v4":           {packages: []string{"internal/identity"}},
 	"github.com/google/uuid":                  {packages: []string{"*"}}, // a value, as time.Time is
 	"github.com/google/go-cmp":                {packages: []string{"internal/repository/repotest", "internal/queue/queuetest"}, tests: []string{"*"}},
 	"pgregory.net/rapid":                      {packages: []string{"internal/repository/repotest"}, tests: []string{"*"}},
