@@ -98,8 +98,12 @@ type Gate interface {
 	// Identify returns who sent a request, by its headers: models.Nobody when they do not say. Errors:
 	// models.ErrUnauthorized, models.ErrIdentityUnavailable.
 	Identify(ctx context.Context, header http.Header) (*models.Principal, error)
+	// Hold returns a context that ends as soon as what the headers show counts no more, for an answer that lasts.
+	Hold(ctx context.Context, header http.Header) (context.Context, context.CancelFunc)
 	// Challenge is the WWW-Authenticate of a refusal; sent: something was shown that does not count.
 	Challenge(sent bool) string
+	// Metadata is the document that says who issues tokens for this server (RFC 9728); nil: none is.
+	Metadata() []byte
 }
 
 // admit finds out who asks, and how far they reach here. Without a gate everybody is the operator. Errors:

@@ -28,6 +28,7 @@ const (
 type feeds struct {
 	feed   *feed.Feed
 	events *services.Events // which know whose an event is
+	gate   Gate             // nil: nobody is asked
 }
 
 // FeedEncoding is how the streams of a feed write what they tell.
@@ -157,7 +158,7 @@ func (h *feeds) ofEvent(ctx context.Context, in *eventFeedInput) (*feedOutput, e
 		return nil, err
 	}
 	if in.asked.stream && !in.asked.head {
-		return answerStream(h.feed.Entries(ctx, in.ID, in.from))
+		return h.answerStream(h.feed.Entries(ctx, in.ID, in.from))
 	}
 	page, err := h.feed.Page(ctx, in.ID, in.from, in.Limit)
 	if err != nil {
@@ -180,7 +181,7 @@ func (h *feeds) ofAll(ctx context.Context, in *feedInput) (*feedOutput, error) {
 		return nil, err
 	}
 	if in.asked.stream && !in.asked.head {
-		return answerStream(h.feed.Everything(ctx, place))
+		return h.answerStream(h.feed.Everything(ctx, place))
 	}
 	entries, err := h.feed.All(ctx, place, min(in.Limit+1, feed.MaxLimit))
 	if err != nil {

@@ -21,7 +21,7 @@ var (
 	streamKind = []string{eventStream}
 	unbuffered = []string{"no"}
 	// A stream ends with its connection: as chunks each piece would be written three times instead of once.
-	identity   = []string{"identity"}
+	unchunked  = []string{"identity"}
 	beat       = []byte(":\n\n")
 	retryAfter = []byte("retry: 1000\n\n")
 )
@@ -113,7 +113,7 @@ func (h *feeds) live(ctx context.Context, in *liveInput) (*liveOutput, error) {
 		}
 		return &liveOutput{Body: writeStreamHead}, nil
 	}
-	out, err := answerStream(h.feed.Live(ctx, in.ID))
+	out, err := h.answerStream(h.feed.Live(ctx, in.ID))
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +129,7 @@ func answerPage(asked asked, text []byte) *feedOutput {
 }
 
 // answerStream answers with a stream, if it could be opened.
-func answerStream(s *feed.Stream, err error) (*feedOutput, error) {
+func (h *feeds) answerStream(s *feed.Stream, err error) (*feedOutput, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -137,28 +137,37 @@ func answerStream(s *feed.Stream, err error) (*feedOutput, error) {
 		defer s.Close()
 		c := humagin.Unwrap(ctx)
 		writeStreamHead(ctx)
-		sendAll(c, s)
+		reading, release := h.hold(c)
+		defer release()
+		sendAll(reading, c, s)
 	}}, nil
+}
+
+// hold is for as long as a stream's reader is there, and is who they were: an operation's deadline is not for it.
+func (h *feeds) hold(c *gin.Context) (context.Context, context.CancelFunc) {
+	reading, bounded := c.Request.Context().Value(wholeKey{}).(context.Context)
+	if !bounded {
+		reading = c.Request.Context()
+	}
+	if h.gate == nil {
+		return context.WithCancel(reading)
+	}
+	return h.gate.Hold(reading, c.Request.Header)
 }
 
 func writeStreamHead(ctx huma.Context) {
 	c := humagin.Unwrap(ctx)
 	header := c.Writer.Header()
 	header["Content-Type"], header["X-Accel-Buffering"] = streamKind, unbuffered
-	header["Transfer-Encoding"] = identity
+	header["Transfer-Encoding"] = unchunked
 	c.Writer.WriteHeader(http.StatusOK)
 	c.Set(streamedKey, time.Now())
 }
 
-// sendAll writes what a stream has, as it comes, until the stream or its reader is gone: an operation's deadline is not
-// for it.
-func sendAll(c *gin.Context, s *feed.Stream) {
+// sendAll writes what a stream has, as it comes, until the stream or its reader is gone.
+func sendAll(reading context.Context, c *gin.Context, s *feed.Stream) {
 	w := streamWriter{c.Writer, http.NewResponseController(c.Writer), s.Patience()}
 	_ = w.control.SetReadDeadline(time.Time{}) // that of the request's own text, which has been read
-	reading, bounded := c.Request.Context().Value(wholeKey{}).(context.Context)
-	if !bounded {
-		reading = c.Request.Context()
-	}
 	text, err := retryAfter, error(nil)
 	for err == nil && w.write(text) == nil {
 		if text, err = s.Next(reading); text == nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"quantix/internal/feed"
+	"quantix/internal/identity"
 	"quantix/internal/logging"
 	"quantix/internal/models"
 	"quantix/internal/services"
@@ -167,7 +168,7 @@ func (s *server) register(a *api, d Deps) {
 	(&bookings{bookings: d.Bookings, admit: s.admit, grants: grantsOf(createBooking)}).register(a)
 	(&letters{letters: d.Letters}).register(a)
 	(&callbacks{callbacks: cmp.Or(d.Callbacks, services.NewCallbacks(nil, nil, nil)), timeout: s.timeout}).register(a)
-	(&feeds{feed: d.Feed, events: d.Events}).register(a)
+	(&feeds{feed: d.Feed, events: d.Events, gate: d.Gate}).register(a)
 	(&organizers{organizers: d.Organizers}).register(a)
 	(&keys{keys: d.Keys}).register(a)
 	(&people{log: d.AccessLog, exports: d.Exports}).register(a)
@@ -182,6 +183,10 @@ func (s *server) servePages(document *huma.OpenAPI, metrics http.Handler) error 
 	}
 	s.router.GET("/openapi.json", func(c *gin.Context) { c.Data(http.StatusOK, "application/json", text) })
 	s.router.GET("/", func(c *gin.Context) { c.Redirect(http.StatusFound, "/docs") }) // where people look first
+	if s.gate != nil && s.gate.Metadata() != nil {
+		issuers := s.gate.Metadata()
+		s.router.GET(identity.MetadataPath, func(c *gin.Context) { c.Data(http.StatusOK, "application/json", issuers) })
+	}
 	s.router.GET("/problems", explainProblems)
 	s.router.GET(problemPath+":code", explainProblem)
 	s.serveMetrics(metrics)

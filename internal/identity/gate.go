@@ -62,6 +62,7 @@ type Gate struct {
 	keys      *cache[models.KeyHash, *holder]
 	strangers *cache[models.KeyHash, time.Duration] // until when a hash is nobody's
 	uses      uses
+	holds     holds
 
 	tokens *tokens // nil: none are taken
 }
@@ -95,6 +96,7 @@ func (g *Gate) guarded(call func()) {
 func (g *Gate) Run(ctx context.Context) {
 	var loops sync.WaitGroup
 	loops.Go(func() { every(ctx, pollEvery, func() { g.poll(ctx) }) })
+	loops.Go(func() { every(ctx, holdEvery, func() { g.lookAgain(ctx) }) })
 	loops.Go(func() { every(ctx, noteEvery, func() { g.noteUses(ctx) }) })
 	if g.tokens != nil {
 		loops.Go(func() { g.tokens.issuer.refresh(ctx) })
