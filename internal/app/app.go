@@ -13,6 +13,7 @@ import (
 	"quantix/internal/feed"
 	"quantix/internal/handlers"
 	"quantix/internal/health"
+	"quantix/internal/identity"
 	"quantix/internal/metrics"
 	"quantix/internal/models"
 	"quantix/internal/payments"
@@ -46,8 +47,14 @@ type App struct {
 	monitor *health.Monitor
 	unwatch func() // ends what watch began
 
-	bookings  *services.Bookings
-	letters   *services.Letters
+	bookings   *services.Bookings
+	letters    *services.Letters
+	organizers *services.Organizers
+	keys       *services.Keys
+	accessLog  *services.AccessLog
+	exports    *services.Exports
+	gate       *identity.Gate // nil: nobody is asked who they are
+
 	payments  *services.Payments
 	callbacks *services.Callbacks
 	feed      *feed.Feed
@@ -86,6 +93,9 @@ func Open(ctx context.Context, s Setup, access Access) (*App, error) {
 		MaxTickets: int64(c.MaxTicketsPerBooking), Methods: a.gateway.methods,
 	})
 	a.letters = services.NewLetters(a.store, a.office)
+	a.organizers, a.keys = services.NewOrganizers(a.store), services.NewKeys(a.store)
+	a.accessLog, a.exports = services.NewAccessLog(a.store), services.NewExports(a.Users, a.store)
+	a.gate = openGate(c, a.store, a.logger)
 	a.callbacks = services.NewCallbacks(a.office, a.gateway.notifiers, nil).Keeping(a.store)
 	a.feed = feed.New(a.store, feed.Options{
 		Encoding: handlers.FeedEncoding(), MaxStreams: c.MaxStreams, Buyers: a.office.Waiting,

@@ -53,6 +53,7 @@ func (a *App) workers() *workers {
 			&jobs.Sweeper{Settings: settings, Upkeep: upkeep},
 			&jobs.Canceller{Settings: settings, Upkeep: upkeep},
 			auditor,
+			&jobs.Forgetter{Settings: settings, Log: a.store, Age: a.config.AccessLogRetention},
 			&jobs.Pruner{Settings: settings, Store: a.store, Age: a.config.JournalRetention, GiveWay: patient},
 		},
 	}}

@@ -57,7 +57,7 @@ func seedEvents(ctx context.Context, p Program, a *app.App, n int) error {
 			// A currency without decimals: a whole price serves as well.
 			price = models.Money{Minor: 20, Currency: a.Currency}
 		}
-		event, err := a.Events.Create(ctx, models.EventDraft{
+		event, err := a.Events.Create(ctx, models.TheOperator, models.EventDraft{
 			Name: s.name, Description: s.description, DateTime: time.Now().AddDate(0, 0, s.inDays).Truncate(time.Hour),
 			TotalTickets: s.tickets, TicketPrice: price,
 		})
@@ -75,7 +75,7 @@ func seedUsers(ctx context.Context, p Program, a *app.App, n int) error {
 		// A part of a new id keeps the addresses of several runs apart.
 		id := models.NewID[models.UserID]()
 		name := names[i%len(names)]
-		user, err := a.Users.Create(ctx, name, fmt.Sprintf("%s.%x@example.com", name, id[10:]))
+		user, err := a.Users.Create(ctx, models.TheOperator, name, fmt.Sprintf("%s.%x@example.com", name, id[10:]))
 		if err != nil {
 			return fmt.Errorf("create user %q: %w", name, err)
 		}

@@ -115,7 +115,7 @@ func BenchmarkBook(b *testing.B) {
 		register(a, operation{id: "x", method: http.MethodPost, path: "/huma", status: http.StatusCreated},
 			func(ctx context.Context, in *humaBooking) (*humaBooked, error) {
 				v := in.Body.Value
-				booking, _, err := bookings.Create(ctx, services.BookingRequest{
+				booking, _, err := bookings.Create(ctx, models.TheOperator, services.BookingRequest{
 					User: v.UserID, Event: v.EventID, Quantity: v.Quantity, Method: v.PaymentMethod, Key: in.Key,
 				})
 				return &humaBooked{Location: bookingsPath + "/" + booking.ID.String(), Body: toBooking(booking)}, err

@@ -51,7 +51,7 @@ func (s shortOfSight) Events(ctx context.Context, filter models.EventFilter, pag
 	if page.After == nil {
 		return models.EventPage{Next: &models.Position{Time: today}}, nil
 	}
-	return s.Store.Events(ctx, filter, page)
+	return s.Store.Events(ctx, models.Everything, filter, page)
 }
 
 // A page that ended before it found anything is no last page: its Link goes on.

@@ -52,6 +52,7 @@ type bundle struct {
 	store  shop.Store
 	office *boxoffice.Office
 	clock  *testkit.Clock
+	deps   Deps // of server
 	server *server
 }
 
@@ -65,16 +66,19 @@ func setupOn(tb testing.TB, store shop.Store, clock *testkit.Clock, change ...fu
 	tb.Helper()
 	office := boxoffice.New(store, boxoffice.Options{Logger: testkit.Logger(tb)})
 	tb.Cleanup(func() { _ = office.Close(context.Background()) })
+	users := services.NewUsers(store)
 	deps := Deps{
-		Events: services.NewEvents(store, office), Users: services.NewUsers(store),
+		Events: services.NewEvents(store, office), Users: users,
 		Bookings: services.NewBookings(store, office, services.BookingOptions{MaxTickets: 100, Methods: simulator.PaidWith}), Letters: services.NewLetters(store, office),
+		Organizers: services.NewOrganizers(store), Keys: services.NewKeys(store), AccessLog: services.NewAccessLog(store),
+		Exports: services.NewExports(users, store),
 		Feed:    feed.New(store, feed.Options{Encoding: FeedEncoding()}), // no streams: a recorder would never end one
 		Version: "1.2.3", Logger: testkit.Logger(tb),
 	}
 	for _, f := range change {
 		f(&deps)
 	}
-	return &bundle{tb: tb, store: store, office: office, clock: clock, server: newTestServer(tb, deps)}
+	return &bundle{tb: tb, store: store, office: office, clock: clock, deps: deps, server: newTestServer(tb, deps)}
 }
 
 func newTestServer(tb testing.TB, deps Deps) *server {

@@ -231,7 +231,7 @@ func TestLoops_bring_every_payment_to_its_end(t *testing.T) {
 		h.Cancel(slow)
 		h.until("no refund", func() bool { return !h.Record(slow).RefundedAt.IsZero() })
 		h.chargedOnce(append(paid, flaky, lost, slow)...)
-		if _, err := services.NewEvents(h.Store, h.Office).Cancel(t.Context(), event); err != nil {
+		if _, err := services.NewEvents(h.Store, h.Office).Cancel(t.Context(), models.TheOperator, event); err != nil {
 			t.Fatal(err)
 		}
 		h.wait("CANCELLED event_cancelled", append(paid, flaky, lost)...)

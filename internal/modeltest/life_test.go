@@ -134,7 +134,7 @@ func (l *life) agree() {
 func (l *life) agreeOn(id models.BookingID, b *booking) {
 	l.t.Helper()
 	ctx := context.Background()
-	real, err := l.store.Booking(ctx, id)
+	real, err := l.store.Booking(ctx, models.Everything, id)
 	l.must(err)
 	charges, refunds, err := l.store.PaymentsOf(ctx, l.ref(id))
 	l.must(err)

@@ -34,25 +34,25 @@ func (l *life) edit() {
 		version = &n
 	}
 	l.plan.desk = l.lostCommit()
-	_, err := l.one().events.Update(context.Background(), l.event, patch, version)
+	_, err := l.one().events.Update(context.Background(), models.TheOperator, l.event, patch, version)
 	l.same(fmt.Sprintf("edit: tickets %d, price %d, date %s", total, price, date), err, l.model.edit(total, price, date, version))
 }
 
 func (l *life) cancelEvent() {
 	l.plan.desk = l.lostCommit()
-	_, err := l.one().events.Cancel(context.Background(), l.event)
+	_, err := l.one().events.Cancel(context.Background(), models.TheOperator, l.event)
 	l.same("cancel the event", err, l.model.cancelEvent())
 }
 
 func (l *life) deleteEvent() {
 	l.plan.desk = l.lostCommit()
-	err := l.one().events.Delete(context.Background(), l.event, nil)
+	err := l.one().events.Delete(context.Background(), models.TheOperator, l.event, nil)
 	l.same("delete the event", err, l.model.deleteEvent())
 }
 
 // leave deletes the user, who cannot book any more then; another one takes over.
 func (l *life) leave() {
-	err := l.one().users.Delete(context.Background(), l.user, nil)
+	err := l.one().users.Delete(context.Background(), models.TheOperator, l.user, nil)
 	if l.same("delete the user", err, l.model.deleteUser(l.user)); err != nil {
 		return
 	}
@@ -61,7 +61,7 @@ func (l *life) leave() {
 		want = "event_not_found"
 	}
 	request := services.BookingRequest{User: l.user, Event: l.event, Quantity: 1, Method: simulator.OK}
-	_, _, err = l.one().bookings.Create(context.Background(), request)
+	_, _, err = l.one().bookings.Create(context.Background(), models.TheOperator, request)
 	l.same("book for the deleted user", err, want)
 	l.user = l.shop.User().ID
 	clear(l.keys)
@@ -85,9 +85,9 @@ func (l *life) letter() {
 		if l.chance(4) {
 			l.plan.desk = commitUnknown
 		}
-		l.same(fmt.Sprintf("retry the %s letter of %s", kind, l.name(id)), l.one().letters.Retry(ctx, letterID), l.retriesLetter(b, kind, key.N))
+		l.same(fmt.Sprintf("retry the %s letter of %s", kind, l.name(id)), l.one().letters.Retry(ctx, models.TheOperator, letterID), l.retriesLetter(b, kind, key.N))
 	} else {
-		l.same(fmt.Sprintf("discard the %s letter of %s", kind, l.name(id)), l.one().letters.Discard(ctx, letterID), l.discardsLetter(b, kind, key.N))
+		l.same(fmt.Sprintf("discard the %s letter of %s", kind, l.name(id)), l.one().letters.Discard(ctx, models.TheOperator, letterID), l.discardsLetter(b, kind, key.N))
 	}
 }
 

@@ -104,7 +104,7 @@ func (l *life) book() {
 		return
 	}
 	l.plan.desk = l.lostCommit()
-	made, _, err := l.one().bookings.Create(context.Background(), request)
+	made, _, err := l.one().bookings.Create(context.Background(), models.TheOperator, request)
 	l.same(fmt.Sprintf("book %d by %s, key %q", request.Quantity, request.Method, request.Key), err, l.model.book(made.ID, l.user, request.Quantity, request.Method))
 	if err != nil {
 		return
@@ -127,7 +127,7 @@ func (l *life) bookAgain(request, first services.BookingRequest) {
 	if request == first {
 		code = ""
 	}
-	made, replayed, err := l.one().bookings.Create(context.Background(), request)
+	made, replayed, err := l.one().bookings.Create(context.Background(), models.TheOperator, request)
 	l.same("book again with key "+request.Key, err, code)
 	if err == nil && (!replayed || made.ID != l.keyed[request.Key] || made.Status != models.StatusPending) {
 		l.fail("the key was answered with %+v, replayed: %v", made, replayed)
@@ -137,7 +137,7 @@ func (l *life) bookAgain(request, first services.BookingRequest) {
 func (l *life) cancel() {
 	if id, b, found := l.any(); found {
 		l.plan.desk = l.lostCommit()
-		_, err := l.one().bookings.Cancel(context.Background(), id)
+		_, err := l.one().bookings.Cancel(context.Background(), models.TheOperator, id)
 		l.same("cancel "+l.name(id), err, l.model.cancel(b))
 	}
 }

@@ -24,7 +24,7 @@ func TestCharge_of_a_cancelled_event(t *testing.T) {
 	x.charge(flaky)
 	organise := services.NewEvents(x.Store, x.Office)
 	for _, id := range []models.EventID{event, free} {
-		if _, err := organise.Cancel(t.Context(), id); err != nil {
+		if _, err := organise.Cancel(t.Context(), models.TheOperator, id); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -58,7 +58,7 @@ func TestCharge_of_an_event_that_is_cancelled_while_it_is_prepared(t *testing.T)
 	event := x.Event(10).ID
 	ref := x.Book(event, 1, simulator.OK)
 	gateway.prepare = func(ctx context.Context) models.Result {
-		if _, err := services.NewEvents(x.Store, x.Office).Cancel(ctx, event); err != nil {
+		if _, err := services.NewEvents(x.Store, x.Office).Cancel(ctx, models.TheOperator, event); err != nil {
 			t.Error(err)
 		}
 		return models.Result{Outcome: models.OutcomePrepared, ProviderReference: "ref_1"}
@@ -80,11 +80,11 @@ func TestEvents_prices_that_cannot_be_charged(t *testing.T) {
 		return nil
 	})
 	draft := models.EventDraft{Name: "Cheap", DateTime: shop.Opening.AddDate(0, 0, 1), TotalTickets: 10, TicketPrice: models.Money{Minor: 49, Currency: "USD"}}
-	if _, err := organise.Create(t.Context(), draft); !errors.Is(err, models.ErrInvalid) {
+	if _, err := organise.Create(t.Context(), models.TheOperator, draft); !errors.Is(err, models.ErrInvalid) {
 		t.Errorf("created: %v", err)
 	}
 	draft.TicketPrice.Minor = 50
-	event, err := organise.Create(t.Context(), draft)
+	event, err := organise.Create(t.Context(), models.TheOperator, draft)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func TestEvents_prices_that_cannot_be_charged(t *testing.T) {
 		{models.EventPatch{Price: new("0.01"), Currency: &dollar}, false},
 		{models.EventPatch{Price: new("0"), Currency: &dollar}, true},
 	} {
-		if _, err := organise.Update(t.Context(), event.ID, test.patch, nil); (err == nil) != test.want || err != nil && !errors.Is(err, models.ErrInvalid) {
+		if _, err := organise.Update(t.Context(), models.TheOperator, event.ID, test.patch, nil); (err == nil) != test.want || err != nil && !errors.Is(err, models.ErrInvalid) {
 			t.Errorf("%+v: %v", test.patch, err)
 		}
 	}

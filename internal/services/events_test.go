@@ -30,7 +30,7 @@ func TestAudits_leave_room_for_other_reads(t *testing.T) {
 		var all sync.WaitGroup
 		for range 3 * auditBounds.atOnce {
 			all.Go(func() {
-				if _, err := events.Audit(t.Context(), models.NewID[models.EventID]()); err != nil {
+				if _, err := events.Audit(t.Context(), models.TheOperator, models.NewID[models.EventID]()); err != nil {
 					t.Error(err)
 				}
 			})
@@ -38,7 +38,7 @@ func TestAudits_leave_room_for_other_reads(t *testing.T) {
 		synctest.Wait()
 		impatient, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
-		if _, err := events.Audit(impatient, models.NewID[models.EventID]()); !errors.Is(err, models.ErrUnavailable) {
+		if _, err := events.Audit(impatient, models.TheOperator, models.NewID[models.EventID]()); !errors.Is(err, models.ErrUnavailable) {
 			t.Errorf("who cannot wait: %v", err)
 		}
 		all.Wait()
@@ -59,14 +59,14 @@ func TestAudits_of_one_event_share_their_result(t *testing.T) {
 		var all sync.WaitGroup
 		for range 60 {
 			all.Go(func() {
-				if _, err := events.Audit(t.Context(), large); err != nil {
+				if _, err := events.Audit(t.Context(), models.TheOperator, large); err != nil {
 					t.Error(err)
 				}
 			})
 		}
 		synctest.Wait()
 		begun := time.Now()
-		if _, err := events.Audit(t.Context(), models.NewID[models.EventID]()); err != nil || time.Since(begun) != time.Second {
+		if _, err := events.Audit(t.Context(), models.TheOperator, models.NewID[models.EventID]()); err != nil || time.Since(begun) != time.Second {
 			t.Errorf("another event's audit took %s: %v", time.Since(begun), err)
 		}
 		if all.Wait(); store.begun.Load() != 3 {
@@ -74,7 +74,7 @@ func TestAudits_of_one_event_share_their_result(t *testing.T) {
 		}
 		begun = time.Now()
 		for range 4 {
-			all.Go(func() { _, _ = events.Audit(t.Context(), models.NewID[models.EventID]()) })
+			all.Go(func() { _, _ = events.Audit(t.Context(), models.TheOperator, models.NewID[models.EventID]()) })
 		}
 		if all.Wait(); time.Since(begun) != 2*time.Second {
 			t.Errorf("audits of four events took %s; two are under way at a time", time.Since(begun))

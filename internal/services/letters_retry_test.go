@@ -51,11 +51,11 @@ func TestRetryAll_works_in_pieces_and_goes_on(t *testing.T) {
 	s := shop.New(t)
 	store := newManyLetters(s, all)
 	letters := services.NewLetters(store, s.Office)
-	first, err := letters.RetryAll(t.Context(), models.LetterFilter{}, nil)
+	first, err := letters.RetryAll(t.Context(), models.TheOperator, models.LetterFilter{}, nil)
 	if err != nil || first.Next == nil || first.Retried != 0 || first.Refused < 10_000 || first.Refused > 10_200 {
 		t.Fatalf("the first call: %+v, %v", first, err)
 	}
-	second, err := letters.RetryAll(t.Context(), models.LetterFilter{}, first.Next)
+	second, err := letters.RetryAll(t.Context(), models.TheOperator, models.LetterFilter{}, first.Next)
 	if err != nil || second.Next != nil || first.Refused+second.Refused != all {
 		t.Errorf("the second call: %+v, %v, after %+v", second, err, first)
 	}
@@ -71,7 +71,7 @@ func TestRetryAll_one_at_a_time(t *testing.T) {
 	store := newManyLetters(s, 1)
 	letters := services.NewLetters(store, s.Office)
 	retry := func() error {
-		_, err := letters.RetryAll(t.Context(), models.LetterFilter{}, nil)
+		_, err := letters.RetryAll(t.Context(), models.TheOperator, models.LetterFilter{}, nil)
 		return err
 	}
 	var second error
@@ -93,7 +93,7 @@ func TestRetryAll_goes_on_after_a_letter_that_fails(t *testing.T) {
 	s := shop.New(t)
 	store := newManyLetters(s, 300)
 	store.letters[0].Event, store.letters[1].Kind = models.NewID[models.EventID](), models.LetterMoved
-	done, err := services.NewLetters(store, s.Office).RetryAll(t.Context(), models.LetterFilter{}, nil)
+	done, err := services.NewLetters(store, s.Office).RetryAll(t.Context(), models.TheOperator, models.LetterFilter{}, nil)
 	if err != nil || done.Refused != 300 {
 		t.Errorf("%+v, %v", done, err)
 	}

@@ -56,7 +56,7 @@ func (m *mailbox) giveBack() {
 
 func (m *mailbox) close(reason string) {
 	m.t.Helper()
-	if err := services.NewLetters(m.Store, m.Office).Close(m.t.Context(), m.Letters()[0].ID, reason); err != nil {
+	if err := services.NewLetters(m.Store, m.Office).Close(m.t.Context(), models.TheOperator, m.Letters()[0].ID, reason); err != nil {
 		m.t.Fatal(err)
 	}
 }
@@ -341,7 +341,7 @@ func TestPayments_of_a_gateway_that_is_gone(t *testing.T) {
 		t.Errorf("what waits is %+v, %v", open, err)
 	}
 	for _, l := range letters {
-		if err := services.NewLetters(s.Store, s.Office).Close(t.Context(), l.ID, "settled there"); err != nil {
+		if err := services.NewLetters(s.Store, s.Office).Close(t.Context(), models.TheOperator, l.ID, "settled there"); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -330,7 +330,7 @@ func TestRetry_gives_up_after_five_attempts(t *testing.T) {
 	if x.seen.of("charge dead_letter") != 1 {
 		t.Errorf("the observer was told %v", x.seen.counts)
 	}
-	if err := services.NewLetters(x.Store, x.Office).Retry(t.Context(), letters[0].ID); err != nil {
+	if err := services.NewLetters(x.Store, x.Office).Retry(t.Context(), models.TheOperator, letters[0].ID); err != nil {
 		t.Fatal(err)
 	}
 	if x.retry(0) != 1 || len(x.Letters()) != 0 {
@@ -393,7 +393,7 @@ func TestSlow_payment_after_the_deadline(t *testing.T) {
 		"confirms while there is stock":      {func(*till, models.EventID) {}, "CONFIRMED", false},
 		"is refunded when it was sold again": {func(x *till, e models.EventID) { x.Book(e, 2, simulator.OK) }, "CANCELLED expired", true},
 		"is refunded when the event is cancelled": {func(x *till, e models.EventID) {
-			if _, err := services.NewEvents(x.Store, x.Office).Cancel(x.t.Context(), e); err != nil {
+			if _, err := services.NewEvents(x.Store, x.Office).Cancel(x.t.Context(), models.TheOperator, e); err != nil {
 				x.t.Fatal(err)
 			}
 		}, "CANCELLED expired", true},
@@ -617,7 +617,7 @@ func TestRetry_goes_on_asking_for_an_unknown_charge(t *testing.T) {
 	if len(letters) != 1 {
 		t.Fatalf("dead letters %+v", letters)
 	}
-	if err := services.NewLetters(x.Store, x.Office).Discard(t.Context(), letters[0].ID); !errors.Is(err, models.ErrLetterUnknown) {
+	if err := services.NewLetters(x.Store, x.Office).Discard(t.Context(), models.TheOperator, letters[0].ID); !errors.Is(err, models.ErrLetterUnknown) {
 		t.Errorf("discarding gave %v", err)
 	}
 	x.expire()
@@ -649,7 +649,7 @@ func TestRetry_learns_nothing_from_a_gateway_that_cannot_be_asked(t *testing.T) 
 		x.retry(shop.Lease)
 	}
 	x.wantCharge(ref, models.ChargeUnknown, models.MaxAttempts)
-	if err := services.NewLetters(x.Store, x.Office).Discard(t.Context(), x.Letters()[0].ID); !errors.Is(err, models.ErrLetterUnknown) {
+	if err := services.NewLetters(x.Store, x.Office).Discard(t.Context(), models.TheOperator, x.Letters()[0].ID); !errors.Is(err, models.ErrLetterUnknown) {
 		t.Errorf("discarding gave %v", err)
 	}
 	x.wantMoney(ref, 0, false)
@@ -713,7 +713,7 @@ func TestRetry_an_unknown_charge_that_was_never_made(t *testing.T) {
 	if len(letters) != 1 {
 		t.Fatalf("dead letters %+v", letters)
 	}
-	if err := services.NewLetters(x.Store, x.Office).Discard(t.Context(), letters[0].ID); err != nil {
+	if err := services.NewLetters(x.Store, x.Office).Discard(t.Context(), models.TheOperator, letters[0].ID); err != nil {
 		t.Errorf("discard: %v", err)
 	}
 	x.wantMoney(ref, 0, false)
@@ -853,7 +853,7 @@ func TestRetry_of_a_letter_whose_commits_answer_is_lost(t *testing.T) {
 	x.wantCharge(ref, models.ChargeFailed, models.MaxAttempts)
 	store.after.Store(new(repository.ErrCommitUnknown))
 	letters := services.NewLetters(store, shop.OpenOffice(t, store))
-	if err := letters.Retry(t.Context(), x.Letters()[0].ID); err != nil {
+	if err := letters.Retry(t.Context(), models.TheOperator, x.Letters()[0].ID); err != nil {
 		t.Errorf("the retry that was done is answered: %v", err)
 	}
 	x.wantCharge(ref, models.ChargeStarted, 0)
@@ -904,7 +904,7 @@ func TestCancel_against_confirm(t *testing.T) {
 			}
 		})
 		group.Go(func() {
-			if _, err := bookings.Cancel(t.Context(), ref.Booking); err != nil {
+			if _, err := bookings.Cancel(t.Context(), models.TheOperator, ref.Booking); err != nil {
 				t.Error(err)
 			}
 		})

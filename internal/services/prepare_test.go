@@ -330,7 +330,7 @@ func TestBookings_paid_with_another_gateway(t *testing.T) {
 		method models.PaymentMethod
 		fine   bool
 	}{{priced, "pm_1", true}, {priced, "", false}, {priced, simulator.OK, false}, {free, "", true}, {free, "pm_1", true}} {
-		b, _, err := bookings.Create(t.Context(), services.BookingRequest{User: user, Event: test.event, Quantity: 1, Method: test.method})
+		b, _, err := bookings.Create(t.Context(), models.TheOperator, services.BookingRequest{User: user, Event: test.event, Quantity: 1, Method: test.method})
 		if (err == nil) != test.fine || err == nil && b.PaymentMethod != test.method {
 			t.Errorf("%q: %+v, %v", test.method, b, err)
 		}

@@ -82,10 +82,10 @@ func TestStray_success_of_an_unknown_booking_becomes_a_letter(t *testing.T) {
 	}
 	desk := services.NewLetters(m.Store, m.Office)
 	letter := m.Letters()[0]
-	if err := desk.Retry(t.Context(), letter.ID); !errors.Is(err, models.ErrNotRetryable) {
+	if err := desk.Retry(t.Context(), models.TheOperator, letter.ID); !errors.Is(err, models.ErrNotRetryable) {
 		t.Errorf("retried: %v", err)
 	}
-	if err := desk.Discard(t.Context(), letter.ID); err != nil {
+	if err := desk.Discard(t.Context(), models.TheOperator, letter.ID); err != nil {
 		t.Errorf("discarded: %v", err)
 	}
 	if err := m.send(told(letter.BookingRef, "pi_1"), callbackSecret, m.Clock.Now()); err != nil {

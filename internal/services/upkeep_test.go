@@ -67,7 +67,7 @@ func TestExpire_from_two_replicas_returns_tickets_once(t *testing.T) {
 	bookings := services.NewBookings(s.Store, s.Office, services.BookingOptions{MaxTickets: 100, Methods: simulator.PaidWith})
 	for _, ref := range refs[:50] {
 		group.Go(func() {
-			if _, err := bookings.Cancel(t.Context(), ref.Booking); err != nil && !errors.Is(err, models.ErrAlreadyCancelled) {
+			if _, err := bookings.Cancel(t.Context(), models.TheOperator, ref.Booking); err != nil && !errors.Is(err, models.ErrAlreadyCancelled) {
 				t.Error(err)
 			}
 		})
@@ -84,7 +84,7 @@ func TestCancelBookings_of_a_cancelled_event(t *testing.T) {
 	cancelled, other := x.Event(100).ID, x.Event(100).ID
 	paid, unpaid, elsewhere := x.BookMany(cancelled, 12, simulator.OK), x.BookMany(cancelled, 13, simulator.OK), x.Book(other, 1, simulator.OK)
 	x.charge(paid...)
-	if _, err := services.NewEvents(x.Store, x.Office).Cancel(t.Context(), cancelled); err != nil {
+	if _, err := services.NewEvents(x.Store, x.Office).Cancel(t.Context(), models.TheOperator, cancelled); err != nil {
 		t.Fatal(err)
 	}
 	upkeep := services.NewUpkeep(x.Store, x.Office)

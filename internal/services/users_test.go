@@ -54,9 +54,9 @@ func TestUsers_changes_are_bounded(t *testing.T) {
 					group.Go(func() {
 						var err error
 						if i%2 == 0 {
-							_, err = users.Update(t.Context(), ids[i%test.users], models.UserPatch{}, nil)
+							_, err = users.Update(t.Context(), models.TheOperator, ids[i%test.users], models.UserPatch{}, nil)
 						} else {
-							err = users.Delete(t.Context(), ids[i%test.users], nil)
+							err = users.Delete(t.Context(), models.TheOperator, ids[i%test.users], nil)
 						}
 						if errors.Is(err, models.ErrUnavailable) {
 							refused.Add(1)

@@ -181,7 +181,7 @@ func TestCase17_18_38_sweepers_and_cancellations(t *testing.T) {
 		bookings := services.NewBookings(h.Store, shop.OpenOffice(t, h.Store), services.BookingOptions{MaxTickets: 100, Methods: simulator.PaidWith})
 		for _, ref := range refs[:100] {
 			group.Go(func() {
-				switch _, err := bookings.Cancel(t.Context(), ref.Booking); {
+				switch _, err := bookings.Cancel(t.Context(), models.TheOperator, ref.Booking); {
 				case err == nil:
 					cancelled.Add(1)
 				case models.ErrAlreadyCancelled.Is(err):

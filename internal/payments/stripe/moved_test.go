@@ -68,7 +68,7 @@ func (x *sale) refund() {
 func (x *sale) close(reason string) {
 	x.t.Helper()
 	letters := services.NewLetters(x.Store, x.Office)
-	x.must(letters.Close(x.t.Context(), x.Letters()[0].ID, reason))
+	x.must(letters.Close(x.t.Context(), models.TheOperator, x.Letters()[0].ID, reason))
 }
 
 // TestMoved is the table of docs/states.md, with Stripe.

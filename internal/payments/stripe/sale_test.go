@@ -43,7 +43,7 @@ func newSale(t *testing.T) *sale {
 
 func (x *sale) book(event models.EventID, method models.PaymentMethod) models.BookingRef {
 	x.t.Helper()
-	b, _, err := x.bookings.Create(x.t.Context(), services.BookingRequest{User: x.User().ID, Event: event, Quantity: 2, Method: method})
+	b, _, err := x.bookings.Create(x.t.Context(), models.TheOperator, services.BookingRequest{User: x.User().ID, Event: event, Quantity: 2, Method: method})
 	if err != nil {
 		x.t.Fatal(err)
 	}

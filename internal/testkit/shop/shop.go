@@ -89,7 +89,7 @@ func (s *Shop) Event(tickets int64, edits ...func(*models.EventDraft)) models.Ev
 	for _, edit := range edits {
 		edit(&draft)
 	}
-	event, err := services.NewEvents(s.Store, s.Office).Create(s.ctx(), draft)
+	event, err := services.NewEvents(s.Store, s.Office).Create(s.ctx(), models.TheOperator, draft)
 	if err != nil {
 		s.tb.Fatalf("create an event: %v", err)
 	}
@@ -102,7 +102,7 @@ func Free(d *models.EventDraft) { d.TicketPrice.Minor = 0 }
 // User registers a user.
 func (s *Shop) User() models.User {
 	s.tb.Helper()
-	user, err := services.NewUsers(s.Store).Create(s.ctx(), "John Doe", models.NewID[models.UserID]().String()+
+	user, err := services.NewUsers(s.Store).Create(s.ctx(), models.TheOperator, "John Doe", models.NewID[models.UserID]().String()+
 		"@example.com")
 	if err != nil {
 		s.tb.Fatalf("create a user: %v", err)
@@ -122,7 +122,7 @@ func (s *Shop) BookFor(
 ) models.BookingRef {
 	s.tb.Helper()
 	booking, _, err := services.NewBookings(s.Store, s.Office,
-		services.BookingOptions{MaxTickets: 100, Methods: simulator.PaidWith}).Create(s.ctx(), services.BookingRequest{
+		services.BookingOptions{MaxTickets: 100, Methods: simulator.PaidWith}).Create(s.ctx(), models.TheOperator, services.BookingRequest{
 		User: user, Event: event, Quantity: quantity, Method: method,
 	})
 	if err != nil {
@@ -152,7 +152,7 @@ func (s *Shop) BookMany(event models.EventID, n int, method models.PaymentMethod
 func (s *Shop) Cancel(ref models.BookingRef) {
 	s.tb.Helper()
 	if _, err := services.NewBookings(s.Store, s.Office,
-		services.BookingOptions{MaxTickets: 100, Methods: simulator.PaidWith}).Cancel(s.ctx(), ref.Booking); err != nil {
+		services.BookingOptions{MaxTickets: 100, Methods: simulator.PaidWith}).Cancel(s.ctx(), models.TheOperator, ref.Booking); err != nil {
 		s.tb.Fatalf("cancel a booking: %v", err)
 	}
 }
@@ -160,7 +160,7 @@ func (s *Shop) Cancel(ref models.BookingRef) {
 // Booking reads a booking.
 func (s *Shop) Booking(ref models.BookingRef) models.Booking {
 	s.tb.Helper()
-	booking, err := s.Store.Booking(s.ctx(), ref.Booking)
+	booking, err := s.Store.Booking(s.ctx(), models.Everything, ref.Booking)
 	if err != nil {
 		s.tb.Fatalf("read a booking: %v", err)
 	}
@@ -223,7 +223,7 @@ func (s *Shop) Record(ref models.BookingRef) *simulator.Record {
 // Letters reads all dead letters.
 func (s *Shop) Letters() []models.DeadLetter {
 	s.tb.Helper()
-	letters, err := s.Store.DeadLetters(s.ctx(), models.Page{Limit: models.MaxLimit})
+	letters, err := s.Store.DeadLetters(s.ctx(), models.Everything, models.Page{Limit: models.MaxLimit})
 	if err != nil {
 		s.tb.Fatalf("list the dead letters: %v", err)
 	}
@@ -233,7 +233,7 @@ func (s *Shop) Letters() []models.DeadLetter {
 // Stock reads an event's counters.
 func (s *Shop) Stock(event models.EventID) models.Stock {
 	s.tb.Helper()
-	found, err := s.Store.Event(s.ctx(), event)
+	found, err := s.Store.Event(s.ctx(), models.Everything, event)
 	if err != nil {
 		s.tb.Fatalf("read an event: %v", err)
 	}
