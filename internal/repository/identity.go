@@ -64,3 +64,8 @@ type AccessLog interface {
 	// PruneAccessLog drops up to limit entries that are older than an age, and returns how many.
 	PruneAccessLog(ctx context.Context, age time.Duration, limit int) (int, error)
 }
+
+// BookingsLookedAt is how many of a user's bookings, from the newest on, are looked at for one of an organizer's events: an
+// account that books for thousands of others does not become readable for somebody only because of one booking long ago,
+// and nobody can have a million bookings read by asking for it.
+const BookingsLookedAt = 10_000

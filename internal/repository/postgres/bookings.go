@@ -58,8 +58,9 @@ const (
 )
 
 // Booking returns one booking. Error: models.ErrBookingNotFound.
-func (s *Store) Booking(ctx context.Context, id models.BookingID) (models.Booking, error) {
-	return s.oneBooking(ctx, selectBooking, uuid(id))
+func (s *Store) Booking(ctx context.Context, scope models.Scope, id models.BookingID) (models.Booking, error) {
+	condition, values := bookingsIn(scope, 1)
+	return s.oneBooking(ctx, selectBooking+condition, append([]any{uuid(id)}, values...)...)
 }
 
 // BookingByKey returns the booking that the user made under an Idempotency-Key: the event's, otherwise one of any
@@ -77,18 +78,24 @@ func (s *Store) oneBooking(ctx context.Context, query string, args ...any) (mode
 	return b, wrap("read a booking", err)
 }
 
-const selectBookingsOfUser = `SELECT ` + bookingColumns + ` FROM bookings b
-	WHERE b.user_id = $1 AND b.id < $2 AND ($3 = '' OR b.status = $3) ORDER BY b.id DESC LIMIT $4`
+const (
+	bookingsOfUser = `SELECT ` + bookingColumns + ` FROM bookings b
+		WHERE b.user_id = $1 AND b.id < $2 AND ($3 = '' OR b.status = $3)`
+	newestBookings       = ` ORDER BY b.id DESC LIMIT $4`
+	selectBookingsOfUser = bookingsOfUser + newestBookings
+)
 
-// BookingsOfUser lists a user's bookings, newest first.
+// BookingsOfUser lists a user's bookings, newest first. For an organizer it reads past those of others' events.
 func (s *Store) BookingsOfUser(
-	ctx context.Context, user models.UserID, filter models.BookingFilter, page models.Page,
+	ctx context.Context, scope models.Scope, user models.UserID, filter models.BookingFilter, page models.Page,
 ) ([]models.Booking, error) {
 	before := lastUUID
 	if page.After != nil {
 		before = page.After.ID
 	}
-	rows, err := s.read.Query(ctx, selectBookingsOfUser, uuid(user), uuid(before), string(filter.Status), page.Limit)
+	condition, values := bookingsIn(scope, 4)
+	rows, err := s.read.Query(ctx, bookingsOfUser+condition+newestBookings,
+		append([]any{uuid(user), uuid(before), string(filter.Status), page.Limit}, values...)...)
 	list, err := collect(rows, err, scanBookingOnly)
 	return list, wrap("list a user's bookings", err)
 }

@@ -38,6 +38,11 @@ const stalePlan = "RevalidateCachedQuery"
 var constraintErrors = map[string]error{
 	"users_email_key":      models.ErrEmailTaken,
 	"users_email_fold_key": models.ErrEmailTaken,
+	// Whoever names an organizer that is not there, or is being deleted. One that has events is not deleted because of
+	// them, but found to have them before.
+	"events_organizer_id_fkey":   models.ErrOrganizerNotFound,
+	"users_organizer_id_fkey":    models.ErrOrganizerNotFound,
+	"api_keys_organizer_id_fkey": models.ErrOrganizerNotFound,
 	// Somebody made a booking under this key since it was looked for; a repeat will find it.
 	"bookings_idempotency_key": repository.ErrConflict,
 	"payments_pkey":            repository.ErrConflict, // likewise a first charge

@@ -16,7 +16,7 @@ import (
 // An event is a row of events, which organisers change, and one of event_stock, which bookings change.
 const (
 	eventColumns = `e.id, e.name, e.description, e.date_time, e.sales_end, e.ticket_price::text, e.currency, e.version,
-		e.cancelled_at, e.deleted_at, e.created_at, e.updated_at, e.time_zone`
+		e.cancelled_at, e.deleted_at, e.created_at, e.updated_at, e.time_zone, e.organizer_id`
 	stockColumns = `s.total_tickets, s.available, s.held, s.sold, s.held_amount::text, s.sold_amount::text,
 		s.pending_count, s.confirmed_count, s.cancelled_count, s.journal_seq`
 	wholeEvents = `SELECT ` + eventColumns + `, ` + stockColumns + ` FROM events e JOIN event_stock s ON s.event_id = e.id`
@@ -33,7 +33,7 @@ func (r *eventRow) targets() []any {
 	e := r.e
 	return []any{(*[16]byte)(&e.ID), &e.Name, &e.Description, &e.DateTime, intoTime(&e.SalesEnd), &r.price, &r.currency,
 		&e.Version, intoTime(&e.CancelledAt), intoTime(&e.DeletedAt), &e.CreatedAt, &e.UpdatedAt,
-		(*zeronull.Text)(&e.TimeZone)}
+		(*zeronull.Text)(&e.TimeZone), (*[16]byte)(&e.Organizer)}
 }
 
 func (r *eventRow) finish() error {
@@ -73,8 +73,8 @@ func scanEvent(row pgx.Row, e *models.Event) error {
 const insertEvent = `
 	WITH e AS (
 		INSERT INTO events (id, name, description, date_time, sales_end, ticket_price, currency, total_tickets, version,
-			cancelled_at, deleted_at, created_at, updated_at, time_zone)
-		SELECT $2, $3, $4, $5, $6, $7::bigint * $8::numeric, $9, $10, $19, $20, $21, now, now, $22
+			cancelled_at, deleted_at, created_at, updated_at, time_zone, organizer_id)
+		SELECT $2, $3, $4, $5, $6, $7::bigint * $8::numeric, $9, $10, $19, $20, $21, now, now, $22, $24
 		FROM (SELECT coalesce($1::timestamptz, now()) AS now) clock
 		RETURNING *
 	), s AS (
@@ -87,7 +87,7 @@ const insertEvent = `
 	)
 	SELECT ` + eventColumns + `, ` + stockColumns + ` FROM e CROSS JOIN s`
 
-// CreateEvent writes a new event and returns it with its times set.
+// CreateEvent writes a new event and returns it with its times set. Error: models.ErrOrganizerNotFound.
 func (s *Store) CreateEvent(ctx context.Context, event models.Event) (models.Event, error) {
 	stock := event.Stock
 	var made models.Event
@@ -97,6 +97,7 @@ func (s *Store) CreateEvent(ctx context.Context, event models.Event) (models.Eve
 		string(event.TicketPrice.Currency), stock.Total, stock.Available, stock.Held, stock.Sold, stock.HeldAmount,
 		stock.SoldAmount, stock.Pending, stock.Confirmed, stock.Cancelled, event.Version,
 		nullTime(event.CancelledAt), nullTime(event.DeletedAt), zeronull.Text(event.TimeZone), journal.Created(&event),
+		uuid(event.Organizer),
 	).QueryRow(func(row pgx.Row) error { return scanEvent(row, &made) })
 	err := s.inBatch(ctx, s.read, batch, "create an event")
 	return made, err
@@ -105,22 +106,36 @@ func (s *Store) CreateEvent(ctx context.Context, event models.Event) (models.Eve
 const selectEvent = wholeEvents + ` WHERE e.id = $1 AND e.deleted_at IS NULL`
 
 // Event returns one event with its counters in one snapshot. Error: models.ErrEventNotFound.
-func (s *Store) Event(ctx context.Context, id models.EventID) (models.Event, error) {
-	return s.oneEvent(ctx, selectEvent, id)
+func (s *Store) Event(ctx context.Context, scope models.Scope, id models.EventID) (models.Event, error) {
+	return s.oneEvent(ctx, selectEvent, scope, id)
 }
 
 // AnyEvent is Event for deleted ones, too.
-func (s *Store) AnyEvent(ctx context.Context, id models.EventID) (models.Event, error) {
-	return s.oneEvent(ctx, selectAnyEvent, id)
+func (s *Store) AnyEvent(ctx context.Context, scope models.Scope, id models.EventID) (models.Event, error) {
+	return s.oneEvent(ctx, selectAnyEvent, scope, id)
 }
 
-func (s *Store) oneEvent(ctx context.Context, query string, id models.EventID) (models.Event, error) {
+func (s *Store) oneEvent(
+	ctx context.Context, query string, scope models.Scope, id models.EventID,
+) (models.Event, error) {
 	var event models.Event
-	err := scanEvent(s.read.QueryRow(ctx, query, uuid(id)), &event)
+	condition, values := ownEvents(scope, 1)
+	err := scanEvent(s.read.QueryRow(ctx, query+condition, append([]any{uuid(id)}, values...)...), &event)
 	if noRows(err) {
 		return models.Event{}, models.ErrEventNotFound
 	}
 	return event, wrap("read an event", err)
+}
+
+const selectOrganizerOf = `SELECT organizer_id FROM events WHERE id = $1`
+
+// OwnerOf returns whose an event is, deleted or not. Error: models.ErrEventNotFound.
+func (s *Store) OwnerOf(ctx context.Context, id models.EventID) (owner models.OrganizerID, err error) {
+	err = scanID(s.desk.QueryRow(ctx, selectOrganizerOf, uuid(id)), &owner)
+	if noRows(err) {
+		return models.OrganizerID{}, models.ErrEventNotFound
+	}
+	return owner, wrap("look up whose an event is", err)
 }
 
 const (
@@ -128,32 +143,49 @@ const (
 		AND ($6 = '' OR $6 = ` + saleState + `)`
 	pageOfEvents = `e.deleted_at IS NULL AND ` + inPage
 	inOrder      = ` ORDER BY e.date_time, e.id LIMIT `
-	selectEvents = wholeEvents + ` WHERE ` + pageOfEvents + inOrder + `$5`
-	// searchNear looks at the first events of a page one by one. Whether an index could find them sooner is not asked.
-	searchNear = `
-		WITH near AS MATERIALIZED (SELECT e.* FROM events e WHERE ` + pageOfEvents + inOrder + `$9)
+)
+
+// The lists are of the events that a condition admits besides (see ownEvents).
+
+func selectEvents(own string) string {
+	return wholeEvents + ` WHERE ` + pageOfEvents + own + inOrder + `$5`
+}
+
+// searchNear looks at the first events of a page one by one. Whether an index could find them sooner is not asked.
+func searchNear(own string) string {
+	return `
+		WITH near AS MATERIALIZED (SELECT e.* FROM events e WHERE ` + pageOfEvents + own + inOrder + `$9)
 		SELECT ` + eventColumns + `, ` + stockColumns + ` FROM near e JOIN event_stock s ON s.event_id = e.id
 		WHERE e.name || E'\n' || e.description ILIKE $8` + inOrder + `$5`
-	// lastLookedAt is where searchNear ends, if it does.
-	lastLookedAt = `SELECT e.date_time, e.id FROM events e WHERE ` + pageOfEvents + inOrder + `1 OFFSET $5`
-	// searchAll has the index of trigrams (events_text_idx) find all that there are, and then puts them in order: read
-	// in their order, a rare text would be looked for in every event.
-	searchAll = `
+}
+
+// lastLookedAt is where searchNear ends, if it does.
+func lastLookedAt(own string) string {
+	return `SELECT e.date_time, e.id FROM events e WHERE ` + pageOfEvents + own + inOrder + `1 OFFSET $5`
+}
+
+// searchAll has the index of trigrams (events_text_idx) find all that there are, and then puts them in order: read in
+// their order, a rare text would be looked for in every event.
+func searchAll(own string) string {
+	return `
 		WITH found AS MATERIALIZED (
-			SELECT e.id, e.date_time, e.sales_end, e.cancelled_at FROM events e WHERE e.deleted_at IS NULL AND e.name || E'\n' || e.description ILIKE $8
+			SELECT e.id, e.date_time, e.sales_end, e.cancelled_at FROM events e
+			WHERE e.deleted_at IS NULL AND e.name || E'\n' || e.description ILIKE $8` + own + `
 		), page AS MATERIALIZED (
 			SELECT e.id FROM found e WHERE ` + inPage + inOrder + `$5
 		)
 		SELECT ` + eventColumns + `, ` + stockColumns + `
 		FROM page p JOIN events e ON e.id = p.id JOIN event_stock s ON s.event_id = e.id ORDER BY e.date_time, e.id`
-)
+}
 
 // saleState is models.SaleState of an event, by the clock.
 const saleState = `CASE WHEN e.cancelled_at IS NOT NULL THEN 'cancelled'
 	WHEN coalesce(e.sales_end, e.date_time) > coalesce($7::timestamptz, now()) THEN 'on_sale' ELSE 'closed' END`
 
 // Events lists by date_time and id.
-func (s *Store) Events(ctx context.Context, filter models.EventFilter, page models.Page) (models.EventPage, error) {
+func (s *Store) Events(
+	ctx context.Context, scope models.Scope, filter models.EventFilter, page models.Page,
+) (models.EventPage, error) {
 	var after models.Position
 	if page.After != nil {
 		after = *page.After
@@ -162,32 +194,35 @@ func (s *Store) Events(ctx context.Context, filter models.EventFilter, page mode
 		timeOr(filter.From, pgtype.NegativeInfinity),
 		timeOr(filter.To, pgtype.Infinity), page.Limit, string(filter.State), s.now()}
 	if filter.Query == "" {
-		return s.listEvents(ctx, selectEvents, bounds...)
+		return s.listEvents(ctx, scope, selectEvents, bounds...)
 	}
 	if len(models.Trigrams(filter.Query)) == 0 {
-		return s.searchShort(ctx, bounds, contains(filter.Query))
+		return s.searchShort(ctx, scope, bounds, contains(filter.Query))
 	}
 	bounds = append(bounds, contains(filter.Query))
-	list, err := s.listEvents(ctx, searchNear, append(slices.Clone(bounds), models.SearchNear)...)
+	list, err := s.listEvents(ctx, scope, searchNear, append(slices.Clone(bounds), models.SearchNear)...)
 	if err != nil || len(list.Events) == page.Limit || list.Next != nil {
 		return list, err
 	}
-	return s.listEvents(ctx, searchAll, bounds...)
+	return s.listEvents(ctx, scope, searchAll, bounds...)
 }
 
 // searchShort looks at models.SearchShort events, one by one, and tells where it ended, in one snapshot: no event is
 // passed over that comes or goes meanwhile.
-func (s *Store) searchShort(ctx context.Context, bounds []any, pattern string) (list models.EventPage, err error) {
+func (s *Store) searchShort(
+	ctx context.Context, scope models.Scope, bounds []any, pattern string,
+) (list models.EventPage, err error) {
 	err = s.snapshot(ctx, func(batch *pgx.Batch) {
-		batch.Queue(searchNear,
-			append(slices.Clone(bounds), pattern, models.SearchShort)...).Query(func(rows pgx.Rows) (err error) {
+		near, values := owned(scope, searchNear, append(slices.Clone(bounds), pattern, models.SearchShort))
+		batch.Queue(near, values...).Query(func(rows pgx.Rows) (err error) {
 			list, err = collectEvents(rows, nil)
 			return err
 		})
 		limit := bounds[4]
 		bounds := slices.Clone(bounds)
 		bounds[4] = models.SearchShort - 1
-		batch.Queue(lastLookedAt, bounds...).Query(func(rows pgx.Rows) error {
+		last, values := owned(scope, lastLookedAt, bounds)
+		batch.Queue(last, values...).Query(func(rows pgx.Rows) error {
 			ends, err := collect(rows, nil, scanPosition)
 			if err == nil && len(ends) > 0 && list.Next == nil && len(list.Events) != limit {
 				list.Next = &ends[0]
@@ -204,7 +239,10 @@ func scanPosition(row pgx.Row, p *models.Position) error {
 	return err
 }
 
-func (s *Store) listEvents(ctx context.Context, sql string, values ...any) (models.EventPage, error) {
+func (s *Store) listEvents(
+	ctx context.Context, scope models.Scope, text func(own string) string, values ...any,
+) (models.EventPage, error) {
+	sql, values := owned(scope, text, values)
 	rows, err := s.read.Query(ctx, sql, values...)
 	list, err := collectEvents(rows, err)
 	return list, wrap("list events", err)

@@ -34,28 +34,43 @@ const allLetters = `(SELECT id, kind, event_id, booking_id, n, amount, currency,
 	FROM strays WHERE failed_at IS NOT NULL) l`
 
 const (
-	selectLetters = `SELECT ` + letterColumns + ` FROM ` + allLetters + ` WHERE (failed_at, id) > ($1, $2) ORDER BY failed_at, id LIMIT $3`
+	lettersAfter  = `SELECT ` + letterColumns + ` FROM ` + allLetters + ` WHERE (failed_at, id) > ($1, $2)`
+	oldestLetters = ` ORDER BY failed_at, id LIMIT $3`
 	selectLetter  = `SELECT ` + letterColumns + ` FROM ` + allLetters + ` WHERE id = $1`
 	countLetters  = `SELECT (SELECT count(*) FROM dead_letters) + (SELECT count(*) FROM strays WHERE failed_at IS NOT NULL)`
 	// The filter's event is null, and its kind empty, where all are asked for.
-	selectLettersOf = `SELECT ` + letterColumns + ` FROM dead_letters WHERE (failed_at, id) > ($1, $2) AND kind IN ('charge', 'refund')
-		AND ($4::uuid IS NULL OR event_id = $4) AND ($5 = '' OR kind = $5) ORDER BY failed_at, id LIMIT $3`
+	lettersOf = `SELECT ` + letterColumns + ` FROM dead_letters l WHERE (failed_at, id) > ($1, $2) AND kind IN ('charge', 'refund')
+		AND ($4::uuid IS NULL OR event_id = $4) AND ($5 = '' OR kind = $5)`
 )
 
+// lettersIn admits letters l of an organizer's events; strays are of bookings that are not here, so that nobody's event is
+// theirs.
+func lettersIn(scope models.Scope, params int) (condition string, values []any) {
+	condition, values = eventsIn(scope, ownerOf("l.event_id"), "l.event_id", params)
+	if len(values) > 0 {
+		condition += ` AND l.kind <> 'stray'`
+	}
+	return condition, values
+}
+
 // DeadLetters lists dead letters by failed_at and id, oldest first.
-func (s *Store) DeadLetters(ctx context.Context, page models.Page) ([]models.DeadLetter, error) {
+func (s *Store) DeadLetters(
+	ctx context.Context, scope models.Scope, page models.Page,
+) ([]models.DeadLetter, error) {
 	var after models.Position
 	if page.After != nil {
 		after = *page.After
 	}
-	rows, err := s.read.Query(ctx, selectLetters, timeOr(after.Time, pgtype.NegativeInfinity), uuid(after.ID), page.Limit)
+	condition, values := lettersIn(scope, 3)
+	rows, err := s.read.Query(ctx, lettersAfter+condition+oldestLetters,
+		append([]any{timeOr(after.Time, pgtype.NegativeInfinity), uuid(after.ID), page.Limit}, values...)...)
 	list, err := collect(rows, err, scanLetter)
 	return list, wrap("list dead letters", err)
 }
 
 // DeadLettersOf lists the letters of charges and refunds that a filter lets pass, oldest first.
 func (s *Store) DeadLettersOf(
-	ctx context.Context, filter models.LetterFilter, page models.Page,
+	ctx context.Context, scope models.Scope, filter models.LetterFilter, page models.Page,
 ) ([]models.DeadLetter, error) {
 	var after models.Position
 	if page.After != nil {
@@ -63,9 +78,10 @@ func (s *Store) DeadLettersOf(
 	}
 	event := uuid(filter.Event)
 	event.Valid = filter.Event != (models.EventID{})
-	rows, err := s.read.Query(ctx, selectLettersOf, timeOr(after.Time, pgtype.NegativeInfinity), uuid(after.ID),
-		page.Limit,
-		event, string(filter.Kind))
+	condition, values := lettersIn(scope, 5)
+	rows, err := s.read.Query(ctx, lettersOf+condition+oldestLetters, append([]any{
+		timeOr(after.Time, pgtype.NegativeInfinity), uuid(after.ID), page.Limit, event, string(filter.Kind),
+	}, values...)...)
 	list, err := collect(rows, err, scanLetter)
 	return list, wrap("list a kind of dead letters", err)
 }
@@ -77,9 +93,12 @@ func (s *Store) CountDeadLetters(ctx context.Context) (n int64, err error) {
 }
 
 // DeadLetter returns one. Error: models.ErrLetterNotFound.
-func (s *Store) DeadLetter(ctx context.Context, id models.LetterID) (models.DeadLetter, error) {
+func (s *Store) DeadLetter(
+	ctx context.Context, scope models.Scope, id models.LetterID,
+) (models.DeadLetter, error) {
 	var letter models.DeadLetter
-	err := scanLetter(s.read.QueryRow(ctx, selectLetter, uuid(id)), &letter)
+	condition, values := lettersIn(scope, 1)
+	err := scanLetter(s.read.QueryRow(ctx, selectLetter+condition, append([]any{uuid(id)}, values...)...), &letter)
 	if noRows(err) {
 		return models.DeadLetter{}, models.ErrLetterNotFound
 	}

@@ -226,6 +226,33 @@ func (s *Store) PaymentsOf(
 	return charges, refunds, wrap("read a booking's payments", err)
 }
 
+// These read what hangs on each of some bookings by itself (see lockCharges).
+const (
+	eachRef          = ` FROM unnest($1::uuid[], $2::uuid[]) AS k (event_id, id) CROSS JOIN LATERAL `
+	selectAllCharges = `SELECT ` + chargeColumns + eachRef + `
+		(SELECT * FROM charges WHERE event_id = k.event_id AND booking_id = k.id OFFSET 0) p ORDER BY p.booking_id, p.n`
+	selectAllRefunds = `SELECT ` + refundColumns + eachRef + `
+		(SELECT * FROM refunds WHERE event_id = k.event_id AND booking_id = k.id OFFSET 0) r ORDER BY r.booking_id, r.n, r.part`
+)
+
+// PaymentsOfAll returns the charges and refunds of several bookings, by booking and N, in one snapshot.
+func (s *Store) PaymentsOfAll(
+	ctx context.Context, bookings []models.BookingRef,
+) (charges []models.Charge, refunds []models.Refund, err error) {
+	events, ids := refColumns(orderedRefs(bookings))
+	err = s.snapshot(ctx, func(batch *pgx.Batch) {
+		batch.Queue(selectAllCharges, events, ids).Query(func(rows pgx.Rows) (err error) {
+			charges, err = collect(rows, nil, scanChargeOnly)
+			return err
+		})
+		batch.Queue(selectAllRefunds, events, ids).Query(func(rows pgx.Rows) (err error) {
+			refunds, err = collect(rows, nil, scanRefundOnly)
+			return err
+		})
+	})
+	return charges, refunds, wrap("read the payments of several bookings", err)
+}
+
 // snapshot runs queued reads on one state of the database, without any lock, in one round trip.
 func (s *Store) snapshot(ctx context.Context, queue func(*pgx.Batch)) error {
 	conn, err := s.read.Acquire(ctx)

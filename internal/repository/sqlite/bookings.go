@@ -26,8 +26,10 @@ func readBooking(r *row) models.Booking {
 const selectBooking = `SELECT ` + bookingColumns + ` FROM bookings b WHERE b.id = ?`
 
 // Booking returns one booking. Error: models.ErrBookingNotFound.
-func (s *Store) Booking(ctx context.Context, id models.BookingID) (models.Booking, error) {
-	return single(ctx, s, "read a booking", models.ErrBookingNotFound, selectBooking, args{id[:]}, readBooking)
+func (s *Store) Booking(ctx context.Context, scope models.Scope, id models.BookingID) (models.Booking, error) {
+	condition, values := bookingsIn(scope, 1)
+	return single(ctx, s, "read a booking", models.ErrBookingNotFound, selectBooking+condition,
+		with(args{id[:]}, values), readBooking)
 }
 
 const selectBookingByKey = `SELECT ` + bookingColumns + ` FROM bookings b
@@ -40,19 +42,24 @@ func (s *Store) BookingByKey(ctx context.Context, event models.EventID, key mode
 		args{key.User[:], key.Key, event[:]}, readBooking)
 }
 
-const selectBookingsOfUser = `SELECT ` + bookingColumns + ` FROM bookings b
-	WHERE b.user_id = ?1 AND b.id < ?2 AND (?3 = '' OR b.status = ?3) ORDER BY b.id DESC LIMIT ?4`
+const (
+	bookingsOfUser = `SELECT ` + bookingColumns + ` FROM bookings b
+		WHERE b.user_id = ?1 AND b.id < ?2 AND (?3 = '' OR b.status = ?3)`
+	newestBookings       = ` ORDER BY b.id DESC LIMIT ?4`
+	selectBookingsOfUser = bookingsOfUser + newestBookings
+)
 
-// BookingsOfUser lists a user's bookings, newest first.
+// BookingsOfUser lists a user's bookings, newest first. For an organizer it reads past those of others' events.
 func (s *Store) BookingsOfUser(
-	ctx context.Context, user models.UserID, filter models.BookingFilter, page models.Page,
+	ctx context.Context, scope models.Scope, user models.UserID, filter models.BookingFilter, page models.Page,
 ) ([]models.Booking, error) {
 	before := lastID
 	if page.After != nil {
 		before = page.After.ID
 	}
-	return list(ctx, s, "list a user's bookings", selectBookingsOfUser,
-		args{user[:], before[:], string(filter.Status), int64(page.Limit)}, readBooking)
+	condition, values := bookingsIn(scope, 4)
+	return list(ctx, s, "list a user's bookings", bookingsOfUser+condition+newestBookings,
+		with(args{user[:], before[:], string(filter.Status), int64(page.Limit)}, values), readBooking)
 }
 
 const selectLiveBookings = `SELECT id FROM bookings

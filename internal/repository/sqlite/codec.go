@@ -132,6 +132,14 @@ const (
 
 var lastID = [16]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 
+// nullID returns an id, NULL for zero.
+func nullID[K any](id models.ID[K]) any {
+	if id.IsZero() {
+		return nil
+	}
+	return id[:]
+}
+
 // nullText returns a text, NULL for the empty one.
 func nullText[T ~string](s T) any {
 	if s == "" {
@@ -185,6 +193,19 @@ func keySet(keys []models.ReplayKey) (string, error) {
 	}
 	text, err := json.Marshal(pairs)
 	return string(text), err
+}
+
+// refSet writes references as pairs of ids, likewise.
+func refSet(refs []models.BookingRef) string {
+	seen := make(map[models.BookingRef]bool, len(refs))
+	pairs := make([]string, 0, len(refs))
+	for _, r := range refs {
+		if !seen[r] {
+			seen[r] = true
+			pairs = append(pairs, fmt.Sprintf(`["%x","%x"]`, r.Event[:], r.Booking[:]))
+		}
+	}
+	return "[" + strings.Join(pairs, ",") + "]"
 }
 
 // joinIDs puts ids one after another; splitIDs takes them apart.

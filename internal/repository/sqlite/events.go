@@ -12,7 +12,7 @@ import (
 
 const eventColumns = `id, name, description, date_time, sales_end, ticket_price, currency, total_tickets, available, held,
 	sold, held_amount, sold_amount, pending_count, confirmed_count, cancelled_count, version, cancelled_at, deleted_at,
-	created_at, updated_at, time_zone`
+	created_at, updated_at, time_zone, organizer_id`
 
 // wholeEvent adds the number of the newest entry in the event's journal, which is no column of it.
 const wholeEvent = eventColumns + `, (SELECT max(seq) FROM journal WHERE event_id = events.id)`
@@ -24,16 +24,19 @@ func readEvent(r *row) models.Event {
 		SoldAmount: r.int(), Pending: r.int(), Confirmed: r.int(), Cancelled: r.int()}
 	e.Version = r.int()
 	e.CancelledAt, e.DeletedAt, e.CreatedAt, e.UpdatedAt = r.time(), r.time(), r.time(), r.time()
-	e.TimeZone, e.Seq = r.text(), r.int()
+	e.TimeZone, e.Organizer, e.Seq = r.text(), r.id(), r.int()
 	return e
 }
 
 const insertEvent = `INSERT INTO events (` + eventColumns + `)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
-// CreateEvent writes a new event and returns it with its times set.
+// CreateEvent writes a new event and returns it with its times set. Error: models.ErrOrganizerNotFound.
 func (s *Store) CreateEvent(ctx context.Context, event models.Event) (models.Event, error) {
 	err := s.write(ctx, "create an event", func(c *conn) error {
+		if err := organizerIsThere(c, event.Organizer); err != nil {
+			return err
+		}
 		event.CreatedAt = s.now()
 		event.UpdatedAt = event.CreatedAt
 		e, stock := &event, &event.Stock
@@ -41,7 +44,7 @@ func (s *Store) CreateEvent(ctx context.Context, event models.Event) (models.Eve
 			e.TicketPrice.Minor, string(e.TicketPrice.Currency), stock.Total, stock.Available, stock.Held, stock.Sold,
 			stock.HeldAmount, stock.SoldAmount, stock.Pending, stock.Confirmed, stock.Cancelled, e.Version,
 			nullMicros(e.CancelledAt), nullMicros(e.DeletedAt), micros(e.CreatedAt), micros(e.UpdatedAt),
-			nullText(e.TimeZone))
+			nullText(e.TimeZone), e.Organizer[:])
 		if err != nil {
 			return err
 		}
@@ -57,26 +60,42 @@ func (s *Store) CreateEvent(ctx context.Context, event models.Event) (models.Eve
 const selectEvent = `SELECT ` + wholeEvent + ` FROM events WHERE id = ? AND deleted_at IS NULL`
 
 // Event returns one event with its counters in one snapshot. Error: models.ErrEventNotFound.
-func (s *Store) Event(ctx context.Context, id models.EventID) (models.Event, error) {
-	return single(ctx, s, "read an event", models.ErrEventNotFound, selectEvent, args{id[:]}, readEvent)
+func (s *Store) Event(ctx context.Context, scope models.Scope, id models.EventID) (models.Event, error) {
+	return s.oneEvent(ctx, selectEvent, scope, id)
 }
 
 // AnyEvent is Event for deleted ones, too.
-func (s *Store) AnyEvent(ctx context.Context, id models.EventID) (models.Event, error) {
-	return single(ctx, s, "read an event", models.ErrEventNotFound, selectAnyEvent, args{id[:]}, readEvent)
+func (s *Store) AnyEvent(ctx context.Context, scope models.Scope, id models.EventID) (models.Event, error) {
+	return s.oneEvent(ctx, selectAnyEvent, scope, id)
+}
+
+func (s *Store) oneEvent(
+	ctx context.Context, query string, scope models.Scope, id models.EventID,
+) (models.Event, error) {
+	condition, values := ownEvents(scope, 1)
+	return single(ctx, s, "read an event", models.ErrEventNotFound, query+condition, with(args{id[:]}, values), readEvent)
+}
+
+const selectOrganizerOf = `SELECT organizer_id FROM events WHERE id = ?`
+
+// OwnerOf returns whose an event is, deleted or not. Error: models.ErrEventNotFound.
+func (s *Store) OwnerOf(ctx context.Context, id models.EventID) (models.OrganizerID, error) {
+	return single(ctx, s, "look up whose an event is", models.ErrEventNotFound, selectOrganizerOf, args{id[:]},
+		readID[models.OrganizerID])
 }
 
 const (
 	pageOfEvents = `deleted_at IS NULL AND (date_time, id) > (?, ?) AND date_time >= ? AND date_time < ?
 		AND (?5 = '' OR ?5 = CASE WHEN cancelled_at IS NOT NULL THEN 'cancelled'
 			WHEN coalesce(sales_end, date_time) > ?6 THEN 'on_sale' ELSE 'closed' END)`
-	selectEvents = `SELECT ` + wholeEvent + ` FROM events WHERE ` + pageOfEvents + ` ORDER BY date_time, id`
+	inOrder      = ` ORDER BY date_time, id`
+	selectEvents = `SELECT ` + wholeEvent + ` FROM events WHERE ` + pageOfEvents
 	// searchEvents has the index of trigrams find all that there are, and then reads and orders those alone: read in
 	// their order, a rare text would be looked for in every event. A CROSS JOIN keeps the order in which tables are
 	// read.
 	searchEvents = `SELECT ` + wholeEvent + `
 		FROM event_search CROSS JOIN event_texts t ON t.n = event_search.rowid CROSS JOIN events ON events.id = t.event_id
-		WHERE ` + pageOfEvents + ` AND event_search MATCH ?7 ORDER BY date_time, id`
+		WHERE ` + pageOfEvents + ` AND event_search MATCH ?7`
 )
 
 // errEnough stops reading rows that nobody needs.
@@ -85,7 +104,9 @@ var errEnough = errors.New("enough")
 // Events lists by date_time and id. Texts are compared here, because SQLite's LIKE knows the cases of ASCII letters
 // only. Only the first events of a page are looked at one by one; if they do not fill it, the index is asked for the
 // rest.
-func (s *Store) Events(ctx context.Context, filter models.EventFilter, page models.Page) (models.EventPage, error) {
+func (s *Store) Events(
+	ctx context.Context, scope models.Scope, filter models.EventFilter, page models.Page,
+) (models.EventPage, error) {
 	after := position(page)
 	values := args{microsOr(after.Time, first), after.ID[:], microsOr(filter.From, first), microsOr(filter.To, last),
 		string(filter.State), micros(s.now())}
@@ -97,10 +118,10 @@ func (s *Store) Events(ctx context.Context, filter models.EventFilter, page mode
 	case filter.Query != "":
 		most = models.SearchShort
 	}
-	list, all, err := s.findEvents(ctx, selectEvents, values, filter.Query, page.Limit, most)
+	list, all, err := s.findEvents(ctx, scope, selectEvents, values, filter.Query, page.Limit, most)
 	if err == nil && !all && len(trigrams) > 0 {
-		list, _, err = s.findEvents(ctx, searchEvents, append(values, matching(trigrams)), filter.Query, page.Limit,
-			math.MaxInt)
+		list, _, err = s.findEvents(ctx, scope, searchEvents, append(values, matching(trigrams)), filter.Query,
+			page.Limit, math.MaxInt)
 	}
 	return list, wrap("list events", err)
 }
@@ -117,16 +138,17 @@ func matching(trigrams []string) string {
 // findEvents reads events until a page is full; all tells that it did not have to give up after most of them, where the
 // page's Next is then.
 func (s *Store) findEvents(
-	ctx context.Context, sql string, values args, query string, limit, most int,
+	ctx context.Context, scope models.Scope, sql string, values args, query string, limit, most int,
 ) (list models.EventPage, all bool, err error) {
 	list.Events = []models.Event{}
 	if limit <= 0 {
 		return list, true, nil
 	}
+	condition, more := ownEvents(scope, len(values))
 	text, looked := 0, 0
 	var last models.Position
 	err = s.readers.do(ctx, func(c *conn) error {
-		return c.query(ctx, sql, values, func(r *row) error {
+		return c.query(ctx, sql+condition+inOrder, with(values, more), func(r *row) error {
 			if looked == most {
 				return errGivenUp
 			}

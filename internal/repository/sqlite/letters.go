@@ -16,35 +16,51 @@ func readLetter(r *row) models.DeadLetter {
 // allLetters are those of charges, refunds and messages, and the strays that have become letters.
 const allLetters = `(SELECT ` + letterColumns + ` FROM dead_letters
 	UNION ALL SELECT id, 'stray', event_id, booking_id, n, amount, currency, 0, last_error, provider_reference, failed_at
-	FROM strays WHERE failed_at IS NOT NULL)`
+	FROM strays WHERE failed_at IS NOT NULL) l`
 
 const (
-	selectLetters = `SELECT ` + letterColumns + ` FROM ` + allLetters + ` WHERE (failed_at, id) > (?, ?) ORDER BY failed_at, id LIMIT ?`
+	lettersAfter  = `SELECT ` + letterColumns + ` FROM ` + allLetters + ` WHERE (failed_at, id) > (?1, ?2)`
+	oldestLetters = ` ORDER BY failed_at, id LIMIT ?3`
+	selectLetters = lettersAfter + oldestLetters
 	selectLetter  = `SELECT ` + letterColumns + ` FROM ` + allLetters + ` WHERE id = ?`
 	countLetters  = `SELECT (SELECT count(*) FROM dead_letters) + (SELECT count(*) FROM strays WHERE failed_at IS NOT NULL)`
 )
 
+// lettersIn admits letters l of an organizer's events; strays are of bookings that are not here, so that nobody's event is
+// theirs.
+func lettersIn(scope models.Scope, params int) (condition string, values args) {
+	condition, values = eventsIn(scope, ownerOf("l.event_id"), "l.event_id", params)
+	if len(values) > 0 {
+		condition += ` AND l.kind <> 'stray'`
+	}
+	return condition, values
+}
+
 // DeadLetters lists dead letters by failed_at and id, oldest first.
-func (s *Store) DeadLetters(ctx context.Context, page models.Page) ([]models.DeadLetter, error) {
+func (s *Store) DeadLetters(
+	ctx context.Context, scope models.Scope, page models.Page,
+) ([]models.DeadLetter, error) {
 	after := position(page)
-	return list(ctx, s, "list dead letters", selectLetters,
-		args{microsOr(after.Time, first), after.ID[:], int64(page.Limit)}, readLetter)
+	condition, values := lettersIn(scope, 3)
+	return list(ctx, s, "list dead letters", lettersAfter+condition+oldestLetters,
+		with(args{microsOr(after.Time, first), after.ID[:], int64(page.Limit)}, values), readLetter)
 }
 
 // The filter's event is an empty blob, and its kind an empty text, where all are asked for.
-const selectLettersOf = `SELECT ` + letterColumns + ` FROM dead_letters WHERE (failed_at, id) > (?, ?) AND kind IN ('charge', 'refund')
-	AND (?4 = x'' OR event_id = ?4) AND (?5 = '' OR kind = ?5) ORDER BY failed_at, id LIMIT ?3`
+const lettersOf = `SELECT ` + letterColumns + ` FROM dead_letters l WHERE (failed_at, id) > (?1, ?2) AND kind IN ('charge', 'refund')
+	AND (?4 = x'' OR event_id = ?4) AND (?5 = '' OR kind = ?5)`
 
 // DeadLettersOf lists the letters of charges and refunds that a filter lets pass, oldest first.
 func (s *Store) DeadLettersOf(
-	ctx context.Context, filter models.LetterFilter, page models.Page,
+	ctx context.Context, scope models.Scope, filter models.LetterFilter, page models.Page,
 ) ([]models.DeadLetter, error) {
 	after, event := position(page), []byte{}
 	if filter.Event != (models.EventID{}) {
 		event = filter.Event[:]
 	}
-	return list(ctx, s, "list a kind of dead letters", selectLettersOf,
-		args{microsOr(after.Time, first), after.ID[:], int64(page.Limit), event, string(filter.Kind)}, readLetter)
+	condition, values := lettersIn(scope, 5)
+	return list(ctx, s, "list a kind of dead letters", lettersOf+condition+oldestLetters,
+		with(args{microsOr(after.Time, first), after.ID[:], int64(page.Limit), event, string(filter.Kind)}, values), readLetter)
 }
 
 // CountDeadLetters returns how many dead letters there are.
@@ -57,8 +73,12 @@ func (s *Store) CountDeadLetters(ctx context.Context) (n int64, err error) {
 }
 
 // DeadLetter returns one. Error: models.ErrLetterNotFound.
-func (s *Store) DeadLetter(ctx context.Context, id models.LetterID) (models.DeadLetter, error) {
-	return single(ctx, s, "read a dead letter", models.ErrLetterNotFound, selectLetter, args{id[:]}, readLetter)
+func (s *Store) DeadLetter(
+	ctx context.Context, scope models.Scope, id models.LetterID,
+) (models.DeadLetter, error) {
+	condition, values := lettersIn(scope, 1)
+	return single(ctx, s, "read a dead letter", models.ErrLetterNotFound, selectLetter+condition,
+		with(args{id[:]}, values), readLetter)
 }
 
 const (

@@ -230,3 +230,26 @@ func (s *Store) PaymentsOf(
 	})
 	return charges, refunds, err
 }
+
+const (
+	eachRef          = ` FROM json_each(?1) k CROSS JOIN `
+	selectAllCharges = `SELECT ` + chargeColumns + eachRef + `payments p
+		ON p.event_id = unhex(k.value ->> 0) AND p.booking_id = unhex(k.value ->> 1) ORDER BY p.booking_id, p.n`
+	selectAllRefunds = `SELECT ` + refundColumns + eachRef + `refunds r
+		ON r.event_id = unhex(k.value ->> 0) AND r.booking_id = unhex(k.value ->> 1) ORDER BY r.booking_id, r.n, r.part`
+)
+
+// PaymentsOfAll returns the charges and refunds of several bookings, by booking and N, in one snapshot.
+func (s *Store) PaymentsOfAll(
+	ctx context.Context, bookings []models.BookingRef,
+) (charges []models.Charge, refunds []models.Refund, err error) {
+	values := args{refSet(bookings)}
+	err = s.snapshot(ctx, "read the payments of several bookings", func(c *conn) error {
+		if charges, err = collect(ctx, c, selectAllCharges, values, readCharge); err != nil {
+			return err
+		}
+		refunds, err = collect(ctx, c, selectAllRefunds, values, readRefund)
+		return err
+	})
+	return charges, refunds, err
+}

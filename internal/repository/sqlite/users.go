@@ -9,42 +9,53 @@ import (
 	"quantix/internal/repository"
 )
 
-const userColumns = `id, name, email, version, deleted_at, created_at, updated_at`
+const userColumns = `id, organizer_id, name, email, version, deleted_at, created_at, updated_at`
 
 func readUser(r *row) models.User {
-	return models.User{ID: r.id(), Name: r.text(), Email: r.text(), Version: r.int(), DeletedAt: r.time(),
-		CreatedAt: r.time(), UpdatedAt: r.time()}
+	return models.User{ID: r.id(), Organizer: r.id(), Name: r.text(), Email: r.text(), Version: r.int(),
+		DeletedAt: r.time(), CreatedAt: r.time(), UpdatedAt: r.time()}
 }
 
-const insertUser = `INSERT INTO users (` + userColumns + `, email_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
+const insertUser = `INSERT INTO users (` + userColumns + `, email_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
-// CreateUser writes a new user and returns it with its times set. Error: models.ErrEmailTaken.
+// CreateUser writes a new user and returns it with its times set. Errors: models.ErrEmailTaken,
+// models.ErrOrganizerNotFound.
 func (s *Store) CreateUser(ctx context.Context, user models.User) (models.User, error) {
-	err := s.write(ctx, "create a user", func(c *conn) error {
-		user.CreatedAt = s.now()
-		user.UpdatedAt = user.CreatedAt
-		return emailTaken(c.one(insertUser, user.ID[:], user.Name, user.Email, user.Version, nullMicros(user.DeletedAt),
-			micros(user.CreatedAt), micros(user.UpdatedAt), models.EmailKey(user.Email)))
-	})
+	err := s.write(ctx, "create a user", func(c *conn) error { return s.insertUser(c, &user) })
 	if err != nil {
 		return models.User{}, err
 	}
 	return user, nil
 }
 
+// insertUser writes a new user, and sets its times.
+func (s *Store) insertUser(c *conn, user *models.User) error {
+	if !user.Organizer.IsZero() {
+		if err := organizerIsThere(c, user.Organizer); err != nil {
+			return err
+		}
+	}
+	user.CreatedAt = s.now()
+	user.UpdatedAt = user.CreatedAt
+	return emailTaken(c.one(insertUser, user.ID[:], nullID(user.Organizer), user.Name, user.Email, user.Version,
+		nullMicros(user.DeletedAt), micros(user.CreatedAt), micros(user.UpdatedAt), models.EmailKey(user.Email)))
+}
+
 const selectUser = `SELECT ` + userColumns + ` FROM users WHERE id = ? AND deleted_at IS NULL`
 
 // User returns one user. Error: models.ErrUserNotFound.
-func (s *Store) User(ctx context.Context, id models.UserID) (models.User, error) {
-	return single(ctx, s, "read a user", models.ErrUserNotFound, selectUser, args{id[:]}, readUser)
+func (s *Store) User(ctx context.Context, scope models.Scope, id models.UserID) (models.User, error) {
+	condition, values := usersIn(scope, 1)
+	return single(ctx, s, "read a user", models.ErrUserNotFound, selectUser+condition, with(args{id[:]}, values), readUser)
 }
 
 const selectUserKnown = `SELECT count(*) FROM users WHERE id = ?`
 
 // UserKnown reports whether there is such a user, or was one.
-func (s *Store) UserKnown(ctx context.Context, id models.UserID) (known bool, err error) {
+func (s *Store) UserKnown(ctx context.Context, scope models.Scope, id models.UserID) (known bool, err error) {
+	condition, values := usersIn(scope, 1)
 	err = s.readers.do(ctx, func(c *conn) error {
-		n, err := c.number(ctx, selectUserKnown, id[:])
+		n, err := c.number(ctx, selectUserKnown+condition, with(args{id[:]}, values)...)
 		known = n > 0
 		return err
 	})
@@ -54,9 +65,10 @@ func (s *Store) UserKnown(ctx context.Context, id models.UserID) (known bool, er
 const selectUserByEmail = `SELECT ` + userColumns + ` FROM users WHERE email_key = ? AND deleted_at IS NULL`
 
 // UserByEmail returns the user who has an address, in any case. Error: models.ErrUserNotFound.
-func (s *Store) UserByEmail(ctx context.Context, email string) (models.User, error) {
-	return single(ctx, s, "look an e-mail address up", models.ErrUserNotFound, selectUserByEmail,
-		args{models.EmailKey(email)}, readUser)
+func (s *Store) UserByEmail(ctx context.Context, scope models.Scope, email string) (models.User, error) {
+	condition, values := usersIn(scope, 1)
+	return single(ctx, s, "look an e-mail address up", models.ErrUserNotFound, selectUserByEmail+condition,
+		with(args{models.EmailKey(email)}, values), readUser)
 }
 
 const selectUsers = `SELECT ` + userColumns + ` FROM users WHERE deleted_at IS NULL AND id > ? ORDER BY id LIMIT ?`
@@ -71,10 +83,10 @@ const updateUser = `UPDATE users SET name = ?, email = ?, email_key = ?, version
 
 // UpdateUser applies the patch and writes it.
 func (s *Store) UpdateUser(
-	ctx context.Context, id models.UserID, patch models.UserPatch, ifVersion *int64,
+	ctx context.Context, scope models.Scope, id models.UserID, patch models.UserPatch, ifVersion *int64,
 ) (models.User, error) {
 	var user models.User
-	err := s.changeUser(ctx, "update a user", id, func(_ *conn, u *models.User, now time.Time) (bool, error) {
+	err := s.changeUser(ctx, "update a user", scope, id, func(_ *conn, u *models.User, now time.Time) (bool, error) {
 		changed, err := u.Apply(patch, ifVersion, now)
 		user = *u
 		return changed, err
@@ -98,12 +110,14 @@ const (
 // DeleteUser erases a user without live or refundable bookings. All of the user's bookings, who may be many, are looked
 // at before the writer is asked, which looks at those alone that may have come since. There is one writer: no booking
 // can come in between.
-func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int64, window time.Duration) error {
-	since, err := s.sinceDead(ctx, id, ifVersion, window)
+func (s *Store) DeleteUser(
+	ctx context.Context, scope models.Scope, id models.UserID, ifVersion *int64, window time.Duration,
+) error {
+	since, err := s.sinceDead(ctx, scope, id, ifVersion, window)
 	if err != nil {
 		return wrap("delete a user", err)
 	}
-	return s.changeUser(ctx, "delete a user", id, func(c *conn, u *models.User, now time.Time) (bool, error) {
+	erase := func(c *conn, u *models.User, now time.Time) (bool, error) {
 		if ifVersion != nil && *ifVersion != u.Version {
 			return false, models.ErrVersionMismatch
 		}
@@ -116,17 +130,21 @@ func (s *Store) DeleteUser(ctx context.Context, id models.UserID, ifVersion *int
 			return false, models.ErrUserHasBookings
 		}
 		u.Erase(now)
-		return true, nil
-	})
+		return true, dropIdentities(c, deleteSubjectsOf, id[:])
+	}
+	return s.changeUser(ctx, "delete a user", scope, id, erase)
 }
 
 // sinceDead looks at all of a user's bookings, and returns repository.FirstUnseen when none is live. Errors: those of
 // DeleteUser.
 func (s *Store) sinceDead(
-	ctx context.Context, id models.UserID, ifVersion *int64, window time.Duration,
+	ctx context.Context, scope models.Scope, id models.UserID, ifVersion *int64, window time.Duration,
 ) (since models.BookingID, err error) {
 	var newest models.BookingID
-	user, err := s.User(ctx, id)
+	user, err := s.User(ctx, scope, id)
+	if err == nil { // before anything is told of the user's bookings
+		err = s.readers.do(ctx, func(c *conn) error { return mayChange(c, scope, &user) })
+	}
 	if err != nil {
 		return since, err
 	}
@@ -157,17 +175,39 @@ func (s *Store) sinceDead(
 	return repository.FirstUnseen(newest, now), nil
 }
 
-// changeUser runs a change of one user in a transaction.
+const hasSubject = `SELECT count(*) FROM subjects WHERE user_id = ?`
+
+// mayChange reports, as models.ErrForbidden, that an organizer sees a user but has not made the row, or that a subject has
+// it since.
+func mayChange(c *conn, scope models.Scope, u *models.User) error {
+	if scope.All || scope.Organizer.IsZero() {
+		return nil
+	}
+	if u.Organizer != scope.Organizer {
+		return models.ErrForbidden
+	}
+	bound, err := c.number(context.Background(), hasSubject, u.ID[:])
+	if err == nil && bound > 0 {
+		err = models.ErrForbidden
+	}
+	return err
+}
+
+// changeUser runs a change of one user, whom the scope has and may change, in a transaction.
 func (s *Store) changeUser(
-	ctx context.Context, what string, id models.UserID, change func(*conn, *models.User, time.Time) (bool, error),
+	ctx context.Context, what string, scope models.Scope, id models.UserID, change func(*conn, *models.User, time.Time) (bool, error),
 ) error {
 	return s.write(ctx, what, func(c *conn) error {
-		user, err := maybe(context.Background(), c, selectUser, args{id[:]}, readUser)
+		condition, values := usersIn(scope, 1)
+		user, err := maybe(context.Background(), c, selectUser+condition, with(args{id[:]}, values), readUser)
 		if err != nil {
 			return err
 		}
 		if user == nil {
 			return models.ErrUserNotFound
+		}
+		if err := mayChange(c, scope, user); err != nil {
+			return err
 		}
 		changed, err := change(c, user, s.now())
 		if err != nil || !changed {
