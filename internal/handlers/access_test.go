@@ -351,9 +351,12 @@ func TestAccess_to_rows_of_persons(t *testing.T) {
 	v.show(token, "GET", usersPath, "").refused(http.StatusForbidden, "forbidden")
 	v.show(token, "PUT", usersPath+"/"+mine.user, `{"name":"Z"}`).want(http.StatusOK)
 	v.show(token, "DELETE", usersPath+"/"+mine.user, "").want(http.StatusNoContent)
-	testkit.Eventually(t, 10*time.Second, "an erased person comes back as somebody else", func() bool {
+	testkit.Eventually(t, 10*time.Second, func() error {
 		again := read[meJSON](v.show(token, "GET", apiPath+"/me", "").want(http.StatusOK))
-		return again.UserID != mine.user && again.UserID != ""
+		if again.UserID == mine.user || again.UserID == "" {
+			return fmt.Errorf("an erased person comes back as %q", again.UserID)
+		}
+		return nil
 	})
 }
 
@@ -446,8 +449,11 @@ func TestKeys_are_revoked(t *testing.T) {
 	key, text := v.newKey(models.KeyDraft{Name: "short", Role: models.RoleOrganizer, Organizer: mine.organizer})
 	v.show(text, "GET", apiPath+"/me", "").want(http.StatusOK)
 	v.show(v.as(models.RoleAdmin, mine), "DELETE", keysPath+"/"+key.ID.String(), "").want(http.StatusNoContent)
-	testkit.Eventually(t, 10*time.Second, "the key counts no more", func() bool {
-		return v.show(text, "GET", apiPath+"/me", "").status == http.StatusUnauthorized
+	testkit.Eventually(t, 10*time.Second, func() error {
+		if a := v.show(text, "GET", apiPath+"/me", ""); a.status != http.StatusUnauthorized {
+			return fmt.Errorf("the key still counts: %d", a.status)
+		}
+		return nil
 	})
 }
 
