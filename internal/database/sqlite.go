@@ -27,21 +27,25 @@ type SQLiteOptions struct {
 	Dir string
 	// ReadOnly opens a database beside the process that writes it: nothing is locked, created or changed.
 	ReadOnly bool
+	// Beside opens a database for small changes beside the process that holds the directory, or that may come to hold
+	// it: nothing is locked, created or migrated. What such a change may be, is what no other process keeps in memory.
+	Beside bool
 }
 
 // SQLite is an embedded database: a data directory that this process holds, and the making of connections to the
-// database in it. One process at a time writes; others may read beside it.
+// database in it. One process at a time sells; others may read beside it, and make small changes.
 type SQLite struct {
 	dir      string
 	readOnly bool
+	beside   bool
 	lock     *os.File
 }
 
 // OpenSQLite takes hold of a data directory. For writing it makes what is missing and locks the directory, so that no
 // second process sells the same tickets from its own memory.
 func OpenSQLite(o SQLiteOptions) (*SQLite, error) {
-	db := &SQLite{dir: o.Dir, readOnly: o.ReadOnly}
-	if o.ReadOnly {
+	db := &SQLite{dir: o.Dir, readOnly: o.ReadOnly, beside: o.Beside}
+	if o.ReadOnly || o.Beside {
 		return db, db.checkPresent()
 	}
 	if err := makeDir(o.Dir); err != nil {
@@ -177,7 +181,7 @@ var (
 	readPragmas  = []string{"query_only(1)", "cache_size(-4096)"}
 )
 
-// Writer opens a connection that writes. There should be one at a time besides migrations.
+// Writer opens a connection that writes. A process should have one at a time besides migrations.
 func (db *SQLite) Writer(ctx context.Context) (driver.Conn, error) {
 	if db.readOnly {
 		return nil, fmt.Errorf("the database in %s was opened for reading only", db.dir)
