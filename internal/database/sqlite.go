@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"modernc.org/sqlite"
@@ -70,6 +71,11 @@ func (db *SQLite) Path() string { return filepath.Join(db.dir, sqliteFile) }
 
 // ReadOnly reports whether the database was opened for reading only.
 func (db *SQLite) ReadOnly() bool { return db.readOnly }
+
+// Beside reports whether the database was opened for small changes beside the process that sells. Its Writer waits for
+// nobody: who sells begins its next transaction at once behind the last, so that somebody who waits as SQLite has one
+// wait, looking ten times a second, may look for long before it is between two.
+func (db *SQLite) Beside() bool { return db.beside }
 
 // Close lets go of the data directory. Connections are closed by those who opened them, before.
 func (db *SQLite) Close() error {
@@ -177,14 +183,18 @@ func reason(err error) error {
 var (
 	commonPragmas = []string{"busy_timeout(5000)", "foreign_keys(1)", "temp_store(2)"}
 	// Checkpoints are the store's business: an automatic one would stop the bookings for as long as it takes.
-	writePragmas = []string{"journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(0)", "cache_size(-32768)"}
-	readPragmas  = []string{"query_only(1)", "cache_size(-4096)"}
+	writePragmas  = []string{"journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(0)", "cache_size(-32768)"}
+	besidePragmas = append(slices.Clone(writePragmas), "busy_timeout(0)")
+	readPragmas   = []string{"query_only(1)", "cache_size(-4096)"}
 )
 
 // Writer opens a connection that writes. A process should have one at a time besides migrations.
 func (db *SQLite) Writer(ctx context.Context) (driver.Conn, error) {
 	if db.readOnly {
 		return nil, fmt.Errorf("the database in %s was opened for reading only", db.dir)
+	}
+	if db.beside {
+		return db.connect(ctx, db.dsn("rw", besidePragmas))
 	}
 	return db.connect(ctx, db.dsn("rw", writePragmas))
 }
