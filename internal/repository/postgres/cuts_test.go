@@ -68,7 +68,7 @@ var transactions = map[string]func(*testing.T, *cutBundle) cuttable{
 		ref := c.nextStarted(t)
 		command := &sale.Settle{Charge: models.FirstCharge(ref), Result: models.Result{Outcome: models.OutcomeSucceeded}}
 		return c.atDesk(command, func(ctx context.Context) (bool, error) {
-			b, err := c.beside.Booking(ctx, ref.Booking)
+			b, err := c.beside.Booking(ctx, models.Everything, ref.Booking)
 			return b.Status == models.StatusConfirmed, err
 		})
 	},
@@ -91,17 +91,17 @@ var transactions = map[string]func(*testing.T, *cutBundle) cuttable{
 			_, err := c.CreateEvent(ctx, draft)
 			return err
 		}, func(ctx context.Context) (bool, error) {
-			_, err := c.beside.Event(ctx, draft.ID)
+			_, err := c.beside.Event(ctx, models.Everything, draft.ID)
 			return found(err, models.ErrEventNotFound)
 		}}
 	},
 	"rename a user": func(t *testing.T, c *cutBundle) cuttable {
 		user, name := c.beside.user(t), "Jane Doe"
 		return cuttable{func(ctx context.Context) error {
-			_, err := c.UpdateUser(ctx, user.ID, models.UserPatch{Name: &name}, nil)
+			_, err := c.UpdateUser(ctx, models.Everything, user.ID, models.UserPatch{Name: &name}, nil)
 			return err
 		}, func(ctx context.Context) (bool, error) {
-			now, err := c.beside.User(ctx, user.ID)
+			now, err := c.beside.User(ctx, models.Everything, user.ID)
 			return now.Name == name, err
 		}}
 	},
@@ -109,7 +109,7 @@ var transactions = map[string]func(*testing.T, *cutBundle) cuttable{
 		letter := models.DeadLetter{ID: models.NewID[models.LetterID](), Kind: models.LetterMessage, Attempts: 1, LastError: "x", Payload: "y"}
 		return cuttable{func(ctx context.Context) error { return c.AddMessageLetter(ctx, letter) },
 			func(ctx context.Context) (bool, error) {
-				_, err := c.beside.DeadLetter(ctx, letter.ID)
+				_, err := c.beside.DeadLetter(ctx, models.Everything, letter.ID)
 				return found(err, models.ErrLetterNotFound)
 			}}
 	},
@@ -144,7 +144,7 @@ func (c *cutBundle) atDesk(command sale.Command, looks func(context.Context) (bo
 
 func (c *cutBundle) sees(id models.BookingID) func(context.Context) (bool, error) {
 	return func(ctx context.Context) (bool, error) {
-		_, err := c.beside.Booking(ctx, id)
+		_, err := c.beside.Booking(ctx, models.Everything, id)
 		return found(err, models.ErrBookingNotFound)
 	}
 }

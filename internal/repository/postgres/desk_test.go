@@ -15,7 +15,7 @@ func TestLife(t *testing.T) {
 	var refs []models.BookingRef
 	for _, v := range b.must(t, event.ID, reserve(user.ID, 2), reserve(user.ID, 3), reserve(user.ID, 5)) {
 		refs = append(refs, v.Booking.Ref())
-		if stored, err := b.Booking(t.Context(), v.Booking.ID); err != nil || stored != *v.Booking {
+		if stored, err := b.Booking(t.Context(), models.Everything, v.Booking.ID); err != nil || stored != *v.Booking {
 			t.Errorf("stored %+v (%v), answered %+v", stored, err, *v.Booking)
 		}
 	}
@@ -36,7 +36,7 @@ func TestLife(t *testing.T) {
 	}
 	b.must(t, event.ID, &sale.SettleRefund{Charge: due[0].Refund.ChargeKey, Result: models.Result{Outcome: models.OutcomeSucceeded}})
 	b.audit(t, event.ID)
-	after, err := b.Event(t.Context(), event.ID)
+	after, err := b.Event(t.Context(), models.Everything, event.ID)
 	want := models.Stock{Total: 100, Available: 98, Sold: 2, SoldAmount: 2 * 7550, Confirmed: 1, Cancelled: 2}
 	if err != nil || after.Stock != want {
 		t.Errorf("stock %+v (%v), want %+v", after.Stock, err, want)

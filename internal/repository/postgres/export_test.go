@@ -74,7 +74,7 @@ var HotStatements = []Statement{
 	{"selectEntries", selectEntries, []string{entryByKey}, false},
 	{"selectFeed", selectFeed, []string{`journal_tx_idx[^\n]*\n *Index Cond: \(\(tx >= `}, false},
 	{"selectEvent", selectEvent, []string{eventByKey}, false},
-	{"selectEvents", selectEvents, []string{"events_date_time_idx"}, false},
+	{"selectEvents", selectEvents(""), []string{"events_date_time_idx"}, false},
 	{"selectUser", selectUser, []string{"users_pkey"}, false},
 	{"pieceOfBookings", pieceOfBookings, []string{`bookings_user_id_idx[^\n]*\n *Index Cond: \(\(user_id = [^\n]*\) AND \(id < `}, false},
 	{"hasLiveBookingsSince", hasLiveBookingsSince, []string{`bookings_user_id_idx[^\n]*\n *Index Cond: \(\(user_id = [^\n]*\) AND \(id >= `}, false},
@@ -165,4 +165,4 @@ func HoldClock(s *Store) {
 func Isolates(s *Store, event models.EventID) bool { return s.sharing.isolates(event) }
 
 // SearchAll is the statement of a search that the first events do not answer.
-const SearchAll = searchAll
+var SearchAll = searchAll("")

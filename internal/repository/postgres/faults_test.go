@@ -121,7 +121,7 @@ func TestErrorsOfTheDatabase(t *testing.T) {
 	}
 	b.exec(t, "DROP TRIGGER fail ON bookings")
 	b.must(t, event.ID, reserve(user.ID, 3))
-	if after, err := b.Event(t.Context(), event.ID); err != nil || after.Stock.Held != 3 {
+	if after, err := b.Event(t.Context(), models.Everything, event.ID); err != nil || after.Stock.Held != 3 {
 		t.Errorf("held %d (%v), want the 3 of the last booking alone", after.Stock.Held, err)
 	}
 }
@@ -175,7 +175,7 @@ func TestLostReply(t *testing.T) {
 			_, err := b.decide(t.Context(), event.ID, &sale.Expire{Booking: command.Booking})
 			return err
 		})
-		if _, err := b.Booking(t.Context(), command.Booking); (err == nil) != test.stored {
+		if _, err := b.Booking(t.Context(), models.Everything, command.Booking); (err == nil) != test.stored {
 			t.Errorf("lost %s: reading the booking gives %v, want stored %t", test.name, err, test.stored)
 		}
 		b.must(t, event.ID, reserve(user.ID, 1))
@@ -213,7 +213,7 @@ func TestCallerLeaves(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Errorf("left during COMMIT: %v, want it finished", err)
 	}
-	if after, err := b.Event(t.Context(), event.ID); err != nil || after.Stock.Held != 1 {
+	if after, err := b.Event(t.Context(), models.Everything, event.ID); err != nil || after.Stock.Held != 1 {
 		t.Errorf("held %d (%v), want 1", after.Stock.Held, err)
 	}
 }
@@ -240,7 +240,7 @@ func TestUserDeletedWhileBooking(t *testing.T) {
 		start, deleted := make(chan struct{}), make(chan error)
 		go func() {
 			<-start
-			deleted <- b.DeleteUser(t.Context(), user.ID, nil, 0)
+			deleted <- b.DeleteUser(t.Context(), models.Everything, user.ID, nil, 0)
 		}()
 		close(start)
 		verdicts, err := b.decide(t.Context(), event.ID, reserve(user.ID, 1))
@@ -299,7 +299,7 @@ func (b *bundle) deletesWhileBooking(t *testing.T, event models.Event, user mode
 		})
 	}()
 	<-entered
-	go func() { deleted <- b.DeleteUser(t.Context(), user.ID, nil, 0) }()
+	go func() { deleted <- b.DeleteUser(t.Context(), models.Everything, user.ID, nil, 0) }()
 	testkit.Eventually(t, patience, func() error {
 		if len(deleted) > 0 {
 			return nil // it did not wait

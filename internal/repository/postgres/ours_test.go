@@ -85,7 +85,7 @@ func TestCommitAnsweredByRollback(t *testing.T) {
 	if _, err := other.decide(t.Context(), event.ID, reserve(user.ID, 1)); !errors.Is(err, repository.ErrRejected) {
 		t.Errorf("COMMIT answered by ROLLBACK: %v, want ErrRejected", err)
 	}
-	if after, err := b.Event(t.Context(), event.ID); err != nil || after.Stock.Held != 0 {
+	if after, err := b.Event(t.Context(), models.Everything, event.ID); err != nil || after.Stock.Held != 0 {
 		t.Errorf("held %d (%v), want none", after.Stock.Held, err)
 	}
 }

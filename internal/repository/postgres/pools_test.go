@@ -45,10 +45,10 @@ func TestPools_keep_users_and_health_apart(t *testing.T) {
 		t.Fatal(err)
 	}
 	exhaust(t, desk)
-	if _, err := store.UpdateUser(t.Context(), user.ID, models.UserPatch{Name: new("Jane")}, nil); err != nil {
+	if _, err := store.UpdateUser(t.Context(), models.Everything, user.ID, models.UserPatch{Name: new("Jane")}, nil); err != nil {
 		t.Errorf("changing: %v", err)
 	}
-	if err := store.DeleteUser(t.Context(), user.ID, nil, time.Hour); err != nil {
+	if err := store.DeleteUser(t.Context(), models.Everything, user.ID, nil, time.Hour); err != nil {
 		t.Errorf("deleting: %v", err)
 	}
 	exhaust(t, read)

@@ -211,7 +211,7 @@ func TestPresumed_by_two_processes(t *testing.T) {
 	for range sold.Range {
 		n++
 	}
-	event, err := r.Event(t.Context(), r.event.ID)
+	event, err := r.Event(t.Context(), models.Everything, r.event.ID)
 	if err != nil || n != 60 || event.Stock.Available != 0 || event.Stock.Held != event.Stock.Total {
 		t.Errorf("%d bookings of 5 were told, of 300 tickets; the stock is %+v (%v)", n, event.Stock, err)
 	}

@@ -95,7 +95,7 @@ func (p *sharedBundle) buys(event models.EventID) *deskCall {
 
 func (p *sharedBundle) held(t *testing.T, event models.EventID) int64 {
 	t.Helper()
-	e, err := p.Event(t.Context(), event)
+	e, err := p.Event(t.Context(), models.Everything, event)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -391,7 +391,7 @@ func TestARowThatMovedFailsTheBatch(t *testing.T) {
 // changed, the batch is decided again, and then it is made.
 func (b *bundle) meanwhile(t *testing.T, event models.EventID, command sale.Command, change func()) sale.Verdict {
 	t.Helper()
-	before, err := b.Event(t.Context(), event)
+	before, err := b.Event(t.Context(), models.Everything, event)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -405,7 +405,7 @@ func (b *bundle) meanwhile(t *testing.T, event models.EventID, command sale.Comm
 	if !errors.Is(err, repository.ErrConflict) || errors.Is(err, repository.ErrCommitUnknown) {
 		t.Errorf("beside the change: %v, want ErrConflict", err)
 	}
-	after, err := b.Event(t.Context(), event)
+	after, err := b.Event(t.Context(), models.Everything, event)
 	if err != nil || after.Stock != before.Stock || after.Seq != before.Seq {
 		t.Errorf("the stock was %+v, and is %+v (%v)", before.Stock, after.Stock, err)
 	}
@@ -464,7 +464,7 @@ func TestAChargeTakenUpMeanwhileIsKept(t *testing.T) {
 	if v.Booking.Status != models.StatusConfirmed || got.Status != models.ChargeSucceeded || got.Attempts != 2 {
 		t.Errorf("the booking is %s, the charge %+v", v.Booking.Status, got)
 	}
-	if after, err := b.Event(t.Context(), event.ID); err != nil || after.Stock.Sold != 2 || after.Stock.Held != 0 {
+	if after, err := b.Event(t.Context(), models.Everything, event.ID); err != nil || after.Stock.Sold != 2 || after.Stock.Held != 0 {
 		t.Errorf("the stock is %+v, %v", after.Stock, err)
 	}
 }

@@ -43,10 +43,10 @@ func TestAnAddressIsOneInEveryLocale(t *testing.T) {
 		t.Errorf("the same address in capitals gave %v", err)
 	}
 	// A change of the case alone is no older program's, which names no key.
-	if _, err := store.UpdateUser(t.Context(), user.ID, models.UserPatch{Email: &again.Email}, nil); err != nil {
+	if _, err := store.UpdateUser(t.Context(), models.Everything, user.ID, models.UserPatch{Email: &again.Email}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if found, err := store.UserByEmail(t.Context(), "\u00e4RGER@example.com"); err != nil || found.ID != user.ID {
+	if found, err := store.UserByEmail(t.Context(), models.Everything, "\u00e4RGER@example.com"); err != nil || found.ID != user.ID {
 		t.Errorf("after a change of the case, the address is that of %+v, %v", found, err)
 	}
 }
@@ -68,7 +68,7 @@ func TestAnOlderProgramChangesAnAddress(t *testing.T) {
 	ann, bob := made("ann"), made("bob")
 	is := func(email string, want *models.User) {
 		t.Helper()
-		found, err := b.UserByEmail(t.Context(), email)
+		found, err := b.UserByEmail(t.Context(), models.Everything, email)
 		switch {
 		case want == nil && !errors.Is(err, models.ErrUserNotFound), want != nil && (err != nil || found.ID != want.ID):
 			t.Errorf("%s is the address of %+v, %v", email, found, err)
@@ -78,10 +78,10 @@ func TestAnOlderProgramChangesAnAddress(t *testing.T) {
 	b.exec(t, older, ann.ID.String(), "Anne", "Anne@example.com", nil)
 	is("anne@example.com", &ann)
 	is("ann@example.com", nil)
-	if _, err := b.UpdateUser(t.Context(), bob.ID, models.UserPatch{Email: new("ANNE@example.com")}, nil); !errors.Is(err, models.ErrEmailTaken) {
+	if _, err := b.UpdateUser(t.Context(), models.Everything, bob.ID, models.UserPatch{Email: new("ANNE@example.com")}, nil); !errors.Is(err, models.ErrEmailTaken) {
 		t.Errorf("the address that the older program gave away was taken again: %v", err)
 	}
-	if _, err := b.UpdateUser(t.Context(), bob.ID, models.UserPatch{Email: &ann.Email}, nil); err != nil {
+	if _, err := b.UpdateUser(t.Context(), models.Everything, bob.ID, models.UserPatch{Email: &ann.Email}, nil); err != nil {
 		t.Errorf("the address that the older program freed is not free: %v", err)
 	}
 	b.exec(t, older, bob.ID.String(), "Bob", ann.Email, nil) // changes no address

@@ -13,7 +13,7 @@ import (
 var bookingRules = rules{
 	"an_unknown_one_is_not_found": func(t *testing.T, s *shop) {
 		for _, id := range []models.BookingID{models.NewID[models.BookingID](), {}} {
-			_, err := s.Booking(s.ctx(), id)
+			_, err := s.Booking(s.ctx(), models.Everything, id)
 			isError(t, "Booking", err, models.ErrBookingNotFound)
 		}
 	},
@@ -50,11 +50,11 @@ var bookingRules = rules{
 		}
 		slices.SortFunc(want, func(x, y models.Booking) int { return y.ID.Compare(x.ID) })
 		same(t, "the list", s.bookingsOf(john, ""), want)
-		first, err := s.BookingsOfUser(s.ctx(), john.ID, models.BookingFilter{}, models.Page{Limit: 3})
+		first, err := s.BookingsOfUser(s.ctx(), models.Everything, john.ID, models.BookingFilter{}, models.Page{Limit: 3})
 		s.ok("listing", err)
 		same(t, "the first three", bookingIDs(first), bookingIDs(want[:3]))
 		list := func(page models.Page) ([]models.Booking, error) {
-			return s.BookingsOfUser(s.ctx(), john.ID, models.BookingFilter{}, page)
+			return s.BookingsOfUser(s.ctx(), models.Everything, john.ID, models.BookingFilter{}, page)
 		}
 		got := pages(t, 2, list, func(b models.Booking) models.Position { return models.Position{ID: b.ID} }, func() {
 			s.book(a, john, 1) // newer than all: never seen
@@ -76,7 +76,7 @@ var bookingRules = rules{
 		for status, want := range byStatus {
 			same(t, "the list of "+string(status), s.bookingsOf(user, status), want)
 			list := func(page models.Page) ([]models.Booking, error) {
-				return s.BookingsOfUser(s.ctx(), user.ID, models.BookingFilter{Status: status}, page)
+				return s.BookingsOfUser(s.ctx(), models.Everything, user.ID, models.BookingFilter{Status: status}, page)
 			}
 			got := pages(t, 1, list, func(b models.Booking) models.Position { return models.Position{ID: b.ID} }, func() {})
 			same(t, "the pages of "+string(status), bookingIDs(got), bookingIDs(want))
@@ -202,7 +202,7 @@ var bookingRules = rules{
 
 func (s *shop) bookingsOf(user models.User, status models.Status) []models.Booking {
 	s.t.Helper()
-	list, err := s.BookingsOfUser(s.ctx(), user.ID, models.BookingFilter{Status: status}, models.Page{Limit: all})
+	list, err := s.BookingsOfUser(s.ctx(), models.Everything, user.ID, models.BookingFilter{Status: status}, models.Page{Limit: all})
 	s.ok("listing bookings", err)
 	return list
 }

@@ -57,7 +57,7 @@ var deskRules = rules{
 
 	"reads_only_users_who_are_there": func(t *testing.T, s *shop) {
 		event, here, gone, never := s.event(), s.user(), s.user(), models.NewID[models.UserID]()
-		s.ok("deleting a user", s.DeleteUser(s.ctx(), gone.ID, nil, 0))
+		s.ok("deleting a user", s.DeleteUser(s.ctx(), models.Everything, gone.ID, nil, 0))
 		need := sale.Reads{Users: []models.UserID{never, here.ID, gone.ID, here.ID}}
 		s.look(event.ID, need, func(state *sale.State) {
 			if !state.Users[here.ID] || state.Users[gone.ID] || state.Users[never] {

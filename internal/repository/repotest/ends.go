@@ -175,16 +175,16 @@ var endRules = rules{
 	"a_user_is_found_by_the_address_in_any_case": func(t *testing.T, s *shop) {
 		user := s.userNamed("Jürgen", "Jürgen@Example.com")
 		for _, email := range []string{"Jürgen@Example.com", "JüRGEN@example.COM"} {
-			got, err := s.UserByEmail(s.ctx(), email)
+			got, err := s.UserByEmail(s.ctx(), models.Everything, email)
 			s.ok("looking an address up", err)
 			same(t, "the user", got, user)
 		}
 		for _, email := range []string{"", "jürgen@example", "%", "j_rgen@example.com"} {
-			_, err := s.UserByEmail(s.ctx(), email)
+			_, err := s.UserByEmail(s.ctx(), models.Everything, email)
 			isError(t, "UserByEmail", err, models.ErrUserNotFound)
 		}
-		s.ok("deleting", s.DeleteUser(s.ctx(), user.ID, nil, 0))
-		_, err := s.UserByEmail(s.ctx(), user.Email)
+		s.ok("deleting", s.DeleteUser(s.ctx(), models.Everything, user.ID, nil, 0))
+		_, err := s.UserByEmail(s.ctx(), models.Everything, user.Email)
 		isError(t, "UserByEmail of a deleted one", err, models.ErrUserNotFound)
 	},
 
@@ -193,18 +193,18 @@ var endRules = rules{
 		b := s.book(event, user, 2)
 		s.done(event.ID, &sale.Cancel{Booking: b.ID})
 		s.done(event.ID, &sale.DeleteEvent{})
-		s.ok("deleting the user", s.DeleteUser(s.ctx(), user.ID, nil, 0))
-		got, err := s.AnyEvent(s.ctx(), event.ID)
+		s.ok("deleting the user", s.DeleteUser(s.ctx(), models.Everything, user.ID, nil, 0))
+		got, err := s.AnyEvent(s.ctx(), models.Everything, event.ID)
 		s.ok("reading the deleted event", err)
 		same(t, "its stock", got.Stock, models.Stock{Total: 10, Available: 10, Cancelled: 1})
-		_, err = s.AnyEvent(s.ctx(), models.NewID[models.EventID]())
+		_, err = s.AnyEvent(s.ctx(), models.Everything, models.NewID[models.EventID]())
 		isError(t, "AnyEvent", err, models.ErrEventNotFound)
 		for id, want := range map[models.UserID]bool{user.ID: true, models.NewID[models.UserID](): false} {
-			known, err := s.UserKnown(s.ctx(), id)
+			known, err := s.UserKnown(s.ctx(), models.Everything, id)
 			s.ok("looking for a user", err)
 			same(t, "whether the user is known", known, want)
 		}
-		list, err := s.BookingsOfUser(s.ctx(), user.ID, models.BookingFilter{}, models.Page{Limit: all})
+		list, err := s.BookingsOfUser(s.ctx(), models.Everything, user.ID, models.BookingFilter{}, models.Page{Limit: all})
 		s.ok("listing the bookings", err)
 		same(t, "the bookings", bookingIDs(list), []models.BookingID{b.ID})
 	},
@@ -217,11 +217,11 @@ var endRules = rules{
 		s.done(free.EventID, &sale.ConfirmFree{Booking: free.ID})
 		s.clock.set(event.DateTime.Add(window - time.Microsecond))
 		s.leavesNothing(func() {
-			isError(t, "DeleteUser", s.DeleteUser(s.ctx(), buyer.ID, nil, window), models.ErrUserHasBookings)
+			isError(t, "DeleteUser", s.DeleteUser(s.ctx(), models.Everything, buyer.ID, nil, window), models.ErrUserHasBookings)
 		})
-		s.ok("deleting who has nothing to get back", s.DeleteUser(s.ctx(), guest.ID, nil, window))
+		s.ok("deleting who has nothing to get back", s.DeleteUser(s.ctx(), models.Everything, guest.ID, nil, window))
 		s.clock.set(event.DateTime.Add(window))
-		s.ok("deleting when the window is over", s.DeleteUser(s.ctx(), buyer.ID, nil, window))
+		s.ok("deleting when the window is over", s.DeleteUser(s.ctx(), models.Everything, buyer.ID, nil, window))
 	},
 }
 
@@ -270,7 +270,7 @@ func strayLives(t *testing.T, s *shop) {
 		LastError: one.Explain(), Payload: "pi_1", FailedAt: noon.Add(models.StrayFor),
 	}
 	same(t, "the letters", s.letters(), []models.DeadLetter{letter})
-	got, err := s.DeadLetter(s.ctx(), letter.ID)
+	got, err := s.DeadLetter(s.ctx(), models.Everything, letter.ID)
 	s.ok("reading the letter", err)
 	same(t, "the letter", got, letter)
 	s.ok("closing it", s.CloseStray(s.ctx(), letter.ID))

@@ -84,7 +84,7 @@ var eventRules = rules{
 		event, deleted := s.event(), s.event()
 		s.done(deleted.ID, &sale.DeleteEvent{})
 		for _, id := range []models.EventID{deleted.ID, models.NewID[models.EventID](), {}} {
-			_, err := s.Event(s.ctx(), id)
+			_, err := s.Event(s.ctx(), models.Everything, id)
 			isError(t, "Event", err, models.ErrEventNotFound)
 		}
 		same(t, "the list", eventIDs(s.list(models.EventFilter{})), []models.EventID{event.ID})
@@ -106,7 +106,7 @@ var eventRules = rules{
 		slices.SortFunc(want, byTimeAndID)
 		same(t, "the list", s.list(models.EventFilter{}), want)
 		for _, limit := range []int{1, 5, 12, 13} {
-			got, err := s.Events(s.ctx(), models.EventFilter{}, models.Page{Limit: limit})
+			got, err := s.Events(s.ctx(), models.Everything, models.EventFilter{}, models.Page{Limit: limit})
 			s.ok("listing", err)
 			same(t, fmt.Sprintf("the first %d", limit), eventIDs(got.Events), eventIDs(want[:min(limit, 12)]))
 		}
@@ -231,14 +231,14 @@ var eventRules = rules{
 
 func (s *shop) lister(filter models.EventFilter) func(models.Page) ([]models.Event, error) {
 	return func(page models.Page) ([]models.Event, error) {
-		found, err := s.Events(s.ctx(), filter, page)
+		found, err := s.Events(s.ctx(), models.Everything, filter, page)
 		return found.Events, err
 	}
 }
 
 func (s *shop) list(filter models.EventFilter) []models.Event {
 	s.t.Helper()
-	found, err := s.Events(s.ctx(), filter, models.Page{Limit: all})
+	found, err := s.Events(s.ctx(), models.Everything, filter, models.Page{Limit: all})
 	s.ok("listing events", err)
 	return found.Events
 }
@@ -272,7 +272,7 @@ func (s *shop) sample(event models.EventID) (stop func()) {
 				return
 			default:
 			}
-			e, err := s.Event(s.ctx(), event)
+			e, err := s.Event(s.ctx(), models.Everything, event)
 			if err != nil {
 				s.t.Errorf("reading the event during the rush: %v", err)
 				return
@@ -375,10 +375,10 @@ func searchFar(t *testing.T, s *shop) {
 		same(t, fmt.Sprintf("the events with %q", query), sorted(eventIDs(s.list(models.EventFilter{Query: query}))...),
 			append([]models.EventID{}, sorted(want...)...))
 	}
-	first, err := s.Events(s.ctx(), models.EventFilter{Query: "gain and a"}, models.Page{Limit: 2})
+	first, err := s.Events(s.ctx(), models.Everything, models.EventFilter{Query: "gain and a"}, models.Page{Limit: 2})
 	s.ok("listing", err)
 	last := models.PositionOf(&first.Events[1])
-	next, err := s.Events(s.ctx(), models.EventFilter{Query: "zanzibar"}, models.Page{Limit: 2, After: &last})
+	next, err := s.Events(s.ctx(), models.Everything, models.EventFilter{Query: "zanzibar"}, models.Page{Limit: 2, After: &last})
 	s.ok("listing", err)
 	same(t, "the next page", eventIDs(next.Events), []models.EventID{zanzibar})
 	searchShort(t, s, zanzibar)
@@ -388,12 +388,12 @@ func searchFar(t *testing.T, s *shop) {
 func searchShort(t *testing.T, s *shop, zanzibar models.EventID) {
 	for _, query := range []string{"zz", "J"} {
 		filter := models.EventFilter{Query: query}
-		first, err := s.Events(s.ctx(), filter, models.Page{Limit: 2})
+		first, err := s.Events(s.ctx(), models.Everything, filter, models.Page{Limit: 2})
 		s.ok("listing", err)
 		if len(first.Events) != 0 || first.Next == nil {
 			t.Fatalf("%d events have %q among the first, and the next page is at %v", len(first.Events), query, first.Next)
 		}
-		next, err := s.Events(s.ctx(), filter, models.Page{Limit: 2, After: first.Next})
+		next, err := s.Events(s.ctx(), models.Everything, filter, models.Page{Limit: 2, After: first.Next})
 		s.ok("listing", err)
 		same(t, "the events of the next page", eventIDs(next.Events), []models.EventID{zanzibar})
 		if next.Next != nil {
@@ -401,7 +401,7 @@ func searchShort(t *testing.T, s *shop, zanzibar models.EventID) {
 		}
 	}
 	// A page that is full ends with its last event.
-	full, err := s.Events(s.ctx(), models.EventFilter{Query: "op"}, models.Page{Limit: 2})
+	full, err := s.Events(s.ctx(), models.Everything, models.EventFilter{Query: "op"}, models.Page{Limit: 2})
 	s.ok("listing", err)
 	if len(full.Events) != 2 || full.Next != nil {
 		t.Errorf("a full page of %d events, and the next at %v", len(full.Events), full.Next)

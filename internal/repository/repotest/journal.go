@@ -151,7 +151,7 @@ var journalRules = rules{
 
 	"what_is_published_again_is_told_once": func(t *testing.T, s *shop) {
 		ref := s.unqueued()
-		event, err := s.AnyEvent(s.ctx(), ref.Event)
+		event, err := s.AnyEvent(s.ctx(), models.Everything, ref.Event)
 		s.ok("reading the event", err)
 		before := s.page(event, 0, all)
 		row := models.OutboxRow{

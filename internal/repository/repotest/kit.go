@@ -270,7 +270,7 @@ func (s *shop) everything() everything {
 	}
 	e.Users = s.allUsers()
 	for _, id := range s.users {
-		list, err := s.BookingsOfUser(s.ctx(), id, models.BookingFilter{}, models.Page{Limit: all})
+		list, err := s.BookingsOfUser(s.ctx(), models.Everything, id, models.BookingFilter{}, models.Page{Limit: all})
 		s.ok("listing bookings", err)
 		e.Bookings = append(e.Bookings, list...)
 	}
@@ -293,7 +293,7 @@ func (s *shop) allUsers() []models.User {
 	}
 	var list []models.User
 	for _, id := range s.users {
-		user, err := s.User(s.ctx(), id)
+		user, err := s.User(s.ctx(), models.Everything, id)
 		if errors.Is(err, models.ErrUserNotFound) {
 			continue
 		}
@@ -312,7 +312,7 @@ func (s *shop) ok(what string, err error) {
 
 func (s *shop) read(id models.EventID) models.Event {
 	s.t.Helper()
-	event, err := s.Event(s.ctx(), id)
+	event, err := s.Event(s.ctx(), models.Everything, id)
 	s.ok("reading an event", err)
 	return event
 }
@@ -324,7 +324,7 @@ func (s *shop) stock(id models.EventID) models.Stock {
 
 func (s *shop) booking(id models.BookingID) models.Booking {
 	s.t.Helper()
-	b, err := s.Booking(s.ctx(), id)
+	b, err := s.Booking(s.ctx(), models.Everything, id)
 	s.ok("reading a booking", err)
 	return b
 }
@@ -338,7 +338,7 @@ func (s *shop) money(b models.Booking) ([]models.Charge, []models.Refund) {
 
 func (s *shop) letters() []models.DeadLetter {
 	s.t.Helper()
-	letters, err := s.DeadLetters(s.ctx(), models.Page{Limit: all})
+	letters, err := s.DeadLetters(s.ctx(), models.Everything, models.Page{Limit: all})
 	s.ok("listing dead letters", err)
 	count, err := s.CountDeadLetters(s.ctx())
 	s.ok("counting dead letters", err)

@@ -136,12 +136,12 @@ var letterRules = rules{
 		b := s.book(event, user, 1)
 		key := s.exhausted(b).ChargeKey
 		s.settle(key, models.OutcomeUnavailable)
-		letter, err := s.DeadLetter(s.ctx(), key.LetterID(models.LetterCharge))
+		letter, err := s.DeadLetter(s.ctx(), models.Everything, key.LetterID(models.LetterCharge))
 		s.ok("reading a letter", err)
 		same(t, "the letter", letter, s.letters()[0])
 		isInstant(t, "failed_at", letter.FailedAt)
 		for _, id := range []models.LetterID{models.NewID[models.LetterID](), key.LetterID(models.LetterRefund), {}} {
-			_, err := s.DeadLetter(s.ctx(), id)
+			_, err := s.DeadLetter(s.ctx(), models.Everything, id)
 			isError(t, "DeadLetter", err, models.ErrLetterNotFound)
 		}
 	},
@@ -204,7 +204,7 @@ func givenUp(t *testing.T, s *shop) {
 			t.Errorf("%s: the charge given up is %+v", outcome, c)
 		}
 		id := charge.LetterID(models.LetterCharge)
-		letter, err := s.DeadLetter(s.ctx(), id)
+		letter, err := s.DeadLetter(s.ctx(), models.Everything, id)
 		s.ok("reading the letter", err)
 		same(t, "the letter", letter, models.DeadLetter{
 			ID: id, Kind: models.LetterCharge, ChargeKey: charge.ChargeKey, Amount: b.TotalAmount,
@@ -215,10 +215,10 @@ func givenUp(t *testing.T, s *shop) {
 		}
 		s.refused(event.ID, &sale.DiscardLetter{Kind: models.LetterCharge, Charge: charge.ChargeKey}, models.ErrLetterUnknown)
 		s.settle(charge.ChargeKey, models.OutcomeAbsent) // now it is known; the letter stays
-		_, err = s.DeadLetter(s.ctx(), id)
+		_, err = s.DeadLetter(s.ctx(), models.Everything, id)
 		s.ok("reading the letter again", err)
 		s.done(event.ID, &sale.DiscardLetter{Kind: models.LetterCharge, Charge: charge.ChargeKey})
-		if _, err = s.DeadLetter(s.ctx(), id); !errors.Is(err, models.ErrLetterNotFound) {
+		if _, err = s.DeadLetter(s.ctx(), models.Everything, id); !errors.Is(err, models.ErrLetterNotFound) {
 			t.Errorf("after the discard the letter's reading gave %v", err)
 		}
 	}
@@ -255,7 +255,7 @@ func listLettersOf(t *testing.T, s *shop) {
 		var got []models.LetterID
 		page := models.Page{Limit: 1}
 		for {
-			list, err := s.DeadLettersOf(s.ctx(), test.filter, page)
+			list, err := s.DeadLettersOf(s.ctx(), models.Everything, test.filter, page)
 			s.ok("listing letters of a filter", err)
 			if len(list) == 0 {
 				break
@@ -284,7 +284,7 @@ func listLetters(t *testing.T, s *shop) {
 		}
 		want = append(want, sorted(group...)...)
 	}
-	list := func(page models.Page) ([]models.DeadLetter, error) { return s.DeadLetters(s.ctx(), page) }
+	list := func(page models.Page) ([]models.DeadLetter, error) { return s.DeadLetters(s.ctx(), models.Everything, page) }
 	position := func(l models.DeadLetter) models.Position { return models.Position{Time: l.FailedAt, ID: l.ID} }
 	dropped := false
 	got := pages(t, 2, list, position, func() {

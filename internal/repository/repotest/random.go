@@ -136,7 +136,7 @@ func (w *walk) step() {
 			w.rt.Fatalf("command %d, %+v, gave %v; the tally says accepted: %v", i, commands[i], v.Err, accepted[i])
 		}
 	}
-	event, err := w.Event(w.ctx(), w.event.ID)
+	event, err := w.Event(w.ctx(), models.Everything, w.event.ID)
 	if err != nil || event.Stock != w.tally.stock() {
 		w.rt.Fatalf("the stock is %+v, %v; the tally says %+v", event.Stock, err, w.tally.stock())
 	}
@@ -226,7 +226,7 @@ func (w *walk) resize() (sale.Command, bool) {
 // compare holds every booking and its money, at the end, to its line.
 func (w *walk) compare() {
 	for _, l := range w.tally.lines {
-		b, err := w.Booking(w.ctx(), l.id)
+		b, err := w.Booking(w.ctx(), models.Everything, l.id)
 		if err != nil || b.Status != l.status || b.CancelReason != l.reason || b.Quantity != l.quantity {
 			w.rt.Fatalf("the booking is %+v, %v; the tally says %+v", b, err, l)
 		}

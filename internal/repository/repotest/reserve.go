@@ -62,7 +62,7 @@ var reserveRules = rules{
 		if got := s.stock(event.ID); got.Held != 4 || got.Pending != 2 {
 			t.Errorf("the stock is %+v; want 4 tickets in 2 bookings", got)
 		}
-		_, err := s.Booking(s.ctx(), verdicts[0].Booking.ID)
+		_, err := s.Booking(s.ctx(), models.Everything, verdicts[0].Booking.ID)
 		s.ok("reading a booking beside a refused one", err)
 	},
 
@@ -125,7 +125,7 @@ var reserveRules = rules{
 		again("when the event has begun")
 		s.done(event.ID, &sale.DeleteEvent{})
 		again("when the event is deleted")
-		s.ok("deleting the user", s.DeleteUser(s.ctx(), user.ID, nil, 0))
+		s.ok("deleting the user", s.DeleteUser(s.ctx(), models.Everything, user.ID, nil, 0))
 		if v := s.ask(event.ID, keyed(event, user, 10, "k"))[0]; !v.Replayed {
 			t.Errorf("when the user is deleted: the verdict is %+v", v)
 		}
@@ -225,7 +225,7 @@ var reserveRules = rules{
 func refusedReservations(t *testing.T, s *shop) {
 	user := s.user()
 	gone := s.user()
-	s.ok("deleting a user", s.DeleteUser(s.ctx(), gone.ID, nil, 0))
+	s.ok("deleting a user", s.DeleteUser(s.ctx(), models.Everything, gone.ID, nil, 0))
 	full, few, deleted, cancelled := s.event(), s.event(), s.event(), s.event()
 	s.book(full, user, 10)
 	s.book(few, user, 8)

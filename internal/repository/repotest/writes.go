@@ -103,13 +103,13 @@ func (w *witness) readsBack(field string, written *sale.Writes) {
 		w.refunds(written.RefundSums)
 	case "Letters":
 		for _, letter := range written.Letters {
-			got, err := w.DeadLetter(w.ctx(), letter.ID)
+			got, err := w.DeadLetter(w.ctx(), models.Everything, letter.ID)
 			w.ok("reading a letter", err)
 			same(w.t, "the letter", got, letter)
 		}
 	case "ClosedLetters":
 		for _, id := range written.ClosedLetters {
-			_, err := w.DeadLetter(w.ctx(), id)
+			_, err := w.DeadLetter(w.ctx(), models.Everything, id)
 			isError(w.t, "reading a closed letter", err, models.ErrLetterNotFound)
 		}
 	case "Facts":

@@ -124,7 +124,7 @@ func TestKilledWhileBooking(t *testing.T) {
 		t.Run(fmt.Sprintf("after kill %d", round+1), func(t *testing.T) {
 			store, _ := openStore(t, dir, Options{})
 			for id, status := range answered {
-				b, err := store.Booking(t.Context(), id)
+				b, err := store.Booking(t.Context(), models.Everything, id)
 				if err != nil {
 					t.Fatalf("booking %s was answered and is not there: %v", id, err)
 				}
@@ -217,7 +217,7 @@ func TestReadingBesideTheWriter(t *testing.T) {
 	if err != nil {
 		t.Fatalf("opening the store for reading: %v", err)
 	}
-	if _, err := reading.Event(t.Context(), event.ID); err != nil {
+	if _, err := reading.Event(t.Context(), models.Everything, event.ID); err != nil {
 		t.Errorf("reading beside the writer gave %v", err)
 	}
 	if _, err := reading.CreateUser(t.Context(), models.User{}); !errors.Is(err, repository.ErrUnavailable) {

@@ -174,7 +174,7 @@ func copied(t *testing.T, dir string) string {
 
 func isThere(t *testing.T, store *Store, id models.BookingID) bool {
 	t.Helper()
-	_, err := store.Booking(context.Background(), id)
+	_, err := store.Booking(context.Background(), models.Everything, id)
 	if err != nil && !models.ErrBookingNotFound.Is(err) {
 		t.Fatal(err)
 	}

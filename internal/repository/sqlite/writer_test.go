@@ -78,7 +78,7 @@ func TestWorkInAGroupFailsAlone(t *testing.T) {
 		t.Errorf("the batch that panics gave %v", errs[2])
 	}
 	for i, want := range []int64{1, 0, 0} {
-		if event, err := store.Event(t.Context(), events[i].ID); err != nil || event.Stock.Held != want {
+		if event, err := store.Event(t.Context(), models.Everything, events[i].ID); err != nil || event.Stock.Held != want {
 			t.Errorf("event %d holds %d tickets (%v); want %d", i, event.Stock.Held, err, want)
 		}
 		audit(t, store, events[i].ID)
@@ -136,7 +136,7 @@ func TestDeletionLooksAgainBehindTheWriter(t *testing.T) {
 		booked, deleted := make(chan error, 1), make(chan error, 1)
 		go func() { booked <- reserveOrFail(store, event.ID, []models.UserID{user.ID}, 1) }()
 		until(t, store, 1)
-		go func() { deleted <- store.DeleteUser(t.Context(), user.ID, nil, 0) }()
+		go func() { deleted <- store.DeleteUser(t.Context(), models.Everything, user.ID, nil, 0) }()
 		until(t, store, 2)
 		release()
 		if err := <-booked; err != nil {
@@ -185,7 +185,7 @@ func TestAFullDisk(t *testing.T) {
 			t.Fatalf("a booking on a full disk gave %v; want ErrUnavailable", err)
 		}
 	}
-	if event, err := store.Event(t.Context(), event.ID); err != nil || event.Stock.Held != booked {
+	if event, err := store.Event(t.Context(), models.Everything, event.ID); err != nil || event.Stock.Held != booked {
 		t.Errorf("%d tickets are held (%v) after %d were booked", event.Stock.Held, err, booked)
 	}
 	audit(t, store, event.ID)
