@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -382,4 +383,39 @@ func TestRun_notes_uses_at_its_end(t *testing.T) {
 	if m.touched[id].IsZero() {
 		t.Error("not noted")
 	}
+}
+
+// Whoever holds a stream loses it with the key that they showed, and not because a store is away.
+func TestHold_ends_with_what_was_shown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		g := running(t, m, Options{})
+		wait(0)
+		text, key := m.newKey(t, nil)
+		stays, _ := m.newKey(t, nil)
+		brief, _ := m.newKey(t, func(k *models.APIKey) { k.ExpiresAt = time.Now().Add(time.Minute) })
+		hold := func(header http.Header) context.Context {
+			held, end := g.Hold(t.Context(), header)
+			t.Cleanup(end)
+			return held
+		}
+		revoked, on, ending, nobody := hold(bearing(text)), hold(bearing(stays)), hold(bearing(brief)), hold(http.Header{})
+		if err := m.RevokeKey(t.Context(), models.Everything, key.ID); err != nil {
+			t.Fatal(err)
+		}
+		wait(time.Second)
+		if !models.ErrUnauthorized.Is(context.Cause(revoked)) || ending.Err() != nil {
+			t.Errorf("%v, %v", context.Cause(revoked), ending.Err())
+		}
+		wait(time.Minute)
+		if !models.ErrUnauthorized.Is(context.Cause(ending)) {
+			t.Error(context.Cause(ending))
+		}
+		m.set(func(m *memory) { m.away = true })
+		wait(time.Minute)
+		if on.Err() != nil || nobody.Err() != nil {
+			t.Errorf("%v, %v", on.Err(), nobody.Err())
+		}
+	})
 }
