@@ -23,6 +23,7 @@ type Access int
 const (
 	Reading Access = iota // beside a running server
 	Writing               // migrates what is pending, or refuses an old schema (AUTO_MIGRATE)
+	Beside                // small changes beside a running server, of what none keeps in memory: no migrations
 )
 
 // Store is what every adapter gives.
@@ -63,7 +64,9 @@ type embedded struct {
 func (e embedded) Close() error { return errors.Join(e.Store.Close(), e.files.Close()) }
 
 func connectSQLite(ctx context.Context, c config.Config, logger *slog.Logger, access Access) (Store, error) {
-	files, err := database.OpenSQLite(database.SQLiteOptions{Dir: c.DataDir, ReadOnly: access == Reading})
+	files, err := database.OpenSQLite(database.SQLiteOptions{
+		Dir: c.DataDir, ReadOnly: access == Reading, Beside: access == Beside,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"modernc.org/sqlite"
@@ -27,21 +28,25 @@ type SQLiteOptions struct {
 	Dir string
 	// ReadOnly opens a database beside the process that writes it: nothing is locked, created or changed.
 	ReadOnly bool
+	// Beside opens a database for small changes beside the process that holds the directory, or that may come to hold
+	// it: nothing is locked, created or migrated. What such a change may be, is what no other process keeps in memory.
+	Beside bool
 }
 
 // SQLite is an embedded database: a data directory that this process holds, and the making of connections to the
-// database in it. One process at a time writes; others may read beside it.
+// database in it. One process at a time sells; others may read beside it, and make small changes.
 type SQLite struct {
 	dir      string
 	readOnly bool
+	beside   bool
 	lock     *os.File
 }
 
 // OpenSQLite takes hold of a data directory. For writing it makes what is missing and locks the directory, so that no
 // second process sells the same tickets from its own memory.
 func OpenSQLite(o SQLiteOptions) (*SQLite, error) {
-	db := &SQLite{dir: o.Dir, readOnly: o.ReadOnly}
-	if o.ReadOnly {
+	db := &SQLite{dir: o.Dir, readOnly: o.ReadOnly, beside: o.Beside}
+	if o.ReadOnly || o.Beside {
 		return db, db.checkPresent()
 	}
 	if err := makeDir(o.Dir); err != nil {
@@ -66,6 +71,11 @@ func (db *SQLite) Path() string { return filepath.Join(db.dir, sqliteFile) }
 
 // ReadOnly reports whether the database was opened for reading only.
 func (db *SQLite) ReadOnly() bool { return db.readOnly }
+
+// Beside reports whether the database was opened for small changes beside the process that sells. Its Writer waits for
+// nobody: who sells begins its next transaction at once behind the last, so that somebody who waits as SQLite has one
+// wait, looking ten times a second, may look for long before it is between two.
+func (db *SQLite) Beside() bool { return db.beside }
 
 // Close lets go of the data directory. Connections are closed by those who opened them, before.
 func (db *SQLite) Close() error {
@@ -173,14 +183,18 @@ func reason(err error) error {
 var (
 	commonPragmas = []string{"busy_timeout(5000)", "foreign_keys(1)", "temp_store(2)"}
 	// Checkpoints are the store's business: an automatic one would stop the bookings for as long as it takes.
-	writePragmas = []string{"journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(0)", "cache_size(-32768)"}
-	readPragmas  = []string{"query_only(1)", "cache_size(-4096)"}
+	writePragmas  = []string{"journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(0)", "cache_size(-32768)"}
+	besidePragmas = append(slices.Clone(writePragmas), "busy_timeout(0)")
+	readPragmas   = []string{"query_only(1)", "cache_size(-4096)"}
 )
 
-// Writer opens a connection that writes. There should be one at a time besides migrations.
+// Writer opens a connection that writes. A process should have one at a time besides migrations.
 func (db *SQLite) Writer(ctx context.Context) (driver.Conn, error) {
 	if db.readOnly {
 		return nil, fmt.Errorf("the database in %s was opened for reading only", db.dir)
+	}
+	if db.beside {
+		return db.connect(ctx, db.dsn("rw", besidePragmas))
 	}
 	return db.connect(ctx, db.dsn("rw", writePragmas))
 }

@@ -15,8 +15,8 @@ import (
 // OpenSQLiteMigrator makes a migrator for an embedded database that is open for writing. It has a connection of its
 // own, which it closes.
 func OpenSQLiteMigrator(_ context.Context, db *SQLite, logger *slog.Logger) (*Migrator, error) {
-	if db.readOnly {
-		return nil, fmt.Errorf("the database in %s was opened for reading only", db.dir)
+	if db.lock == nil {
+		return nil, fmt.Errorf("the database in %s was not opened to be migrated", db.dir)
 	}
 	pool, err := sql.Open("sqlite", db.dsn("rw", writePragmas))
 	if err != nil {

@@ -49,6 +49,16 @@ func TestADataDirectoryHasOneWriter(t *testing.T) {
 	if err := beside.Close(); err != nil {
 		t.Errorf("closing the reading side: %v", err)
 	}
+	small, err := OpenSQLite(SQLiteOptions{Dir: dir, Beside: true})
+	if err != nil {
+		t.Fatalf("opening for small changes beside the writer: %v", err)
+	}
+	if _, err := OpenSQLiteMigrator(t.Context(), small, silent()); err == nil {
+		t.Error("a database opened for small changes gave a migrator")
+	}
+	if err := small.Close(); err != nil {
+		t.Errorf("closing the side of small changes: %v", err)
+	}
 	if err := db.Close(); err != nil {
 		t.Fatalf("closing: %v", err)
 	}
@@ -90,6 +100,7 @@ func TestOpeningSaysWhatToDo(t *testing.T) {
 		want    string
 	}{
 		"nothing to read":         {SQLiteOptions{Dir: empty, ReadOnly: true}, "quantix migrate up"},
+		"nothing to change":       {SQLiteOptions{Dir: empty, Beside: true}, "quantix migrate up"},
 		"below a file":            {SQLiteOptions{Dir: filepath.Join(file, "data")}, "DATA_DIR"},
 		"a directory in the way":  {SQLiteOptions{Dir: occupied}, "DATA_DIR"},
 		"reading what is no file": {SQLiteOptions{Dir: filepath.Join(file, "data"), ReadOnly: true}, "cannot be read"},

@@ -284,7 +284,9 @@ func listLetters(t *testing.T, s *shop) {
 		}
 		want = append(want, sorted(group...)...)
 	}
-	list := func(page models.Page) ([]models.DeadLetter, error) { return s.DeadLetters(s.ctx(), models.Everything, page) }
+	list := func(page models.Page) ([]models.DeadLetter, error) {
+		return s.DeadLetters(s.ctx(), models.Everything, page)
+	}
 	position := func(l models.DeadLetter) models.Position { return models.Position{Time: l.FailedAt, ID: l.ID} }
 	dropped := false
 	got := pages(t, 2, list, position, func() {

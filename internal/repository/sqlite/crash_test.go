@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(crashDir); dir != "" {
 		bookUntilKilled(dir)
 	}
+	if dir := os.Getenv(besideDir); dir != "" {
+		administer(dir)
+	}
 	os.Exit(m.Run())
 }
 

@@ -54,6 +54,12 @@ func reasonOf(cause *sqlite.Error) error {
 	return nil
 }
 
+// isBusy tells of a lock that somebody else holds.
+func isBusy(err error) bool {
+	cause, ok := errors.AsType[*sqlite.Error](err)
+	return ok && cause.Code()&0xff == sqlite3.SQLITE_BUSY
+}
+
 // isOver tells of a context or a connection that ended.
 func isOver(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) ||

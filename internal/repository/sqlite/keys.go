@@ -19,7 +19,7 @@ func readKey(r *row) models.APIKey {
 const (
 	insertKey = `INSERT INTO api_keys (id, hash, name, role, organizer_id, event_ids, expires_at, created_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
-	countEventsOf = `SELECT count(*) FROM json_each(?1) k CROSS JOIN events ON id = unhex(k.value)
+	countEventsOf = `SELECT count(*) FROM json_each(?1) k CROSS JOIN events ON events.id = unhex(k.value)
 		WHERE organizer_id = ?2 AND deleted_at IS NULL`
 )
 

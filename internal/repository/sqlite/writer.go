@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"quantix/internal/database"
 	"quantix/internal/repository"
@@ -19,6 +20,7 @@ const groupLimit = 256
 // there is to do, the more work shares one flush to the disk.
 type writer struct {
 	conn    *conn
+	beside  bool // another process sells
 	jobs    chan *job
 	stopped chan struct{} // closed when the goroutine has ended
 
@@ -47,7 +49,7 @@ func startWriter(ctx context.Context, db *database.SQLite) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{conn: newConn(raw), jobs: make(chan *job, groupLimit), stopped: make(chan struct{})}
+	w := &writer{conn: newConn(raw), beside: db.Beside(), jobs: make(chan *job, groupLimit), stopped: make(chan struct{})}
 	w.checkpoints = startCheckpointer(db)
 	go w.loop()
 	return w, nil
@@ -143,7 +145,7 @@ func letCallersSend(jobs <-chan *job) {
 // serve does a group's work in one transaction and answers it. Each piece stands behind a savepoint, so that it fails
 // alone; but when the disk fails, the whole transaction does. It returns what was not begun then.
 func (w *writer) serve(group []*job) (rest []*job) {
-	if _, err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
+	if err := w.begin(); err != nil {
 		answer(group, translate(err))
 		return nil
 	}
@@ -164,6 +166,23 @@ func (w *writer) serve(group []*job) (rest []*job) {
 	}
 	answer(begun, nil)
 	return nil
+}
+
+// For how long a change waits for a moment in which the process that sells does not write, and how often it looks.
+const (
+	besideWait = 30 * time.Second
+	besideLook = time.Millisecond
+)
+
+// begin begins a transaction that writes. Beside the process that sells it looks often for a moment between two of that
+// one's (see database.SQLite.Beside).
+func (w *writer) begin() error {
+	for until := time.Now().Add(besideWait); ; time.Sleep(besideLook) {
+		_, err := w.conn.exec("BEGIN IMMEDIATE")
+		if err == nil || !w.beside || !isBusy(err) || time.Now().After(until) {
+			return err
+		}
+	}
 }
 
 // abandon rolls the transaction back and fails all of its work.
