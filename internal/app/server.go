@@ -96,6 +96,7 @@ func (a *App) serve(ctx context.Context, listener net.Listener, loops *workers) 
 	}
 	a.watch()
 	defer a.guard()()
+	a.tellAccess()
 	a.logger.Info("quantix is ready", "address", "http://"+readable(listener.Addr()), "version", a.version,
 		"store", a.config.Store(), "queue", a.config.Queue(), "docs", "http://"+readable(listener.Addr())+"/docs")
 	select {
