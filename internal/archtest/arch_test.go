@@ -138,7 +138,7 @@ var homes = map[string]home{
 	"github.com/HdrHistogram/hdrhistogram-go": {packages: []string{"internal/onsale"}},
 	"github.com/stripe/stripe-go/v85":         {packages: []string{"internal/payments/stripe"}},
 	"github.com/coreos/go-oidc/v3":            {packages: []string{"internal/identity"}},
-	"github.com/go-jose/go-jose/v4":           {packages: []string{"internal/identity"}},
+	"github.com/go-jose/go-jose/v4":           {packages: []string{"internal/identity", "internal/testkit"}},
 	"github.com/google/uuid":                  {packages: []string{"*"}}, // a value, as time.Time is
 	"github.com/google/go-cmp":                {packages: []string{"internal/repository/repotest", "internal/queue/queuetest"}, tests: []string{"*"}},
 	"pgregory.net/rapid":                      {packages: []string{"internal/repository/repotest"}, tests: []string{"*"}},

@@ -17,8 +17,9 @@ import (
 type Config struct {
 	Environment Environment // which of the rules of Validate count
 	Auth        bool        // callers must say who they are
-	PublicURL   string      // "https://tickets.example.com"; empty: not told
-	CORSOrigins []string    // "https://shop.example.com", as browsers write them
+	OIDC        OIDCSettings
+	PublicURL   string   // "https://tickets.example.com"; empty: not told
+	CORSOrigins []string // "https://shop.example.com", as browsers write them
 
 	Host           string   // address to listen on; empty: see Listen
 	Port           int      // TCP port; 0 takes any free one
@@ -61,6 +62,13 @@ type Config struct {
 
 	settings []Setting // where each value came from, in the table's order
 	warnings []string  // what is not good, and no reason to stop
+}
+
+// OIDCSettings are those of an issuer of tokens.
+type OIDCSettings struct {
+	Issuer     string // empty: keys alone
+	Audience   string
+	RolesClaim string // empty: all are customers
 }
 
 // SimulatorSettings are those of the simulated gateway.

@@ -62,6 +62,7 @@ func (c Config) Validate(command string) error {
 	rules := rulesOf(command)
 	if rules.runs {
 		check(c.validateGateway())
+		check(c.validateOIDC())
 	}
 	if command == "worker" || command == "serve --api" {
 		check(c.validateQueue(command))
@@ -89,6 +90,19 @@ func (c Config) validateAuth() error {
 		return nil
 	}
 	return errors.New("AUTH is off, and APP_ENV is production, where anyone could do anything: set AUTH=on, or leave it out")
+}
+
+// validateOIDC sees that tokens are for this server: an issuer signs them for others as well.
+func (c Config) validateOIDC() error {
+	switch o := c.OIDC; {
+	case o.Issuer != "" && o.Audience == "":
+		return errors.New("AUTH_OIDC_ISSUER is set, but not AUTH_OIDC_AUDIENCE, without which its tokens for anyone would count here: " +
+			"set it to what your issuer writes into aud for this server")
+	case o.Issuer == "" && (o.Audience != "" || o.RolesClaim != ""):
+		return errors.New("AUTH_OIDC_AUDIENCE or AUTH_OIDC_ROLES_CLAIM is set, but not AUTH_OIDC_ISSUER, whose tokens they are about: " +
+			"set it, or take them away")
+	}
+	return nil
 }
 
 func (c Config) validateMoney() error {
@@ -147,6 +161,9 @@ func (c Config) validateTLS() error {
 // Warnings returns what is not good about the settings, and no reason to stop.
 func (c Config) Warnings() []string {
 	warnings := append([]string{}, c.warnings...)
+	if c.OIDC.Issuer != "" && !c.Auth {
+		warnings = append(warnings, "AUTH_OIDC_ISSUER is set, and AUTH is off: nobody is asked for a token; set AUTH=on")
+	}
 	if c.Environment == Production && len(c.TrustedProxies) == 0 {
 		warnings = append(warnings, "TRUSTED_PROXIES is not set: behind a proxy every caller has the proxy's address, in the log and for limits; "+
 			"set it to 127.0.0.1,::1 if the proxy is on this machine")
@@ -162,9 +179,10 @@ func (c Config) IsOpen() (open, beyond bool) {
 
 // isLoopback reports whether a host is reached from this machine alone.
 func isLoopback(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || isLoopbackAddress(host)
+}
+
+func isLoopbackAddress(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return err == nil && addr.Unmap().IsLoopback()
 }

@@ -115,3 +115,28 @@ func TestProduction_warns_of_a_proxy_that_is_not_named(t *testing.T) {
 		}
 	}
 }
+
+func TestTokens_must_be_for_this_server(t *testing.T) {
+	t.Parallel()
+	const issuer, audience, claim = "AUTH_OIDC_ISSUER", "AUTH_OIDC_AUDIENCE", "AUTH_OIDC_ROLES_CLAIM"
+	for _, test := range []struct {
+		vars map[string]string
+		says string // empty: nothing
+	}{
+		{map[string]string{issuer: "https://h", audience: "quantix"}, ""},
+		{map[string]string{issuer: "https://h", audience: "quantix", claim: "roles"}, ""},
+		{map[string]string{issuer: "https://h"}, "AUTH_OIDC_ISSUER is set, but not AUTH_OIDC_AUDIENCE"},
+		{map[string]string{audience: "quantix"}, "AUTH_OIDC_AUDIENCE or AUTH_OIDC_ROLES_CLAIM is set, but not AUTH_OIDC_ISSUER"},
+		{map[string]string{claim: "roles"}, "AUTH_OIDC_AUDIENCE or AUTH_OIDC_ROLES_CLAIM is set, but not AUTH_OIDC_ISSUER"},
+	} {
+		for _, command := range []string{"serve", "doctor"} {
+			if err := load(t, test.vars).Validate(command); (err == nil) != (test.says == "") || err != nil && !strings.HasPrefix(err.Error(), test.says) {
+				t.Errorf("%v, %s: %v", test.vars, command, err)
+			}
+		}
+		warned := strings.Contains(strings.Join(load(t, test.vars).Warnings(), "\n"), "nobody is asked for a token")
+		if on := load(t, test.vars, "--auth=on").Warnings(); warned != (test.vars[issuer] != "") || len(on) > 0 {
+			t.Errorf("%v: warned %t, with AUTH=on %q", test.vars, warned, on)
+		}
+	}
+}

@@ -96,6 +96,18 @@ var options = []Option{
 		Accepts: "on or off",
 		set:     func(c *Config, v string) error { return onOff(&c.Auth, v) },
 	}, {
+		Name: "AUTH_OIDC_ISSUER", Help: "OpenID Connect issuer whose access tokens are taken beside keys; without it, keys alone",
+		Accepts: "its address as it writes it itself, such as https://login.example.com/realms/tickets; http on localhost alone",
+		set:     func(c *Config, v string) error { return issuer(&c.OIDC.Issuer, v) },
+	}, {
+		Name: "AUTH_OIDC_AUDIENCE", Help: "audience (aud) that tokens for this server have; others are refused",
+		Accepts: "a text, such as quantix or https://tickets.example.com",
+		set:     func(c *Config, v string) error { return text(&c.OIDC.Audience, v) },
+	}, {
+		Name: "AUTH_OIDC_ROLES_CLAIM", Help: "where a token has its roles: admin, organizer, box_office or door; without it, all who have one are customers",
+		Accepts: "the name of a claim, or a path such as realm_access.roles",
+		set:     func(c *Config, v string) error { return text(&c.OIDC.RolesClaim, v) },
+	}, {
 		Name: "PUBLIC_URL", Help: "address that the API is reached at from outside, through TLS or a proxy that has it",
 		Accepts: "an https address without a path, such as https://tickets.example.com; http on localhost alone",
 		set:     func(c *Config, v string) error { return publicURL(&c.PublicURL, v) },

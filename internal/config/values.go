@@ -185,6 +185,21 @@ func webAddress(to *string, v string) error {
 	return nil
 }
 
+// issuer takes the URL of an OpenID Connect issuer, to the letter, as tokens name it so: https, or http where nothing
+// leaves this machine.
+func issuer(to *string, v string) error {
+	var address string
+	if err := webAddress(&address, v); err != nil {
+		return err
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme == "http" && u.Hostname() != "localhost" && !isLoopbackAddress(u.Hostname()) {
+		return errWrong
+	}
+	*to = address
+	return nil
+}
+
 // publicURL takes the address that a server is reached at: https, or http where nothing leaves this machine.
 func publicURL(to *string, v string) error {
 	o, err := origin(strings.TrimSuffix(v, "/"))

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
@@ -170,7 +171,7 @@ func (i *issuer) fetch() error {
 }
 
 func sameKey(a, b jose.JSONWebKey) bool {
-	key, is := a.Key.(interface{ Equal(any) bool })
+	key, is := a.Key.(interface{ Equal(crypto.PublicKey) bool })
 	return is && key.Equal(b.Key) && a.Algorithm == b.Algorithm
 }
 

@@ -35,7 +35,7 @@ var encoding = base32.NewEncoding(alphabet).WithPadding(base32.NoPadding)
 func NewKey() (text string, hash models.KeyHash) {
 	var key [checkedBytes]byte
 	rand.Read(key[:secretBytes]) // it never fails: Go ends the program instead
-	binary.BigEndian.PutUint32(key[secretBytes:], crc32.ChecksumIEEE(key[:secretBytes]))
+	binary.BigEndian.PutUint32(key[secretBytes:], checksum(key[:secretBytes]))
 	return keyPrefix + encoding.EncodeToString(key[:]), sha256.Sum256(key[:secretBytes])
 }
 
@@ -46,10 +46,20 @@ func HashKey(text string) (models.KeyHash, bool) {
 	if len(text) != KeyLength || text[:len(keyPrefix)] != keyPrefix || !decode(&key, text[len(keyPrefix):]) {
 		return models.KeyHash{}, false
 	}
-	if binary.BigEndian.Uint32(key[secretBytes:]) != crc32.ChecksumIEEE(key[:secretBytes]) {
+	if binary.BigEndian.Uint32(key[secretBytes:]) != checksum(key[:secretBytes]) {
 		return models.KeyHash{}, false
 	}
 	return sha256.Sum256(key[:secretBytes]), true
+}
+
+// checksum is the CRC-32 of IEEE. The library's own would have the bytes on the heap, as it calls what suits the
+// processor through a variable.
+func checksum(text []byte) uint32 {
+	sum := ^uint32(0)
+	for _, b := range text {
+		sum = crc32.IEEETable[byte(sum)^b] ^ sum>>8
+	}
+	return ^sum
 }
 
 // decode reads base32 as the standard library would, without its allocations, and refuses a second way to write the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"strings"
 	"time"
 
@@ -35,6 +36,7 @@ var (
 	errSignature    = refused("the token's signature is not the issuer's")
 	errTokenExpired = refused("the token has expired")
 	errNoToken      = refused("the bearer token is neither a key nor a signed token of three parts")
+	errHeader       = refused("the token's header cannot be read")
 	errCritical     = refused("the token's header has crit, of which nothing is known here")
 	errKind         = refused("the token's typ is neither JWT nor at+jwt")
 	errUnnamedKey   = refused("the token names no key (kid)")
@@ -125,8 +127,11 @@ func (t *tokens) signed(ctx context.Context, text string) ([]byte, error) {
 		return nil, errNoToken
 	}
 	token, err := jose.ParseSignedCompact(text, algorithms)
+	if other, is := errors.AsType[*jose.ErrUnexpectedSignatureAlgorithm](err); is {
+		return nil, refused(models.Clip(other.Error(), maxReason))
+	}
 	if err != nil {
-		return nil, refused(models.Clip(err.Error(), maxReason))
+		return nil, errHeader
 	}
 	header := token.Signatures[0].Protected
 	if err := checkHeader(&header); err != nil {
