@@ -57,13 +57,13 @@ func usersIn(scope models.Scope, params int) (condition string, values args) {
 	case !scope.User.IsZero():
 		return fmt.Sprintf(` AND id = ?%d`, params+1), args{scope.User[:]}
 	}
-	booked, values := eventsIn(scope, ownerOf("b.event_id"), "b.event_id", params)
+	own, values := eventsIn(scope, ownerOf("booked.event_id"), "booked.event_id", params)
 	if len(values) == 0 {
 		return nobodys, nil
 	}
 	return fmt.Sprintf(` AND (organizer_id = ?%d OR EXISTS (SELECT 1 FROM (
-			SELECT event_id FROM bookings WHERE user_id = users.id ORDER BY id DESC LIMIT %d) b WHERE 1%s))`,
-		params+1, repository.BookingsLookedAt, booked), values
+			SELECT event_id FROM bookings WHERE user_id = users.id ORDER BY id DESC LIMIT %d) booked WHERE 1%s))`,
+		params+1, repository.BookingsLookedAt, own), values
 }
 
 // organizersIn admits organizers by a column that holds their id.
