@@ -91,7 +91,7 @@ var HotStatements = []Statement{
 	{"nearOfOne", ownList(searchNear, 9), []string{"events_organizer_id_idx"}, false},
 	{"eventOfOne", own(selectEvent, ownEvents, 1, ""), []string{eventByKey}, false},
 	{"bookingOfOne", own(selectBooking, bookingsIn, 1, ""), []string{"bookings_pkey", eventByKey}, false},
-	{"bookingsOfOne", own(bookingsOfUser, bookingsIn, 4, newestBookings), []string{`bookings_user_id_idx[^\n]*\n *Index Cond: \(\(user_id = [^\n]*\) AND \(id < `, eventByKey}, false},
+	{"bookingsOfOne", own(bookingsOfUser, listedIn, 4, newestBookings), []string{`bookings_user_id_idx[^\n]*\n *Index Cond: \(\(user_id = [^\n]*\) AND \(id < `, eventByKey}, false},
 	{"userOfOne", own(selectUser, usersIn, 1, ""), []string{"users_pkey", `bookings_user_id_idx`, eventByKey}, false},
 	{"selectOrganizerOf", selectOrganizerOf, []string{eventByKey}, true},
 	{"selectKeyByHash", selectKeyByHash, []string{"api_keys_hash_key"}, true},

@@ -249,6 +249,7 @@ var scopeRules = rules{
 		mine, theirs := s.organizer("Mine"), s.organizer("Theirs")
 		own, foreign, user := s.event(of(mine)), s.event(of(theirs), tickets(20_000)), s.user()
 		s.book(own, user, 1)
+		same(t, "the first booking of theirs", len(s.bookingsWithin(within(mine), user)), 1)
 		left := repository.BookingsLookedAt - 1
 		for left > 0 {
 			commands := []sale.Command{}
@@ -260,10 +261,16 @@ var scopeRules = rules{
 		}
 		_, err := s.User(s.ctx(), within(mine), user.ID)
 		s.ok("reading a customer whose booking is just looked at", err)
+		same(t, "the bookings of theirs that are just looked at", len(s.bookingsWithin(within(mine), user)), 1)
 		s.book(foreign, user, 1)
 		_, err = s.User(s.ctx(), within(mine), user.ID)
 		isError(t, "a booking later", err, models.ErrUserNotFound)
-		same(t, "the organizer's bookings of theirs", len(s.bookingsWithin(within(mine), user)), 1)
+		same(t, "the bookings of theirs that it sees", len(s.bookingsWithin(within(mine), user)), 0)
+		same(t, "those that the other sees", len(s.bookingsWithin(within(theirs, own), user)), 0)
+		list, err := s.BookingsOfUser(s.ctx(), within(theirs), user.ID, models.BookingFilter{}, models.Page{Limit: 3})
+		if err != nil || len(list) != 3 {
+			t.Errorf("the first page of the other is %+v, %v", list, err)
+		}
 	},
 }
 

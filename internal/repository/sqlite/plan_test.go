@@ -23,7 +23,7 @@ func TestNoStatementReadsAWholeTable(t *testing.T) {
 	}
 	for _, text := range []string{
 		own(selectEvent, ownEvents, 1, ""), own(selectBooking, bookingsIn, 1, ""), own(selectUser, usersIn, 1, ""),
-		own(bookingsOfUser, bookingsIn, 4, newestBookings), own(lettersAfter, lettersIn, 3, oldestLetters),
+		own(bookingsOfUser, listedIn, 4, newestBookings), own(lettersAfter, lettersIn, 3, oldestLetters),
 		selectOrganizerOf, countEventsOf, selectKeyByHash, keysAfter + firstByID, own(keysAfter, organizerKeys, 2, firstByID),
 		revokeKey, touchKey, deleteKeysOf, disownUsersOf, selectSubject, selectSubjectsOf, hasSubject, selectAccess + newestAccess,
 		selectAccessOf, pruneAccess, selectAllCharges, selectAllRefunds,

@@ -48,6 +48,18 @@ func bookingsIn(scope models.Scope, params int) (condition string, values args) 
 	return eventsIn(scope, ownerOf("b.event_id"), "b.event_id", params)
 }
 
+// listedIn admits what of a list of the bookings b of user ?1 is within a scope. Of somebody whose row an organizer has not
+// made, it looks at those alone by which usersIn knows them: it would otherwise read past all that are others'.
+func listedIn(scope models.Scope, params int) (condition string, values args) {
+	condition, values = bookingsIn(scope, params)
+	if scope.All || scope.Organizer.IsZero() {
+		return condition, values
+	}
+	return condition + fmt.Sprintf(` AND b.id >= (SELECT CASE WHEN organizer_id = ?%d THEN x'' ELSE coalesce((
+			SELECT id FROM bookings WHERE user_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET %d), x'') END
+		FROM users WHERE id = ?1)`, params+1, repository.BookingsLookedAt-1), values
+}
+
 // usersIn admits users: those of an organizer (see repository.Users), or one. Of somebody else's customer it reads
 // repository.BookingsLookedAt bookings at most.
 func usersIn(scope models.Scope, params int) (condition string, values args) {
