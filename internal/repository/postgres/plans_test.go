@@ -100,8 +100,8 @@ func explain(ctx context.Context, pool *pgxpool.Pool, s postgres.Statement) (str
 // smallTables is fillTables for the first hundred bookings.
 var smallTables = strings.NewReplacer("1, 2000", "1, 3", "% 2000", "% 3", "1, 1000", "1, 20", "% 1000", "% 20", "1, 10000", "1, 100").Replace(fillTables)
 
-// fillTables makes 2,000 events of 20 organizers, 1,000 users, 10,000 bookings of every status, with their charges, some of them in the
-// bookings' rows, and refunds.
+// fillTables makes 2,000 events of 20 organizers, 1,000 users, 10,000 bookings of every status, with their charges,
+// some of them in the bookings' rows, and refunds.
 const fillTables = `
 	INSERT INTO organizers (id, name, created_at, updated_at)
 		SELECT gen_random_uuid(), 'organizer ' || i, now(), now() FROM generate_series(1, 20) i;

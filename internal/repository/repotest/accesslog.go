@@ -43,7 +43,9 @@ var accessRules = rules{
 			ID: models.NewID[models.AccessID](), Actor: "subject 音楽 of https://id.example", Action: models.ListUsers,
 			IP: "192.0.2.1", RequestID: "abc",
 		}
-		second := models.AccessEntry{ID: models.NewID[models.AccessID](), Action: models.EraseUser, User: models.NewID[models.UserID]()}
+		second := models.AccessEntry{
+			ID: models.NewID[models.AccessID](), Action: models.EraseUser, User: models.NewID[models.UserID](),
+		}
 		s.ok("writing two at once", s.LogAccess(s.ctx(), []models.AccessEntry{first, second}))
 		first.At, second.At = noon, noon
 		got := s.access(models.AccessFilter{}, all)
@@ -65,7 +67,9 @@ var accessRules = rules{
 	},
 
 	"texts_of_any_kind_are_kept": func(t *testing.T, s *shop) {
-		entry := models.AccessEntry{ID: models.NewID[models.AccessID](), Actor: "a\x00b\xff", Action: models.ReadUser, RequestID: "\x00"}
+		entry := models.AccessEntry{
+			ID: models.NewID[models.AccessID](), Actor: "a\x00b\xff", Action: models.ReadUser, RequestID: "\x00",
+		}
 		s.ok("writing", s.LogAccess(s.ctx(), []models.AccessEntry{entry}))
 		same(t, "the actor", s.access(models.AccessFilter{}, 1)[0].Actor, "a\uFFFDb\uFFFD")
 	},

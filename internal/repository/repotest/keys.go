@@ -80,7 +80,9 @@ var keyRules = rules{
 		s.done(deleted.ID, &sale.DeleteEvent{})
 		tries := func(organizer models.OrganizerID, want *models.Error, events ...models.EventID) string {
 			t.Helper()
-			key, err := models.NewAPIKey(models.KeyDraft{Name: "A key", Role: models.RoleDoor, Organizer: organizer, Events: events})
+			key, err := models.NewAPIKey(models.KeyDraft{
+				Name: "A key", Role: models.RoleDoor, Organizer: organizer, Events: events,
+			})
 			s.ok("the key", err)
 			hash := models.KeyHash(sha256.Sum256(key.ID[:]))
 			_, err = s.CreateKey(s.ctx(), key, hash)

@@ -3,6 +3,7 @@ package repotest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -71,13 +72,10 @@ var organizerRules = rules{
 		mine, theirs := s.organizer("Mine"), s.organizer("Theirs")
 		want := func(what string, scope models.Scope, list ...models.OrganizerID) {
 			t.Helper()
-			for _, id := range []models.OrganizerID{mine.ID, theirs.ID, models.DefaultOrganizer, models.NewID[models.OrganizerID]()} {
+			nobody := models.NewID[models.OrganizerID]()
+			for _, id := range []models.OrganizerID{mine.ID, theirs.ID, models.DefaultOrganizer, nobody} {
 				_, err := s.Organizer(s.ctx(), scope, id)
-				has := false
-				for _, one := range list {
-					has = has || one == id
-				}
-				if has {
+				if slices.Contains(list, id) {
 					s.ok(what, err)
 					continue
 				}

@@ -201,12 +201,13 @@ var scopeRules = rules{
 			bookings []models.BookingID
 			letters  []models.LetterID
 		}{
-			"an organizer": {within(mine), slices.Concat(made[0], made[1]), []models.LetterID{stands[0].letter, stands[2].letter}},
-			"the other":    {within(theirs), made[2], []models.LetterID{stands[1].letter}},
-			"one event":    {within(mine, events[1]), made[1], nil},
-			"one stand":    {within(mine, stands[2].event), nil, []models.LetterID{stands[2].letter}},
-			"foreign":      {within(theirs, events[0], stands[0].event), nil, nil},
-			"nothing":      {models.Scope{}, nil, nil},
+			"an organizer": {within(mine), slices.Concat(made[0], made[1]),
+				[]models.LetterID{stands[0].letter, stands[2].letter}},
+			"the other": {within(theirs), made[2], []models.LetterID{stands[1].letter}},
+			"one event": {within(mine, events[1]), made[1], nil},
+			"one stand": {within(mine, stands[2].event), nil, []models.LetterID{stands[2].letter}},
+			"foreign":   {within(theirs, events[0], stands[0].event), nil, nil},
+			"nothing":   {models.Scope{}, nil, nil},
 		} {
 			want := append([]models.BookingID{}, sorted(test.bookings...)...)
 			slices.Reverse(want)
@@ -232,7 +233,8 @@ var scopeRules = rules{
 
 	"a_filter_does_not_lead_beyond_a_scope": func(t *testing.T, s *shop) {
 		mine, foreign := s.organizer("Mine"), s.stand(s.organizer("Theirs"))
-		letters, err := s.DeadLettersOf(s.ctx(), within(mine), models.LetterFilter{Event: foreign.event.ID}, models.Page{Limit: all})
+		letters, err := s.DeadLettersOf(s.ctx(), within(mine), models.LetterFilter{Event: foreign.event.ID},
+			models.Page{Limit: all})
 		if err != nil || len(letters) != 0 {
 			t.Errorf("the letters of a foreign event are %+v, %v", letters, err)
 		}

@@ -56,7 +56,9 @@ var subjectRules = rules{
 		again := newcomer(t, "another@example.com")
 		same(t, "the user at the second time", s.bind(introduction("1", "another@example.com"), again), user.ID)
 		same(t, "how many users there are", len(s.allUsers()), 1)
-		for _, other := range []models.Subject{{Issuer: "https://id.example", Subject: "2"}, {Issuer: "https://id.other", Subject: "1"}} {
+		for _, other := range []models.Subject{
+			{Issuer: "https://id.example", Subject: "2"}, {Issuer: "https://id.other", Subject: "1"},
+		} {
 			_, err := s.UserOfSubject(s.ctx(), other)
 			isError(t, "another subject", err, models.ErrUserNotFound)
 		}
@@ -186,7 +188,10 @@ var subjectRules = rules{
 			crowd(2, func(n int) {
 				if n == 0 {
 					_, edited = s.UpdateUser(s.ctx(), within(mine), user.ID, models.UserPatch{Name: new("Jane")}, nil)
-				} else if id, err := s.BindSubject(s.ctx(), introduction(fmt.Sprint(i), user.Email), user); err != nil || id != user.ID {
+					return
+				}
+				id, err := s.BindSubject(s.ctx(), introduction(fmt.Sprint(i), user.Email), user)
+				if err != nil || id != user.ID {
 					t.Errorf("BindSubject gave %v, %v", id, err)
 				}
 			})

@@ -8,15 +8,15 @@ import (
 	"quantix/internal/repository"
 )
 
-// What a scope admits is a condition behind a statement's own ones, with parameters behind its own ones. Everything adds
-// none, so that its statements are what they would be if there were no scopes. Every other kind makes a text of its own:
-// a plan is for all values of its parameters, and one for "this organizer's, or anybody's" could use no index.
+// What a scope admits is a condition behind a statement's own ones, with parameters behind its own ones. Everything
+// adds none, so that its statements are what they would be if there were no scopes. Every other kind makes a text of
+// its own: a plan is for all values of its parameters, and one for "this organizer's, or anybody's" could use no index.
 
 // nobodys admits nothing.
 const nobodys = ` AND 0`
 
-// eventsIn admits what is an organizer's. organizer and event are the expressions for whose a row is, and of which event;
-// params is how many parameters the statement has.
+// eventsIn admits what is an organizer's. organizer and event are the expressions for whose a row is, and of which
+// event; params is how many parameters the statement has.
 func eventsIn(scope models.Scope, organizer, event string, params int) (condition string, values args) {
 	switch {
 	case scope.All:
@@ -48,8 +48,8 @@ func bookingsIn(scope models.Scope, params int) (condition string, values args) 
 	return eventsIn(scope, ownerOf("b.event_id"), "b.event_id", params)
 }
 
-// listedIn admits what of a list of the bookings b of user ?1 is within a scope. Of somebody whose row an organizer has not
-// made, it looks at those alone by which usersIn knows them: it would otherwise read past all that are others'.
+// listedIn admits what of a list of the bookings b of user ?1 is within a scope. Of somebody whose row an organizer has
+// not made, it looks at those alone by which usersIn knows them: it would otherwise read past all that are others'.
 func listedIn(scope models.Scope, params int) (condition string, values args) {
 	condition, values = bookingsIn(scope, params)
 	if scope.All || scope.Organizer.IsZero() {
