@@ -193,6 +193,7 @@ var scopeRules = rules{
 		}
 		stands := []stand{s.stand(mine), s.stand(theirs), s.stand(mine)}
 		kept := stray("pi_1")
+		kept.Event = stands[0].event.ID // which is there; the booking is not
 		s.keep(kept)
 		s.ok("making a letter of a stray", s.StrayLetter(s.ctx(), kept))
 		s.ok("keeping a message", s.AddMessageLetter(s.ctx(), models.DeadLetter{ID: models.MessageLetterID("1", "?")}))
@@ -228,6 +229,8 @@ var scopeRules = rules{
 		for _, id := range []models.LetterID{kept.LetterID(), models.MessageLetterID("1", "?")} {
 			_, err := s.DeadLetter(s.ctx(), within(mine), id)
 			isError(t, "a letter of no booking", err, models.ErrLetterNotFound)
+			_, err = s.DeadLetter(s.ctx(), models.Everything, id)
+			s.ok("the same letter for everybody", err)
 		}
 	},
 
