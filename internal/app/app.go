@@ -46,6 +46,7 @@ type App struct {
 	gateway *gateway
 	monitor *health.Monitor
 	unwatch func() // ends what watch began
+	unguard func() // ends what guard began
 
 	bookings   *services.Bookings
 	letters    *services.Letters
@@ -71,7 +72,7 @@ func Open(ctx context.Context, s Setup, access Access) (*App, error) {
 		Currency: currency, config: c, logger: s.Logger, version: s.Version, metrics: metrics.New(s.Version),
 		booked: make(chan struct{}, 1),
 	}
-	a.monitor, a.unwatch = health.New(), func() {}
+	a.monitor, a.unwatch, a.unguard = health.New(), func() {}, func() {}
 	if a.store, err = OpenStore(ctx, c, s.Logger, access); err != nil {
 		return nil, err
 	}
@@ -113,6 +114,7 @@ func (a *App) Close() error {
 	defer cancel()
 	err := a.office.Close(ctx)
 	a.unwatch()
+	a.unguard()
 	a.gateway.close()
 	if a.queue != nil {
 		err = errors.Join(err, a.queue.Close())

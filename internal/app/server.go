@@ -95,7 +95,7 @@ func (a *App) serve(ctx context.Context, listener net.Listener, loops *workers) 
 		loops.start()
 	}
 	a.watch()
-	defer a.guard()()
+	a.unguard = a.guard()
 	a.tellAccess()
 	a.logger.Info("quantix is ready", "address", "http://"+readable(listener.Addr()), "version", a.version,
 		"store", a.config.Store(), "queue", a.config.Queue(), "docs", "http://"+readable(listener.Addr())+"/docs")
@@ -148,7 +148,8 @@ func readable(address net.Addr) string {
 func (a *App) handler() (http.Handler, error) {
 	return handlers.New(handlers.Deps{
 		Events: a.Events, Users: a.Users, Bookings: a.bookings, Letters: a.letters, Callbacks: a.callbacks,
-		Feed:     a.feed,
+		Feed: a.feed, Organizers: a.organizers, Keys: a.keys, AccessLog: a.accessLog, Exports: a.exports,
+		Gate:     asGate(a.gate),
 		Currency: a.Currency, Logger: a.logger, Ready: a.ready, Metrics: a.metrics.Handler(), Observer: a.metrics,
 		Version: a.version, TrustedProxies: a.config.TrustedProxies,
 		AllowedHosts: allowedHosts(a.config),

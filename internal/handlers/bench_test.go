@@ -132,7 +132,7 @@ func BenchmarkBook(b *testing.B) {
 		}
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, _, err := bookings.Create(b.Context(), services.BookingRequest{User: v.UserID, Event: v.EventID, Quantity: 1}); err != nil {
+			if _, _, err := bookings.Create(b.Context(), models.TheOperator, services.BookingRequest{User: v.UserID, Event: v.EventID, Quantity: 1}); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -13,8 +13,8 @@ import (
 
 const keysPath = apiPath + "/api-keys"
 
-// apiKeyBody is an API key as it is answered.
-type apiKeyBody struct {
+// APIKeyBody is an API key as it is answered. It is exported as EventBody is.
+type APIKeyBody struct {
 	ID          models.KeyID        `json:"id"`
 	Name        string              `json:"name" example:"Till 3"`
 	Role        keyRole             `json:"role"`
@@ -25,8 +25,8 @@ type apiKeyBody struct {
 	CreatedAt   time.Time           `json:"created_at"`
 }
 
-func toAPIKey(k models.APIKey) apiKeyBody {
-	return apiKeyBody{
+func toAPIKey(k models.APIKey) APIKeyBody {
+	return APIKeyBody{
 		ID: k.ID, Name: k.Name, Role: keyRole(k.Role), OrganizerID: idOrNull(k.Organizer), EventIDs: k.Only.IDs(),
 		ExpiresAt: moment(k.ExpiresAt), LastUsedAt: moment(k.LastUsedAt), CreatedAt: k.CreatedAt.UTC(),
 	}
@@ -42,7 +42,7 @@ func idOrNull[K any](id models.ID[K]) *models.ID[K] {
 
 // newAPIKeyBody is a key with its text, which is shown this once.
 type newAPIKeyBody struct {
-	apiKeyBody
+	APIKeyBody
 	Key string `json:"key" doc:"What to send as Authorization: Bearer. It is shown this once; only its hash is kept." example:"qx_…"`
 }
 
@@ -51,7 +51,7 @@ type keyRole models.Role
 
 // Schema refers to the roles of keys.
 func (keyRole) Schema(r huma.Registry) *huma.Schema {
-	return enumOf(r, "ApiKeyRole", "What an API key may be for.", models.KeyRoles)
+	return enumOf(r, "APIKeyRole", "What an API key may be for.", models.KeyRoles)
 }
 
 // apiKeyCreate is the body of POST /api-keys.
@@ -114,7 +114,7 @@ func (h *keys) register(a *api) {
 	}, h.revoke)
 }
 
-func (h *keys) list(ctx context.Context, in *keysInput) (*listOutput[apiKeyBody], error) {
+func (h *keys) list(ctx context.Context, in *keysInput) (*listOutput[APIKeyBody], error) {
 	l := list{path: keysPath}
 	page, err := in.page(l)
 	if err != nil {
@@ -133,7 +133,7 @@ func (h *keys) create(ctx context.Context, in *keyCreateInput) (*keyCreated, err
 	if err != nil {
 		return nil, err
 	}
-	return &keyCreated{Body: newAPIKeyBody{apiKeyBody: toAPIKey(key), Key: text}}, nil
+	return &keyCreated{Body: newAPIKeyBody{APIKeyBody: toAPIKey(key), Key: text}}, nil
 }
 
 func (h *keys) revoke(ctx context.Context, in *keyPath) (*struct{}, error) {

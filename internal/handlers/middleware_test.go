@@ -369,7 +369,7 @@ func TestClient_gone_while_its_order_waits(t *testing.T) {
 	}
 }
 
-type userStore = interface{ repository.Users }
+type userStore = services.UserStore
 
 // brokenUsers is a store that fails as it is told.
 type brokenUsers struct {
@@ -378,7 +378,7 @@ type brokenUsers struct {
 	wait bool
 }
 
-func (s brokenUsers) User(ctx context.Context, _ models.UserID) (models.User, error) {
+func (s brokenUsers) User(ctx context.Context, _ models.Scope, _ models.UserID) (models.User, error) {
 	if s.wait {
 		<-ctx.Done()
 		return models.User{}, fmt.Errorf("read the user: %w", ctx.Err())

@@ -47,11 +47,11 @@ func TestEvents_pages_are_bounded_in_bytes(t *testing.T) {
 // shortOfSight is a store whose first page ends before any event.
 type shortOfSight struct{ shop.Store }
 
-func (s shortOfSight) Events(ctx context.Context, filter models.EventFilter, page models.Page) (models.EventPage, error) {
+func (s shortOfSight) Events(ctx context.Context, scope models.Scope, filter models.EventFilter, page models.Page) (models.EventPage, error) {
 	if page.After == nil {
 		return models.EventPage{Next: &models.Position{Time: today}}, nil
 	}
-	return s.Store.Events(ctx, models.Everything, filter, page)
+	return s.Store.Events(ctx, scope, filter, page)
 }
 
 // A page that ended before it found anything is no last page: its Link goes on.

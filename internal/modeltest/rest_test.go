@@ -141,7 +141,7 @@ func (l *life) endedLetters(id models.BookingID, b *booking) {
 	l.t.Helper()
 	for i := range 4 {
 		kind, key := []models.LetterKind{models.LetterCharge, models.LetterRefund}[i%2], models.ChargeKey{BookingRef: l.ref(id), N: 1 + i/2}
-		_, err := l.store.DeadLetter(context.Background(), key.LetterID(kind))
+		_, err := l.store.DeadLetter(context.Background(), models.Everything, key.LetterID(kind))
 		if there, want := !errors.Is(err, models.ErrLetterNotFound), b.hasLetter(kind, key.N); there != want {
 			l.fail("%s has a letter about its %s %d: %v (%v), in the model: %v", l.name(id), kind, key.N, there, err, want)
 		}
@@ -152,7 +152,7 @@ func (l *life) endedLetters(id models.BookingID, b *booking) {
 // ticket is there, and the money is not.
 func (l *life) endedMoved(id models.BookingID, b *booking) {
 	l.t.Helper()
-	_, err := l.store.DeadLetter(context.Background(), models.FirstCharge(l.ref(id)).LetterID(models.LetterMoved))
+	_, err := l.store.DeadLetter(context.Background(), models.Everything, models.FirstCharge(l.ref(id)).LetterID(models.LetterMoved))
 	if there, want := !errors.Is(err, models.ErrLetterNotFound), b.gone() > 0 && b.live(); there != want {
 		l.fail("%s has a letter about money that moved: %v (%v), in the model: %v", l.name(id), there, err, want)
 	}

@@ -26,7 +26,7 @@ func NewKeys(store KeyStore) *Keys { return &Keys{store: store} }
 // models.ErrOrganizerNotFound, models.ErrEventNotFound; models.ErrForbidden for a key that may do more than its maker.
 func (k *Keys) Create(ctx context.Context, who models.Caller, d models.KeyDraft) (models.APIKey, string, error) {
 	scope := who.Scope()
-	if d.Organizer.IsZero() {
+	if d.Organizer.IsZero() && d.Role != models.RoleAdmin {
 		d.Organizer = scope.Organizer
 	}
 	key, err := models.NewAPIKey(d)

@@ -10,10 +10,9 @@ import (
 	"time"
 
 	"quantix/internal/models"
-	"quantix/internal/repository"
 )
 
-type userStore = interface{ repository.Users }
+type userStore = UserStore
 
 // slowUsers is a store whose changes take a second of the bubble's clock.
 type slowUsers struct {
@@ -21,12 +20,12 @@ type slowUsers struct {
 	counted
 }
 
-func (s *slowUsers) DeleteUser(ctx context.Context, _ models.UserID, _ *int64, _ time.Duration) error {
+func (s *slowUsers) DeleteUser(ctx context.Context, _ models.Scope, _ models.UserID, _ *int64, _ time.Duration) error {
 	_, err := s.query(ctx, "")
 	return err
 }
 
-func (s *slowUsers) UpdateUser(ctx context.Context, _ models.UserID, _ models.UserPatch, _ *int64) (models.User, error) {
+func (s *slowUsers) UpdateUser(ctx context.Context, _ models.Scope, _ models.UserID, _ models.UserPatch, _ *int64) (models.User, error) {
 	_, err := s.query(ctx, "")
 	return models.User{}, err
 }
