@@ -240,7 +240,7 @@ func revokeKey(ctx context.Context, p Program, c config.Config, text string) err
 	return nil
 }
 
-// keyJSON is a key as the API shows it.
+// keyJSON is a key as the API shows it, null where there is nothing to show.
 type keyJSON struct {
 	ID         string      `json:"id"`
 	Name       string      `json:"name"`
@@ -249,6 +249,7 @@ type keyJSON struct {
 	Events     []string    `json:"event_ids"`
 	ExpiresAt  *string     `json:"expires_at"`
 	LastUsedAt *string     `json:"last_used_at"`
+	CreatedAt  *string     `json:"created_at"`
 }
 
 // keyView is a new key, with its text.
@@ -259,8 +260,8 @@ type keyView struct {
 
 func keyOf(k *models.APIKey) keyJSON {
 	v := keyJSON{
-		ID: k.ID.String(), Name: k.Name, Role: k.Role, Events: []string{},
-		ExpiresAt: instantOrNull(k.ExpiresAt), LastUsedAt: instantOrNull(k.LastUsedAt),
+		ID: k.ID.String(), Name: k.Name, Role: k.Role, ExpiresAt: instantOrNull(k.ExpiresAt),
+		LastUsedAt: instantOrNull(k.LastUsedAt), CreatedAt: instantOrNull(k.CreatedAt),
 	}
 	if !k.Organizer.IsZero() {
 		organizer := k.Organizer.String()
