@@ -19,6 +19,7 @@ type Program struct {
 	Stdout    io.Writer                   // answers
 	Stderr    io.Writer                   // the log, and errors
 	LookupEnv func(string) (string, bool) // os.LookupEnv
+	Environ   func() []string             // os.Environ; nil: nothing
 }
 
 // exitError ends the program with a status of its own, after what it had to say was said.
@@ -63,7 +64,7 @@ func (p Program) exit(name string, err error) int {
 	for _, cause := range causes {
 		// One line, whatever the cause brought along: it goes into logs and terminals.
 		text := strings.Join(strings.Fields(strings.TrimPrefix(cause.Error(), "usage: ")), " ")
-		fmt.Fprintf(p.Stderr, "quantix %s: %s\n", name, text)
+		fmt.Fprintf(p.Stderr, "quantix %s: %s\n", name, hideKeys(text))
 	}
 	if _, ok := errors.AsType[config.FlagError](err); ok || errors.Is(err, errUsage) {
 		return 2

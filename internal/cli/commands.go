@@ -40,6 +40,18 @@ func commands() []command {
 			more: "Creates sample events and users to play with; each run adds more. Pending migrations are applied first, unless\n" +
 				"AUTO_MIGRATE=false. The embedded database needs its server stopped, or not started yet.",
 		}, {
+			name: "keys", usage: "create --role role [flags]|list|revoke id", run: runKeys,
+			help: "make, list and revoke API keys, beside a running server",
+			more: "Makes, lists and revokes API keys, beside a running server. Whoever can run this can do anything: it asks for no key.\n\n" +
+				"  create    make a key, and print it alone on standard output. It is shown this once: only its hash is kept\n" +
+				"  list      show the keys that are not revoked, and when they were used last\n" +
+				"  revoke    end a key: every server refuses it within a second",
+		}, {
+			name: "organizers", usage: "create name|list", run: runOrganizers,
+			help: "make and list organizers, who own events",
+			more: "Makes and lists organizers, beside a running server. create prints the new one's id, which quantix keys create takes as\n" +
+				"--organizer.",
+		}, {
 			name: "bench", usage: "[flags]", run: runBench,
 			help: "simulate an on-sale against a server of yours, or a private one; bench --help lists the flags",
 			more: "Simulates an on-sale, audits what it has left, and shows how fast it went. Status 1 when a promise was broken.\n" +

@@ -23,6 +23,7 @@ func runDoctor(ctx context.Context, p Program, args []string) error {
 		return tellFaults(p, faults)
 	}
 	fmt.Fprintf(p.Stdout, "\nstore: %s, queue: %s, payments: %s\n", c.Store(), c.Queue(), c.PaymentGateway)
+	examineStrayKeys(p, c)
 	sound := examineSettings(p, c)
 	sound = examineStore(ctx, p, c) && sound
 	sound = examineQueue(ctx, p, c) && sound
@@ -61,7 +62,7 @@ func examineSettings(p Program, c config.Config) bool {
 func showSettings(p Program, c config.Config) {
 	w := tabwriter.NewWriter(p.Stdout, 0, 4, 2, ' ', 0)
 	for _, s := range c.Redacted() {
-		fmt.Fprintf(w, "  %s\t%s\t%s\n", s.Name, s.Value, s.Source)
+		fmt.Fprintf(w, "  %s\t%s\t%s\n", s.Name, hideKeys(s.Value), s.Source)
 	}
 	_ = w.Flush()
 }
@@ -72,7 +73,7 @@ func finding(p Program, what string, err error, advice string) bool {
 		fmt.Fprintf(p.Stdout, "ok     %s\n", what)
 		return true
 	}
-	fmt.Fprintf(p.Stdout, "FAULT  %s: %v\n", what, err)
+	fmt.Fprintf(p.Stdout, "FAULT  %s: %s\n", what, hideKeys(err.Error()))
 	if advice != "" {
 		fmt.Fprintf(p.Stdout, "       %s\n", advice)
 	}

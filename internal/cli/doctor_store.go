@@ -33,6 +33,7 @@ func examineStore(ctx context.Context, p Program, c config.Config) bool {
 	sound = examineWrites(ctx, p, c, store)
 	sound = examineTexts(ctx, p, c) && sound
 	sound = examineOwner(ctx, p, c, store) && sound
+	sound = examineIdentity(ctx, p, c, store) && sound
 	return examineWork(ctx, p, c, store) && sound
 }
 

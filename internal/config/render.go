@@ -27,6 +27,16 @@ func (c Config) Redacted() []Setting {
 	return settings
 }
 
+// Holding returns the names of the settings whose values are of a kind, secrets among them.
+func (c Config) Holding(is func(value string) bool) (names []string) {
+	for _, s := range c.settings {
+		if is(s.Value) {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
 // redact hides a secret; of an address it leaves what is safe to show.
 func redact(name, value string) string {
 	u, err := parseAddress(name, value)

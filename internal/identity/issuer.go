@@ -243,3 +243,15 @@ func usable(key *jose.JSONWebKey) bool {
 	}
 	return false
 }
+
+// CheckIssuer asks an issuer for its keys as a server would, and returns how many key ids it has.
+func CheckIssuer(ctx context.Context, name string) (keys int, err error) {
+	client := newIssuerClient()
+	ctx = oidc.ClientContext(ctx, client)
+	address, err := discover(ctx, name)
+	if err != nil {
+		return 0, err
+	}
+	found, err := fetchKeys(ctx, client, address)
+	return len(found), err
+}
