@@ -73,7 +73,9 @@ func (a *App) metricsOfAPI() http.Handler {
 
 // serveBeside answers on an address of its own, which it returns as a person can open it, until the server is closed.
 // setting is what names the port.
-func (a *App) serveBeside(ctx context.Context, handler http.Handler, address, setting string) (*http.Server, string, error) {
+func (a *App) serveBeside(
+	ctx context.Context, handler http.Handler, address, setting string,
+) (*http.Server, string, error) {
 	listener, err := listen(ctx, address, setting)
 	if err != nil {
 		return nil, "", err

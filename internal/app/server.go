@@ -108,8 +108,8 @@ func (a *App) serve(ctx context.Context, listener net.Listener, loops *workers) 
 	return a.stopped(errors.Join(err, a.stop(server, loops)))
 }
 
-// bounded is a server that no client can keep waiting. That net/http answers "OPTIONS *" by itself, without our headers,
-// is nobody's need.
+// bounded is a server that no client can keep waiting. "OPTIONS *" is answered as everything else is, and not by
+// net/http, which knows none of our headers.
 func bounded(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
@@ -159,7 +159,8 @@ func (a *App) handler() (http.Handler, error) {
 	return handlers.New(handlers.Deps{
 		Events: a.Events, Users: a.Users, Bookings: a.bookings, Letters: a.letters, Callbacks: a.callbacks,
 		Feed:      a.feed,
-		PublicURL: a.config.PublicURL, CORSOrigins: a.config.CORSOrigins, TransportSecurity: a.config.Environment == config.Production,
+		PublicURL: a.config.PublicURL, CORSOrigins: a.config.CORSOrigins,
+		TransportSecurity: a.config.Environment == config.Production,
 		Currency: a.Currency, Logger: a.logger, Ready: a.ready, Metrics: a.metricsOfAPI(), Observer: a.metrics,
 		Version: a.version, TrustedProxies: a.config.TrustedProxies,
 		AllowedHosts: allowedHosts(a.config),

@@ -147,7 +147,7 @@ func (c Config) validateTLS() error {
 // Warnings returns what is not good about the settings, and no reason to stop.
 func (c Config) Warnings() []string {
 	warnings := append([]string{}, c.warnings...)
-	if c.Environment == Production && len(c.TrustedProxies) == 0 {
+	if c.Environment == Production && len(c.TrustedProxies) == 0 && isLoopback(c.Host) {
 		warnings = append(warnings, "TRUSTED_PROXIES is not set: behind a proxy every caller has the proxy's address, in the log and for limits; "+
 			"set it to 127.0.0.1,::1 if the proxy is on this machine")
 	}

@@ -67,8 +67,8 @@ func (o crossOrigins) of(r *http.Request) []string {
 // isAPI reports whether an address is one of the API: its reader and the service's own pages are for people here.
 func isAPI(path string) bool { return strings.HasPrefix(path, apiPath+"/") }
 
-// comesUnencrypted reports whether a page that was read without TLS asks for a change, through a proxy that has TLS: the
-// page may be that of anybody who sits between. Newer browsers call it another site themselves.
+// comesUnencrypted reports whether a page that was read without TLS asks for a change, through a proxy that has TLS:
+// the page may be that of anybody who sits between. Newer browsers call it another site themselves.
 func comesUnencrypted(r *http.Request, trusted crossOrigins) bool {
 	if r.URL.Scheme != "https" || r.Header["Sec-Fetch-Site"] != nil {
 		return false
