@@ -161,7 +161,7 @@ func (a *App) handler() (http.Handler, error) {
 		Feed:      a.feed,
 		PublicURL: a.config.PublicURL, CORSOrigins: a.config.CORSOrigins,
 		TransportSecurity: a.config.Environment == config.Production,
-		Currency: a.Currency, Logger: a.logger, Ready: a.ready, Metrics: a.metricsOfAPI(), Observer: a.metrics,
+		Currency:          a.Currency, Logger: a.logger, Ready: a.ready, Metrics: a.metricsOfAPI(), Observer: a.metrics,
 		Version: a.version, TrustedProxies: a.config.TrustedProxies,
 		AllowedHosts: allowedHosts(a.config),
 	})
