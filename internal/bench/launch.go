@@ -122,7 +122,8 @@ func serveEnv(c config.Config) []string {
 	for _, name := range storeVariables {
 		env = append(env, name+"=") // an empty one counts as unset, and the last of a name counts
 	}
-	return append(env, "APP_ENV=development", "AUTH=off", "DATABASE_URL="+c.DatabaseURL, "REDIS_URL="+c.RedisURL)
+	return append(env, "APP_ENV=development", "AUTH=off", "METRICS_PORT=0",
+		"DATABASE_URL="+c.DatabaseURL, "REDIS_URL="+c.RedisURL)
 }
 
 // repeat shows what the private server has to say.

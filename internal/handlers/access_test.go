@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -222,8 +223,8 @@ func TestAccess(t *testing.T) {
 		t.Run(store, func(t *testing.T) {
 			t.Parallel()
 			for operation := range access {
-				if operation == "read-metrics" {
-					continue // TestMetrics_need_a_key
+				if operation == readMetrics {
+					continue // TestAccess_to_metrics
 				}
 				if questions[operation] == nil {
 					t.Errorf("nobody asks for %s here", operation)
@@ -313,7 +314,7 @@ func TestAccess_has_a_row_for_every_route(t *testing.T) {
 		t.Errorf("%s is neither an operation nor known to be for everybody", route.Path)
 	}
 	for id := range access {
-		found := id == "read-metrics"
+		found := id == readMetrics
 		for _, methods := range paths() {
 			for _, o := range methods {
 				found = found || o.OperationID == id
@@ -329,6 +330,28 @@ func TestAccess_has_a_row_for_every_route(t *testing.T) {
 		}
 	}()
 	grantsOf("an-operation-that-nobody-thought-of")
+}
+
+// Metrics tell how a sale goes: they are an administrator's, unless they have a port of their own.
+func TestAccess_to_metrics(t *testing.T) {
+	t.Parallel()
+	v := newVenue(t, false)
+	deps := v.deps
+	deps.Gate, deps.Metrics = v.server.gate, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("up 1\n")) })
+	v.server = newTestServer(t, deps)
+	mine := v.side("mine", false)
+	for _, role := range roles {
+		want := map[models.Role]int{models.RoleAdmin: http.StatusOK, models.RoleAnonymous: http.StatusUnauthorized}[role]
+		v.show(v.as(role, mine), "GET", "/metrics", "").want(cmp.Or(want, http.StatusForbidden))
+	}
+	deps.Gate = nil
+	handler, err := NewMetrics(deps)
+	v.must(err)
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, newRequest("GET", "/metrics", ""))
+	if w.Code != http.StatusOK {
+		t.Errorf("on a port of their own: %d", w.Code)
+	}
 }
 
 // A visible person's row may be changed by the organizer who made it, until the person has bound it to themselves.
