@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -511,4 +513,56 @@ func TestUnauthorized(t *testing.T) {
 	v.do("GET", identity.MetadataPath, "").want(http.StatusOK)
 	v.do("POST", bookingsPath, `{"event_id":"`+mine.event+`","quantity":1,"user_id":"`+mine.customer+`"}`).
 		refused(http.StatusUnauthorized, "unauthorized")
+}
+
+// docs/security.md has the table as it is here.
+func TestAccess_is_documented(t *testing.T) {
+	t.Parallel()
+	const file = "../../docs/security.md"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const begin, end = "<!-- matrix -->\n", "<!-- end of matrix -->"
+	before, rest, found := strings.Cut(string(text), begin)
+	_, after, ends := strings.Cut(rest, end)
+	if !found || !ends {
+		t.Fatal("docs/security.md has no place for the table")
+	}
+	want := before + begin + accessTable() + end + after
+	if *update {
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if want != string(text) {
+		t.Error("docs/security.md shows another table than access; write it anew with -update")
+	}
+}
+
+// accessTable is access as Markdown, in the order of the addresses.
+func accessTable() string {
+	var lines []string
+	for path, methods := range paths() {
+		for method, o := range methods {
+			if g, is := access[o.OperationID]; is {
+				lines = append(lines, accessLine(strings.TrimPrefix(path, apiPath)+" "+strings.ToUpper(method), g))
+			}
+		}
+	}
+	slices.Sort(lines)
+	head := "| Route |"
+	for _, r := range roles {
+		head += " " + string(r) + " |"
+	}
+	return head + "\n|" + strings.Repeat(" --- |", len(roles)+1) + "\n" + strings.Join(lines, "\n") + "\n" +
+		accessLine("/metrics GET", access[readMetrics]) + "\n"
+}
+
+func accessLine(route string, g grants) string {
+	path, method, _ := strings.Cut(route, " ")
+	line := "| `" + path + "` " + method + " |"
+	for _, r := range roles {
+		line += " " + string(g.of(r)) + " |"
+	}
+	return line
 }
