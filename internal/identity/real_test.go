@@ -138,7 +138,16 @@ func TestKeys_of_both_stores(t *testing.T) {
 		d.refused(t, 5*time.Second, text) // a second, but that the machine is busy
 		d.known(t, admin)
 		d.refused(t, 20*time.Second, brief)
-		unknown, _ := identity.NewKey()
+		// Of another key the hash differs in its last byte only: it is another key.
+		unknown, hash := identity.NewKey()
+		hash[len(hash)-1] ^= 1
+		near, err := models.NewAPIKey(models.KeyDraft{Name: "near", Role: models.RoleAdmin})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Store.CreateKey(t.Context(), near, hash); err != nil {
+			t.Fatal(err)
+		}
 		d.refused(t, 0, unknown)
 		d.stop()
 		if used := d.kept(t, other.ID).LastUsedAt; time.Since(used) > 5*time.Minute || used.Second() != 0 {
