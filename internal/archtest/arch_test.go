@@ -77,7 +77,8 @@ var places = map[string]place{
 	}},
 	"internal/services": {imports: []string{
 		"internal/models", "internal/sale", "internal/repository", "internal/payments", "internal/payments/pace",
-		"internal/boxoffice", "internal/retry",
+		"internal/boxoffice", "internal/identity", "internal/retry",
+		"internal/identity",
 	}},
 	"internal/jobs": {imports: []string{
 		"internal/models", "internal/sale", "internal/repository", "internal/queue", "internal/services", "internal/retry",
@@ -92,7 +93,7 @@ var places = map[string]place{
 	"internal/app": {imports: []string{
 		"migrations", "internal/config", "internal/database", "internal/models", "internal/sale", "internal/boxoffice",
 		"internal/services", "internal/feed", "internal/handlers", "internal/jobs", "internal/health", "internal/metrics",
-		"internal/repository", "internal/repository/postgres", "internal/repository/sqlite",
+		"internal/identity", "internal/repository", "internal/repository/postgres", "internal/repository/sqlite",
 		"internal/queue", "internal/queue/redis", "internal/queue/inprocess",
 		"internal/payments", "internal/payments/simulator", "internal/payments/stripe",
 	}},

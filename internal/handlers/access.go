@@ -102,8 +102,8 @@ type Gate interface {
 	Hold(ctx context.Context, header http.Header) (context.Context, context.CancelFunc)
 	// Challenge is the WWW-Authenticate of a refusal; sent: something was shown that does not count.
 	Challenge(sent bool) string
-	// Metadata is the document that says who issues tokens for this server (RFC 9728); nil: none is.
-	Metadata() []byte
+	// Metadata is the document that says who issues tokens for this server, and where it is (RFC 9728); nil: none is.
+	Metadata() (path string, document []byte)
 }
 
 // admit finds out who asks, and how far they reach here. Without a gate everybody is the operator. Errors:
@@ -210,8 +210,11 @@ func (g *grants) security() []map[string][]string {
 	return asked
 }
 
-// asksNobody has a document say that no operation asks for anything, as it is without a gate.
+// asksNobody has a document say that no operation asks for anything, as it is without a gate, where nobody can leave
+// out for whom they book.
 func asksNobody(document *huma.OpenAPI) {
+	booking := document.Components.Schemas.Map()["BookingCreate"]
+	booking.Required = append([]string{"user_id"}, booking.Required...)
 	for _, path := range document.Paths {
 		for _, op := range []*huma.Operation{path.Get, path.Put, path.Post, path.Delete} {
 			if op != nil {

@@ -60,6 +60,7 @@ func TestStatuses_cover_every_kind(t *testing.T) {
 	want := map[models.Kind]int{
 		models.KindInvalid: 400, models.KindNotFound: 404, models.KindConflict: 409, models.KindGone: 410, models.KindPrecondition: 412,
 		models.KindUnprocessed: 422, models.KindUnavailable: 503, models.KindInternal: 500,
+		models.KindUnauthorized: 401, models.KindForbidden: 403,
 	}
 	for _, kind := range models.Kinds {
 		if statuses[kind] != want[kind] || want[kind] == 0 {

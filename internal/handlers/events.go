@@ -43,7 +43,8 @@ func toEvent(e models.Event) EventBody {
 		offered = 0
 	}
 	return EventBody{
-		ID: e.ID, OrganizerID: e.Organizer, Name: e.Name, Description: e.Description, DateTime: e.DateTime.UTC(), SalesEnd: moment(e.SalesEnd),
+		ID: e.ID, OrganizerID: e.Organizer, Name: e.Name, Description: e.Description,
+		DateTime: e.DateTime.UTC(), SalesEnd: moment(e.SalesEnd),
 		TotalTickets: e.Stock.Total, TicketPrice: amount{e.TicketPrice}, Currency: e.TicketPrice.Currency,
 		AvailableTickets: offered, TimeZone: textOrNull(e.TimeZone), CancelledAt: moment(e.CancelledAt),
 		CreatedAt: e.CreatedAt.UTC(), UpdatedAt: e.UpdatedAt.UTC(),

@@ -16,6 +16,7 @@ import (
 	"quantix/internal/feed"
 	"quantix/internal/models"
 	"quantix/internal/repository"
+	"quantix/internal/services"
 )
 
 // fast are options by which tests need not wait.
@@ -32,7 +33,7 @@ const deadline = time.Second
 func replica(tb testing.TB, store repository.Journal, o feed.Options) (*httptest.Server, *feed.Feed) {
 	tb.Helper()
 	f := feed.New(store, o)
-	s := httptest.NewUnstartedServer(newTestServer(tb, Deps{Feed: f, RequestTimeout: deadline}).router)
+	s := httptest.NewUnstartedServer(newTestServer(tb, Deps{Feed: f, Events: new(services.Events), RequestTimeout: deadline}).router)
 	s.Config.ReadTimeout, s.Config.WriteTimeout = deadline, deadline
 	s.Start()
 	tb.Cleanup(func() { f.Close(); s.Close() })
@@ -362,7 +363,7 @@ func TestFeed_streams_count_as_answered_when_they_begin(t *testing.T) {
 	o := fast
 	o.Heartbeat = 50 * time.Millisecond
 	f, observed := feed.New(b.store, o), make(waits, 1)
-	s := httptest.NewServer(newTestServer(t, Deps{Feed: f, Observer: observed}).router)
+	s := httptest.NewServer(newTestServer(t, Deps{Feed: f, Events: new(services.Events), Observer: observed}).router)
 	t.Cleanup(func() { f.Close(); s.Close() })
 	r := follow(t, s, eventsPath+"/"+event.ID+"/feed")
 	began := time.Now()

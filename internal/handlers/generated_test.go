@@ -51,6 +51,7 @@ var beyondSchema = map[string]string{
 	"body.time_zone":      "the list of time zones is IANA's; the document has its characters",
 	"body.email":          "format: email means as many things as there are readers of it",
 	"body.name":           "spaces beyond ASCII are no name, and what turns text round is in none",
+	"body.role":           "an admin's key has no organizer_id and no event_ids",
 	"body.reason":         "spaces beyond ASCII are no reason",
 	"query.kind":          "an open list, for letters that are still to come",
 	"query.q":             "450 bytes of UTF-8 are fewer characters beyond ASCII",

@@ -54,16 +54,16 @@ func (keyRole) Schema(r huma.Registry) *huma.Schema {
 	return enumOf(r, "APIKeyRole", "What an API key may be for.", models.KeyRoles)
 }
 
-// apiKeyCreate is the body of POST /api-keys.
-type apiKeyCreate struct {
+// APIKeyCreate is the body of POST /api-keys.
+type APIKeyCreate struct {
 	Name        string             `json:"name" minLength:"1" maxLength:"255" example:"Till 3"`
 	Role        keyRole            `json:"role"`
-	OrganizerID models.OrganizerID `json:"organizer_id,omitempty" doc:"Required of an admin, but for an admin's key; otherwise one's own."`
+	OrganizerID models.OrganizerID `json:"organizer_id,omitempty" doc:"Whose events it is for; absent: one's own organizer's, or the default one's. An admin's key is for all, and has none."`
 	EventIDs    []models.EventID   `json:"event_ids,omitempty" nullable:"true" minItems:"1" maxItems:"100" doc:"Only of these events of the organizer."`
 	ExpiresAt   *instant           `json:"expires_at,omitempty" nullable:"true" doc:"When it ends; null or absent: never."`
 }
 
-func (b *apiKeyCreate) read(f *form) {
+func (b *APIKeyCreate) read(f *form) {
 	b.Name, _ = f.text("name", required)
 	role, _ := f.text("role", required)
 	b.Role = keyRole(role)
@@ -74,7 +74,7 @@ func (b *apiKeyCreate) read(f *form) {
 	}
 }
 
-func (b *apiKeyCreate) draft() models.KeyDraft {
+func (b *APIKeyCreate) draft() models.KeyDraft {
 	d := models.KeyDraft{Name: b.Name, Role: models.Role(b.Role), Organizer: b.OrganizerID, Events: b.EventIDs}
 	if b.ExpiresAt != nil {
 		d.ExpiresAt = b.ExpiresAt.Time
@@ -89,7 +89,7 @@ type (
 	}
 	keysInput      struct{ Paging }
 	keyCreateInput struct {
-		Body body[apiKeyCreate, *apiKeyCreate]
+		Body body[APIKeyCreate, *APIKeyCreate]
 	}
 	keyCreated struct{ Body newAPIKeyBody }
 )
@@ -108,8 +108,9 @@ func (h *keys) register(a *api) {
 		errors: []*models.Error{models.ErrOrganizerNotFound, models.ErrEventNotFound},
 	}, h.create)
 	register(a, operation{
-		id: "revoke-api-key", method: http.MethodDelete, path: keysPath + "/{id}", tag: "identity", summary: "Revoke an API key",
-		detail: "It is refused everywhere within a second. Keys that were made by it stay.", status: http.StatusNoContent,
+		id: "revoke-api-key", method: http.MethodDelete, path: keysPath + "/{id}", tag: "identity",
+		summary: "Revoke an API key",
+		detail:  "It is refused everywhere within a second. Keys that were made by it stay.", status: http.StatusNoContent,
 		errors: []*models.Error{models.ErrKeyNotFound},
 	}, h.revoke)
 }

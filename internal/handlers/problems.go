@@ -276,6 +276,7 @@ type problemBody struct {
 	Errors    []problemPlace `json:"errors,omitempty" nullable:"false" doc:"Each place that is wrong, for invalid_request; the first 20."`
 	More      int64          `json:"more_errors,omitempty" doc:"How many more places are wrong." example:"3"`
 
+	UserID       *models.UserID   `json:"user_id,omitempty" doc:"Who has the e-mail address, for email_taken, if you may see them."`
 	Available    *int64           `json:"available,omitempty" doc:"How many tickets can still be booked, for sold_out and insufficient_tickets."`
 	CancelReason *reasonOrNothing `json:"cancel_reason,omitempty" doc:"Why the booking is cancelled, for already_cancelled."`
 	Taken        *int64           `json:"taken,omitempty" doc:"Tickets of live bookings, for capacity_below_taken: held + sold."`

@@ -18,7 +18,6 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"quantix/internal/feed"
-	"quantix/internal/identity"
 	"quantix/internal/logging"
 	"quantix/internal/models"
 	"quantix/internal/services"
@@ -183,14 +182,21 @@ func (s *server) servePages(document *huma.OpenAPI, metrics http.Handler) error 
 	}
 	s.router.GET("/openapi.json", func(c *gin.Context) { c.Data(http.StatusOK, "application/json", text) })
 	s.router.GET("/", func(c *gin.Context) { c.Redirect(http.StatusFound, "/docs") }) // where people look first
-	if s.gate != nil && s.gate.Metadata() != nil {
-		issuers := s.gate.Metadata()
-		s.router.GET(identity.MetadataPath, func(c *gin.Context) { c.Data(http.StatusOK, "application/json", issuers) })
-	}
+	s.serveIssuers()
 	s.router.GET("/problems", explainProblems)
 	s.router.GET(problemPath+":code", explainProblem)
 	s.serveMetrics(metrics)
 	return serveDocs(s.router)
+}
+
+// serveIssuers tells clients where they get tokens.
+func (s *server) serveIssuers() {
+	if s.gate == nil {
+		return
+	}
+	if path, document := s.gate.Metadata(); document != nil {
+		s.router.GET(path, func(c *gin.Context) { c.Data(http.StatusOK, "application/json", document) })
+	}
 }
 
 func (s *server) serveMetrics(metrics http.Handler) {

@@ -20,13 +20,13 @@ func (g *Gate) Challenge(sent bool) string {
 	return challenge
 }
 
-// Metadata returns the JSON document of MetadataPath; nil where no tokens are taken, or the server's own address is
-// not known.
-func (g *Gate) Metadata() []byte {
+// Metadata returns the JSON document of MetadataPath, and that path; nil where no tokens are taken, or the server's own
+// address is not known.
+func (g *Gate) Metadata() (path string, document []byte) {
 	if g.tokens == nil || g.options.PublicURL == "" {
-		return nil
+		return MetadataPath, nil
 	}
-	document, _ := json.Marshal(struct { // of texts alone, which cannot fail
+	document, _ = json.Marshal(struct { // of texts alone, which cannot fail
 		Resource string   `json:"resource"`
 		Servers  []string `json:"authorization_servers"`
 		Methods  []string `json:"bearer_methods_supported"`
@@ -34,5 +34,5 @@ func (g *Gate) Metadata() []byte {
 		Resource: strings.TrimRight(g.options.PublicURL, "/"),
 		Servers:  []string{g.options.OIDC.Issuer}, Methods: []string{"header"},
 	})
-	return document
+	return MetadataPath, document
 }

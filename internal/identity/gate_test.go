@@ -58,6 +58,7 @@ func TestIdentify_refuses_bad_keys_all_alike(t *testing.T) {
 		"without a scheme": {"Authorization": {text}},
 		"Basic":            {"Authorization": {"Basic " + text}},
 		"Token":            {"Authorization": {"Token " + text}},
+		"of six letters":   {"Authorization": {"Digest " + text}},
 		"a tab":            {"Authorization": {"Bearer\t" + text}},
 		"something behind": {"Authorization": {"Bearer " + text + " "}},
 		"twice":            {"Authorization": {"Bearer " + text, "Bearer " + text}},

@@ -146,7 +146,10 @@ var (
 	ErrUnauthorized = &Error{Kind: KindUnauthorized, Code: "unauthorized", Detail: "This needs an API key or a token that is in force, as Authorization: Bearer, once."}
 	ErrForbidden    = &Error{Kind: KindForbidden, Code: "forbidden", Detail: "What you have shown does not allow this; ask an administrator for a key or a role that does."}
 
-	ErrIdentityUnavailable = &Error{Kind: KindUnavailable, Code: "identity_unavailable", Detail: "Who you are cannot be found out now; ask again shortly. Nothing was changed.", RetryAfter: time.Second}
+	ErrIdentityUnavailable = &Error{
+		Kind: KindUnavailable, Code: "identity_unavailable", RetryAfter: time.Second,
+		Detail: "Who you are cannot be found out now; ask again shortly. Nothing was changed.",
+	}
 
 	ErrBusy           = &Error{Kind: KindUnavailable, Code: "busy", Detail: "Too many bookings wait for this event; ask again shortly.", RetryAfter: time.Second}
 	ErrUnavailable    = &Error{Kind: KindUnavailable, Code: "unavailable", Detail: "The store does not answer now; ask again shortly. Nothing was changed.", RetryAfter: time.Second}

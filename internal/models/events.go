@@ -59,7 +59,8 @@ type EventPatch struct {
 // NewEvent checks a draft and makes the event. The store sets the times of creation.
 func NewEvent(draft EventDraft) (Event, error) {
 	e := Event{
-		ID: NewID[EventID](), Organizer: cmp.Or(draft.Organizer, DefaultOrganizer), Name: draft.Name, Description: draft.Description,
+		ID: NewID[EventID](), Organizer: cmp.Or(draft.Organizer, DefaultOrganizer),
+		Name: draft.Name, Description: draft.Description,
 		DateTime: instant(draft.DateTime), SalesEnd: instant(draft.SalesEnd), TimeZone: draft.TimeZone,
 		TicketPrice: draft.TicketPrice,
 		Stock:       Stock{Total: draft.TotalTickets, Available: draft.TotalTickets}, Version: 1,

@@ -116,9 +116,11 @@ type Events interface {
 // Users is everything about users. Deleted users are not found.
 //
 // Persons belong to the installation. An organizer's scope has those whose row the organizer made, and those who have
-// booked one of its events (or one of those that the scope is limited to); a user's scope has that user.
+// booked one of its events (or one of those that the scope is limited to), among their newest BookingsLookedAt
+// bookings; a user's scope has that user.
 type Users interface {
-	// CreateUser writes a new user and returns it with its times set. Error: models.ErrEmailTaken (case-insensitive).
+	// CreateUser writes a new user and returns it with its times set. Errors: models.ErrEmailTaken (case-insensitive),
+	// models.ErrOrganizerNotFound.
 	CreateUser(ctx context.Context, user models.User) (models.User, error)
 	// User returns one user. Error: models.ErrUserNotFound.
 	User(ctx context.Context, scope models.Scope, id models.UserID) (models.User, error)
@@ -129,8 +131,8 @@ type Users interface {
 	// Users lists all by id, which is the order of creation. page.After holds the id of the last user seen.
 	Users(ctx context.Context, page models.Page) ([]models.User, error)
 	// UpdateUser locks the user, applies the patch by User.Apply and writes it. Errors: models.ErrUserNotFound,
-	// models.ErrEmailTaken, those of User.Apply; models.ErrForbidden for an organizer who sees the user, but has not made
-	// the row, or whose row has been bound to a subject since (BindSubject): it is theirs then.
+	// models.ErrEmailTaken, those of User.Apply; models.ErrForbidden for an organizer who sees the user, but has not
+	// made the row, or whose row has been bound to a subject since (BindSubject): it is theirs then.
 	UpdateUser(
 		ctx context.Context, scope models.Scope, id models.UserID, patch models.UserPatch, ifVersion *int64,
 	) (models.User, error)
@@ -154,6 +156,8 @@ type Bookings interface {
 	// event. Error: models.ErrBookingNotFound.
 	BookingByKey(ctx context.Context, event models.EventID, key models.ReplayKey) (models.Booking, error)
 	// BookingsOfUser lists a user's bookings, newest (highest id) first. page.After holds the id of the last one seen.
+	// An organizer's scope has those among the user's newest BookingsLookedAt, unless the organizer has made the user's
+	// row.
 	BookingsOfUser(
 		ctx context.Context, scope models.Scope, user models.UserID, filter models.BookingFilter, page models.Page,
 	) ([]models.Booking, error)

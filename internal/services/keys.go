@@ -1,6 +1,7 @@
 package services
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -27,7 +28,7 @@ func NewKeys(store KeyStore) *Keys { return &Keys{store: store} }
 func (k *Keys) Create(ctx context.Context, who models.Caller, d models.KeyDraft) (models.APIKey, string, error) {
 	scope := who.Scope()
 	if d.Organizer.IsZero() && d.Role != models.RoleAdmin {
-		d.Organizer = scope.Organizer
+		d.Organizer = cmp.Or(scope.Organizer, models.DefaultOrganizer)
 	}
 	key, err := models.NewAPIKey(d)
 	if err == nil {

@@ -33,7 +33,7 @@ func newManyLetters(s *shop.Shop, n int) *manyLetters {
 	return m
 }
 
-func (m *manyLetters) DeadLettersOf(_ context.Context, _ models.LetterFilter, page models.Page) ([]models.DeadLetter, error) {
+func (m *manyLetters) DeadLettersOf(_ context.Context, _ models.Scope, _ models.LetterFilter, page models.Page) ([]models.DeadLetter, error) {
 	m.during()
 	m.largest = max(m.largest, page.Limit)
 	from := 0

@@ -207,7 +207,7 @@ var around = []mutant{
 	// looked for.
 	{
 		name: "deleting a user does not wait for bookings that are being made", file: "internal/repository/postgres/users.go",
-		old: "lockUserToDelete = selectUser + ` FOR UPDATE`", new: "lockUserToDelete = selectUser + ` FOR NO KEY UPDATE`",
+		old: "lockToDelete = ` FOR UPDATE`", new: "lockToDelete = ` FOR NO KEY UPDATE`",
 		pkg: postgres, tests: "TestDeletionWaits",
 	}, {
 		name: "a user's tickets count for nothing while the event still sells (PostgreSQL)", file: "internal/repository/postgres/users.go",

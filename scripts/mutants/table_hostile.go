@@ -23,7 +23,7 @@ var hostile = []mutant{
 		pkg: services, tests: "TestSharedReads_are_bounded",
 	}, {
 		name: "a search asks the index for another text than it has", file: "internal/repository/postgres/events.go",
-		old: "WHERE e.deleted_at IS NULL AND e.name || E'\\n' || e.description ILIKE $8\n", new: "WHERE e.deleted_at IS NULL AND e.name || E'\\n' || e.description || '' ILIKE $8\n",
+		old: "WHERE e.deleted_at IS NULL AND e.name || E'\\n' || e.description ILIKE $8`", new: "WHERE e.deleted_at IS NULL AND e.name || E'\\n' || e.description || '' ILIKE $8`",
 		pkg: postgres, tests: "TestSearchPlan",
 	}, {
 		name: "a search for two characters reads every event (PostgreSQL)", file: "internal/repository/postgres/events.go",

@@ -42,7 +42,7 @@ var identities = []mutant{
 		pkg: identityPkg, tests: "TestIdentify_refuses",
 	}, {
 		name: "any scheme is a bearer's", file: gateFile,
-		old: "!strings.EqualFold(header[:len(scheme)], scheme)", new: "header[len(scheme)-1] != ' '",
+		old: "!strings.EqualFold(header[:len(scheme)], scheme)", new: "false",
 		pkg: identityPkg, tests: "TestIdentify_refuses",
 	}, {
 		name: "a panic of a library's ends the program", file: gateFile,

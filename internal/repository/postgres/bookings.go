@@ -85,7 +85,7 @@ const (
 	selectBookingsOfUser = bookingsOfUser + newestBookings
 )
 
-// BookingsOfUser lists a user's bookings, newest first. For an organizer it reads past those of others' events.
+// BookingsOfUser lists a user's bookings, newest first.
 func (s *Store) BookingsOfUser(
 	ctx context.Context, scope models.Scope, user models.UserID, filter models.BookingFilter, page models.Page,
 ) ([]models.Booking, error) {
@@ -93,7 +93,7 @@ func (s *Store) BookingsOfUser(
 	if page.After != nil {
 		before = page.After.ID
 	}
-	condition, values := bookingsIn(scope, 4)
+	condition, values := listedIn(scope, 4)
 	rows, err := s.read.Query(ctx, bookingsOfUser+condition+newestBookings,
 		append([]any{uuid(user), uuid(before), string(filter.Status), page.Limit}, values...)...)
 	list, err := collect(rows, err, scanBookingOnly)

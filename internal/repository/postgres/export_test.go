@@ -32,6 +32,17 @@ const (
 	outboxFromMark = `outbox_pkey[^\n]*\n *Index Cond: \(id >= `
 )
 
+// own and ownList word statements of an organizer, or of some of its events.
+func own(statement string, in func(models.Scope, int) (string, []any), params int, behind string) string {
+	condition, _ := in(models.Scope{Organizer: models.OrganizerID{1}}, params)
+	return statement + condition + behind
+}
+
+func ownList(list func(string) string, params int, only ...models.EventID) string {
+	condition, _ := ownEvents(models.Scope{Organizer: models.OrganizerID{1}, Only: models.NewEventSet(only)}, params)
+	return list(condition)
+}
+
 // HotStatements are all statements that run for each booking, payment or second.
 var HotStatements = []Statement{
 	{"lockEvent", lockEvent, []string{eventByKey}, true},
@@ -75,6 +86,22 @@ var HotStatements = []Statement{
 	{"selectFeed", selectFeed, []string{`journal_tx_idx[^\n]*\n *Index Cond: \(\(tx >= `}, false},
 	{"selectEvent", selectEvent, []string{eventByKey}, false},
 	{"selectEvents", selectEvents(""), []string{"events_date_time_idx"}, false},
+	{"eventsOfOne", ownList(selectEvents, 7), []string{`events_organizer_id_idx[^\n]*\n *Index Cond: \(\(organizer_id = [^\n]*\) AND \(ROW\(date_time, id\) > `}, false},
+	{"eventsOfKey", ownList(selectEvents, 7, models.EventID{1}), []string{`events_(pkey|organizer_id_idx)`}, false},
+	{"nearOfOne", ownList(searchNear, 9), []string{"events_organizer_id_idx"}, false},
+	{"eventOfOne", own(selectEvent, ownEvents, 1, ""), []string{eventByKey}, false},
+	{"bookingOfOne", own(selectBooking, bookingsIn, 1, ""), []string{"bookings_pkey", eventByKey}, false},
+	{"bookingsOfOne", own(bookingsOfUser, listedIn, 4, newestBookings), []string{`bookings_user_id_idx[^\n]*\n *Index Cond: \(\(user_id = [^\n]*\) AND \(id < `, eventByKey}, false},
+	{"userOfOne", own(selectUser, usersIn, 1, ""), []string{"users_pkey", `bookings_user_id_idx`, eventByKey}, false},
+	{"selectOrganizerOf", selectOrganizerOf, []string{eventByKey}, true},
+	{"selectKeyByHash", selectKeyByHash, []string{"api_keys_hash_key"}, true},
+	{"selectSubject", selectSubject, []string{"subjects_pkey"}, true},
+	{"lockUserByEmail", lockUserByEmail, []string{"users_email_fold_key"}, false},
+	{"newestAccess", selectAccess + newestAccess, []string{"access_log_pkey"}, false},
+	{"selectAccessOf", selectAccessOf, []string{"access_log_user_id_idx"}, false},
+	{"pruneAccess", pruneAccess, []string{"access_log_pkey"}, false},
+	{"selectAllCharges", selectAllCharges, []string{chargeByKey, bookingByKey}, false},
+	{"selectAllRefunds", selectAllRefunds, []string{refundByKey}, false},
 	{"selectUser", selectUser, []string{"users_pkey"}, false},
 	{"pieceOfBookings", pieceOfBookings, []string{`bookings_user_id_idx[^\n]*\n *Index Cond: \(\(user_id = [^\n]*\) AND \(id < `}, false},
 	{"hasLiveBookingsSince", hasLiveBookingsSince, []string{`bookings_user_id_idx[^\n]*\n *Index Cond: \(\(user_id = [^\n]*\) AND \(id >= `}, false},

@@ -69,8 +69,8 @@ func (s *Store) CreateKey(
 
 const selectKeyByHash = `SELECT ` + keyColumns + `, coalesce($2::timestamptz, now()) FROM api_keys WHERE hash = $1`
 
-// KeyByHash returns a key, and the time by the store's clock. Error: models.ErrKeyNotFound. It goes the way that bookings
-// go, which wait for it.
+// KeyByHash returns a key, and the time by the store's clock. Error: models.ErrKeyNotFound. It goes the way that
+// bookings go, which wait for it.
 func (s *Store) KeyByHash(
 	ctx context.Context, hash models.KeyHash,
 ) (key models.APIKey, now time.Time, err error) {

@@ -43,8 +43,8 @@ const (
 		AND ($4::uuid IS NULL OR event_id = $4) AND ($5 = '' OR kind = $5)`
 )
 
-// lettersIn admits letters l of an organizer's events; strays are of bookings that are not here, so that nobody's event is
-// theirs.
+// lettersIn admits letters l of an organizer's events; strays are of bookings that are not here, so that nobody's event
+// is theirs.
 func lettersIn(scope models.Scope, params int) (condition string, values []any) {
 	condition, values = eventsIn(scope, ownerOf("l.event_id"), "l.event_id", params)
 	if len(values) > 0 {

@@ -13,7 +13,7 @@ import (
 	"quantix/internal/repository/postgres"
 )
 
-var tableScan = regexp.MustCompile(`Seq Scan on (events|event_stock|users|bookings|payments|refunds|journal)`)
+var tableScan = regexp.MustCompile(`Seq Scan on (events|event_stock|users|bookings|payments|refunds|journal|access_log)`)
 
 // TestPlansOnEmptyTables matters because the desk's plans are made once: what is planned before the first booking is
 // what a whole on-sale runs with.
@@ -100,12 +100,14 @@ func explain(ctx context.Context, pool *pgxpool.Pool, s postgres.Statement) (str
 // smallTables is fillTables for the first hundred bookings.
 var smallTables = strings.NewReplacer("1, 2000", "1, 3", "% 2000", "% 3", "1, 1000", "1, 20", "% 1000", "% 20", "1, 10000", "1, 100").Replace(fillTables)
 
-// fillTables makes 2,000 events, 1,000 users, 10,000 bookings of every status, with their charges, some of them in the
-// bookings' rows, and refunds.
+// fillTables makes 2,000 events of 20 organizers, 1,000 users, 10,000 bookings of every status, with their charges,
+// some of them in the bookings' rows, and refunds.
 const fillTables = `
-	INSERT INTO events (id, name, date_time, total_tickets, ticket_price, currency, created_at, updated_at)
-		SELECT gen_random_uuid(), 'event ' || i, now() + i * interval '1 day', 1000000, 75.5, 'USD', now(), now()
-		FROM generate_series(1, 2000) i;
+	INSERT INTO organizers (id, name, created_at, updated_at)
+		SELECT gen_random_uuid(), 'organizer ' || i, now(), now() FROM generate_series(1, 20) i;
+	INSERT INTO events (id, name, date_time, total_tickets, ticket_price, currency, created_at, updated_at, organizer_id)
+		SELECT gen_random_uuid(), 'event ' || i, now() + i * interval '1 day', 1000000, 75.5, 'USD', now(), now(), o.id
+		FROM generate_series(1, 2000) i JOIN (SELECT id, row_number() OVER () AS n FROM organizers) o ON o.n = i % 20 + 1;
 	INSERT INTO event_stock (event_id, total_tickets, available, journal_seq)
 		SELECT id, total_tickets, total_tickets, 1 FROM events ON CONFLICT DO NOTHING;
 	INSERT INTO users (id, name, email, created_at, updated_at)
@@ -130,6 +132,8 @@ const fillTables = `
 	INSERT INTO refunds (event_id, booking_id, n, gateway, amount, currency, status, attempts, next_attempt_at, created_at, updated_at)
 		SELECT event_id, id, 1, 'sim', 151, 'USD', CASE get_byte(uuid_send(id), 0) % 5 WHEN 0 THEN 'pending' ELSE 'succeeded' END, 0, now(), now(), now()
 		FROM bookings WHERE status = 'CANCELLED';
+	INSERT INTO access_log (id, at, actor, action, user_id, ip, request_id)
+		SELECT gen_random_uuid(), now(), 'key 1', 'read_user', id, '', '' FROM users, generate_series(1, 20);
 	INSERT INTO journal (event_id, seq, at, tx, facts)
 		SELECT e.id, n, now(), (e.i * 5 + n)::text::xid8, '\x015553440500' FROM generate_series(1, 20) n, (SELECT id, row_number() OVER () AS i FROM events) e;
 	ANALYZE`

@@ -22,6 +22,9 @@ func TestStore(t *testing.T) {
 			return err
 		}
 		return repotest.Store{
+			Beside: func(clock func() time.Time) (repotest.Port, error) {
+				return open(t, b.url, func(_ *pgxpool.Config, o *postgres.Options) { o.Clock = clock }).Store, nil
+			},
 			Port: b.Store, Exec: exec, Stock: "event_stock", Migrate: b.migrate,
 			Apart: func(ctx context.Context) error { return exec(ctx, moveApart) },
 		}

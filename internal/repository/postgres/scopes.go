@@ -8,15 +8,15 @@ import (
 	"quantix/internal/repository"
 )
 
-// What a scope admits is a condition behind a statement's own ones, with parameters behind its own ones. Everything adds
-// none, so that its statements are what they would be if there were no scopes. Every other kind makes a text of its own:
-// a plan is for all values of its parameters, and one for "this organizer's, or anybody's" could use no index.
+// What a scope admits is a condition behind a statement's own ones, with parameters behind its own ones. Everything
+// adds none, so that its statements are what they would be if there were no scopes. Every other kind makes a text of
+// its own: a plan is for all values of its parameters, and one for "this organizer's, or anybody's" could use no index.
 
 // nobodys admits nothing.
 const nobodys = ` AND false`
 
-// eventsIn admits what is an organizer's. organizer and event are the expressions for whose a row is, and of which event;
-// params is how many parameters the statement has.
+// eventsIn admits what is an organizer's. organizer and event are the expressions for whose a row is, and of which
+// event; params is how many parameters the statement has.
 func eventsIn(scope models.Scope, organizer, event string, params int) (condition string, values []any) {
 	switch {
 	case scope.All:
@@ -41,8 +41,8 @@ func owned(scope models.Scope, text func(own string) string, values []any) (sql 
 	return text(own), append(slices.Clip(values), more...)
 }
 
-// ownerOf is whose a row is that has an event. It is looked up for each row by itself: as a join, the planner might begin
-// with all of an organizer's events.
+// ownerOf is whose a row is that has an event. It is looked up for each row by itself: as a join, the planner might
+// begin with all of an organizer's events.
 func ownerOf(event string) string {
 	return `(SELECT organizer_id FROM events WHERE id = ` + event + `)`
 }
@@ -55,6 +55,18 @@ func bookingsIn(scope models.Scope, params int) (condition string, values []any)
 	return eventsIn(scope, ownerOf("b.event_id"), "b.event_id", params)
 }
 
+// listedIn admits what of a list of the bookings b of user $1 is within a scope. Of somebody whose row an organizer has
+// not made, it looks at those alone by which usersIn knows them: it would otherwise read past all that are others'.
+func listedIn(scope models.Scope, params int) (condition string, values []any) {
+	condition, values = bookingsIn(scope, params)
+	if scope.All || scope.Organizer.IsZero() {
+		return condition, values
+	}
+	return condition + fmt.Sprintf(` AND b.id >= (SELECT CASE WHEN organizer_id = $%d THEN '00000000-0000-0000-0000-000000000000' ELSE coalesce((
+			SELECT id FROM bookings WHERE user_id = $1 ORDER BY id DESC LIMIT 1 OFFSET %d), '00000000-0000-0000-0000-000000000000') END
+		FROM users WHERE id = $1)`, params+1, repository.BookingsLookedAt-1), values
+}
+
 // usersIn admits users: those of an organizer (see repository.Users), or one. Of somebody else's customer it reads
 // repository.BookingsLookedAt bookings at most.
 func usersIn(scope models.Scope, params int) (condition string, values []any) {
@@ -64,13 +76,13 @@ func usersIn(scope models.Scope, params int) (condition string, values []any) {
 	case !scope.User.IsZero():
 		return fmt.Sprintf(` AND id = $%d`, params+1), []any{uuid(scope.User)}
 	}
-	booked, values := eventsIn(scope, ownerOf("b.event_id"), "b.event_id", params)
+	own, values := eventsIn(scope, ownerOf("booked.event_id"), "booked.event_id", params)
 	if len(values) == 0 {
 		return nobodys, nil
 	}
 	return fmt.Sprintf(` AND (organizer_id = $%d OR EXISTS (SELECT FROM (
-			SELECT event_id FROM bookings WHERE user_id = users.id ORDER BY id DESC LIMIT %d) b WHERE true%s))`,
-		params+1, repository.BookingsLookedAt, booked), values
+			SELECT event_id FROM bookings WHERE user_id = users.id ORDER BY id DESC LIMIT %d) booked WHERE true%s))`,
+		params+1, repository.BookingsLookedAt, own), values
 }
 
 // organizersIn admits organizers by a column that holds their id.

@@ -12,8 +12,8 @@ import (
 
 const selectSubject = `SELECT user_id FROM subjects WHERE issuer = $1 AND subject = $2`
 
-// UserOfSubject returns the user that a subject is bound to. Error: models.ErrUserNotFound. It goes the way that bookings
-// go, which wait for it.
+// UserOfSubject returns the user that a subject is bound to. Error: models.ErrUserNotFound. It goes the way that
+// bookings go, which wait for it.
 func (s *Store) UserOfSubject(ctx context.Context, subject models.Subject) (models.UserID, error) {
 	user, err := userOfSubject(ctx, s.desk, subject)
 	return user, wrap("look a subject up", err)
@@ -34,8 +34,9 @@ const (
 		ON CONFLICT DO NOTHING`
 )
 
-// BindSubject binds a subject who comes for the first time to a user. Nothing keeps others from binding the same meanwhile,
-// or from making a user with the same address: but of all of them the database lets one, and the others look again.
+// BindSubject binds a subject who comes for the first time to a user. Nothing keeps others from binding the same
+// meanwhile, or from making a user with the same address: but of all of them the database lets one, and the others look
+// again.
 func (s *Store) BindSubject(
 	ctx context.Context, who models.Introduction, user models.User,
 ) (id models.UserID, err error) {

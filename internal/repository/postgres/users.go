@@ -201,8 +201,8 @@ const selectNow = `SELECT coalesce($1::timestamptz, clock_timestamp())`
 
 const hasSubject = `SELECT EXISTS (SELECT FROM subjects WHERE user_id = $1)`
 
-// mayChange reports, as models.ErrForbidden, that an organizer sees a user but has not made the row, or that a subject has
-// it since.
+// mayChange reports, as models.ErrForbidden, that an organizer sees a user but has not made the row, or that a subject
+// has it since.
 func mayChange(ctx context.Context, on querier, scope models.Scope, u *models.User) error {
 	if scope.All || scope.Organizer.IsZero() {
 		return nil
@@ -225,7 +225,8 @@ type querier interface {
 
 // changeUser runs a change of one user, whom the scope has and may change, under its lock.
 func (s *Store) changeUser(
-	ctx context.Context, lock string, scope models.Scope, id models.UserID, change func(pgx.Tx, *models.User, time.Time) (bool, error),
+	ctx context.Context, lock string, scope models.Scope, id models.UserID,
+	change func(pgx.Tx, *models.User, time.Time) (bool, error),
 ) error {
 	return s.inTx(ctx, func(tx pgx.Tx) error {
 		var user models.User

@@ -202,7 +202,8 @@ var bookingRules = rules{
 
 func (s *shop) bookingsOf(user models.User, status models.Status) []models.Booking {
 	s.t.Helper()
-	list, err := s.BookingsOfUser(s.ctx(), models.Everything, user.ID, models.BookingFilter{Status: status}, models.Page{Limit: all})
+	list, err := s.BookingsOfUser(s.ctx(), models.Everything, user.ID, models.BookingFilter{Status: status},
+		models.Page{Limit: all})
 	s.ok("listing bookings", err)
 	return list
 }

@@ -378,7 +378,8 @@ func searchFar(t *testing.T, s *shop) {
 	first, err := s.Events(s.ctx(), models.Everything, models.EventFilter{Query: "gain and a"}, models.Page{Limit: 2})
 	s.ok("listing", err)
 	last := models.PositionOf(&first.Events[1])
-	next, err := s.Events(s.ctx(), models.Everything, models.EventFilter{Query: "zanzibar"}, models.Page{Limit: 2, After: &last})
+	next, err := s.Events(s.ctx(), models.Everything, models.EventFilter{Query: "zanzibar"},
+		models.Page{Limit: 2, After: &last})
 	s.ok("listing", err)
 	same(t, "the next page", eventIDs(next.Events), []models.EventID{zanzibar})
 	searchShort(t, s, zanzibar)

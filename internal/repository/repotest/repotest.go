@@ -29,6 +29,8 @@ type Store struct {
 	Apart func(ctx context.Context) error
 	// Migrate goes on to the newest migration, or so many back when below 0; nobody else uses the store meanwhile.
 	Migrate func(steps int) error
+	// Beside opens a store of another process on the same database, which the test closes.
+	Beside func(clock func() time.Time) (Port, error)
 	// Stock is the table of the counters: events, or one of their own.
 	Stock string
 }
@@ -76,6 +78,12 @@ func Run(t *testing.T, open func(t *testing.T, clock func() time.Time) Store) {
 		"Users":     userRules,
 		"Health":    healthRules,
 		"Ends":      endRules,
+
+		"Organizers": organizerRules,
+		"Keys":       keyRules,
+		"Subjects":   subjectRules,
+		"AccessLog":  accessRules,
+		"Scopes":     scopeRules,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

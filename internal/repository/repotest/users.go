@@ -39,13 +39,13 @@ var userRules = rules{
 
 	"unknown_and_deleted_ones_are_not_found": func(t *testing.T, s *shop) {
 		deleted := s.user()
-		s.ok("deleting", s.DeleteUser(s.ctx(), models.Everything, deleted.ID, nil, 0))
+		s.ok("deleting", s.erase(deleted.ID, nil))
 		for _, id := range []models.UserID{deleted.ID, models.NewID[models.UserID](), {}} {
 			_, err := s.User(s.ctx(), models.Everything, id)
 			isError(t, "User", err, models.ErrUserNotFound)
-			_, err = s.UpdateUser(s.ctx(), models.Everything, id, models.UserPatch{Name: new("X")}, nil)
+			_, err = s.update(id, models.UserPatch{Name: new("X")}, nil)
 			isError(t, "UpdateUser", err, models.ErrUserNotFound)
-			isError(t, "DeleteUser", s.DeleteUser(s.ctx(), models.Everything, id, nil, 0), models.ErrUserNotFound)
+			isError(t, "DeleteUser", s.erase(id, nil), models.ErrUserNotFound)
 		}
 		list, err := s.Users(s.ctx(), models.Page{Limit: all})
 		if err != nil || len(list) != 0 {
@@ -89,7 +89,7 @@ var userRules = rules{
 	"deleting_one_erases_name_and_address": func(t *testing.T, s *shop) {
 		user, other := s.userNamed("John Doe", "John@Example.com"), s.user()
 		s.clock.Pass(time.Hour)
-		s.ok("deleting", s.DeleteUser(s.ctx(), models.Everything, user.ID, nil, 0))
+		s.ok("deleting", s.erase(user.ID, nil))
 		s.ok("bringing the row back", s.exec(s.ctx(), "UPDATE users SET deleted_at = NULL"))
 		want := user
 		want.Name, want.Email, want.UpdatedAt = "erased", user.ID.String()+"@erased.invalid", noon.Add(time.Hour)
@@ -101,7 +101,7 @@ var userRules = rules{
 	"the_address_of_a_deleted_user_is_free_again": func(t *testing.T, s *shop) {
 		for range 3 {
 			user := s.userNamed("John", "john@example.com")
-			s.ok("deleting", s.DeleteUser(s.ctx(), models.Everything, user.ID, nil, 0))
+			s.ok("deleting", s.erase(user.ID, nil))
 		}
 		s.userNamed("John", "JOHN@example.com")
 	},
@@ -119,7 +119,7 @@ var userRules = rules{
 		removed := false
 		got := pages(t, 2, list, func(u models.User) models.Position { return models.Position{ID: u.ID} }, func() {
 			if !removed {
-				s.ok("deleting one that was seen", s.DeleteUser(s.ctx(), models.Everything, want[0], nil, 0))
+				s.ok("deleting one that was seen", s.erase(want[0], nil))
 				removed = true
 			}
 		})
@@ -132,7 +132,7 @@ var userRules = rules{
 	"an_edit_is_written_with_its_version_and_time": func(t *testing.T, s *shop) {
 		user := s.user()
 		s.clock.Pass(time.Hour)
-		got, err := s.UpdateUser(s.ctx(), models.Everything, user.ID, models.UserPatch{Name: new("Jane"), Email: new("jane@example.com")},
+		got, err := s.update(user.ID, models.UserPatch{Name: new("Jane"), Email: new("jane@example.com")},
 			new(int64(1)))
 		s.ok("editing", err)
 		want := user
@@ -145,7 +145,7 @@ var userRules = rules{
 		user := s.user()
 		s.clock.Pass(time.Hour)
 		for _, patch := range []models.UserPatch{{}, {Name: &user.Name}, {Email: &user.Email}} {
-			got, err := s.UpdateUser(s.ctx(), models.Everything, user.ID, patch, nil)
+			got, err := s.update(user.ID, patch, nil)
 			s.ok("editing", err)
 			same(t, "the user", got, user)
 		}
@@ -157,13 +157,13 @@ var userRules = rules{
 		s.userNamed("Jane", "jane@example.com")
 		for want, edit := range map[*models.Error]func() (models.User, error){
 			models.ErrVersionMismatch: func() (models.User, error) {
-				return s.UpdateUser(s.ctx(), models.Everything, user.ID, models.UserPatch{Name: new("X")}, new(int64(2)))
+				return s.update(user.ID, models.UserPatch{Name: new("X")}, new(int64(2)))
 			},
 			models.ErrInvalid: func() (models.User, error) {
-				return s.UpdateUser(s.ctx(), models.Everything, user.ID, models.UserPatch{Name: new("")}, nil)
+				return s.update(user.ID, models.UserPatch{Name: new("")}, nil)
 			},
 			models.ErrEmailTaken: func() (models.User, error) {
-				return s.UpdateUser(s.ctx(), models.Everything, user.ID, models.UserPatch{Name: new("X"), Email: new("JANE@example.com")}, nil)
+				return s.update(user.ID, models.UserPatch{Name: new("X"), Email: new("JANE@example.com")}, nil)
 			},
 		} {
 			s.leavesNothing(func() {
@@ -175,7 +175,7 @@ var userRules = rules{
 
 	"may_change_the_case_of_their_own_address": func(t *testing.T, s *shop) {
 		user := s.userNamed("John", "john@example.com")
-		got, err := s.UpdateUser(s.ctx(), models.Everything, user.ID, models.UserPatch{Email: new("John@Example.com")}, nil)
+		got, err := s.update(user.ID, models.UserPatch{Email: new("John@Example.com")}, nil)
 		if err != nil || got.Email != "John@Example.com" {
 			t.Errorf("UpdateUser gave %+v, %v", got, err)
 		}
@@ -186,7 +186,7 @@ var userRules = rules{
 		var won atomic.Int32
 		crowd(8, func(i int) {
 			err := retry.Do(s.ctx(), repository.IsConflict, func() error {
-				_, err := s.UpdateUser(s.ctx(), models.Everything, user.ID, models.UserPatch{Name: new("Jane " + string(rune('a'+i)))}, new(int64(1)))
+				_, err := s.update(user.ID, models.UserPatch{Name: new("Jane " + string(rune('a'+i)))}, new(int64(1)))
 				return err
 			})
 			switch {
@@ -204,9 +204,9 @@ var userRules = rules{
 	"is_not_deleted_by_an_old_version": func(t *testing.T, s *shop) {
 		user := s.user()
 		s.leavesNothing(func() {
-			isError(t, "DeleteUser", s.DeleteUser(s.ctx(), models.Everything, user.ID, new(int64(2)), 0), models.ErrVersionMismatch)
+			isError(t, "DeleteUser", s.erase(user.ID, new(int64(2))), models.ErrVersionMismatch)
 		})
-		s.ok("deleting", s.DeleteUser(s.ctx(), models.Everything, user.ID, new(int64(1)), 0))
+		s.ok("deleting", s.erase(user.ID, new(int64(1))))
 	},
 
 	"is_not_deleted_while_a_booking_is_pending": func(t *testing.T, s *shop) {
@@ -214,10 +214,10 @@ var userRules = rules{
 		b := s.book(event, user, 1)
 		s.clock.Pass(48 * time.Hour) // even when the event is over
 		s.leavesNothing(func() {
-			isError(t, "DeleteUser", s.DeleteUser(s.ctx(), models.Everything, user.ID, nil, 0), models.ErrUserHasBookings)
+			isError(t, "DeleteUser", s.erase(user.ID, nil), models.ErrUserHasBookings)
 		})
 		s.done(event.ID, &sale.Expire{Booking: b.ID})
-		s.ok("deleting", s.DeleteUser(s.ctx(), models.Everything, user.ID, nil, 0))
+		s.ok("deleting", s.erase(user.ID, nil))
 		same(t, "the booking's user", s.booking(b.ID).UserID, user.ID)
 	},
 
@@ -240,10 +240,10 @@ var userRules = rules{
 			s.ok("cancelling", err)
 		}
 		s.leavesNothing(func() {
-			isError(t, "DeleteUser", s.DeleteUser(s.ctx(), models.Everything, user.ID, nil, 0), models.ErrUserHasBookings)
+			isError(t, "DeleteUser", s.erase(user.ID, nil), models.ErrUserHasBookings)
 		})
 		s.done(event.ID, &sale.Cancel{Booking: live.ID})
-		s.ok("deleting", s.DeleteUser(s.ctx(), models.Everything, user.ID, nil, 0))
+		s.ok("deleting", s.erase(user.ID, nil))
 	},
 
 	"deleting_one_races_a_booking_and_one_wins": func(t *testing.T, s *shop) {
@@ -254,7 +254,7 @@ var userRules = rules{
 			var deleted error
 			crowd(2, func(i int) {
 				if i == 0 {
-					deleted = retry.Do(s.ctx(), repository.IsConflict, func() error { return s.DeleteUser(s.ctx(), models.Everything, user.ID, nil, 0) })
+					deleted = retry.Do(s.ctx(), repository.IsConflict, func() error { return s.erase(user.ID, nil) })
 					return
 				}
 				verdicts, err := s.try(s.ctx(), event.ID, reserve(user, 1))
@@ -280,7 +280,7 @@ var userRules = rules{
 			for n := range 20 {
 				var err error
 				if i == 0 {
-					_, err = s.UpdateUser(s.ctx(), models.Everything, user.ID, models.UserPatch{Email: new(strings.Repeat("x", n+1) + "@example.com")},
+					_, err = s.update(user.ID, models.UserPatch{Email: new(strings.Repeat("x", n+1) + "@example.com")},
 						nil)
 				} else {
 					_, err = s.try(s.ctx(), event.ID, reserve(user, 1))
@@ -294,6 +294,15 @@ var userRules = rules{
 			t.Errorf("%d bookings were made; want 20", got)
 		}
 	},
+}
+
+// update and erase are an administrator's.
+func (s *shop) update(id models.UserID, patch models.UserPatch, ifVersion *int64) (models.User, error) {
+	return s.UpdateUser(s.ctx(), models.Everything, id, patch, ifVersion)
+}
+
+func (s *shop) erase(id models.UserID, ifVersion *int64) error {
+	return s.DeleteUser(s.ctx(), models.Everything, id, ifVersion, 0)
 }
 
 func (s *shop) readUser(id models.UserID) models.User {
@@ -329,9 +338,9 @@ func deletingBuyers(t *testing.T, s *shop) {
 				s.settle(s.charge(b).ChargeKey, models.OutcomeSucceeded)
 			}
 			s.clock.set(test.over.Add(-time.Microsecond))
-			isError(t, "DeleteUser", s.DeleteUser(s.ctx(), models.Everything, user.ID, nil, 0), models.ErrUserHasBookings)
+			isError(t, "DeleteUser", s.erase(user.ID, nil), models.ErrUserHasBookings)
 			s.clock.set(test.over)
-			s.ok("deleting when the event is over", s.DeleteUser(s.ctx(), models.Everything, user.ID, nil, 0))
+			s.ok("deleting when the event is over", s.erase(user.ID, nil))
 		}
 	}
 }

@@ -53,8 +53,8 @@ func makeKeysBeside(ctx context.Context, dir string) error {
 	return errors.Join(store.Close(), db.Close())
 }
 
-// Another process makes and revokes keys while this one holds the directory and sells: nothing fails on either side, and
-// this one sees at once what was done.
+// Another process makes and revokes keys while this one holds the directory and sells: nothing fails on either side,
+// and this one sees at once what was done.
 func TestKeysBesideASale(t *testing.T) {
 	t.Parallel()
 	store, db := newStore(t, Options{})

@@ -49,7 +49,7 @@ const (
 	selectBookingsOfUser = bookingsOfUser + newestBookings
 )
 
-// BookingsOfUser lists a user's bookings, newest first. For an organizer it reads past those of others' events.
+// BookingsOfUser lists a user's bookings, newest first.
 func (s *Store) BookingsOfUser(
 	ctx context.Context, scope models.Scope, user models.UserID, filter models.BookingFilter, page models.Page,
 ) ([]models.Booking, error) {
@@ -57,7 +57,7 @@ func (s *Store) BookingsOfUser(
 	if page.After != nil {
 		before = page.After.ID
 	}
-	condition, values := bookingsIn(scope, 4)
+	condition, values := listedIn(scope, 4)
 	return list(ctx, s, "list a user's bookings", bookingsOfUser+condition+newestBookings,
 		with(args{user[:], before[:], string(filter.Status), int64(page.Limit)}, values), readBooking)
 }

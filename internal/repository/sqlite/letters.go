@@ -26,8 +26,8 @@ const (
 	countLetters  = `SELECT (SELECT count(*) FROM dead_letters) + (SELECT count(*) FROM strays WHERE failed_at IS NOT NULL)`
 )
 
-// lettersIn admits letters l of an organizer's events; strays are of bookings that are not here, so that nobody's event is
-// theirs.
+// lettersIn admits letters l of an organizer's events; strays are of bookings that are not here, so that nobody's event
+// is theirs.
 func lettersIn(scope models.Scope, params int) (condition string, values args) {
 	condition, values = eventsIn(scope, ownerOf("l.event_id"), "l.event_id", params)
 	if len(values) > 0 {
@@ -60,7 +60,8 @@ func (s *Store) DeadLettersOf(
 	}
 	condition, values := lettersIn(scope, 5)
 	return list(ctx, s, "list a kind of dead letters", lettersOf+condition+oldestLetters,
-		with(args{microsOr(after.Time, first), after.ID[:], int64(page.Limit), event, string(filter.Kind)}, values), readLetter)
+		with(args{microsOr(after.Time, first), after.ID[:], int64(page.Limit), event, string(filter.Kind)}, values),
+		readLetter)
 }
 
 // CountDeadLetters returns how many dead letters there are.

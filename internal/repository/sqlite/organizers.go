@@ -29,7 +29,8 @@ func (s *Store) CreateOrganizer(ctx context.Context, o models.Organizer) (models
 
 const selectOrganizer = `SELECT ` + organizerColumns + ` FROM organizers WHERE id = ?`
 
-// organizerIsThere looks whether there is an organizer. There is one writer: it stays for as long as the transaction takes.
+// organizerIsThere looks whether there is an organizer. There is one writer: it stays for as long as the transaction
+// takes.
 func organizerIsThere(c *conn, id models.OrganizerID) error {
 	_, err := organizerAt(c, id)
 	return err

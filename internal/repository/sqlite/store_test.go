@@ -20,7 +20,14 @@ func TestStore(t *testing.T) {
 		store, db := newStore(t, Options{Clock: clock})
 		exec := func(ctx context.Context, text string) error { return meddle(ctx, db, text) }
 		goes := func(steps int) error { return migrate(db, steps) }
-		return repotest.Store{Port: store, Exec: exec, Stock: "events", Migrate: goes}
+		beside := func(clock func() time.Time) (repotest.Port, error) {
+			files, err := database.OpenSQLite(database.SQLiteOptions{Dir: filepath.Dir(db.Path()), Beside: true})
+			if err != nil {
+				return nil, err
+			}
+			return New(context.Background(), files, Options{Clock: clock})
+		}
+		return repotest.Store{Port: store, Exec: exec, Stock: "events", Migrate: goes, Beside: beside}
 	})
 }
 

@@ -16,7 +16,8 @@ func (s *Store) UserOfSubject(ctx context.Context, subject models.Subject) (mode
 
 const insertSubject = `INSERT INTO subjects (issuer, subject, user_id, bound_at) VALUES (?, ?, ?, ?)`
 
-// BindSubject binds a subject who comes for the first time to a user. There is one writer: nobody binds the same meanwhile.
+// BindSubject binds a subject who comes for the first time to a user. There is one writer: nobody binds the same
+// meanwhile.
 func (s *Store) BindSubject(
 	ctx context.Context, who models.Introduction, user models.User,
 ) (id models.UserID, err error) {

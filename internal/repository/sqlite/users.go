@@ -177,8 +177,8 @@ func (s *Store) sinceDead(
 
 const hasSubject = `SELECT count(*) FROM subjects WHERE user_id = ?`
 
-// mayChange reports, as models.ErrForbidden, that an organizer sees a user but has not made the row, or that a subject has
-// it since.
+// mayChange reports, as models.ErrForbidden, that an organizer sees a user but has not made the row, or that a subject
+// has it since.
 func mayChange(c *conn, scope models.Scope, u *models.User) error {
 	if scope.All || scope.Organizer.IsZero() {
 		return nil
@@ -195,7 +195,8 @@ func mayChange(c *conn, scope models.Scope, u *models.User) error {
 
 // changeUser runs a change of one user, whom the scope has and may change, in a transaction.
 func (s *Store) changeUser(
-	ctx context.Context, what string, scope models.Scope, id models.UserID, change func(*conn, *models.User, time.Time) (bool, error),
+	ctx context.Context, what string, scope models.Scope, id models.UserID,
+	change func(*conn, *models.User, time.Time) (bool, error),
 ) error {
 	return s.write(ctx, what, func(c *conn) error {
 		condition, values := usersIn(scope, 1)

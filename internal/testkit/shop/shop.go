@@ -102,12 +102,16 @@ func Free(d *models.EventDraft) { d.TicketPrice.Minor = 0 }
 // User registers a user.
 func (s *Shop) User() models.User {
 	s.tb.Helper()
-	user, err := services.NewUsers(s.Store).Create(s.ctx(), models.TheOperator, "John Doe", models.NewID[models.UserID]().String()+
-		"@example.com")
+	email := models.NewID[models.UserID]().String() + "@example.com"
+	user, err := services.NewUsers(s.Store).Create(s.ctx(), models.TheOperator, "John Doe", email)
 	if err != nil {
 		s.tb.Fatalf("create a user: %v", err)
 	}
 	return user
+}
+
+func (s *Shop) bookings() *services.Bookings {
+	return services.NewBookings(s.Store, s.Office, services.BookingOptions{MaxTickets: 100, Methods: simulator.PaidWith})
 }
 
 // Book books tickets for a new user.
@@ -121,10 +125,8 @@ func (s *Shop) BookFor(
 	user models.UserID, event models.EventID, quantity int64, method models.PaymentMethod,
 ) models.BookingRef {
 	s.tb.Helper()
-	booking, _, err := services.NewBookings(s.Store, s.Office,
-		services.BookingOptions{MaxTickets: 100, Methods: simulator.PaidWith}).Create(s.ctx(), models.TheOperator, services.BookingRequest{
-		User: user, Event: event, Quantity: quantity, Method: method,
-	})
+	request := services.BookingRequest{User: user, Event: event, Quantity: quantity, Method: method}
+	booking, _, err := s.bookings().Create(s.ctx(), models.TheOperator, request)
 	if err != nil {
 		s.tb.Fatalf("book %d tickets: %v", quantity, err)
 	}
@@ -151,8 +153,7 @@ func (s *Shop) BookMany(event models.EventID, n int, method models.PaymentMethod
 // Cancel cancels a booking at its user's wish.
 func (s *Shop) Cancel(ref models.BookingRef) {
 	s.tb.Helper()
-	if _, err := services.NewBookings(s.Store, s.Office,
-		services.BookingOptions{MaxTickets: 100, Methods: simulator.PaidWith}).Cancel(s.ctx(), models.TheOperator, ref.Booking); err != nil {
+	if _, err := s.bookings().Cancel(s.ctx(), models.TheOperator, ref.Booking); err != nil {
 		s.tb.Fatalf("cancel a booking: %v", err)
 	}
 }
