@@ -12,7 +12,10 @@ type command struct {
 }
 
 // commands is the table that help prints, in the order of a reader's interest.
-func commands() []command {
+func commands() []command { return append(running(), examining()...) }
+
+// running is the commands that sell, and set up what sells.
+func running() []command {
 	return []command{
 		{
 			name: "serve", usage: "[--api]", run: runServe,
@@ -51,7 +54,14 @@ func commands() []command {
 			help: "make and list organizers, who own events",
 			more: "Makes and lists organizers, beside a running server. create prints the new one's id, which quantix keys create takes as\n" +
 				"--organizer.",
-		}, {
+		},
+	}
+}
+
+// examining is the commands that measure, look and tell, and mend.
+func examining() []command {
+	return []command{
+		{
 			name: "bench", usage: "[flags]", run: runBench,
 			help: "simulate an on-sale against a server of yours, or a private one; bench --help lists the flags",
 			more: "Simulates an on-sale, audits what it has left, and shows how fast it went. Status 1 when a promise was broken.\n" +

@@ -3,6 +3,7 @@ package identity
 import (
 	"encoding/binary"
 	"hash/crc32"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -38,6 +39,19 @@ func TestHashKey_knows_a_key_of_long_ago(t *testing.T) {
 	}
 	if _, is := HashKey(text); !is {
 		t.Error("it is no key any more")
+	}
+}
+
+// Scanners of secrets are told by the documentation what a key looks like.
+func TestKeyPattern_is_in_the_documentation(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sample := regexp.MustCompile(KeyPattern).FindString(string(text))
+	if _, is := HashKey(sample); !is || !strings.Contains(string(text), "`"+KeyPattern+"`") {
+		t.Errorf("docs/security.md has another pattern, or %q, which is no key", sample)
 	}
 }
 

@@ -113,7 +113,7 @@ func TestCustomers_whose_row_was_erased_are_bound_anew(t *testing.T) {
 		clear(m.people)
 		m.version++
 	})
-	testkit.Eventually(t, time.Second, func() error {
+	testkit.Eventually(t, 10*time.Second, func() error {
 		p, err := g.Identify(t.Context(), bearing(token))
 		if err == nil && p.User == old.User {
 			err = models.ErrUserNotFound

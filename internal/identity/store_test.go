@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"sync"
 	"testing"
@@ -157,6 +158,13 @@ func (m *memory) set(change func(*memory)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	change(m)
+}
+
+// used returns when which keys were used.
+func (m *memory) used() map[models.KeyID]time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.touched)
 }
 
 func (m *memory) asked() (lookups, subjects int) {

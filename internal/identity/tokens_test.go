@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -76,6 +77,9 @@ func TestTokens_of_all_allowed_algorithms_are_taken(t *testing.T) {
 		keys[algorithm] = issuer.AddKey(algorithm)
 	}
 	g := running(t, newMemory(), withIssuer(issuer))
+	untold := issuer.AddKey(jose.RS256)
+	issuer.HideAlgorithm(untold)
+	mustKnow(t, g, testkit.SignToken(t, untold, nil, issuer.Claims(nil)))
 	for algorithm, key := range keys {
 		for _, kind := range []string{"JWT", "jwt", "at+jwt", "application/at+jwt"} {
 			header := map[string]any{"typ": kind}
@@ -170,7 +174,8 @@ func badTokens(t *testing.T, issuer *testkit.Issuer, elsewhere string) map[strin
 	pss := rsaKey
 	pss.Algorithm = jose.PS256
 	bad["an algorithm that is not its key's"] = testkit.SignToken(t, pss, nil, admin(nil))
-	long := rsaKey
+	long := issuer.AddKey(jose.RS256)
+	issuer.HideAlgorithm(long)
 	long.Algorithm = jose.RS512
 	bad["an algorithm that is not allowed"] = testkit.SignToken(t, long, nil, admin(nil))
 	bad["another kind"] = testkit.SignToken(t, key, map[string]any{"typ": "dpop+jwt"}, admin(nil))
@@ -291,18 +296,21 @@ func TestTokens_expire_though_they_are_remembered(t *testing.T) {
 	t.Parallel()
 	issuer := testkit.NewIssuer(t)
 	g := running(t, newMemory(), withIssuer(issuer))
-	claims := roles("admin")
-	claims["exp"] = time.Now().Add(-leeway).Unix() + 2 // it counts for one or two seconds more
-	token := issuer.Token(claims)
-	mustKnow(t, g, token)
-	issuer.Stop() // what is remembered needs nobody
-	mustKnow(t, g, token)
-	testkit.Eventually(t, 5*time.Second, func() error {
-		if p, err := g.Identify(t.Context(), bearing(token)); !models.ErrUnauthorized.Is(err) {
-			return fmt.Errorf("%v, %w", p, err)
+	for name, test := range map[string]struct{ until, counts time.Duration }{
+		"for long":  {time.Hour, rememberFor},
+		"for short": {time.Minute, time.Minute + leeway},
+	} {
+		claims := roles("admin")
+		claims["exp"] = time.Now().Add(test.until).Unix()
+		token := issuer.Token(claims)
+		mustKnow(t, g, token)
+		c, known := g.tokens.verified.get(sha256.Sum256([]byte(token)))
+		if !known || c.expires > g.now()+test.counts {
+			t.Fatalf("%s: remembered %t, for %s", name, known, c.expires-g.now())
 		}
-		return nil
-	})
+		c.expires = g.now()
+		mustFail(t, g, token, models.ErrUnauthorized)
+	}
 }
 
 func TestTokens_that_were_verified_cost_no_signature(t *testing.T) {

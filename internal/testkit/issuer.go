@@ -30,6 +30,7 @@ type Issuer struct {
 	mu      sync.Mutex
 	server  *http.Server
 	keys    []IssuerKey
+	untold  map[string]bool // ids of keys whose algorithm it does not tell
 	made    int
 	asked   int // for its keys
 	instead http.HandlerFunc
@@ -101,6 +102,16 @@ func (i *Issuer) AddKey(algorithm jose.SignatureAlgorithm) IssuerKey {
 	key := IssuerKey{ID: "key-" + strconv.Itoa(i.made), Algorithm: algorithm, Private: NewPrivateKey(i.tb, algorithm)}
 	i.keys = append(i.keys, key)
 	return key
+}
+
+// HideAlgorithm has it tell of a key without what it is for, as many issuers do.
+func (i *Issuer) HideAlgorithm(key IssuerKey) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.untold == nil {
+		i.untold = map[string]bool{}
+	}
+	i.untold[key.ID] = true
 }
 
 // Rotate makes a key in the place of all that there were.
@@ -183,7 +194,7 @@ func SignToken(tb testing.TB, key IssuerKey, header map[string]any, payload []by
 // ServeHTTP answers discovery, and tells the public keys.
 func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
-	instead, keys := i.instead, slices.Clone(i.keys)
+	instead, keys, untold := i.instead, slices.Clone(i.keys), maps.Clone(i.untold)
 	if r.URL.Path == "/keys" {
 		i.asked++
 	}
@@ -196,9 +207,11 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/keys":
 		var set jose.JSONWebKeySet
 		for _, key := range keys {
-			set.Keys = append(set.Keys, jose.JSONWebKey{
-				Key: key.Public(), KeyID: key.ID, Algorithm: string(key.Algorithm), Use: "sig",
-			})
+			public := jose.JSONWebKey{Key: key.Public(), KeyID: key.ID, Algorithm: string(key.Algorithm), Use: "sig"}
+			if untold[key.ID] {
+				public.Algorithm = ""
+			}
+			set.Keys = append(set.Keys, public)
 		}
 		i.write(w, set)
 	default:
