@@ -46,6 +46,9 @@ type App struct {
 	monitor *health.Monitor
 	unwatch func() // ends what watch began
 
+	limits      *handlers.Limits // nil: none
+	closeLimits func() error
+
 	bookings  *services.Bookings
 	letters   *services.Letters
 	payments  *services.Payments
@@ -64,7 +67,7 @@ func Open(ctx context.Context, s Setup, access Access) (*App, error) {
 		Currency: currency, config: c, logger: s.Logger, version: s.Version, metrics: metrics.New(s.Version),
 		booked: make(chan struct{}, 1),
 	}
-	a.monitor, a.unwatch = health.New(), func() {}
+	a.monitor, a.unwatch, a.closeLimits = health.New(), func() {}, func() error { return nil }
 	if a.store, err = OpenStore(ctx, c, s.Logger, access); err != nil {
 		return nil, err
 	}
@@ -104,6 +107,7 @@ func (a *App) Close() error {
 	err := a.office.Close(ctx)
 	a.unwatch()
 	a.gateway.close()
+	err = errors.Join(err, a.closeLimits())
 	if a.queue != nil {
 		err = errors.Join(err, a.queue.Close())
 	}

@@ -69,6 +69,9 @@ func openServer(ctx context.Context, s Setup, does role) (*App, error) {
 		}
 		a.queue, err = OpenQueue(a.config, installation)
 	}
+	if err == nil && does.sells {
+		err = a.openLimits(installation)
+	}
 	if err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -149,7 +152,7 @@ func (a *App) handler() (http.Handler, error) {
 		Feed:     a.feed,
 		Currency: a.Currency, Logger: a.logger, Ready: a.ready, Metrics: a.metrics.Handler(), Observer: a.metrics,
 		Version: a.version, TrustedProxies: a.config.TrustedProxies,
-		AllowedHosts: allowedHosts(a.config),
+		AllowedHosts: allowedHosts(a.config), Limits: a.limits,
 	})
 }
 

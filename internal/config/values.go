@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"quantix/internal/limits"
 )
 
 // Shorter names for the table.
@@ -159,6 +161,16 @@ func webAddress(to *string, v string) error {
 		return errWrong
 	}
 	*to = v
+	return nil
+}
+
+// rate takes a rate, or off.
+func rate(to *limits.Rate, v string) error {
+	r, err := limits.ParseRate(strings.ToLower(v))
+	if err != nil {
+		return errWrong
+	}
+	*to = r
 	return nil
 }
 

@@ -65,6 +65,7 @@ type (
 
 type bookings struct {
 	bookings *services.Bookings
+	limits   *rateLimits
 }
 
 func (h *bookings) register(a *api) {

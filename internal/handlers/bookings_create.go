@@ -108,6 +108,10 @@ func (h *bookings) create(c *gin.Context) {
 	x, _ := exchanges.Get().(*exchange) // the pool holds nothing else
 	defer x.release()
 	request, err := x.read(c.Request)
+	if limited := h.limits.admitBuyer(c, request, err == nil); limited != nil {
+		writeProblem(c, limited)
+		return
+	}
 	if err != nil {
 		writeProblem(c, models.AlsoInvalid(err, h.bookings.Check(request)))
 		return

@@ -49,7 +49,11 @@ func (s *server) middleware(c *gin.Context) {
 		c.Keys = map[any]any{} // where a refusal leaves its code; without a line to write there is no need to
 	}
 	defer s.done(c, start, id)
-	if refusal := s.check(c.Request, c.FullPath()); refusal != nil {
+	refusal := s.check(c.Request, c.FullPath())
+	if refusal == nil {
+		refusal = s.limits.admit(c)
+	}
+	if refusal != nil {
 		writeProblem(c, refusal)
 		c.Abort()
 		return

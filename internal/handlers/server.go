@@ -57,8 +57,10 @@ type Deps struct {
 	// below it, "*" any. nil: nothing is checked.
 	AllowedHosts []string
 
-	// TrustedProxies are the addresses or CIDRs whose X-Forwarded-For is believed for the client's address in the
-	// log; none by default.
+	Limits *Limits // nil: none
+
+	// TrustedProxies are the addresses or CIDRs whose X-Forwarded-For is believed for the client's address in
+	// log and limits; none by default.
 	TrustedProxies []string
 	RequestTimeout time.Duration // default DefaultTimeout; POST /bookings is bounded by its box office instead
 }
@@ -73,6 +75,7 @@ type server struct {
 	lists    atomic.Int64               // pages that are being made or written
 	origins  http.CrossOriginProtection // trusts no other origin
 	hosts    *hosts
+	limits   *rateLimits
 }
 
 // api is where operations are registered: huma's, and the router for what is not an operation.
@@ -125,7 +128,7 @@ func bareServer(d Deps) (*server, *api, error) {
 	explainHuma()
 	s := &server{
 		router: gin.New(), logger: d.Logger, observer: d.Observer, timeout: cmp.Or(d.RequestTimeout, DefaultTimeout),
-		hosts: newHosts(d.AllowedHosts),
+		hosts: newHosts(d.AllowedHosts), limits: newRateLimits(d.Limits, d.TrustedProxies),
 	}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
@@ -154,7 +157,7 @@ func (s *server) prepareRouter(trusted []string) error {
 func (s *server) register(a *api, d Deps) {
 	(&events{events: d.Events, currency: cmp.Or(d.Currency, "USD")}).register(a)
 	(&users{users: d.Users}).register(a)
-	(&bookings{bookings: d.Bookings}).register(a)
+	(&bookings{bookings: d.Bookings, limits: s.limits}).register(a)
 	(&letters{letters: d.Letters}).register(a)
 	(&callbacks{callbacks: cmp.Or(d.Callbacks, services.NewCallbacks(nil, nil, nil)), timeout: s.timeout}).register(a)
 	(&feeds{feed: d.Feed}).register(a)

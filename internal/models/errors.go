@@ -18,13 +18,15 @@ const (
 	KindGone         Kind = "gone"          // what it names was there once
 	KindPrecondition Kind = "precondition"  // If-Match named an older version
 	KindUnprocessed  Kind = "unprocessable" // an Idempotency-Key used again for another request
+	KindLimited      Kind = "limited"       // too much of one client; ask again after RetryAfter
 	KindUnavailable  Kind = "unavailable"   // not now; ask again after RetryAfter
 	KindInternal     Kind = "internal"      // a fault of ours
 )
 
 // Kinds lists every kind, for tests that must cover them all.
 var Kinds = []Kind{
-	KindInvalid, KindNotFound, KindConflict, KindGone, KindPrecondition, KindUnprocessed, KindUnavailable, KindInternal,
+	KindInvalid, KindNotFound, KindConflict, KindGone, KindPrecondition, KindUnprocessed, KindLimited, KindUnavailable,
+	KindInternal,
 }
 
 // FieldError says what is wrong with one field of a request.
@@ -46,7 +48,7 @@ type Error struct {
 	Detail     string
 	Fields     []FieldError
 	Attrs      map[string]any // extra members of the answer, such as "available"
-	RetryAfter time.Duration  // with KindUnavailable: when to ask again
+	RetryAfter time.Duration  // with KindLimited and KindUnavailable: when to ask again
 	Err        error
 }
 
@@ -132,6 +134,8 @@ var (
 
 	ErrVersionMismatch = &Error{Kind: KindPrecondition, Code: "version_mismatch", Detail: "It was changed since you read it; read it again and repeat the change."}
 	ErrKeyReused       = &Error{Kind: KindUnprocessed, Code: "idempotency_key_reused", Detail: "This Idempotency-Key was used for another request; use a new key for a new request."}
+
+	ErrRateLimited = &Error{Kind: KindLimited, Code: "rate_limited", Detail: "This client asks for too much; ask again after Retry-After seconds.", RetryAfter: time.Second}
 
 	ErrBusy           = &Error{Kind: KindUnavailable, Code: "busy", Detail: "Too many bookings wait for this event; ask again shortly.", RetryAfter: time.Second}
 	ErrUnavailable    = &Error{Kind: KindUnavailable, Code: "unavailable", Detail: "The store does not answer now; ask again shortly. Nothing was changed.", RetryAfter: time.Second}

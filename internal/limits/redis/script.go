@@ -21,8 +21,8 @@ import (
 // ARGV[3]: of each request how many asks it has, a byte, and the key of each, two bytes, the higher first, from 0.
 //
 // It returns the backlog that each key had, in microseconds: what became of the requests follows from that, and is
-// reckoned once more by who sent them (call.decide), which costs less than to write it here and read it there. What
-// Redis does here it does while everybody waits: hence the plain loops, and PSETEX, which costs less than SET with PX.
+// reckoned once more by who sent them (call.decide), which costs less than to write it here and read it there. While
+// the script runs Redis does nothing else: hence the plain loops, and PSETEX, which costs less than SET with PX.
 const script = `
 local call, byte = redis.call, string.byte
 local time = call('TIME')
