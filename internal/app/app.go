@@ -46,6 +46,7 @@ type App struct {
 	monitor *health.Monitor
 	unwatch func() // ends what watch began
 
+	connections *connections
 	limits      *handlers.Limits // nil: none
 	closeLimits func() error
 
@@ -67,6 +68,7 @@ func Open(ctx context.Context, s Setup, access Access) (*App, error) {
 		Currency: currency, config: c, logger: s.Logger, version: s.Version, metrics: metrics.New(s.Version),
 		booked: make(chan struct{}, 1),
 	}
+	a.connections = newConnections(c.MaxConnections, s.Logger)
 	a.monitor, a.unwatch, a.closeLimits = health.New(), func() {}, func() error { return nil }
 	if a.store, err = OpenStore(ctx, c, s.Logger, access); err != nil {
 		return nil, err

@@ -17,7 +17,7 @@ const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 15 * time.Second
 	writeTimeout      = 30 * time.Second
-	idleTimeout       = 2 * time.Minute
+	idleTimeout       = 75 * time.Second // more than proxies keep a connection for, which are to end it first
 	maxHeaderBytes    = 16 << 10
 )
 
@@ -90,7 +90,7 @@ func (a *App) serve(ctx context.Context, listener net.Listener, loops *workers) 
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ConnState: a.connections.changed,
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
@@ -159,6 +159,9 @@ func (a *App) handler() (http.Handler, error) {
 // gauges shows what waits, and how all does.
 func (a *App) gauges() {
 	a.healthGauges()
+	a.metrics.Gauge("quantix_connections", "Connections of clients that are open.", func(context.Context) (float64, error) {
+		return float64(a.connections.open.Load()), nil
+	})
 	a.metrics.Gauge("quantix_streams", "Streams of feeds and counters that are open.", func(context.Context) (float64, error) {
 		return float64(a.feed.Streams()), nil
 	})

@@ -101,7 +101,7 @@ var places = map[string]place{
 		"internal/services", "internal/feed", "internal/handlers", "internal/jobs", "internal/health", "internal/metrics",
 		"internal/repository", "internal/repository/postgres", "internal/repository/sqlite",
 		"internal/queue", "internal/queue/redis", "internal/queue/inprocess",
-		"internal/limits", "internal/limits/redis", "internal/limits/inprocess",
+		"internal/limits", "internal/limits/redis", "internal/limits/inprocess", "internal/logging",
 		"internal/payments", "internal/payments/simulator", "internal/payments/stripe",
 	}},
 	"internal/onsale": {imports: []string{"internal/retry"}},

@@ -50,6 +50,7 @@ type Config struct {
 	MaxInbox             int           // buyers that may wait for one event
 	MaxWait              time.Duration // how long they may wait there
 	MaxStreams           int           // that may be open at once; 0: none
+	MaxConnections       int           // of clients that may be open at once
 	Limits               LimitSettings
 	Currency             string // ISO 4217 code for events that name none
 

@@ -182,6 +182,10 @@ var options = []Option{
 		Accepts: "a whole number, 0 to 1000000; 0 for none",
 		set:     func(c *Config, v string) error { return integer(&c.MaxStreams, v, 0, 1_000_000) },
 	}, {
+		Name: "MAX_CONNECTIONS", Default: "20000", Help: "connections of clients that one process keeps open before it closes further ones at once",
+		Accepts: "a whole number, 1 to 1000000",
+		set:     func(c *Config, v string) error { return integer(&c.MaxConnections, v, 1, 1_000_000) },
+	}, {
 		Name: "RATE_LIMIT_IP", Default: "off", Help: "requests that one client address may send; IPv6 counts by /64",
 		Accepts: aRate,
 		set:     func(c *Config, v string) error { return rate(&c.Limits.IP, v) },

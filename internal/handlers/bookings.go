@@ -66,6 +66,7 @@ type (
 type bookings struct {
 	bookings *services.Bookings
 	limits   *rateLimits
+	bodies   *bodiesInHand
 }
 
 func (h *bookings) register(a *api) {

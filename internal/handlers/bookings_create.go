@@ -107,6 +107,9 @@ func (x *exchange) release() {
 func (h *bookings) create(c *gin.Context) {
 	x, _ := exchanges.Get().(*exchange) // the pool holds nothing else
 	defer x.release()
+	if n := c.Request.ContentLength; n > smallBody || n < 0 {
+		defer h.bodies.of(c.Request).release()
+	}
 	request, err := x.read(c.Request)
 	if limited := h.limits.admitBuyer(c, request, err == nil); limited != nil {
 		writeProblem(c, limited)
@@ -212,6 +215,8 @@ func (x *exchange) readBody(r *http.Request) error {
 		return errBodyTooLarge
 	case errors.As(err, &slow) && slow.Timeout():
 		return errRequestTimeout
+	case errors.Is(err, models.ErrUnavailable):
+		return err
 	case err != io.EOF, int64(len(x.text)) < r.ContentLength:
 		return errBodyCutOff
 	case len(x.text) == 0:

@@ -76,6 +76,7 @@ type server struct {
 	origins  http.CrossOriginProtection // trusts no other origin
 	hosts    *hosts
 	limits   *rateLimits
+	bodies   bodiesInHand
 }
 
 // api is where operations are registered: huma's, and the router for what is not an operation.
@@ -138,7 +139,7 @@ func bareServer(d Deps) (*server, *api, error) {
 		return nil, nil, err
 	}
 	a := &api{API: humagin.New(s.router, newConfig(cmp.Or(d.Version, "dev"))), router: s.router}
-	a.UseMiddleware(s.boundLists, s.deadline, strictQuery(a.API), refusePromises(a.API), clientBodyErrors)
+	a.UseMiddleware(s.boundLists, s.deadline, strictQuery(a.API), refusePromises(a.API), s.clientBodies)
 	return s, a, nil
 }
 
@@ -157,7 +158,7 @@ func (s *server) prepareRouter(trusted []string) error {
 func (s *server) register(a *api, d Deps) {
 	(&events{events: d.Events, currency: cmp.Or(d.Currency, "USD")}).register(a)
 	(&users{users: d.Users}).register(a)
-	(&bookings{bookings: d.Bookings, limits: s.limits}).register(a)
+	(&bookings{bookings: d.Bookings, limits: s.limits, bodies: &s.bodies}).register(a)
 	(&letters{letters: d.Letters}).register(a)
 	(&callbacks{callbacks: cmp.Or(d.Callbacks, services.NewCallbacks(nil, nil, nil)), timeout: s.timeout}).register(a)
 	(&feeds{feed: d.Feed}).register(a)
