@@ -65,6 +65,12 @@ const (
 	HostileReadyEmb  Key = "hostile_embedded_ready"
 	HostileMemoryEmb Key = "hostile_embedded_memory"
 
+	SlowAlone  Key = "slow_alone"  // bookings/s without slow connections
+	Slow       Key = "slow"        // the same beside them
+	SlowMemory Key = "slow_memory" // MB
+	SlowEnd    Key = "slow_end"    // seconds that one of them lasted at most
+	SlowLeft   Key = "slow_left"   // of them that the server did not end
+
 	AuditP50      Key = "audit_p50"     // ms, over HTTP, of an event of 1,000 bookings
 	AuditCommand  Key = "audit_command" // ms for each such event, of quantix audit
 	SearchFew     Key = "search_few"    // ms, p50 of a search among 1,000 events
@@ -149,6 +155,10 @@ var table = []Bar{
 	{"the same: p99", HostileP99Emb, "", Less, "", 1, 0},
 	{"the same: looks at /readyz that failed", HostileReadyEmb, "", Less, "", 0, 0},
 	{"the same: memory", HostileMemoryEmb, "", Less, "MB", 300, 0},
+	{"beside 5,000 slow connections: bookings on one event", Slow, SlowAlone, More, "/s", 0.9, 0},
+	{"the same: memory", SlowMemory, "", Less, "MB", 400, 0},
+	{"the same: until the last of them is ended", SlowEnd, "", Less, "s", 120, 0},
+	{"the same: connections that are never ended", SlowLeft, "", Less, "", 0, 0},
 	{"audit of an event over HTTP, warm: p50", AuditP50, "", Less, "ms", 10, 0},
 	{"quantix audit, warm, an event", AuditCommand, "", Less, "ms", 10, 0},
 	{"20 readers of the feed: bookings on their event", WatchedFeed, Unwatched, More, "/s", 0.9, 0},
