@@ -63,7 +63,8 @@ func (b *Bars) besideSlow(
 	disturbed := make(chan error, 1)
 	go func() {
 		disturbed <- runSelf(ctx, &d, "disturb", "--client", SlowClient, "--target", server.url,
-			"--lines", strconv.Itoa(lines), "--duration", (slowArrive + s.Warmup + b.Load).String(), "--patience", patience.String())
+			"--lines", strconv.Itoa(lines), "--duration", (slowArrive + s.Warmup + b.Load).String(),
+			"--patience", patience.String())
 	}()
 	there, err := awaitConnections(ctx, server.url, lines*95/100)
 	if err == nil {
