@@ -156,7 +156,7 @@ var table = []Bar{
 	{"the same: looks at /readyz that failed", HostileReadyEmb, "", Less, "", 0, 0},
 	{"the same: memory", HostileMemoryEmb, "", Less, "MB", 300, 0},
 	{"beside 5,000 slow connections: bookings on one event", Slow, SlowAlone, More, "/s", 0.9, 0},
-	{"the same: memory", SlowMemory, "", Less, "MB", 400, 0},
+	{"the same: memory", SlowMemory, "", Less, "MB", 600, 0},
 	{"the same: until the last of them is ended", SlowEnd, "", Less, "s", 120, 0},
 	{"the same: connections that are never ended", SlowLeft, "", Less, "", 0, 0},
 	{"audit of an event over HTTP, warm: p50", AuditP50, "", Less, "ms", 10, 0},

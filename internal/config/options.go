@@ -78,7 +78,7 @@ var options = []Option{
 		Accepts: "a duration of 1ms to 1m, such as 3s",
 		set:     func(c *Config, v string) error { return duration(&c.DBLockTimeout, v, ms, minute) },
 	}, {
-		Name: "REDIS_URL", Help: "Redis for the payment queue, such as localhost:6379; without it the queue is embedded", Secret: true,
+		Name: "REDIS_URL", Help: "Redis for the payment queue and for what limits count, such as localhost:6379; without it both are embedded", Secret: true,
 		Accepts: "host:port, or a URL such as redis://:password@host:6379/0 (rediss:// for TLS)" + inPasswords,
 		set:     func(c *Config, v string) error { return redisURL(&c.RedisURL, v) },
 	}, {

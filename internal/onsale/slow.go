@@ -3,6 +3,7 @@ package onsale
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"sync"
@@ -171,6 +172,6 @@ func readUntil(c *net.TCPConn, into []byte, most int, until time.Time) error {
 
 // late reports whether an error is a deadline's.
 func late(err error) bool {
-	slow, is := err.(net.Error)
+	slow, is := errors.AsType[net.Error](err)
 	return is && slow.Timeout()
 }

@@ -94,7 +94,7 @@ func (l *Limiter) Close() error {
 	return nil
 }
 
-// Check asks whether a request may go on. It waits for two calls of the script at most.
+// Check asks whether a request may go on. It waits for the call that is under way, and for its own.
 func (l *Limiter) Check(ctx context.Context, asks []limits.Ask) (limits.Verdict, error) {
 	if len(asks) == 0 {
 		return limits.Verdict{Allowed: true}, nil
