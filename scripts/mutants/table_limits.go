@@ -49,7 +49,7 @@ var limited = []mutant{
 		pkg: limitsHere, tests: "TestLimiter_forgets",
 	}, {
 		name: "any number of keys are remembered", file: "internal/limits/inprocess/inprocess.go",
-		old: "full || now-l.turned > l.longest", new: "now-l.turned > l.longest",
+		old: "max(l.maxKeys/2, more)", new: "1000*l.maxKeys",
 		pkg: limitsHere, tests: "TestLimiter_is_bounded",
 	}, {
 		name: "who asks on is forgotten with the others", file: "internal/limits/inprocess/inprocess.go",
