@@ -37,7 +37,7 @@ func (a *App) serveHealth(ctx context.Context, address string) (*http.Server, er
 	}
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ConnState: a.connections.changed,
 	}
 	go func() { _ = server.Serve(listener) }() // ends with Close
 	a.logger.Info("this worker shows its health and metrics", "address", "http://"+readable(listener.Addr()))
