@@ -75,7 +75,8 @@ var problemTypes = []*models.Error{
 	models.ErrInvalid, models.ErrInvalidCursor, errMalformedJSON, errBodyTooLarge, errMediaType, errMethodNotAllowed,
 	errRouteNotFound, errRequestTimeout, errCrossOrigin, errHeaderNotHonoured, errHost,
 	models.ErrEventNotFound, models.ErrUserNotFound, models.ErrBookingNotFound, models.ErrLetterNotFound,
-	models.ErrSoldOut, models.ErrInsufficientTickets, models.ErrEventStarted, models.ErrSalesEnded,
+	models.ErrSoldOut, models.ErrInsufficientTickets, models.ErrUserLimitReached, models.ErrEventStarted,
+	models.ErrSalesEnded,
 	models.ErrEventCancelled, models.ErrEventOver, models.ErrAlreadyCancelled, models.ErrCapacityBelowTaken,
 	models.ErrCurrencyFixed, models.ErrEventHasBookings, models.ErrEventRefundable, models.ErrDateInPast,
 	models.ErrUserHasBookings, models.ErrEmailTaken,
@@ -272,7 +273,9 @@ type problemBody struct {
 	Errors    []problemPlace `json:"errors,omitempty" nullable:"false" doc:"Each place that is wrong, for invalid_request; the first 20."`
 	More      int64          `json:"more_errors,omitempty" doc:"How many more places are wrong." example:"3"`
 
-	Available    *int64           `json:"available,omitempty" doc:"How many tickets can still be booked, for sold_out and insufficient_tickets."`
+	Available    *int64           `json:"available,omitempty" doc:"How many tickets can still be booked, for sold_out and insufficient_tickets; how many the user may still book, for user_limit_reached."`
+	Limit        *int64           `json:"limit,omitempty" doc:"How many tickets of an event a user may hold, for user_limit_reached."`
+	Live         *int64           `json:"live,omitempty" doc:"How many of them the user holds, in PENDING and CONFIRMED bookings, for user_limit_reached."`
 	CancelReason *reasonOrNothing `json:"cancel_reason,omitempty" doc:"Why the booking is cancelled, for already_cancelled."`
 	Taken        *int64           `json:"taken,omitempty" doc:"Tickets of live bookings, for capacity_below_taken: held + sold."`
 	Held         *int64           `json:"held,omitempty" doc:"Tickets of PENDING bookings, for capacity_below_taken."`

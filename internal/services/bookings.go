@@ -47,9 +47,9 @@ type BookingRequest struct {
 
 // Create books tickets: the answer is a PENDING booking that is on disk and waits for its payment. replayed tells that
 // the Idempotency-Key was answered before, and so again. Errors: models.ErrInvalid, models.ErrEventNotFound,
-// models.ErrUserNotFound, models.ErrSoldOut, models.ErrInsufficientTickets, models.ErrEventStarted,
-// models.ErrSalesEnded, models.ErrEventCancelled, models.ErrKeyReused, models.ErrBusy, models.ErrUnavailable,
-// models.ErrOutcomeUnknown.
+// models.ErrUserNotFound, models.ErrSoldOut, models.ErrInsufficientTickets, models.ErrUserLimitReached,
+// models.ErrEventStarted, models.ErrSalesEnded, models.ErrEventCancelled, models.ErrKeyReused, models.ErrBusy,
+// models.ErrUnavailable, models.ErrOutcomeUnknown.
 func (b *Bookings) Create(ctx context.Context, r BookingRequest) (booking models.Booking, replayed bool, err error) {
 	if err := b.Check(r); err != nil {
 		return models.Booking{}, false, err

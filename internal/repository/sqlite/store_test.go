@@ -19,8 +19,15 @@ func TestStore(t *testing.T) {
 	repotest.Run(t, func(t *testing.T, clock func() time.Time) repotest.Store {
 		store, db := newStore(t, Options{Clock: clock})
 		exec := func(ctx context.Context, text string) error { return meddle(ctx, db, text) }
+		number := func(ctx context.Context, text string) (n int64, err error) {
+			err = store.readers.do(ctx, func(c *conn) error {
+				n, err = c.number(ctx, text)
+				return err
+			})
+			return n, err
+		}
 		goes := func(steps int) error { return migrate(db, steps) }
-		return repotest.Store{Port: store, Exec: exec, Stock: "events", Migrate: goes}
+		return repotest.Store{Port: store, Exec: exec, Number: number, Stock: "events", Migrate: goes}
 	})
 }
 
