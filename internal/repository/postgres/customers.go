@@ -17,13 +17,13 @@ import (
 // selectCustomers counts the bookings of whoever has no row, once for each user of an event. OFFSET 0 keeps the planner
 // from going through all bookings of the event instead.
 const selectCustomers = `
-	SELECT k.event_id, k.user_id, coalesce(c.live, (
+	SELECT k.event_id, k.user_id, coalesce(CASE WHEN s.kept THEN c.live END, (
 			SELECT sum(b.quantity) FROM (SELECT event_id, status, quantity FROM bookings WHERE user_id = k.user_id OFFSET 0) b
 			WHERE b.event_id = k.event_id AND b.status IN ('PENDING', 'CONFIRMED')), 0)
 	FROM unnest($1::uuid[], $2::uuid[]) AS k (event_id, user_id)
 		CROSS JOIN LATERAL (SELECT counted_seq = journal_seq AS kept FROM event_stock WHERE event_id = k.event_id OFFSET 0) s
 		LEFT JOIN LATERAL (SELECT live FROM customer_stock
-			WHERE event_id = k.event_id AND user_id = k.user_id AND type_no = -1 OFFSET 0) c ON s.kept`
+			WHERE event_id = k.event_id AND user_id = k.user_id AND type_no = -1 OFFSET 0) c ON true`
 
 // queueCustomers adds what the users of those calls hold that ask for it.
 func (r *deskReader) queueCustomers(batch *pgx.Batch) {
