@@ -245,6 +245,8 @@ type problem struct {
 		Value             any
 	}
 	Available *int64
+	Limit     *int64
+	Live      *int64
 	Taken     *int64
 }
 
