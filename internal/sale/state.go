@@ -60,7 +60,8 @@ func (w *Writes) Empty() bool { return w.Event == nil && w.size() == 0 }
 
 func (w *Writes) size() int {
 	return len(w.NewBookings) + len(w.Bookings) + len(w.NewCharges) + len(w.Charges) + len(w.ChargeSums) +
-		len(w.NewRefunds) + len(w.Refunds) + len(w.RefundSums) + len(w.Letters) + len(w.ClosedLetters) + len(w.Facts) + len(w.Customers)
+		len(w.NewRefunds) + len(w.Refunds) + len(w.RefundSums) + len(w.Letters) + len(w.ClosedLetters) + len(w.Facts) +
+		len(w.Customers)
 }
 
 // Publishes reports whether bookings were made, which are to be paid.

@@ -18,7 +18,7 @@ const (
 	eventColumns = `e.id, e.name, e.description, e.date_time, e.sales_end, e.ticket_price::text, e.currency, e.version,
 		e.cancelled_at, e.deleted_at, e.created_at, e.updated_at, e.time_zone`
 	stockColumns = `s.total_tickets, s.available, s.held, s.sold, s.held_amount::text, s.sold_amount::text,
-		s.pending_count, s.confirmed_count, s.cancelled_count, s.journal_seq, coalesce(s.counted_seq = s.journal_seq, false)`
+		s.pending_count, s.confirmed_count, s.cancelled_count, coalesce(s.counted_seq = s.journal_seq, false), s.journal_seq`
 	wholeEvents = `SELECT ` + eventColumns + `, ` + stockColumns + ` FROM events e JOIN event_stock s ON s.event_id = e.id`
 )
 
@@ -52,8 +52,9 @@ type stockRow struct {
 
 func (r *stockRow) targets() []any {
 	s := r.s
-	return []any{&s.Total, &s.Available, &s.Held, &s.Sold, &r.held, &r.sold, &s.Pending, &s.Confirmed, &s.Cancelled, r.seq,
-		r.counts}
+	return []any{
+		&s.Total, &s.Available, &s.Held, &s.Sold, &r.held, &r.sold, &s.Pending, &s.Confirmed, &s.Cancelled, r.counts, r.seq,
+	}
 }
 
 func (r *stockRow) finish(c models.Currency) error {
