@@ -1,7 +1,5 @@
 package main
 
-const commandLine = "./internal/cli/"
-
 // userLimit is what MAX_LIVE_PER_USER promises: who holds so many tickets gets no more, whoever sold them.
 var userLimit = []mutant{
 	{
@@ -61,10 +59,6 @@ var userLimit = []mutant{
 		name: "the desk asks what users hold when nobody wants to know", file: "internal/boxoffice/batch.go",
 		old: "	need.Customers = d.office.options.Rules.MaxLivePerUser > 0\n", new: "	need.Customers = true\n",
 		pkg: boxoffice, tests: "TestReserve_without_a_limit",
-	}, {
-		name: "the setting reaches no desk", file: "internal/app/app.go",
-		old: ", MaxLivePerUser: int64(c.MaxLivePerUser),\n", new: ",\n",
-		pkg: commandLine, tests: "TestServe_limits_what_a_user_holds",
 	}, {
 		name: "rows are read that nobody kept (PostgreSQL)", file: "internal/repository/postgres/customers.go",
 		old: "CASE WHEN s.kept THEN c.live END", new: "c.live",
