@@ -85,7 +85,9 @@ func Open(ctx context.Context, s Setup, access Access) (*App, error) {
 	if a.gateway, err = openGateway(c, a.store, a.logger); err != nil {
 		return nil, errors.Join(err, a.store.Close())
 	}
-	rules := sale.Rules{PaymentDeadline: c.PaymentDeadline, RefundWindow: c.RefundWindow}
+	rules := sale.Rules{
+		PaymentDeadline: c.PaymentDeadline, RefundWindow: c.RefundWindow, MaxLivePerUser: int64(c.MaxLivePerUser),
+	}
 	a.office = boxoffice.New(a.store, boxoffice.Options{
 		Rules: rules, MaxInbox: c.MaxInbox, MaxWait: c.MaxWait, Logger: a.logger, Published: a.wakeRelay,
 		Observer: observer{a.metrics, a.monitor},

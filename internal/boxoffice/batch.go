@@ -113,6 +113,7 @@ func (d *desk) transact(requests []*request, recheck, again bool) ([]sale.Verdic
 	}
 	begun := d.office.options.Now()
 	need := sale.ReadsOf(commands, recheck, again)
+	need.Customers = d.office.options.Rules.MaxLivePerUser > 0
 	err := d.office.store.AtDesk(ctx, d.event, models.NewID[models.BatchID](), need, decide)
 	switch {
 	case broken != nil && len(need.Seen) > 0: // a booking that is not as it was seen may break any rule

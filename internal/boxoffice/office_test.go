@@ -73,6 +73,9 @@ func (s *scripted) AtDesk(_ context.Context, _ models.EventID, _ models.BatchID,
 		Bookings: map[models.BookingID]*models.Booking{}, Charges: map[models.ChargeKey]*models.Charge{},
 		Refunds: map[models.RefundKey]*models.Refund{},
 	}
+	if need.Customers {
+		state.Customers = s.customers(need.Users)
+	}
 	if s.nothing {
 		state.Event = nil
 	}
@@ -110,6 +113,19 @@ func (s *scripted) AtDesk(_ context.Context, _ models.EventID, _ models.BatchID,
 		return s.after(n)
 	}
 	return nil
+}
+
+func (s *scripted) customers(users []models.UserID) map[models.UserID]*sale.Customer {
+	all := map[models.UserID]*sale.Customer{}
+	for _, u := range users {
+		all[u] = &sale.Customer{User: u, Known: true}
+	}
+	for _, b := range s.bookings {
+		if c := all[b.UserID]; c != nil && b.Status != models.StatusCancelled {
+			c.Live += b.Quantity
+		}
+	}
+	return all
 }
 
 func (s *scripted) BookingByKey(_ context.Context, _ models.EventID, key models.ReplayKey) (models.Booking, error) {

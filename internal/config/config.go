@@ -57,6 +57,7 @@ type Config struct {
 	AllowSimulatedPayments bool // production may have the simulator
 
 	MaxTicketsPerBooking int
+	MaxLivePerUser       int           // tickets of one event; 0: as many as there are
 	MaxInbox             int           // buyers that may wait for one event
 	MaxWait              time.Duration // how long they may wait there
 	MaxStreams           int           // that may be open at once; 0: none

@@ -252,6 +252,7 @@ var wrong = map[string][]string{
 	"PAYMENT_CALLBACK_SECRET":  {"s3cret", "s3cret-s3cret-s3cret\n"},
 	"PAYMENT_SIM_CALLBACK_URL": {"localhost:8080", "ftp://h", "http://u:p@h/"},
 	"MAX_TICKETS_PER_BOOKING":  {"0", "1000001", "1e3"},
+	"MAX_LIVE_PER_USER":        {"-1", "1000001", "none"},
 	"MAX_INBOX":                {"0", "none"},
 	"MAX_STREAMS":              {"-1", "none"},
 	"MAX_WAIT":                 {"0", "61s"},

@@ -219,6 +219,10 @@ var options = []Option{
 		Accepts: "a whole number, 1 to 1000000",
 		set:     func(c *Config, v string) error { return integer(&c.MaxTicketsPerBooking, v, 1, 1_000_000) },
 	}, {
+		Name: "MAX_LIVE_PER_USER", Default: "0", Help: "tickets of one event that one user may hold, those of unpaid bookings included",
+		Accepts: "a whole number, 0 (as many as there are) to 1000000",
+		set:     func(c *Config, v string) error { return integer(&c.MaxLivePerUser, v, 0, 1_000_000) },
+	}, {
 		Name: "MAX_INBOX", Default: "10000", Help: "buyers that may wait for one event before further ones are told to come back",
 		Accepts: "a whole number, 1 to 1000000",
 		set:     func(c *Config, v string) error { return integer(&c.MaxInbox, v, 1, 1_000_000) },

@@ -130,8 +130,8 @@ func (s *server) admitBuyer(c *gin.Context, g *grants) (models.Caller, error) {
 	return models.Caller{}, err
 }
 
-// reaches finds out who asks, and how far they reach. Without a gate everybody is the operator. Errors, beside who it is
-// if that is known: models.ErrUnauthorized, models.ErrForbidden, models.ErrIdentityUnavailable.
+// reaches finds out who asks, and how far they reach. Without a gate everybody is the operator. Errors, beside who it
+// is if that is known: models.ErrUnauthorized, models.ErrForbidden, models.ErrIdentityUnavailable.
 func (s *server) reaches(c *gin.Context, g *grants) (models.Caller, error) {
 	who := models.Operator
 	if s.gate != nil {

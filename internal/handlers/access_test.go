@@ -464,6 +464,15 @@ func TestKeys_do_no_more_than_their_maker(t *testing.T) {
 			v.show(made, "GET", apiPath+"/me", "").want(http.StatusOK)
 		}
 	}
+	other := read[eventJSON](v.show(free, "POST", eventsPath, fmt.Sprintf(eventText, 5)).want(http.StatusCreated))
+	v.show(free, "GET", eventsPath+"/"+other.ID+"/statistics", "").want(http.StatusOK)
+	v.show(limited, "GET", eventsPath+"/"+mine.event+"/statistics", "").want(http.StatusOK)
+	for _, path := range []string{"", "/statistics", "/feed", "/audit"} {
+		v.show(limited, "GET", eventsPath+"/"+other.ID+path, "").refused(http.StatusNotFound, "event_not_found")
+	}
+	if list := read[[]eventJSON](v.show(limited, "GET", eventsPath, "")); len(list) != 1 || list[0].ID != mine.event {
+		t.Errorf("a key of one event lists %v", list)
+	}
 	v.show(limited, "POST", eventsPath, `{"name":"N","date_time":"2035-01-01T20:00:00Z","total_tickets":5,"ticket_price":1}`).
 		refused(http.StatusForbidden, "forbidden")
 	v.show(limited, "GET", keysPath, "").refused(http.StatusForbidden, "forbidden")
@@ -483,6 +492,81 @@ func TestKeys_are_revoked(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// The access log tells who looked at whose data, and nothing of the data; what one does with one's own is not in it.
+func TestAccessLog(t *testing.T) {
+	t.Parallel()
+	v := newVenue(t, false)
+	mine := v.side("mine", false)
+	admin, token := v.as(models.RoleAdmin, mine), v.as(models.RoleCustomer, mine)
+	at := usersPath + "/" + mine.user
+	v.show(admin, "GET", at, "").want(http.StatusOK)
+	v.show(admin, "GET", usersPath+"?email=made."+mine.email, "").want(http.StatusOK)
+	v.show(admin, "GET", usersPath, "").want(http.StatusOK)
+	v.show(admin, "PUT", at, `{"name":"Changed"}`).want(http.StatusOK)
+	v.show(admin, "GET", at+"/export", "").want(http.StatusOK)
+	v.show(admin, "GET", bookingsPath+"/user/"+mine.user, "").want(http.StatusOK)
+	v.show(admin, "DELETE", at, "").want(http.StatusNoContent)
+	v.show(token, "GET", usersPath+"/"+mine.customer, "").want(http.StatusOK)
+	v.show(token, "GET", usersPath+"/"+mine.customer+"/export", "").want(http.StatusOK)
+	v.show(admin, "GET", usersPath+"/"+nowhere().user, "").want(http.StatusNotFound)
+
+	listed := v.show(admin, "GET", apiPath+"/access-log", "").want(http.StatusOK)
+	var actions []string
+	for _, e := range read[[]accessJSON](listed) {
+		if e.RequestID == "" || e.IP == "" || !strings.HasPrefix(e.Actor, "key ") {
+			t.Errorf("an entry says too little: %+v", e)
+		}
+		if e.Action != "list_users" && e.UserID != mine.user {
+			t.Errorf("%s is of %s, not of %s", e.Action, e.UserID, mine.user)
+		}
+		actions = append([]string{e.Action}, actions...)
+	}
+	want := "read_user find_user list_users update_user export_user list_bookings erase_user"
+	if got := strings.Join(actions, " "); got != want {
+		t.Errorf("the log has %s, want %s", got, want)
+	}
+	if bytes.Contains(listed.body, []byte(mine.word)) || bytes.Contains(listed.body, []byte("Changed")) {
+		t.Errorf("the log holds data: %s", listed.body)
+	}
+	if of := read[[]accessJSON](v.show(admin, "GET", apiPath+"/access-log?user_id="+mine.customer, "")); len(of) != 0 {
+		t.Errorf("one's own looks are logged: %+v", of)
+	}
+}
+
+type accessJSON struct {
+	Actor, Action, IP string
+	UserID            string `json:"user_id"`
+	RequestID         string `json:"request_id"`
+}
+
+// An export is all that is known of a person, in one document.
+func TestExport(t *testing.T) {
+	t.Parallel()
+	v := newVenue(t, false)
+	mine := v.side("mine", true)
+	token := v.as(models.RoleCustomer, mine)
+	v.show(v.as(models.RoleAdmin, mine), "GET", usersPath+"/"+mine.customer, "").want(http.StatusOK)
+	export := read[struct {
+		User     userJSON
+		Subjects []struct{ Issuer, Subject string }
+		Bookings []struct {
+			ID            string
+			PaymentMethod string `json:"payment_method"`
+			Payments      []struct{ Kind, Status string }
+		}
+		AccessLog []accessJSON `json:"access_log"`
+	}](v.show(token, "GET", usersPath+"/"+mine.customer+"/export", "").want(http.StatusOK))
+	if export.User.Email != mine.email || len(export.Subjects) != 1 || export.Subjects[0].Subject != mine.customer {
+		t.Errorf("the person: %+v, %+v", export.User, export.Subjects)
+	}
+	if len(export.Bookings) != 2 || export.Bookings[0].PaymentMethod != "sim_ok" || len(export.Bookings[0].Payments) != 1 {
+		t.Errorf("the bookings: %+v", export.Bookings)
+	}
+	if len(export.AccessLog) != 1 || export.AccessLog[0].Action != "read_user" {
+		t.Errorf("who looked: %+v", export.AccessLog)
+	}
 }
 
 // The refusal of who shows nothing that counts is one text, whatever was wrong, and says how one shows who one is.

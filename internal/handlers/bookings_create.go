@@ -57,7 +57,8 @@ func describeCreate(registry huma.Registry) *huma.Operation {
 		status: http.StatusCreated,
 		errors: []*models.Error{
 			models.ErrEventNotFound, models.ErrUserNotFound, models.ErrSoldOut, models.ErrInsufficientTickets,
-			models.ErrEventStarted, models.ErrSalesEnded, models.ErrEventCancelled, models.ErrKeyReused,
+			models.ErrUserLimitReached, models.ErrEventStarted, models.ErrSalesEnded, models.ErrEventCancelled,
+			models.ErrKeyReused,
 		},
 		desk: true,
 	}.describe(registry, true)

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -8,7 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"quantix/internal/boxoffice"
 	"quantix/internal/models"
+	"quantix/internal/payments/simulator"
+	"quantix/internal/sale"
+	"quantix/internal/services"
 )
 
 func TestBookings(t *testing.T) {
@@ -55,6 +60,27 @@ func TestBookings_refused(t *testing.T) {
 	b.do("GET", bookingsPath+"/user/"+unknown, "").refused(http.StatusNotFound, "user_not_found")
 	b.clock.Set(time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC))
 	b.do("PUT", bookingsPath+"/"+booking.ID+"/cancel", "").refused(http.StatusConflict, "event_over")
+}
+
+// Who holds all that one user may is told how many that is, and what to do.
+func TestBookings_beyond_what_a_user_may_hold(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.office = boxoffice.New(b.store, boxoffice.Options{Rules: sale.Rules{MaxLivePerUser: 4}})
+	t.Cleanup(func() { _ = b.office.Close(context.Background()) })
+	bookings := services.NewBookings(b.store, b.office, services.BookingOptions{MaxTickets: 100, Methods: simulator.PaidWith})
+	b.server = newTestServer(t, Deps{
+		Events: services.NewEvents(b.store, b.office), Users: services.NewUsers(b.store), Bookings: bookings,
+	})
+	event, user := b.event(10), b.user("john@example.com")
+	b.book(event.ID, user.ID, 3)
+	refused := b.do("POST", bookingsPath, b.bookText(event.ID, user.ID, 2))
+	refused.golden("booking_create_user_limit_reached")
+	p := refused.refused(http.StatusConflict, "user_limit_reached")
+	if *p.Limit != 4 || *p.Live != 3 || *p.Available != 1 {
+		t.Errorf("%d of %d, and %d more", *p.Live, *p.Limit, *p.Available)
+	}
+	b.book(event.ID, user.ID, 1)
 }
 
 // Cases 5 and 25: nothing of these changes anything.

@@ -116,6 +116,8 @@ func TestProblems(t *testing.T) {
 			switch e.Code {
 			case "sold_out", "insufficient_tickets":
 				sample = e.Attr("available", int64(3))
+			case "user_limit_reached":
+				sample = e.Attr("limit", int64(4)).Attr("live", int64(3)).Attr("available", int64(1))
 			case "capacity_below_taken":
 				sample = e.Attr("taken", int64(6)).Attr("sold", int64(4)).Attr("held", int64(2))
 			case "already_cancelled":

@@ -181,11 +181,11 @@ func standingOf(limit limits.Limit, s *limits.Standing) string {
 // refusals are what a client is told that has asked for too much, made once: who floods a server costs it little.
 var refusals = [limits.Kinds]*models.Error{
 	limits.IP: models.ErrRateLimited.Say("Too many requests come from this address; ask again after Retry-After seconds.").
-		Attr("limit", limits.IP.String()),
+		Attr("rate_limit", limits.IP.String()),
 	limits.Key: models.ErrRateLimited.Say("Too many requests come with this key or token; ask again after Retry-After seconds.").
-		Attr("limit", limits.Key.String()),
+		Attr("rate_limit", limits.Key.String()),
 	limits.Bookings: models.ErrRateLimited.Say("This user asks for too many bookings of this event; ask again after Retry-After seconds.").
-		Attr("limit", limits.Bookings.String()),
+		Attr("rate_limit", limits.Bookings.String()),
 }
 
 // documentLimits adds the headers to the answers of operations that are limited.

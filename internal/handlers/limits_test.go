@@ -113,7 +113,7 @@ func TestLimits_refuse_an_address(t *testing.T) {
 	if left != 0 || seconds != after || after < 1 || after > 8640 { // half of a fifth of a day
 		t.Errorf("%d left, one more after %d s, to be asked again after %d s", left, seconds, after)
 	}
-	if !strings.Contains(string(got.body), `"limit":"ip"`) {
+	if !strings.Contains(string(got.body), `"rate_limit":"ip"`) {
 		t.Errorf("the problem does not name the limit: %s", got.body)
 	}
 }

@@ -78,7 +78,8 @@ var problemTypes = []*models.Error{
 	models.ErrInvalid, models.ErrInvalidCursor, errMalformedJSON, errBodyTooLarge, errMediaType, errMethodNotAllowed,
 	errRouteNotFound, errRequestTimeout, errCrossOrigin, errHeaderNotHonoured, errHost,
 	models.ErrEventNotFound, models.ErrUserNotFound, models.ErrBookingNotFound, models.ErrLetterNotFound,
-	models.ErrSoldOut, models.ErrInsufficientTickets, models.ErrEventStarted, models.ErrSalesEnded,
+	models.ErrSoldOut, models.ErrInsufficientTickets, models.ErrUserLimitReached, models.ErrEventStarted,
+	models.ErrSalesEnded,
 	models.ErrEventCancelled, models.ErrEventOver, models.ErrAlreadyCancelled, models.ErrCapacityBelowTaken,
 	models.ErrCurrencyFixed, models.ErrEventHasBookings, models.ErrEventRefundable, models.ErrDateInPast,
 	models.ErrUserHasBookings, models.ErrEmailTaken,
@@ -286,7 +287,9 @@ type problemBody struct {
 	More      int64          `json:"more_errors,omitempty" doc:"How many more places are wrong." example:"3"`
 
 	UserID       *models.UserID   `json:"user_id,omitempty" doc:"Who has the e-mail address, for email_taken, if you may see them."`
-	Available    *int64           `json:"available,omitempty" doc:"How many tickets can still be booked, for sold_out and insufficient_tickets."`
+	Available    *int64           `json:"available,omitempty" doc:"How many tickets can still be booked, for sold_out and insufficient_tickets; how many the user may still book, for user_limit_reached."`
+	Limit        *int64           `json:"limit,omitempty" doc:"How many tickets of an event a user may hold, for user_limit_reached."`
+	Live         *int64           `json:"live,omitempty" doc:"How many of them the user holds, in PENDING and CONFIRMED bookings, for user_limit_reached."`
 	CancelReason *reasonOrNothing `json:"cancel_reason,omitempty" doc:"Why the booking is cancelled, for already_cancelled."`
 	Taken        *int64           `json:"taken,omitempty" doc:"Tickets of live bookings, for capacity_below_taken: held + sold."`
 	Held         *int64           `json:"held,omitempty" doc:"Tickets of PENDING bookings, for capacity_below_taken."`
@@ -294,7 +297,7 @@ type problemBody struct {
 	Pending      *int64           `json:"pending,omitempty" doc:"Live bookings that are PENDING, for event_has_live_bookings."`
 	Confirmed    *int64           `json:"confirmed,omitempty" doc:"Bookings that are CONFIRMED, for event_has_live_bookings and event_has_refundable_bookings."`
 	FirstSeq     *int64           `json:"first_seq,omitempty" doc:"The seq of the first entry that is kept, for feed_gone of an event."`
-	Limit        *string          `json:"limit,omitempty" enum:"ip,key,bookings" doc:"Which limit was reached, for rate_limited: that of the client's address, of its key or token, or of the user's bookings of the event."`
+	RateLimit    *string          `json:"rate_limit,omitempty" enum:"ip,key,bookings" doc:"Which limit was reached, for rate_limited: that of the client's address, of its key or token, or of the user's bookings of the event."`
 	LastSeq      *int64           `json:"last_seq,omitempty" doc:"The seq of the newest entry, for feed_ahead of an event."`
 }
 

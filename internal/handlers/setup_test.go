@@ -249,6 +249,8 @@ type problem struct {
 		Value             any
 	}
 	Available *int64
+	Limit     *int64
+	Live      *int64
 	Taken     *int64
 }
 

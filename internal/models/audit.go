@@ -16,6 +16,7 @@ type AuditFacts struct {
 	UnendedCharges       int64 // successful charge of a booking that is not CONFIRMED, without refunds of all of it
 	RefundsWithoutCharge int64 // charge that did not succeed, with a refund
 	WrongRefunded        int64 // charge whose refunded sum is not that of its refunds
+	WrongCustomers       int64 // kept row of a user that is not the sum of the user's live bookings
 }
 
 // AuditReport is the proof, or the difference.

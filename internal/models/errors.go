@@ -117,6 +117,7 @@ var (
 
 	ErrSoldOut             = &Error{Kind: KindConflict, Code: "sold_out", Detail: "No tickets are available now. Some may return when unpaid bookings expire."}
 	ErrInsufficientTickets = &Error{Kind: KindConflict, Code: "insufficient_tickets", Detail: "Fewer tickets are available than asked for; ask for at most the number in available."}
+	ErrUserLimitReached    = &Error{Kind: KindConflict, Code: "user_limit_reached", Detail: "The user may hold at most the number in limit of this event's tickets, and holds the number in live; book at most the number in available, or cancel a booking first."}
 	ErrEventStarted        = &Error{Kind: KindConflict, Code: "event_started", Detail: "The event has begun; tickets can no longer be booked."}
 	ErrSalesEnded          = &Error{Kind: KindConflict, Code: "sales_ended", Detail: "The sale of this event has ended; tickets can no longer be booked."}
 	ErrEventCancelled      = &Error{Kind: KindConflict, Code: "event_cancelled", Detail: "The event was cancelled."}

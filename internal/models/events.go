@@ -26,6 +26,7 @@ type Event struct {
 	TimeZone    string // IANA name of the place's; empty: not told
 	Version     int64  // of the ETag: what an organiser edits; bookings do not move it
 	Seq         int64  // of the newest entry in its journal
+	CountsUsers bool   // the rows of what its users hold are kept; see sale.Customer
 	CancelledAt time.Time
 	DeletedAt   time.Time
 	CreatedAt   time.Time

@@ -24,6 +24,7 @@ type life struct {
 	shop   *shop.Shop
 	seed   uint64
 	random *rand.Rand
+	limits *rand.Rand // for the settings of processes
 	clock  *testkit.Clock
 	trace  []string
 
@@ -44,7 +45,8 @@ func live(t *testing.T, s *shop.Shop, w *world, seed uint64) {
 	t.Helper()
 	l := &life{
 		world: w, t: t, shop: s, seed: seed, random: rand.New(rand.NewPCG(seed, 0)), clock: s.Clock, ledger: ledger{},
-		keys: map[string]services.BookingRequest{}, keyed: map[string]models.BookingID{},
+		limits: rand.New(rand.NewPCG(seed, 1)),
+		keys:   map[string]services.BookingRequest{}, keyed: map[string]models.BookingID{},
 	}
 	l.begin(plan{})
 	l.queue = inprocess.New(inprocess.Options{Now: l.clock.Now})
@@ -58,7 +60,7 @@ func live(t *testing.T, s *shop.Shop, w *world, seed uint64) {
 		d.DateTime, d.TicketPrice.Minor = l.model.date, l.model.price
 	}).ID
 	for i := range l.processes {
-		l.processes[i] = w.newProcess()
+		l.processes[i] = l.newProcess()
 	}
 	for range stepsOfLife {
 		l.step()
@@ -118,6 +120,15 @@ func (l *life) any() (models.BookingID, *booking, bool) {
 	}
 	id := l.order[l.random.IntN(len(l.order))]
 	return id, l.model.bookings[id], true
+}
+
+// newProcess starts a replica. In every second life each has a limit of its own, or none.
+func (l *life) newProcess() *process {
+	limit := int64(0)
+	if l.seed%2 == 0 {
+		limit = []int64{0, 2, 4}[l.limits.IntN(3)]
+	}
+	return l.world.newProcess(limit)
 }
 
 func (l *life) one() *process { return l.processes[l.random.IntN(len(l.processes))] }

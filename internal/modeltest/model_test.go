@@ -136,9 +136,22 @@ func (m *model) refundable() bool {
 	return false
 }
 
-// book returns the code of the refusal, or nothing and the booking is made.
-func (m *model) book(id models.BookingID, buyer models.UserID, quantity int64, method models.PaymentMethod) string {
-	if code := m.refusesBooking(quantity); code != "" {
+// heldBy is how many tickets a buyer's live bookings hold; counted, not kept.
+func (m *model) heldBy(buyer models.UserID) (n int64) {
+	for _, b := range m.bookings {
+		if b.live() && b.buyer == buyer {
+			n += b.quantity
+		}
+	}
+	return n
+}
+
+// book returns the code of the refusal, or nothing and the booking is made. limit is what its buyer may hold; 0: as
+// many as there are.
+func (m *model) book(
+	id models.BookingID, buyer models.UserID, quantity int64, method models.PaymentMethod, limit int64,
+) string {
+	if code := m.refusesBooking(buyer, quantity, limit); code != "" {
 		return code
 	}
 	m.bookings[id] = &booking{
@@ -148,7 +161,7 @@ func (m *model) book(id models.BookingID, buyer models.UserID, quantity int64, m
 	return ""
 }
 
-func (m *model) refusesBooking(quantity int64) string {
+func (m *model) refusesBooking(buyer models.UserID, quantity, limit int64) string {
 	switch free := m.total - m.taken(); {
 	case m.erase:
 		return "event_not_found"
@@ -156,6 +169,8 @@ func (m *model) refusesBooking(quantity int64) string {
 		return "event_cancelled"
 	case m.begun():
 		return "event_started"
+	case limit > 0 && m.heldBy(buyer)+quantity > limit:
+		return "user_limit_reached"
 	case free == 0:
 		return "sold_out"
 	case quantity > free:

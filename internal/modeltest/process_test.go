@@ -278,18 +278,21 @@ type process struct {
 	letters  *services.Letters
 	calls    *services.Callbacks
 	loops    map[string]jobs.Loop
+	limit    int64 // its setting: tickets that a user may hold; 0: as many as there are
 }
 
-func (w *world) newProcess() *process {
+func (w *world) newProcess(limit int64) *process {
 	st := &store{w.store, w}
 	office := boxoffice.New(st, boxoffice.Options{
-		Rules:    sale.Rules{PaymentDeadline: paymentDeadline, RetryLease: lease, RefundWindow: refundWindow},
+		Rules: sale.Rules{
+			PaymentDeadline: paymentDeadline, RetryLease: lease, RefundWindow: refundWindow, MaxLivePerUser: limit,
+		},
 		LatchFor: time.Nanosecond, // the latch reads the real clock
 	})
 	paying := services.NewPayments(st, office, gateway{w}, services.PaymentOptions{RetryBase: firstBackoff, RetryMax: maxBackoff, Lease: lease})
 	upkeep := services.NewUpkeep(st, office)
 	p := &process{
-		office: office, bookings: services.NewBookings(st, office, services.BookingOptions{MaxTickets: 100, Methods: simulator.PaidWith}), events: services.NewEvents(st, office),
+		limit: limit, office: office, bookings: services.NewBookings(st, office, services.BookingOptions{MaxTickets: 100, Methods: simulator.PaidWith}), events: services.NewEvents(st, office),
 		users:   services.NewUsers(st).Refunded(refundWindow),
 		letters: services.NewLetters(st, office), loops: map[string]jobs.Loop{},
 		calls: services.NewCallbacks(office, map[string]payments.Notifier{"simulated": notifier{}}, nil),

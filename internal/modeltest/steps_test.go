@@ -104,8 +104,10 @@ func (l *life) book() {
 		return
 	}
 	l.plan.desk = l.lostCommit()
-	made, _, err := l.one().bookings.Create(context.Background(), models.TheOperator, request)
-	l.same(fmt.Sprintf("book %d by %s, key %q", request.Quantity, request.Method, request.Key), err, l.model.book(made.ID, l.user, request.Quantity, request.Method))
+	p := l.one()
+	made, _, err := p.bookings.Create(context.Background(), models.TheOperator, request)
+	l.same(fmt.Sprintf("book %d by %s, key %q, limit %d", request.Quantity, request.Method, request.Key, p.limit), err,
+		l.model.book(made.ID, l.user, request.Quantity, request.Method, p.limit))
 	if err != nil {
 		return
 	}

@@ -90,6 +90,7 @@ func classifyError(err error, patience, keyed bool) outcome {
 // knownCodes spares an allocation for each refusal, of which a sold-out event gives tens of thousands a second.
 var knownCodes = []string{
 	"sold_out", "insufficient_tickets", "overloaded", "event_started", "event_cancelled", "outcome_unknown",
+	"user_limit_reached",
 }
 
 var codeKey = []byte(`"code":`)

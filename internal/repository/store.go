@@ -83,6 +83,10 @@ type Desk interface {
 	// Changes.Letters are written over those with the same id. Of several bookings under one key, of different events,
 	// state.Keys has this event's.
 	//
+	// need.Customers has the tickets read that need.Users hold: from their rows if state.Event.CountsUsers, otherwise,
+	// and where there is no row, from their bookings. CountsUsers is true as long as every entry of the journal since
+	// Changes.Recount was written here: a program that knows of no rows ends it.
+	//
 	// state.Event is nil when there is no such event; decide is called all the same. It must do no I/O. It may be
 	// called again, on another state, when nothing has come of what it decided: the last call counts. state.Rules and
 	// state.Recheck are decide's to set. The answers that decide noted are valid only when AtDesk gives nil. Errors:

@@ -28,6 +28,7 @@ func Audit(f models.AuditFacts) models.AuditReport {
 	same(&r, "unended_charges", 0, f.UnendedCharges)
 	same(&r, "refunds_without_charge", 0, f.RefundsWithoutCharge)
 	same(&r, "refunded", 0, f.WrongRefunded)
+	same(&r, "customer_stock", 0, f.WrongCustomers)
 	sameJournal(&r, &f)
 	r.OK = len(r.Differences) == 0
 	return r

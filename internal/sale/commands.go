@@ -32,6 +32,8 @@ type Reads struct {
 	Money    []models.BookingID // of Bookings: those whose charges and refunds are read too
 	Seen     []*Seen            // need not be read where the writing tells whether they still stand so
 
+	Customers bool // how many tickets of the event each of Users holds, too
+
 	again bool // nothing that was seen before is believed
 }
 

@@ -6,13 +6,14 @@ import (
 	"quantix/internal/models"
 )
 
-// This file is where a sale's stock changes, and where the journal is told of it: each verb does both. Money has its
-// own in money.go. Decide asserts that what was told is what was done.
+// This file is where a sale's stock changes, and where the journal is told of it: each verb does both, and counts what
+// the user holds (customers.go). Money has its own in money.go. Decide asserts that what was told is what was done.
 
 // hold takes a new booking's tickets off the sale.
 func (s *State) hold(b *models.Booking) {
 	s.Event.Stock.Hold(b.Quantity, b.TotalAmount.Minor)
 	s.tellOf(models.FactBooked, b)
+	s.count(b.UserID, b.Quantity)
 }
 
 // sell turns a booking's held tickets into sold ones.
@@ -25,6 +26,7 @@ func (s *State) sell(b *models.Booking) {
 func (s *State) holdAgain(b *models.Booking) {
 	s.Event.Stock.HoldAgain(b.Quantity, b.TotalAmount.Minor)
 	s.tellOf(models.FactRestored, b)
+	s.count(b.UserID, b.Quantity)
 }
 
 // putBack puts a live booking's tickets on sale again.
@@ -39,6 +41,7 @@ func (s *State) putBack(b *models.Booking, reason models.CancelReason) {
 	s.tell(models.Fact{
 		Kind: models.FactCancelled, Booking: b.ID, Quantity: b.Quantity, Amount: amount, Was: b.Status, Reason: reason,
 	})
+	s.count(b.UserID, -b.Quantity)
 }
 
 // earn changes what a CONFIRMED booking adds to the revenue.

@@ -37,6 +37,8 @@ func Replay(earlier *models.Booking, hash models.RequestHash) Verdict {
 	return Verdict{Booking: &first, Replayed: true}
 }
 
+// refusal looks at the user's limit before the stock: a later reason refuses only what all earlier ones let pass, and
+// who may not have so many need not wait for tickets to come back.
 func (c *Reserve) refusal(s *State, event *models.Event) *models.Error {
 	if !s.Users[c.User] {
 		return models.ErrUserNotFound
@@ -46,6 +48,11 @@ func (c *Reserve) refusal(s *State, event *models.Event) *models.Error {
 	}
 	if c.Method == "" && event.TicketPrice.Minor > 0 {
 		return errMethodRequired
+	}
+	if limit := s.Rules.MaxLivePerUser; limit > 0 {
+		if over := overLimit(c.Quantity, s.Customers[c.User].Live, limit); over != nil {
+			return over
+		}
 	}
 	return OutOfStock(c.Quantity, event.Stock.Available)
 }

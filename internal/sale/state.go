@@ -14,6 +14,7 @@ type Rules struct {
 	PaymentDeadline time.Duration // how long a booking may wait for its payment
 	RetryLease      time.Duration // how long a given-up charge rests before the retrier asks again
 	RefundWindow    time.Duration // how long after its end an event may be cancelled, and its tickets be refunded
+	MaxLivePerUser  int64         // tickets of one event that a user may hold by Reserve; 0: any number
 }
 
 // State is what a desk reads of one event under its row's lock. Decide changes it command by command; what has changed
@@ -28,6 +29,8 @@ type State struct {
 	Bookings map[models.BookingID]*models.Booking // of this event
 	Charges  map[models.ChargeKey]*models.Charge
 	Refunds  map[models.RefundKey]*models.Refund
+
+	Customers map[models.UserID]*Customer // of Users, where Reads.Customers asked for them
 
 	writes Writes
 	void   bool // after Abort
@@ -48,6 +51,8 @@ type Writes struct {
 	Letters       []models.DeadLetter
 	ClosedLetters []models.LetterID
 	Facts         []models.Fact // for the batch's one entry in the event's journal; its number is Event.Seq
+	Recount       bool          // Event.CountsUsers from this batch on: the rows of before say nothing, and go
+	Customers     []*Customer   // what has changed; only of an event that CountsUsers
 }
 
 // Empty reports whether there is nothing to write.
@@ -55,7 +60,8 @@ func (w *Writes) Empty() bool { return w.Event == nil && w.size() == 0 }
 
 func (w *Writes) size() int {
 	return len(w.NewBookings) + len(w.Bookings) + len(w.NewCharges) + len(w.Charges) + len(w.ChargeSums) +
-		len(w.NewRefunds) + len(w.Refunds) + len(w.RefundSums) + len(w.Letters) + len(w.ClosedLetters) + len(w.Facts)
+		len(w.NewRefunds) + len(w.Refunds) + len(w.RefundSums) + len(w.Letters) + len(w.ClosedLetters) + len(w.Facts) +
+		len(w.Customers)
 }
 
 // Publishes reports whether bookings were made, which are to be paid.

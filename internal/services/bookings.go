@@ -52,8 +52,9 @@ type BookingRequest struct {
 // Create books tickets at an event that the caller reaches, for anyone; a customer, at any event, for themselves. The
 // answer is a PENDING booking that is on disk and waits for its payment. replayed tells that the Idempotency-Key
 // was answered before, and so again. Errors: models.ErrInvalid, models.ErrEventNotFound, models.ErrUserNotFound,
-// models.ErrSoldOut, models.ErrInsufficientTickets, models.ErrEventStarted, models.ErrSalesEnded,
-// models.ErrEventCancelled, models.ErrKeyReused, models.ErrBusy, models.ErrUnavailable, models.ErrOutcomeUnknown.
+// models.ErrSoldOut, models.ErrInsufficientTickets, models.ErrUserLimitReached, models.ErrEventStarted,
+// models.ErrSalesEnded, models.ErrEventCancelled, models.ErrKeyReused, models.ErrBusy, models.ErrUnavailable,
+// models.ErrOutcomeUnknown.
 func (b *Bookings) Create(
 	ctx context.Context, who models.Caller, r BookingRequest,
 ) (booking models.Booking, replayed bool, err error) {

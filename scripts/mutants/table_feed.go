@@ -87,7 +87,7 @@ var read = []mutant{
 		pkg: handlers, tests: "TestFeed_of_an_event_is_read",
 	}, {
 		name: "HEAD opens a stream", file: "internal/handlers/feed.go",
-		old: "	if in.asked.stream && !in.asked.head {\n		return answerStream(h.feed.Entries", new: "	if in.asked.stream {\n		return answerStream(h.feed.Entries",
+		old: "	if in.asked.stream && !in.asked.head {\n		return h.answerStream(h.feed.Entries", new: "	if in.asked.stream {\n		return h.answerStream(h.feed.Entries",
 		pkg: handlers, tests: "TestFeed_streams_are_not_opened",
 	}, {
 		name: "the last page of an event's feed has a next one", file: "internal/handlers/feed.go",

@@ -113,7 +113,7 @@ var limited = []mutant{
 		pkg: handlers, tests: "TestLimits",
 	}, {
 		name: "a body that makes no sense counts for nobody", file: "internal/handlers/bookings_create.go",
-		old: "h.limits.admitBuyer(c, request, err == nil); limited != nil", new: "h.limits.admitBuyer(c, request, err == nil); limited != nil && err == nil",
+		old: "h.limits.admitBuyer(c, who.Principal, request, err == nil); limited != nil", new: "h.limits.admitBuyer(c, who.Principal, request, err == nil); limited != nil && err == nil",
 		pkg: handlers, tests: "TestLimits_count_bad",
 	}, {
 		name: "all bookings of a user count together", file: "internal/handlers/limits.go",
@@ -121,7 +121,7 @@ var limited = []mutant{
 		pkg: handlers, tests: "TestLimits_refuse_a_buyer",
 	}, {
 		name: "anybody may say which address they have", file: "internal/handlers/server.go",
-		old: "s.router.SetTrustedProxies(trusted)", new: "s.router.SetTrustedProxies([]string{\"0.0.0.0/0\"})",
+		old: "s.router.SetTrustedProxies(d.TrustedProxies)", new: "s.router.SetTrustedProxies([]string{\"0.0.0.0/0\"})",
 		pkg: handlers, tests: "TestLimits_know",
 	}, {
 		name: "all behind a proxy are one client", file: "internal/handlers/limits.go",

@@ -68,6 +68,18 @@ const (
 	auditOwed = `
 		SELECT coalesce(sum(r.amount), 0)::text FROM refunds r
 		WHERE r.event_id = $1 AND r.status = 'pending' AND r.currency = (SELECT currency FROM events WHERE id = $1)`
+	// The event's bookings are read again only where somebody is counted.
+	auditCustomers = `
+		WITH kept AS (
+			SELECT user_id, live FROM customer_stock WHERE event_id = $1 AND type_no = -1
+				AND EXISTS (SELECT FROM event_stock WHERE event_id = $1 AND counted_seq = journal_seq)
+		), held AS (
+			SELECT user_id, sum(quantity) AS live FROM bookings
+			WHERE event_id = $1 AND status IN ('PENDING', 'CONFIRMED') AND EXISTS (SELECT FROM kept)
+			GROUP BY user_id
+		)
+		SELECT count(*) FILTER (WHERE kept.user_id IS NOT NULL AND kept.live <> coalesce(held.live, 0))
+		FROM kept FULL JOIN held ON held.user_id = kept.user_id`
 	auditJournal = `SELECT seq, facts FROM journal WHERE event_id = $1 ORDER BY seq`
 )
 
@@ -85,6 +97,7 @@ func (s *Store) AuditFacts(ctx context.Context, id models.EventID) (models.Audit
 				&charged, &refunded, &moved, &facts.UnpaidConfirmed, &facts.OverpaidBookings, &facts.UnendedCharges,
 				&facts.RefundsWithoutCharge, &facts.WrongRefunded)
 		})
+		batch.Queue(auditCustomers, uuid(id)).QueryRow(func(row pgx.Row) error { return row.Scan(&facts.WrongCustomers) })
 		batch.Queue(auditOwed, uuid(id)).QueryRow(func(row pgx.Row) error { return row.Scan(&owed) })
 		batch.Queue(auditJournal, uuid(id)).Query(func(rows pgx.Rows) error { return foldEntries(rows, &facts.Journal) })
 	})

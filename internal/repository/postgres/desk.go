@@ -24,9 +24,10 @@ type deskCall struct {
 	need   sale.Reads
 	decide func(*sale.State)
 
-	held  bool // the event's row is locked, and the state was read
-	state *sale.State
-	seq   int64 // of the event's newest entry, as it was read or remembered
+	held   bool // the event's row is locked, and the state was read
+	state  *sale.State
+	seq    int64 // of the event's newest entry, as it was read or remembered
+	counts bool  // the event counts users, as it was remembered
 	// Where the rows to change were seen. Only the holder of the event's row changes its stock, and what becomes of
 	// bookings; charges and refunds are locked as they are read. But a charge may be started, or taken up, in a
 	// booking's row meanwhile: hence what else was seen there.
@@ -54,12 +55,16 @@ func newDeskCall(event models.EventID, batch models.BatchID, need sale.Reads, de
 }
 
 func newState(need *sale.Reads) *sale.State {
-	return &sale.State{
+	state := &sale.State{
 		Users: make(map[models.UserID]bool, len(need.Users)), Keys: map[models.ReplayKey]*models.Booking{},
 		Bookings: make(map[models.BookingID]*models.Booking, len(need.Bookings)+len(need.Seen)),
 		Charges:  make(map[models.ChargeKey]*models.Charge, len(need.Money)+len(need.Seen)),
 		Refunds:  map[models.RefundKey]*models.Refund{},
 	}
+	if need.Customers {
+		state.Customers = make(map[models.UserID]*sale.Customer, len(need.Users))
+	}
+	return state
 }
 
 // size is how much a call reads, as a measure of how much it does.

@@ -138,6 +138,7 @@ func (r *deskReader) queueNeeds(batch *pgx.Batch) {
 			batch.Queue(lockFreeUsers, uuids(ordered(users))).Query(r.readUsers)
 		}
 	}
+	r.queueCustomers(batch)
 	if events, users, keys := r.keys(); len(keys) > 0 {
 		batch.Queue(selectKeys, events, users, keys).Query(r.readKeys)
 	}
@@ -217,7 +218,8 @@ func (r *deskReader) readStock(rows pgx.Rows) error {
 		var place pgtype.TID
 		var stock models.Stock
 		var seq int64
-		row := stockRow{s: &stock, seq: &seq}
+		var counts bool
+		row := stockRow{s: &stock, seq: &seq, counts: &counts}
 		targets, inOrder := append([]any{(*[16]byte)(&event), &place}, row.targets()...), true
 		if !r.waits {
 			targets = append(targets, &inOrder)
@@ -233,7 +235,8 @@ func (r *deskReader) readStock(rows pgx.Rows) error {
 		if err := row.finish(v.state.Event.TicketPrice.Currency); err != nil {
 			return err
 		}
-		v.state.Event.Stock, v.state.Event.Seq, v.seq, v.stock = stock, seq, seq, place
+		v.state.Event.Stock, v.state.Event.Seq, v.state.Event.CountsUsers = stock, seq, counts
+		v.seq, v.stock = seq, place
 	}
 	return rows.Err()
 }

@@ -60,6 +60,7 @@ func (w *deskWriter) queue() bool {
 	w.updateRefundSums()
 	w.writeLetters()
 	w.insertEntries()
+	w.writeCustomers()
 	w.updateEvents()
 	if w.presumed != nil {
 		w.presumed(w)
@@ -299,16 +300,18 @@ func (w *deskWriter) updateEvents() {
 var updateStock = mustUpdateAll(`
 	UPDATE event_stock s SET total_tickets = v.total, available = v.available, held = v.held, sold = v.sold,
 		held_amount = v.held_amount * $1::numeric, sold_amount = v.sold_amount * $1::numeric,
-		pending_count = v.pending, confirmed_count = v.confirmed, cancelled_count = v.cancelled, journal_seq = v.seq
+		pending_count = v.pending, confirmed_count = v.confirmed, cancelled_count = v.cancelled,
+		counted_seq = v.counted, journal_seq = v.seq
 	FROM unnest($2::uuid[], $3::tid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
-			$10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])
-		AS v (event_id, place, total, available, held, sold, held_amount, sold_amount, pending, confirmed, cancelled, seq)
+			$10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[])
+		AS v (event_id, place, total, available, held, sold, held_amount, sold_amount, pending, confirmed, cancelled, seq, counted)
 	WHERE s.ctid = v.place AND s.event_id IS NOT DISTINCT FROM v.event_id`, "$3::tid[]")
 
 func (w *deskWriter) updateStock() {
 	var events column[pgtype.UUID]
 	var places column[pgtype.TID]
 	var totals, available, held, sold, heldAmounts, soldAmounts, pending, confirmed, cancelled, seqs []int64
+	var counted column[zeronull.Int8]
 	for _, v := range w.calls {
 		e := v.state.Writes().Event
 		if e == nil {
@@ -321,10 +324,10 @@ func (w *deskWriter) updateStock() {
 		heldAmounts, soldAmounts = append(heldAmounts, s.HeldAmount), append(soldAmounts, s.SoldAmount)
 		pending, confirmed, cancelled = append(pending, s.Pending), append(confirmed, s.Confirmed),
 			append(cancelled, s.Cancelled)
-		seqs = append(seqs, e.Seq)
+		seqs, counted = append(seqs, e.Seq), append(counted, countedSeq(e))
 	}
 	if len(events) > 0 {
 		w.batch.Queue(updateStock, factor(w.currency), events, places, totals, available, held, sold, heldAmounts,
-			soldAmounts, pending, confirmed, cancelled, seqs)
+			soldAmounts, pending, confirmed, cancelled, seqs, counted)
 	}
 }

@@ -18,7 +18,7 @@ const (
 	eventColumns = `e.id, e.name, e.description, e.date_time, e.sales_end, e.ticket_price::text, e.currency, e.version,
 		e.cancelled_at, e.deleted_at, e.created_at, e.updated_at, e.time_zone, e.organizer_id`
 	stockColumns = `s.total_tickets, s.available, s.held, s.sold, s.held_amount::text, s.sold_amount::text,
-		s.pending_count, s.confirmed_count, s.cancelled_count, s.journal_seq`
+		s.pending_count, s.confirmed_count, s.cancelled_count, coalesce(s.counted_seq = s.journal_seq, false), s.journal_seq`
 	wholeEvents = `SELECT ` + eventColumns + `, ` + stockColumns + ` FROM events e JOIN event_stock s ON s.event_id = e.id`
 )
 
@@ -46,12 +46,15 @@ func (r *eventRow) finish() error {
 type stockRow struct {
 	s          *models.Stock
 	seq        *int64
+	counts     *bool
 	held, sold amount
 }
 
 func (r *stockRow) targets() []any {
 	s := r.s
-	return []any{&s.Total, &s.Available, &s.Held, &s.Sold, &r.held, &r.sold, &s.Pending, &s.Confirmed, &s.Cancelled, r.seq}
+	return []any{
+		&s.Total, &s.Available, &s.Held, &s.Sold, &r.held, &r.sold, &s.Pending, &s.Confirmed, &s.Cancelled, r.counts, r.seq,
+	}
 }
 
 func (r *stockRow) finish(c models.Currency) error {
@@ -60,7 +63,7 @@ func (r *stockRow) finish(c models.Currency) error {
 
 // scanEvent reads a row of wholeEvents.
 func scanEvent(row pgx.Row, e *models.Event) error {
-	event, stock := eventRow{e: e}, stockRow{s: &e.Stock, seq: &e.Seq}
+	event, stock := eventRow{e: e}, stockRow{s: &e.Stock, seq: &e.Seq, counts: &e.CountsUsers}
 	if err := row.Scan(append(event.targets(), stock.targets()...)...); err != nil {
 		return err
 	}

@@ -18,12 +18,13 @@ type Statement struct {
 
 // The ways to a row that its whole key names: the key in the index's condition, and not the event alone.
 const (
-	eventByKey   = `events_(pkey|id_total_tickets_key)`
-	bookingByKey = `(bookings_pkey[^\n]*\n *Index Cond: \(id = |bookings_event_id_id_key[^\n]*\n *Index Cond: \(\(event_id = [^\n]*\) AND \(id = )`
-	chargeByKey  = `payments_pkey[^\n]*\n *Index Cond: \(\(event_id = [^\n]*\) AND \(booking_id = `
-	refundByKey  = `refunds_pkey[^\n]*\n *Index Cond: \(\(event_id = [^\n]*\) AND \(booking_id = `
-	entryByKey   = `journal_pkey[^\n]*\n *Index Cond: \(\(event_id = [^\n]*\) AND \(seq `
-	byPlace      = `\w+ \w+\n *TID Cond: `
+	eventByKey    = `events_(pkey|id_total_tickets_key)`
+	bookingByKey  = `(bookings_pkey[^\n]*\n *Index Cond: \(id = |bookings_event_id_id_key[^\n]*\n *Index Cond: \(\(event_id = [^\n]*\) AND \(id = )`
+	chargeByKey   = `payments_pkey[^\n]*\n *Index Cond: \(\(event_id = [^\n]*\) AND \(booking_id = `
+	refundByKey   = `refunds_pkey[^\n]*\n *Index Cond: \(\(event_id = [^\n]*\) AND \(booking_id = `
+	entryByKey    = `journal_pkey[^\n]*\n *Index Cond: \(\(event_id = [^\n]*\) AND \(seq `
+	customerByKey = `customer_stock_pkey[^\n]*\n *Index Cond: \(\(event_id = [^\n]*\) AND \(user_id = [^\n]*\) AND \(type_no = `
+	byPlace       = `\w+ \w+\n *TID Cond: `
 )
 
 // The ways along an index from a mark, and not from its beginning.
@@ -63,6 +64,9 @@ var HotStatements = []Statement{
 	{"updateNewBookings", updateNewBookings, []string{bookingByKey}, true},
 	{"updateCharges", updateCharges, []string{`payments[^\n]*\n *TID Cond`}, true},
 	{"updateRefunds", updateRefunds, []string{`refunds[^\n]*\n *TID Cond`}, true},
+	{"selectCustomers", selectCustomers, []string{"event_stock_pkey", customerByKey, "bookings_user_id_idx"}, true},
+	{"changeCustomers", changeCustomers, []string{customerByKey, `customer_stock[^\n]*\n *TID Cond`}, true},
+	{"dropCustomers", dropCustomers, []string{"customer_stock_pkey"}, true},
 	{"presumeEvent", presumeEvent, []string{eventByKey}, true},
 	{"presumeUsers", presumeUsers, []string{"users_pkey"}, true},
 	{"presumeNoKeys", presumeNoKeys, []string{"bookings_idempotency_key"}, true},
@@ -115,6 +119,7 @@ var HotStatements = []Statement{
 	{"selectCharges", selectCharges, []string{"payments_pkey", "bookings_event_id_id_key"}, false},
 	{"selectRefunds", selectRefunds, []string{"refunds_pkey"}, false},
 	{"auditEvent", auditEvent, []string{"bookings_event_id_id_key", "payments_pkey", "refunds_pkey"}, false},
+	{"auditCustomers", auditCustomers, []string{"customer_stock_pkey", "bookings_event_id_id_key"}, false},
 }
 
 // Age makes what is remembered older, and has the database's clock remembered ahead of what it says.

@@ -13,7 +13,7 @@ import (
 	"quantix/internal/repository/postgres"
 )
 
-var tableScan = regexp.MustCompile(`Seq Scan on (events|event_stock|users|bookings|payments|refunds|journal|access_log)`)
+var tableScan = regexp.MustCompile(`Seq Scan on (events|event_stock|customer_stock|users|bookings|payments|refunds|journal|access_log)`)
 
 // TestPlansOnEmptyTables matters because the desk's plans are made once: what is planned before the first booking is
 // what a whole on-sale runs with.
@@ -126,6 +126,8 @@ const fillTables = `
 		JOIN (VALUES (0, 'started', 'sim', '', now()), (1, 'succeeded', 'sim', 'ch_1', now()), (2, 'apart', NULL, NULL, NULL),
 			(3, 'apart', NULL, NULL, NULL), (4, 'apart', NULL, NULL, NULL), (5, 'apart', NULL, NULL, NULL),
 			(6, 'succeeded', 'sim', 'ch_6', now()), (7, 'apart', NULL, NULL, NULL)) c (n, charge, gateway, reference, at) ON c.n = i % 8;
+	INSERT INTO customer_stock (event_id, user_id, type_no, live)
+		SELECT event_id, user_id, -1, sum(quantity) FROM bookings GROUP BY event_id, user_id;
 	INSERT INTO payments (event_id, booking_id, n, gateway, amount, currency, status, attempts, next_attempt_at, created_at, updated_at)
 		SELECT event_id, id, 1, 'sim', 151, 'USD', CASE status WHEN 'PENDING' THEN 'started' ELSE 'succeeded' END, 1, now(), now(), now()
 		FROM bookings WHERE charge = 'apart';

@@ -92,6 +92,9 @@ func (m *memory) recall(v *deskCall, clock func() time.Time) *sale.State {
 	if len(n.Bookings) > 0 || len(n.Money) > 0 || len(n.Users)+len(n.Seen) == 0 {
 		return nil
 	}
+	if n.Customers && len(n.Users) > 0 {
+		return nil // what users hold is not remembered
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	known := m.events[v.event]
@@ -131,8 +134,9 @@ const (
 const presumeStock = `
 	WITH done AS (
 		UPDATE event_stock SET available = $4, held = $5, sold = $6, held_amount = $7::bigint * $13::numeric,
-			sold_amount = $8::bigint * $13::numeric, pending_count = $9, confirmed_count = $10, cancelled_count = $11, journal_seq = $12
-		WHERE event_id = $1 AND journal_seq = $2
+			sold_amount = $8::bigint * $13::numeric, pending_count = $9, confirmed_count = $10, cancelled_count = $11, counted_seq = $14,
+			journal_seq = $12
+		WHERE event_id = $1 AND journal_seq = $2 AND coalesce(counted_seq = journal_seq, false) = $15
 			AND coalesce(clock_timestamp() - $3::timestamptz BETWEEN interval '-5 seconds' AND interval '5 seconds', true)
 		RETURNING 1
 	) SELECT 1 / count(*) FROM done`
@@ -150,7 +154,7 @@ func (s *Store) presume(ctx context.Context, conn *pgxpool.Conn, tx sharedTx) (d
 	}
 	v := new(*tx.calls[0]) // the usual way needs it as it is
 	v.bookings = make(map[models.BookingID]seenBooking, len(v.need.Seen))
-	v.state, v.held, v.seq = state, true, state.Event.Seq
+	v.state, v.held, v.seq, v.counts = state, true, state.Event.Seq, state.Event.CountsUsers
 	if v.believe(); len(v.need.Bookings) > 0 {
 		return false, nil
 	}
@@ -178,7 +182,7 @@ func (s *Store) decidePresumed(ctx context.Context, conn *pgxpool.Conn, v *deskC
 		e := v.state.Event
 		n := &e.Stock
 		w.batch.Queue(presumeStock, uuid(e.ID), v.seq, clock, n.Available, n.Held, n.Sold, n.HeldAmount, n.SoldAmount,
-			n.Pending, n.Confirmed, n.Cancelled, e.Seq, factor(w.currency))
+			n.Pending, n.Confirmed, n.Cancelled, e.Seq, factor(w.currency), countedSeq(e), v.counts)
 	}
 	if !w.queue() {
 		return false, nil

@@ -21,11 +21,15 @@ func TestStore(t *testing.T) {
 			_, err := b.pool.Exec(ctx, sql)
 			return err
 		}
+		number := func(ctx context.Context, sql string) (n int64, err error) {
+			err = b.pool.QueryRow(ctx, sql).Scan(&n)
+			return n, err
+		}
 		return repotest.Store{
 			Beside: func(clock func() time.Time) (repotest.Port, error) {
 				return open(t, b.url, func(_ *pgxpool.Config, o *postgres.Options) { o.Clock = clock }).Store, nil
 			},
-			Port: b.Store, Exec: exec, Stock: "event_stock", Migrate: b.migrate,
+			Port: b.Store, Exec: exec, Number: number, Stock: "event_stock", Migrate: b.migrate,
 			Apart: func(ctx context.Context) error { return exec(ctx, moveApart) },
 		}
 	})

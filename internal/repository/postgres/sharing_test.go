@@ -77,8 +77,11 @@ func (p *sharedBundle) together(t *testing.T, calls ...*deskCall) (trips int64) 
 }
 
 func (p *sharedBundle) pay(ctx context.Context, v *deskCall) {
-	v.err = p.AtDesk(ctx, v.event, models.NewID[models.BatchID](), sale.ReadsOf(v.commands, false, false), func(s *sale.State) {
+	need := sale.ReadsOf(v.commands, false, false)
+	need.Customers = p.limit > 0
+	v.err = p.AtDesk(ctx, v.event, models.NewID[models.BatchID](), need, func(s *sale.State) {
 		v.verdicts, s.Rules = nil, rules
+		s.Rules.MaxLivePerUser = p.limit
 		for _, c := range v.commands {
 			v.verdicts = append(v.verdicts, s.Decide(c))
 		}

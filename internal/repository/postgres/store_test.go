@@ -27,8 +27,9 @@ func migrate(url string) error {
 // bundle is a store on a database of its own, with a connection beside it for what a store would never do.
 type bundle struct {
 	*postgres.Store
-	url  string
-	pool *pgxpool.Pool // the desk's
+	url   string
+	pool  *pgxpool.Pool // the desk's
+	limit int64         // of the tickets that a user may hold; 0: none
 }
 
 // patience is how long a wait may last that is no test's subject: for a lock, a statement, a connection, a free place
@@ -122,8 +123,11 @@ var rules = sale.Rules{PaymentDeadline: 15 * time.Minute, RetryLease: 30 * time.
 // decide runs a batch of commands, as the box office does.
 func (b *bundle) decide(ctx context.Context, event models.EventID, commands ...sale.Command) ([]sale.Verdict, error) {
 	var verdicts []sale.Verdict
-	err := b.AtDesk(ctx, event, models.NewID[models.BatchID](), sale.ReadsOf(commands, false, false), func(s *sale.State) {
+	need := sale.ReadsOf(commands, false, false)
+	need.Customers = b.limit > 0
+	err := b.AtDesk(ctx, event, models.NewID[models.BatchID](), need, func(s *sale.State) {
 		verdicts, s.Rules = nil, rules
+		s.Rules.MaxLivePerUser = b.limit
 		for _, c := range commands {
 			verdicts = append(verdicts, s.Decide(c))
 		}

@@ -262,7 +262,7 @@ func byTimeAndID(a, b models.Event) int {
 }
 
 // sample reads an event again and again until it is told to stop, and holds every reading to the promise on stock.
-func (s *shop) sample(event models.EventID) (stop func()) {
+func (s *shop) sample(event models.EventID, also ...func(models.Event)) (stop func()) {
 	var group sync.WaitGroup
 	done := make(chan struct{})
 	group.Go(func() {
@@ -278,6 +278,9 @@ func (s *shop) sample(event models.EventID) (stop func()) {
 				return
 			}
 			checkStock(s.t, e)
+			for _, look := range also {
+				look(e)
+			}
 		}
 	})
 	return func() {

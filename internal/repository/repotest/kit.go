@@ -65,6 +65,7 @@ type shop struct {
 	events   []models.EventID
 	users    []models.UserID
 	making   sync.Mutex // events are made side by side
+	limit    int64      // of the tickets that a user may hold; 0: none
 }
 
 func newShop(t *testing.T, open func(*testing.T, func() time.Time) Store) *shop {
@@ -96,6 +97,13 @@ func (s *shop) auditAll() {
 			s.t.Errorf("the audit of event %s finds %+v", id, report.Differences)
 		}
 	}
+}
+
+// rules are what the shop's desk decides by.
+func (s *shop) rules() sale.Rules {
+	r := theRules
+	r.MaxLivePerUser = s.limit
+	return r
 }
 
 func (s *shop) ctx() context.Context { return s.t.Context() }
@@ -179,8 +187,9 @@ func (s *shop) tryWith(
 	var verdicts []sale.Verdict
 	err := retry.Do(ctx, repository.IsConflict, func() error {
 		need := sale.ReadsOf(commands, false, false)
+		need.Customers = s.limit > 0
 		return s.AtDesk(ctx, event, models.NewID[models.BatchID](), need, func(state *sale.State) {
-			verdicts, state.Rules = nil, theRules
+			verdicts, state.Rules = nil, s.rules()
 			if meddle != nil {
 				meddle(state)
 			}

@@ -8,9 +8,6 @@ import (
 	"quantix/internal/sale"
 )
 
-// backToEight is how many migrations there are behind the eighth.
-const backToEight = -3
-
 // migrationRules are the promises of migration 9 on what a program of before has left: the rows of a database that goes
 // back to migration 8 are those of one that never was further.
 var migrationRules = rules{
@@ -26,7 +23,7 @@ var migrationRules = rules{
 		if min(b.Charged, b.Owed, b.Refunded-b.Owed, b.Stock.Held, b.Stock.Sold, b.Stock.Cancelled) == 0 {
 			t.Fatalf("the event from before has seen too little: %+v", b)
 		}
-		s.ok("going back", s.Migrate(backToEight))
+		s.backTo(8)
 		s.ok("migrating", s.Migrate(1))
 		for i, event := range events {
 			if report := sale.Audit(s.facts(event.ID)); !report.OK {
@@ -58,7 +55,7 @@ var migrationRules = rules{
 		if known < 140 {
 			t.Fatalf("only %d currencies are known", known)
 		}
-		s.ok("going back", s.Migrate(backToEight))
+		s.backTo(8)
 		s.ok("migrating", s.Migrate(1)) // and auditAll looks at each
 	},
 
@@ -69,7 +66,7 @@ var migrationRules = rules{
 		s.drain()
 		first, second, ended := s.book(event, user, 1), s.book(event, user, 1), s.book(event, user, 1)
 		s.done(event.ID, &sale.Cancel{Booking: ended.ID})
-		s.ok("going back", s.Migrate(backToEight))
+		s.backTo(8)
 		s.ok("migrating", s.Migrate(1))
 		waiting := map[models.BookingID]int{}
 		rows := s.claimLate() // the ids that a migration makes may lie before the place from which claims look
@@ -84,10 +81,23 @@ var migrationRules = rules{
 		s.ok("publishing", s.DeleteOutbox(s.ctx(), ids, models.QueueMark{}))
 		s.clock.Pass(time.Hour)
 		same(t, "what can be pruned", s.prune(event, all), 0)
-		s.ok("going back with nothing", s.Migrate(backToEight))
+		s.backTo(8)
 		s.ok("migrating again", s.Migrate(1))
 		same(t, "what waits of what was published", s.depth(), int64(0))
 	},
+}
+
+// backTo goes back until a migration is the newest one in force.
+func (s *shop) backTo(migration uint) {
+	s.t.Helper()
+	for {
+		version, _, err := s.SchemaVersion(s.ctx())
+		s.ok("reading the schema's version", err)
+		if version <= migration {
+			return
+		}
+		s.ok("going back", s.Migrate(-1))
+	}
 }
 
 // veteran makes an event with bookings in all states and money in all ways: taken, owed, given, come back, moved, and

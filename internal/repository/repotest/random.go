@@ -111,7 +111,8 @@ type walk struct {
 	event models.Event
 	user  models.User
 	tally tally
-	known int // how many lines earlier batches have made: nobody can name a booking before it was answered
+	known int   // how many lines earlier batches have made: nobody can name a booking before it was answered
+	limit int64 // of the process that decides this batch: what the user may hold; 0: any number
 }
 
 // step starts some charges, lets some time pass, sends one batch and compares the counters.
@@ -121,13 +122,16 @@ func (w *walk) step() {
 	}
 	w.clock.Pass(time.Duration(rapid.SampledFrom([]int{0, 1, 10}).Draw(w.rt, "minutes")) * time.Minute)
 	now := w.clock.Now()
+	desk := w.limited()
+	desk.limit = rapid.SampledFrom([]int64{0, 0, 5, 9}).Draw(w.rt, "limit")
+	w.limit = desk.limit
 	var commands []sale.Command
 	var accepted []bool
 	for range rapid.IntRange(1, 6).Draw(w.rt, "commands") {
 		command, ok := w.command(now)
 		commands, accepted = append(commands, command), append(accepted, ok)
 	}
-	verdicts, err := w.try(w.ctx(), w.event.ID, commands...)
+	verdicts, err := desk.try(w.ctx(), w.event.ID, commands...)
 	if err != nil {
 		w.rt.Fatalf("the desk failed: %v", err)
 	}
@@ -203,7 +207,8 @@ func (w *walk) command(now time.Time) (sale.Command, bool) {
 
 func (w *walk) reserve(now time.Time) (sale.Command, bool) {
 	command := reserve(w.user, rapid.Int64Range(1, 7).Draw(w.rt, "quantity"))
-	accepted := command.Quantity <= w.tally.stock().Available
+	st := w.tally.stock() // all of it is the one user's
+	accepted := command.Quantity <= st.Available && (w.limit == 0 || st.Taken()+command.Quantity <= w.limit)
 	if accepted {
 		w.tally.lines = append(w.tally.lines, &line{
 			id: command.Booking, quantity: command.Quantity, status: models.StatusPending,

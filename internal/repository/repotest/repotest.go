@@ -25,6 +25,8 @@ type Store struct {
 	// in every dialect, but for the table of an event's counters, which the statements call {stock}; values of ids and
 	// times have not, so the statements name none.
 	Exec func(ctx context.Context, sql string) error
+	// Number reads the one number that a statement gives, likewise.
+	Number func(ctx context.Context, sql string) (int64, error)
 	// Apart moves every charge into payments, for tests that tamper with it there; nil where all are there already.
 	Apart func(ctx context.Context) error
 	// Migrate goes on to the newest migration, or so many back when below 0; nobody else uses the store meanwhile.
@@ -57,6 +59,7 @@ func Run(t *testing.T, open func(t *testing.T, clock func() time.Time) Store) {
 	for name, part := range map[string]rules{
 		"Desk":      deskRules,
 		"Reserve":   reserveRules,
+		"Limits":    limitRules,
 		"Organise":  organiseRules,
 		"Settle":    settleRules,
 		"Writes":    writeRules,

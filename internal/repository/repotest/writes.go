@@ -35,6 +35,12 @@ var writeRules = rules{
 		}
 		w.does(event, owed)
 		w.does(event, &sale.EditEvent{Patch: models.EventPatch{Name: new("Another name")}})
+		w.limit = 10
+		w.does(event, reserve(user, 1)) // the first that is counted
+		w.does(event, reserve(user, 1))
+		w.limit = 0
+		w.does(event, reserve(user, 1)) // by another process
+		w.does(event, &sale.Cancel{Booking: kept.ID})
 
 		fields := reflect.TypeFor[sale.Writes]()
 		for i := range fields.NumField() {
@@ -62,9 +68,10 @@ func (w *witness) does(event models.Event, c sale.Command) {
 	w.t.Helper()
 	var written sale.Writes
 	need := sale.ReadsOf([]sale.Command{c}, false, false)
+	need.Customers = w.limit > 0
 	w.ok("the desk", w.AtDesk(w.ctx(), event.ID, models.NewID[models.BatchID](), need,
 		func(state *sale.State) {
-			state.Rules = theRules
+			state.Rules = w.rules()
 			if v := state.Decide(c); v.Err != nil {
 				w.t.Errorf("%T was refused: %v", c, v.Err)
 			}
@@ -114,6 +121,10 @@ func (w *witness) readsBack(field string, written *sale.Writes) {
 		}
 	case "Facts":
 		w.facts(written)
+	case "Recount":
+		same(w.t, "whether the event counts", w.read(written.Event.ID).CountsUsers, true)
+	case "Customers":
+		w.customers(written)
 	default:
 		w.t.Errorf("sale.Writes.%s is not read back here: a store that forgets it would pass", field)
 	}
@@ -141,6 +152,19 @@ func (w *witness) refunds(list []*models.Refund) {
 		_, refunds, err := w.PaymentsOf(w.ctx(), r.BookingRef)
 		w.ok("reading refunds", err)
 		has(w.t, "the refund", refunds, *r)
+	}
+}
+
+// customers holds the one user's row to the bookings.
+func (w *witness) customers(written *sale.Writes) {
+	w.t.Helper()
+	event := written.Event.ID
+	for _, c := range written.Customers {
+		held := w.held(event, c.User)
+		same(w.t, "the one row", w.rows(), kept{1, held})
+		if c.Known {
+			same(w.t, "the tickets that the user holds", held, c.Live)
+		}
 	}
 }
 

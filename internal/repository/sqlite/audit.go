@@ -48,6 +48,17 @@ const (
 				WHERE p.event_id = ?1 AND p.refunded <> coalesce(r.amount, 0)),
 			(SELECT coalesce(sum(amount), 0) FROM refunds WHERE event_id = ?1 AND status = 'pending'
 				AND currency = (SELECT currency FROM events WHERE id = ?1))`
+	// The event's bookings are read again only where somebody is counted.
+	auditCustomers = `
+		WITH kept AS MATERIALIZED (
+			SELECT user_id, live FROM customer_stock WHERE event_id = ?1 AND type_no = -1 AND ?2
+		), held AS MATERIALIZED (
+			SELECT user_id, sum(quantity) AS live FROM bookings
+			WHERE event_id = ?1 AND status IN ('PENDING', 'CONFIRMED') AND EXISTS (SELECT 1 FROM kept)
+			GROUP BY user_id
+		)
+		SELECT count(*) FROM kept LEFT JOIN held ON held.user_id = kept.user_id
+		WHERE kept.live <> coalesce(held.live, 0)`
 	auditJournal = `SELECT seq, facts FROM journal WHERE event_id = ? ORDER BY seq`
 )
 
@@ -85,6 +96,10 @@ func recompute(ctx context.Context, c *conn, id models.EventID, facts *models.Au
 	err = c.query(ctx, auditJournal, args{id[:]}, func(r *row) error {
 		return journal.Fold(&facts.Journal, r.int(), r.bytes())
 	})
+	if err != nil {
+		return err
+	}
+	facts.WrongCustomers, err = c.number(ctx, auditCustomers, id[:], facts.Event.CountsUsers)
 	if err != nil {
 		return err
 	}

@@ -67,6 +67,11 @@ func readState(c *conn, event models.EventID, need sale.Reads) (*sale.State, err
 	if err := readUsers(ctx, c, need.Users, state); err != nil {
 		return nil, fmt.Errorf("read the users: %w", err)
 	}
+	if need.Customers {
+		if err := readCustomers(ctx, c, event, need.Users, state); err != nil {
+			return nil, fmt.Errorf("read what users hold: %w", err)
+		}
+	}
 	if err := readKeys(ctx, c, event, need.Keys, state); err != nil {
 		return nil, fmt.Errorf("look up the keys: %w", err)
 	}

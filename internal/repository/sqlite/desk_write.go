@@ -29,6 +29,9 @@ func writeChanges(c *conn, batch models.BatchID, state *sale.State) error {
 	if err := writeMoney(c, changes); err != nil {
 		return err
 	}
+	if err := writeCustomers(c, state); err != nil {
+		return fmt.Errorf("write what users hold: %w", err)
+	}
 	return writeEntry(c, batch, state)
 }
 
@@ -50,9 +53,9 @@ func writeEntry(c *conn, batch models.BatchID, state *sale.State) error {
 
 const (
 	updateCounters = `UPDATE events SET available = ?, held = ?, sold = ?, held_amount = ?, sold_amount = ?,
-		pending_count = ?, confirmed_count = ?, cancelled_count = ? WHERE id = ?`
+		pending_count = ?, confirmed_count = ?, cancelled_count = ?, counted_seq = ? WHERE id = ?`
 	updateEvent = `UPDATE events SET available = ?, held = ?, sold = ?, held_amount = ?, sold_amount = ?,
-		pending_count = ?, confirmed_count = ?, cancelled_count = ?, name = ?, description = ?, date_time = ?,
+		pending_count = ?, confirmed_count = ?, cancelled_count = ?, counted_seq = ?, name = ?, description = ?, date_time = ?,
 		sales_end = ?, ticket_price = ?, currency = ?, total_tickets = ?, version = ?, cancelled_at = ?, deleted_at = ?,
 		updated_at = ?, time_zone = ? WHERE id = ?`
 )
@@ -63,7 +66,8 @@ func writeEvent(c *conn, changes *sale.Writes) error {
 		return nil
 	}
 	s := &e.Stock
-	values := args{s.Available, s.Held, s.Sold, s.HeldAmount, s.SoldAmount, s.Pending, s.Confirmed, s.Cancelled}
+	values := args{s.Available, s.Held, s.Sold, s.HeldAmount, s.SoldAmount, s.Pending, s.Confirmed, s.Cancelled,
+		countedSeq(e)}
 	if !changes.EventEdited {
 		return c.one(updateCounters, append(values, e.ID[:])...)
 	}

@@ -14,8 +14,9 @@ const eventColumns = `id, name, description, date_time, sales_end, ticket_price,
 	sold, held_amount, sold_amount, pending_count, confirmed_count, cancelled_count, version, cancelled_at, deleted_at,
 	created_at, updated_at, time_zone, organizer_id`
 
-// wholeEvent adds the number of the newest entry in the event's journal, which is no column of it.
-const wholeEvent = eventColumns + `, (SELECT max(seq) FROM journal WHERE event_id = events.id)`
+// wholeEvent adds the number of the newest entry in the event's journal, which is no column of it, and the one up to
+// which its users were counted.
+const wholeEvent = eventColumns + `, (SELECT max(seq) FROM journal WHERE event_id = events.id), counted_seq`
 
 func readEvent(r *row) models.Event {
 	e := models.Event{ID: r.id(), Name: r.text(), Description: r.text(), DateTime: r.time(), SalesEnd: r.time()}
@@ -25,6 +26,7 @@ func readEvent(r *row) models.Event {
 	e.Version = r.int()
 	e.CancelledAt, e.DeletedAt, e.CreatedAt, e.UpdatedAt = r.time(), r.time(), r.time(), r.time()
 	e.TimeZone, e.Organizer, e.Seq = r.text(), r.id(), r.int()
+	e.CountsUsers = r.int() == e.Seq // NULL is no number of an entry
 	return e
 }
 

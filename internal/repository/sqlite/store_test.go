@@ -19,6 +19,13 @@ func TestStore(t *testing.T) {
 	repotest.Run(t, func(t *testing.T, clock func() time.Time) repotest.Store {
 		store, db := newStore(t, Options{Clock: clock})
 		exec := func(ctx context.Context, text string) error { return meddle(ctx, db, text) }
+		number := func(ctx context.Context, text string) (n int64, err error) {
+			err = store.readers.do(ctx, func(c *conn) error {
+				n, err = c.number(ctx, text)
+				return err
+			})
+			return n, err
+		}
 		goes := func(steps int) error { return migrate(db, steps) }
 		beside := func(clock func() time.Time) (repotest.Port, error) {
 			files, err := database.OpenSQLite(database.SQLiteOptions{Dir: filepath.Dir(db.Path()), Beside: true})
@@ -27,7 +34,7 @@ func TestStore(t *testing.T) {
 			}
 			return New(context.Background(), files, Options{Clock: clock})
 		}
-		return repotest.Store{Port: store, Exec: exec, Stock: "events", Migrate: goes, Beside: beside}
+		return repotest.Store{Port: store, Exec: exec, Number: number, Stock: "events", Migrate: goes, Beside: beside}
 	})
 }
 
