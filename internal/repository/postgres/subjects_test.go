@@ -7,8 +7,8 @@ import (
 	"quantix/internal/testkit"
 )
 
-// TestBindingWaitsForAnEdit: whoever edits a user has looked whether a subject has it; until that is written, no subject
-// gets it.
+// TestBindingWaitsForAnEdit: whoever edits a user has looked whether a subject has it; until that is written, no
+// subject gets it.
 func TestBindingWaitsForAnEdit(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
