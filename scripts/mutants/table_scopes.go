@@ -60,15 +60,15 @@ var scoped = []mutant{
 		pkg: postgres, tests: "TestStore/(Scopes|Subjects)",
 	}, {
 		name: "an erased user's subject is remembered (PostgreSQL)", file: "internal/repository/postgres/organizers.go",
-		old: "err == nil && tag.RowsAffected() > 0", new: "false",
+		old: "err == nil && tag.RowsAffected() > 0", new: "err == nil && tag.RowsAffected() < 0",
 		pkg: postgres, tests: "TestStore/(Organizers|Subjects)",
 	}, {
 		name: "an organizer with events is dropped (PostgreSQL)", file: "internal/repository/postgres/organizers.go",
-		old: "if has {", new: "if false {",
+		old: "if has {", new: "if has && false {",
 		pkg: postgres, tests: "TestStore/Organizers",
 	}, {
 		name: "a key is of events that are another organizer's (PostgreSQL)", file: "internal/repository/postgres/keys.go",
-		old: "found < len(only)", new: "false",
+		old: "found < len(only)", new: "found < 0",
 		pkg: postgres, tests: "TestStore/Keys",
 	}, {
 		name: "a key's use goes back (PostgreSQL)", file: "internal/repository/postgres/keys.go",
@@ -76,7 +76,7 @@ var scoped = []mutant{
 		pkg: postgres, tests: "TestStore/Keys",
 	}, {
 		name: "a subject takes over whom another has (PostgreSQL)", file: "internal/repository/postgres/subjects.go",
-		old: "if err != nil || bound {", new: "if err != nil {",
+		old: "if err != nil || bound {", new: "if err != nil || bound && false {",
 		pkg: postgres, tests: "TestStore/Subjects",
 	}, {
 		name: "the log loses all old entries at once (PostgreSQL)", file: "internal/repository/postgres/accesslog.go",
@@ -136,19 +136,19 @@ var scoped = []mutant{
 		pkg: sqlite, tests: "TestStore/Scopes",
 	}, {
 		name: "an organizer changes a user whom a subject has (SQLite)", file: "internal/repository/sqlite/users.go",
-		old: "err == nil && bound > 0 {", new: "false {",
+		old: "err == nil && bound > 0 {", new: "err == nil && bound < 0 {",
 		pkg: sqlite, tests: "TestStore/(Scopes|Subjects)",
 	}, {
 		name: "an erased user's subject is remembered (SQLite)", file: "internal/repository/sqlite/organizers.go",
-		old: "err == nil && dropped > 0", new: "false",
+		old: "err == nil && dropped > 0", new: "err == nil && dropped < 0",
 		pkg: sqlite, tests: "TestStore/(Organizers|Subjects)",
 	}, {
 		name: "an organizer with events is dropped (SQLite)", file: "internal/repository/sqlite/organizers.go",
-		old: "if has > 0 {", new: "if false {",
+		old: "if has > 0 {", new: "if has < 0 {",
 		pkg: sqlite, tests: "TestStore/Organizers",
 	}, {
 		name: "a key is of events that are another organizer's (SQLite)", file: "internal/repository/sqlite/keys.go",
-		old: "found < int64(len(only))", new: "false",
+		old: "found < int64(len(only))", new: "found < 0",
 		pkg: sqlite, tests: "TestStore/Keys",
 	}, {
 		name: "a key's use goes back (SQLite)", file: "internal/repository/sqlite/keys.go",
@@ -156,7 +156,7 @@ var scoped = []mutant{
 		pkg: sqlite, tests: "TestStore/Keys",
 	}, {
 		name: "a subject takes over whom another has (SQLite)", file: "internal/repository/sqlite/subjects.go",
-		old: "if err != nil || bound > 0 {", new: "if err != nil {",
+		old: "if err != nil || bound > 0 {", new: "if err != nil || bound < 0 {",
 		pkg: sqlite, tests: "TestStore/Subjects",
 	}, {
 		name: "the log loses all old entries at once (SQLite)", file: "internal/repository/sqlite/accesslog.go",
@@ -172,7 +172,7 @@ var scoped = []mutant{
 		pkg: sqlite, tests: "TestStore/Keys|TestKeysBeside",
 	}, {
 		name: "of two who bind a subject at once both make a user", file: "internal/repository/postgres/subjects.go",
-		old: "err == nil && tag.RowsAffected() == 0", new: "false",
+		old: "err == nil && tag.RowsAffected() == 0", new: "err == nil && tag.RowsAffected() < 0",
 		pkg: postgres, tests: "TestStore/Subjects",
 	}, {
 		name: "a subject is bound while an organizer edits its user", file: "internal/repository/postgres/subjects.go",
@@ -185,6 +185,6 @@ var scoped = []mutant{
 	}, {
 		name: "a change beside a busy sale looks once for its turn", file: "internal/repository/sqlite/writer.go",
 		old: "!w.beside ||", new: "true ||",
-		pkg: sqlite, tests: "TestKeysBeside",
+		pkg: sqlite, tests: "TestAChangeBesideWaits",
 	},
 }

@@ -210,7 +210,7 @@ func TestLapsedChargesAreFoundPageByPage(t *testing.T) {
 	const pages = 3
 	b.exec(t, fmt.Sprintf(`INSERT INTO bookings (id, user_id, event_id, quantity, status, unit_price, total_amount, currency,
 			payment_method, payment_deadline, created_at, updated_at, charge, gateway, provider_reference, charged_at, next_attempt_at)
-		SELECT gen_random_uuid(), '%s', '%s', 1, 'PENDING', 1, 1, 'USD', 'sim_ok', now() + i / 7 * interval '1 second', now(), now(),
+		SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(i), 12, '0'))::uuid, '%s', '%s', 1, 'PENDING', 1, 1, 'USD', 'sim_ok', now() + i / 7 * interval '1 second', now(), now(),
 			'started', 'simulated', '', now(), now() + CASE i %% %d WHEN 0 THEN interval '0' ELSE interval '1 hour' END
 		FROM generate_series(1, %d) i`, user, event, postgres.PendingPage/2, pages*postgres.PendingPage-1))
 	var taken []int

@@ -270,9 +270,11 @@ func (b *bundle) count(t *testing.T, table string) (n int) {
 	return n
 }
 
-// withoutOtherWalls leaves the wall before an event's bookings by itself: its stock and its journal have their own.
+// withoutOtherWalls leaves the wall before bookings by itself: an event's stock and journal have their own, and so have
+// a user's subjects.
 const withoutOtherWalls = `ALTER TABLE event_stock DROP CONSTRAINT event_stock_event_fkey;
-	ALTER TABLE journal DROP CONSTRAINT journal_event_fkey`
+	ALTER TABLE journal DROP CONSTRAINT journal_event_fkey;
+	ALTER TABLE subjects DROP CONSTRAINT subjects_user_id_fkey`
 
 // TestWhatBookingsReferToStays: users and events that have bookings can neither be removed nor renamed, nor can a
 // booking be given to others.

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 
 	"quantix/internal/database"
 	"quantix/internal/models"
@@ -98,4 +99,43 @@ func TestKeysBesideASale(t *testing.T) {
 		t.Errorf("%d tickets were sold and %+v, %v", sold, got.Stock, err)
 	}
 	isSound(t, store)
+}
+
+// A change beside a sale that finds it writing looks again, and again, until it is between two of the sale's.
+func TestAChangeBesideWaitsForItsTurn(t *testing.T) {
+	t.Parallel()
+	_, db := newStore(t, Options{})
+	beside, err := database.OpenSQLite(database.SQLiteOptions{Dir: filepath.Dir(db.Path()), Beside: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conns := [2]*conn{}
+	for i, files := range []*database.SQLite{db, beside} {
+		raw, err := files.Writer(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		conns[i] = newConn(raw)
+		defer conns[i].close()
+	}
+	if _, err := conns[0].exec("BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		begun := make(chan error, 1)
+		go func() { begun <- (&writer{conn: conns[1], beside: true}).begin() }()
+		synctest.Wait() // it has found the sale writing
+		if len(begun) > 0 {
+			t.Fatalf("it did not wait: %v", <-begun)
+		}
+		if _, err := conns[0].exec("COMMIT"); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-begun; err != nil {
+			t.Errorf("it began with %v", err)
+		}
+	})
+	if _, err := conns[1].exec("ROLLBACK"); err != nil {
+		t.Error(err)
+	}
 }
