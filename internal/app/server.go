@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"quantix/internal/config"
 	"quantix/internal/handlers"
 	"quantix/internal/payments"
 )
@@ -31,6 +32,11 @@ func Serve(ctx context.Context, s Setup, works bool) error {
 	if err != nil {
 		return errors.Join(err, a.Close())
 	}
+	closeMetrics, err := a.openMetrics(ctx)
+	if err != nil {
+		return errors.Join(err, listener.Close(), a.Close())
+	}
+	defer closeMetrics()
 	if !works {
 		return a.serve(ctx, listener, nil)
 	}
@@ -84,11 +90,7 @@ func (a *App) serve(ctx context.Context, listener net.Listener, loops *workers) 
 	if err != nil {
 		return errors.Join(err, listener.Close(), a.Close())
 	}
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
-	}
+	server := bounded(handler)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	if loops != nil {
@@ -105,6 +107,15 @@ func (a *App) serve(ctx context.Context, listener net.Listener, loops *workers) 
 		a.logger.Info("stopping: finishing what is in hand; a second signal ends it at once")
 	}
 	return a.stopped(errors.Join(err, a.stop(server, loops)))
+}
+
+// bounded is a server that no client can keep waiting. "OPTIONS *" is answered as everything else is, and not by
+// net/http, which knows none of our headers.
+func bounded(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, DisableGeneralOptionsHandler: true,
+	}
 }
 
 // stop ends everything within SHUTDOWN_TIMEOUT: requests and loops finish side by side, then the desks answer, then the
@@ -149,8 +160,9 @@ func (a *App) handler() (http.Handler, error) {
 	return handlers.New(handlers.Deps{
 		Events: a.Events, Users: a.Users, Bookings: a.bookings, Letters: a.letters, Callbacks: a.callbacks,
 		Feed: a.feed, Organizers: a.organizers, Keys: a.keys, AccessLog: a.accessLog, Exports: a.exports,
-		Gate:     asGate(a.gate),
-		Currency: a.Currency, Logger: a.logger, Ready: a.ready, Metrics: a.metrics.Handler(), Observer: a.metrics,
+		Gate: asGate(a.gate), PublicURL: a.config.PublicURL, CORSOrigins: a.config.CORSOrigins,
+		TransportSecurity: a.config.Environment == config.Production,
+		Currency:          a.Currency, Logger: a.logger, Ready: a.ready, Metrics: a.metricsOfAPI(), Observer: a.metrics,
 		Version: a.version, TrustedProxies: a.config.TrustedProxies,
 		AllowedHosts: allowedHosts(a.config),
 	})

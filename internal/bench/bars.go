@@ -50,6 +50,7 @@ func measures() []measure {
 		{"search", "search among 1,000 and 300,000 events, in both stores", true, (*Bars).search},
 		{"watched", "one event beside readers of its feed and of its counters", true, (*Bars).watched},
 		{"thousand", "a thousand readers of a feed beside 1,000 buyers a second", true, (*Bars).thousand},
+		{"auth", "one event with keys and limits against the same without, and refusals", true, (*Bars).auth},
 		{"snapshot", "ten minutes beside a reader with an old snapshot", true, (*Bars).snapshot},
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -69,7 +70,11 @@ func OnPrivate(ctx context.Context, progress io.Writer, c config.Config, use fun
 	return use(server.url)
 }
 
-// launch starts this program's serve as a process of its own, and waits until it is ready.
+// logName is the file of a data directory that a server writes its lines to which are too many to be shown.
+const logName = "log"
+
+// launch starts this program's serve as a process of its own, and waits until it is ready. Without progress, what it
+// says is in a file of its directory.
 func launch(
 	ctx context.Context, progress io.Writer, c config.Config, dir string, settings ...string,
 ) (*private, error) {
@@ -88,15 +93,10 @@ func launch(
 	command.Env = append(command.Env, settings...)
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
 	command.WaitDelay = 15 * time.Second
-	output, err := command.StderrPipe()
-	if err != nil {
-		return nil, err
-	}
 	started := time.Now()
-	if err := command.Start(); err != nil {
+	if err := startTold(command, progress, dir); err != nil {
 		return nil, fmt.Errorf("start a private server: %w", err)
 	}
-	go repeat(progress, bufio.NewScanner(output))
 	server := &private{url: "http://" + address, pid: command.Process.Pid, started: started}
 	server.stop = func() {
 		_ = command.Process.Signal(syscall.SIGTERM)
@@ -107,6 +107,28 @@ func launch(
 		return nil, err
 	}
 	return server, nil
+}
+
+// startTold starts a command whose lines are shown, or kept.
+func startTold(command *exec.Cmd, progress io.Writer, dir string) error {
+	if progress == nil {
+		file, err := os.Create(filepath.Join(dir, logName))
+		if err != nil {
+			return err
+		}
+		defer file.Close() // the command has its own hold on it
+		command.Stderr = file
+		return command.Start()
+	}
+	output, err := command.StderrPipe()
+	if err != nil {
+		return err
+	}
+	if err := command.Start(); err != nil {
+		return err
+	}
+	go repeat(progress, bufio.NewScanner(output))
+	return nil
 }
 
 // storeVariables choose a store and a queue.
@@ -122,7 +144,8 @@ func serveEnv(c config.Config) []string {
 	for _, name := range storeVariables {
 		env = append(env, name+"=") // an empty one counts as unset, and the last of a name counts
 	}
-	return append(env, "APP_ENV=development", "AUTH=off", "DATABASE_URL="+c.DatabaseURL, "REDIS_URL="+c.RedisURL)
+	return append(env, "APP_ENV=development", "AUTH=off", "METRICS_PORT=0",
+		"DATABASE_URL="+c.DatabaseURL, "REDIS_URL="+c.RedisURL)
 }
 
 // repeat shows what the private server has to say.

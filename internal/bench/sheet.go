@@ -65,6 +65,11 @@ const (
 	HostileReadyEmb  Key = "hostile_embedded_ready"
 	HostileMemoryEmb Key = "hostile_embedded_memory"
 
+	Unguarded        Key = "unguarded" // bookings/s of production without keys and limits
+	Guarded          Key = "guarded"   // the same with them
+	UnguardedRefused Key = "unguarded_refusals"
+	GuardedRefused   Key = "guarded_refusals"
+
 	AuditP50      Key = "audit_p50"     // ms, over HTTP, of an event of 1,000 bookings
 	AuditCommand  Key = "audit_command" // ms for each such event, of quantix audit
 	SearchFew     Key = "search_few"    // ms, p50 of a search among 1,000 events
@@ -149,6 +154,8 @@ var table = []Bar{
 	{"the same: p99", HostileP99Emb, "", Less, "", 1, 0},
 	{"the same: looks at /readyz that failed", HostileReadyEmb, "", Less, "", 0, 0},
 	{"the same: memory", HostileMemoryEmb, "", Less, "MB", 300, 0},
+	{"keys and limits on: bookings on one event", Guarded, Unguarded, More, "/s", 0.9, 0},
+	{"the same: refusals", GuardedRefused, UnguardedRefused, More, "/s", 0.8, 0},
 	{"audit of an event over HTTP, warm: p50", AuditP50, "", Less, "ms", 10, 0},
 	{"quantix audit, warm, an event", AuditCommand, "", Less, "ms", 10, 0},
 	{"20 readers of the feed: bookings on their event", WatchedFeed, Unwatched, More, "/s", 0.9, 0},

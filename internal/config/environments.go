@@ -164,7 +164,7 @@ func (c Config) Warnings() []string {
 	if c.OIDC.Issuer != "" && !c.Auth {
 		warnings = append(warnings, "AUTH_OIDC_ISSUER is set, and AUTH is off: nobody is asked for a token; set AUTH=on")
 	}
-	if c.Environment == Production && len(c.TrustedProxies) == 0 {
+	if c.Environment == Production && len(c.TrustedProxies) == 0 && isLoopback(c.Host) {
 		warnings = append(warnings, "TRUSTED_PROXIES is not set: behind a proxy every caller has the proxy's address, in the log and for limits; "+
 			"set it to 127.0.0.1,::1 if the proxy is on this machine")
 	}

@@ -68,8 +68,10 @@ var access = map[string]grants{
 	"list-access-log":       {all, none, none, none, none, none},
 	"get-me":                {all, orga, orga, orga, own, none},
 
-	"read-metrics": {all, none, none, none, none, none}, // no operation of the API; in production alone
+	readMetrics: {all, none, none, none, none, none}, // no operation of the API; a port of their own asks nobody
 }
+
+const readMetrics = "read-metrics"
 
 // open is the operations that ask nobody who they are: whoever looks after a server must see how it is, and a gateway
 // signs what it sends.

@@ -2,11 +2,14 @@ package handlers
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -222,8 +225,8 @@ func TestAccess(t *testing.T) {
 		t.Run(store, func(t *testing.T) {
 			t.Parallel()
 			for operation := range access {
-				if operation == "read-metrics" {
-					continue // TestMetrics_need_a_key
+				if operation == readMetrics {
+					continue // TestAccess_to_metrics
 				}
 				if questions[operation] == nil {
 					t.Errorf("nobody asks for %s here", operation)
@@ -313,7 +316,7 @@ func TestAccess_has_a_row_for_every_route(t *testing.T) {
 		t.Errorf("%s is neither an operation nor known to be for everybody", route.Path)
 	}
 	for id := range access {
-		found := id == "read-metrics"
+		found := id == readMetrics
 		for _, methods := range paths() {
 			for _, o := range methods {
 				found = found || o.OperationID == id
@@ -329,6 +332,28 @@ func TestAccess_has_a_row_for_every_route(t *testing.T) {
 		}
 	}()
 	grantsOf("an-operation-that-nobody-thought-of")
+}
+
+// Metrics tell how a sale goes: they are an administrator's, unless they have a port of their own.
+func TestAccess_to_metrics(t *testing.T) {
+	t.Parallel()
+	v := newVenue(t, false)
+	deps := v.deps
+	deps.Gate, deps.Metrics = v.server.gate, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("up 1\n")) })
+	v.server = newTestServer(t, deps)
+	mine := v.side("mine", false)
+	for _, role := range roles {
+		want := map[models.Role]int{models.RoleAdmin: http.StatusOK, models.RoleAnonymous: http.StatusUnauthorized}[role]
+		v.show(v.as(role, mine), "GET", "/metrics", "").want(cmp.Or(want, http.StatusForbidden))
+	}
+	deps.Gate = nil
+	handler, err := NewMetrics(deps)
+	v.must(err)
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, newRequest("GET", "/metrics", ""))
+	if w.Code != http.StatusOK {
+		t.Errorf("on a port of their own: %d", w.Code)
+	}
 }
 
 // A visible person's row may be changed by the organizer who made it, until the person has bound it to themselves.
@@ -488,4 +513,56 @@ func TestUnauthorized(t *testing.T) {
 	v.do("GET", identity.MetadataPath, "").want(http.StatusOK)
 	v.do("POST", bookingsPath, `{"event_id":"`+mine.event+`","quantity":1,"user_id":"`+mine.customer+`"}`).
 		refused(http.StatusUnauthorized, "unauthorized")
+}
+
+// docs/security.md has the table as it is here.
+func TestAccess_is_documented(t *testing.T) {
+	t.Parallel()
+	const file = "../../docs/security.md"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const begin, end = "<!-- matrix -->\n", "<!-- end of matrix -->"
+	before, rest, found := strings.Cut(string(text), begin)
+	_, after, ends := strings.Cut(rest, end)
+	if !found || !ends {
+		t.Fatal("docs/security.md has no place for the table")
+	}
+	want := before + begin + accessTable() + end + after
+	if *update {
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if want != string(text) {
+		t.Error("docs/security.md shows another table than access; write it anew with -update")
+	}
+}
+
+// accessTable is access as Markdown, in the order of the addresses.
+func accessTable() string {
+	var lines []string
+	for path, methods := range paths() {
+		for method, o := range methods {
+			if g, is := access[o.OperationID]; is {
+				lines = append(lines, accessLine(strings.TrimPrefix(path, apiPath)+" "+strings.ToUpper(method), g))
+			}
+		}
+	}
+	slices.Sort(lines)
+	head := "| Route |"
+	for _, r := range roles {
+		head += " " + string(r) + " |"
+	}
+	return head + "\n|" + strings.Repeat(" --- |", len(roles)+1) + "\n" + strings.Join(lines, "\n") + "\n" +
+		accessLine("/metrics GET", access[readMetrics]) + "\n"
+}
+
+func accessLine(route string, g grants) string {
+	path, method, _ := strings.Cut(route, " ")
+	line := "| `" + path + "` " + method + " |"
+	for _, r := range roles {
+		line += " " + string(g.of(r)) + " |"
+	}
+	return line
 }

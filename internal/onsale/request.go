@@ -54,7 +54,7 @@ func window(b []byte, from int, placeholder string) []byte {
 // requestBytes writes a whole request; headers are complete lines.
 func requestBytes(to target, method, path, headers string, body []byte) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s %s%s HTTP/1.1\r\nHost: %s\r\n%s", method, to.base, path, to.host, headers)
+	fmt.Fprintf(&b, "%s %s%s HTTP/1.1\r\nHost: %s\r\n%s%s", method, to.base, path, to.host, to.shown, headers)
 	if body != nil {
 		fmt.Fprintf(&b, "Content-Type: application/json\r\nContent-Length: %d\r\n", len(body))
 	}

@@ -17,6 +17,7 @@ func Run(ctx context.Context, s Scenario, progress io.Writer) (Result, error) {
 		return Result{Scenario: s}, fmt.Errorf("scenario: %w", err)
 	}
 	to, err := parseTarget(s.Target, s.AllowRemote)
+	to = to.showing(s.Key)
 	if err != nil {
 		return Result{Scenario: s}, err
 	}
@@ -61,6 +62,7 @@ func (p *play) makeConns() error {
 	targets := []target{p.to}
 	for _, url := range p.s.Replicas {
 		to, err := parseTarget(url, p.s.AllowRemote)
+		to = to.showing(p.s.Key)
 		if err != nil {
 			return err
 		}

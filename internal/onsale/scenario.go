@@ -73,6 +73,8 @@ type Scenario struct {
 	Name string `json:"name,omitempty"`
 	// Target is the server's base URL, such as http://127.0.0.1:8080. Plain HTTP only: TLS would measure TLS.
 	Target string `json:"target"`
+	// Key is an API key that buyers show, for a server that asks who one is; of an admin's role, for it makes the events.
+	Key string `json:"-"`
 	// Replicas are the base URLs of further servers on the same database; connections take turns among them all.
 	Replicas []string `json:"replicas,omitempty"`
 	// AllowRemote permits a target that is not this machine. Only for servers of one's own.

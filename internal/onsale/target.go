@@ -9,9 +9,18 @@ import (
 
 // target is where requests go: the address to dial, the Host header, and the path before /api/v1.
 type target struct {
-	addr string
-	host string
-	base string
+	addr  string
+	host  string
+	base  string
+	shown string // a line of the head that says who asks; empty: nothing does
+}
+
+// showing is the same target, with an API key for a server that asks who one is; empty: without.
+func (t target) showing(key string) target {
+	if key != "" {
+		t.shown = "Authorization: Bearer " + key + "\r\n"
+	}
+	return t
 }
 
 // parseTarget reads a base URL and refuses a host that is not this machine unless remote is allowed.

@@ -22,7 +22,7 @@ func main() {
 	jobs := flag.Int("jobs", 1, "how many are tried at once")
 	list := flag.Bool("list", false, "name them and run nothing")
 	flag.Parse()
-	chosen, err := choose(slices.Concat(core, rows, around, hostile, faults, told, read, scoped, identities), *only, *shard)
+	chosen, err := choose(everything(), *only, *shard)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
@@ -93,4 +93,9 @@ func run(ctx context.Context, chosen []mutant, jobs int) bool {
 		totals[caught], totals[survived], totals[stale], totals[broken],
 		len(chosen)-totals[caught]-totals[survived]-totals[stale]-totals[broken])
 	return totals[caught] == len(chosen)
+}
+
+// everything is the mutants of all tables.
+func everything() []mutant {
+	return slices.Concat(core, rows, around, hostile, faults, told, read, scoped, identities, closed)
 }
