@@ -56,6 +56,10 @@ type App struct {
 	exports    *services.Exports
 	gate       *identity.Gate // nil: nobody is asked who they are
 
+	connections *connections
+	limits      *handlers.Limits // nil: none
+	closeLimits func() error
+
 	payments  *services.Payments
 	callbacks *services.Callbacks
 	feed      *feed.Feed
@@ -72,7 +76,9 @@ func Open(ctx context.Context, s Setup, access Access) (*App, error) {
 		Currency: currency, config: c, logger: s.Logger, version: s.Version, metrics: metrics.New(s.Version),
 		booked: make(chan struct{}, 1),
 	}
+	a.connections = newConnections(c.MaxConnections, s.Logger)
 	a.monitor, a.unwatch, a.unguard = health.New(), func() {}, func() {}
+	a.closeLimits = func() error { return nil }
 	if a.store, err = OpenStore(ctx, c, s.Logger, access); err != nil {
 		return nil, err
 	}
@@ -116,6 +122,7 @@ func (a *App) Close() error {
 	a.unwatch()
 	a.unguard()
 	a.gateway.close()
+	err = errors.Join(err, a.closeLimits())
 	if a.queue != nil {
 		err = errors.Join(err, a.queue.Close())
 	}

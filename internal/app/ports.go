@@ -80,7 +80,7 @@ func (a *App) serveBeside(
 	if err != nil {
 		return nil, "", err
 	}
-	server := bounded(handler)
+	server := a.bounded(handler)
 	go func() { _ = server.Serve(listener) }() // ends with Close
 	return server, readable(listener.Addr()), nil
 }

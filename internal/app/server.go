@@ -18,7 +18,7 @@ const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 15 * time.Second
 	writeTimeout      = 30 * time.Second
-	idleTimeout       = 2 * time.Minute
+	idleTimeout       = 75 * time.Second // more than proxies keep a connection for, which are to end it first
 	maxHeaderBytes    = 16 << 10
 )
 
@@ -75,6 +75,9 @@ func openServer(ctx context.Context, s Setup, does role) (*App, error) {
 		}
 		a.queue, err = OpenQueue(a.config, installation)
 	}
+	if err == nil && does.sells {
+		err = a.openLimits(installation)
+	}
 	if err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -90,7 +93,7 @@ func (a *App) serve(ctx context.Context, listener net.Listener, loops *workers) 
 	if err != nil {
 		return errors.Join(err, listener.Close(), a.Close())
 	}
-	server := bounded(handler)
+	server := a.bounded(handler)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	if loops != nil {
@@ -111,10 +114,11 @@ func (a *App) serve(ctx context.Context, listener net.Listener, loops *workers) 
 
 // bounded is a server that no client can keep waiting. "OPTIONS *" is answered as everything else is, and not by
 // net/http, which knows none of our headers.
-func bounded(handler http.Handler) *http.Server {
+func (a *App) bounded(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, DisableGeneralOptionsHandler: true,
+		ConnState: a.connections.changed,
 	}
 }
 
@@ -164,13 +168,16 @@ func (a *App) handler() (http.Handler, error) {
 		TransportSecurity: a.config.Environment == config.Production,
 		Currency:          a.Currency, Logger: a.logger, Ready: a.ready, Metrics: a.metricsOfAPI(), Observer: a.metrics,
 		Version: a.version, TrustedProxies: a.config.TrustedProxies,
-		AllowedHosts: allowedHosts(a.config),
+		AllowedHosts: allowedHosts(a.config), Limits: a.limits,
 	})
 }
 
 // gauges shows what waits, and how all does.
 func (a *App) gauges() {
 	a.healthGauges()
+	a.metrics.Gauge("quantix_connections", "Connections of clients that are open.", func(context.Context) (float64, error) {
+		return float64(a.connections.open.Load()), nil
+	})
 	a.metrics.Gauge("quantix_streams", "Streams of feeds and counters that are open.", func(context.Context) (float64, error) {
 		return float64(a.feed.Streams()), nil
 	})

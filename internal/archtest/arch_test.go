@@ -34,7 +34,7 @@ var places = map[string]place{
 	"scripts/stfindings": {},
 	"internal/archtest":  {tests: true},
 
-	"internal/config":     {},
+	"internal/config":     {imports: []string{"internal/limits"}}, // how a rate is written
 	"internal/logging":    {},
 	"internal/metrics":    {},
 	"internal/models":     {},
@@ -47,6 +47,8 @@ var places = map[string]place{
 	"internal/repository": {imports: []string{"internal/models", "internal/sale"}},
 	"internal/queue":      {imports: []string{"internal/models"}},
 	"internal/payments":   {imports: []string{"internal/models"}},
+	"internal/limits":     {},
+	"internal/redisconn":  {},
 
 	// The simulated gateway keeps its ledger in the database of the mode.
 	"internal/repository/postgres": {imports: []string{
@@ -62,9 +64,14 @@ var places = map[string]place{
 			"internal/models", "internal/sale", "internal/repository", "internal/retry", "internal/payments/simulator",
 		}, tests: true,
 	},
-	"internal/queue/redis":     {imports: []string{"internal/models", "internal/queue"}},
+	"internal/queue/redis":     {imports: []string{"internal/models", "internal/queue", "internal/redisconn"}},
 	"internal/queue/inprocess": {imports: []string{"internal/models", "internal/queue"}},
 	"internal/queue/queuetest": {imports: []string{"internal/models", "internal/queue"}, tests: true},
+	"internal/limits/redis": {imports: []string{
+		"internal/limits", "internal/batch", "internal/logging", "internal/redisconn",
+	}},
+	"internal/limits/inprocess":  {imports: []string{"internal/limits"}},
+	"internal/limits/limitstest": {imports: []string{"internal/limits"}, tests: true},
 	"internal/payments/simulator": {imports: []string{
 		"internal/models", "internal/payments", "internal/repository", "internal/retry", "internal/batch",
 	}},
@@ -87,6 +94,7 @@ var places = map[string]place{
 	"internal/identity": {imports: []string{"internal/models", "internal/repository", "internal/logging"}},
 	"internal/handlers": {imports: []string{
 		"internal/models", "internal/services", "internal/feed", "internal/logging", "internal/strictjson",
+		"internal/limits",
 	}},
 	"internal/health": {imports: []string{"internal/models", "internal/repository", "internal/queue", "internal/retry"}},
 
@@ -95,6 +103,7 @@ var places = map[string]place{
 		"internal/services", "internal/feed", "internal/handlers", "internal/jobs", "internal/health", "internal/metrics",
 		"internal/identity", "internal/repository", "internal/repository/postgres", "internal/repository/sqlite",
 		"internal/queue", "internal/queue/redis", "internal/queue/inprocess",
+		"internal/limits", "internal/limits/redis", "internal/limits/inprocess", "internal/logging",
 		"internal/payments", "internal/payments/simulator", "internal/payments/stripe",
 	}},
 	"internal/onsale": {imports: []string{"internal/retry"}},
@@ -134,7 +143,7 @@ var homes = map[string]home{
 	"github.com/jackc/pgx/v5":                 {packages: []string{"internal/repository/postgres", "internal/database", "internal/testkit", "internal/bench"}, tests: []string{"internal/cli", "internal/torture", "internal/onsale"}},
 	"modernc.org/sqlite":                      {packages: []string{"internal/repository/sqlite", "internal/database"}},
 	"modernc.org/libc":                        {tests: []string{"internal/repository/sqlite"}}, // what SQLite's functions take
-	"github.com/redis/go-redis/v9":            {packages: []string{"internal/queue/redis"}, tests: []string{"internal/cli", "internal/jobs", "internal/torture"}},
+	"github.com/redis/go-redis/v9":            {packages: []string{"internal/queue/redis", "internal/limits/redis", "internal/redisconn"}, tests: []string{"internal/cli", "internal/jobs", "internal/torture"}},
 	"github.com/golang-migrate/migrate/v4":    {packages: []string{"internal/database"}},
 	"github.com/prometheus/client_golang":     {packages: []string{"internal/metrics"}},
 	"github.com/HdrHistogram/hdrhistogram-go": {packages: []string{"internal/onsale"}},
@@ -211,7 +220,7 @@ func checkStandard(u use) string {
 	if u.path == "testing" || strings.HasPrefix(u.path, "testing/") || u.path == "net/http/httptest" {
 		return "it is for tests alone"
 	}
-	core := []string{"internal/models", "internal/sale", "internal/repository", "internal/boxoffice", "internal/services", "internal/feed", "internal/queue", "internal/payments"}
+	core := []string{"internal/models", "internal/sale", "internal/repository", "internal/boxoffice", "internal/services", "internal/feed", "internal/queue", "internal/payments", "internal/limits"}
 	if (u.path == "net/http" || u.path == "database/sql") && slices.Contains(core, u.from) {
 		return "the core knows neither HTTP nor SQL"
 	}

@@ -46,6 +46,7 @@ func measures() []measure {
 		{"rebuy", "tickets booked again after a cancellation, at the same and at another replica", true, (*Bars).rebuy},
 		{"hostile", "500 buyers a second beside each client that stopped everybody once", true, (*Bars).hostile},
 		{"hostile_embedded", "the same in embedded mode", true, (*Bars).hostileEmbedded},
+		{"slow", "one event beside 5,000 connections that take their time", true, (*Bars).slow},
 		{"audit", "the audit of one event, over HTTP and by the command", true, (*Bars).audit},
 		{"search", "search among 1,000 and 300,000 events, in both stores", true, (*Bars).search},
 		{"watched", "one event beside readers of its feed and of its counters", true, (*Bars).watched},

@@ -70,6 +70,12 @@ const (
 	UnguardedRefused Key = "unguarded_refusals"
 	GuardedRefused   Key = "guarded_refusals"
 
+	SlowAlone  Key = "slow_alone"  // bookings/s without slow connections
+	Slow       Key = "slow"        // the same beside them
+	SlowMemory Key = "slow_memory" // MB
+	SlowEnd    Key = "slow_end"    // seconds that one of them lasted at most
+	SlowLeft   Key = "slow_left"   // of them that the server did not end
+
 	AuditP50      Key = "audit_p50"     // ms, over HTTP, of an event of 1,000 bookings
 	AuditCommand  Key = "audit_command" // ms for each such event, of quantix audit
 	SearchFew     Key = "search_few"    // ms, p50 of a search among 1,000 events
@@ -156,6 +162,11 @@ var table = []Bar{
 	{"the same: memory", HostileMemoryEmb, "", Less, "MB", 300, 0},
 	{"keys and limits on: bookings on one event", Guarded, Unguarded, More, "/s", 0.9, 0},
 	{"the same: refusals", GuardedRefused, UnguardedRefused, More, "/s", 0.8, 0},
+
+	{"beside 5,000 slow connections: bookings on one event", Slow, SlowAlone, More, "/s", 0.9, 0},
+	{"the same: memory", SlowMemory, "", Less, "MB", 600, 0},
+	{"the same: until the last of them is ended", SlowEnd, "", Less, "s", 120, 0},
+	{"the same: connections that are never ended", SlowLeft, "", Less, "", 0, 0},
 	{"audit of an event over HTTP, warm: p50", AuditP50, "", Less, "ms", 10, 0},
 	{"quantix audit, warm, an event", AuditCommand, "", Less, "ms", 10, 0},
 	{"20 readers of the feed: bookings on their event", WatchedFeed, Unwatched, More, "/s", 0.9, 0},

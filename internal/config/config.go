@@ -10,6 +10,8 @@ import (
 	"io"
 	"log/slog"
 	"time"
+
+	"quantix/internal/limits"
 )
 
 // Config is what a command runs with. The zero value is no valid configuration:
@@ -58,7 +60,9 @@ type Config struct {
 	MaxInbox             int           // buyers that may wait for one event
 	MaxWait              time.Duration // how long they may wait there
 	MaxStreams           int           // that may be open at once; 0: none
-	Currency             string        // ISO 4217 code for events that name none
+	MaxConnections       int           // of clients that may be open at once
+	Limits               LimitSettings
+	Currency             string // ISO 4217 code for events that name none
 
 	settings []Setting // where each value came from, in the table's order
 	warnings []string  // what is not good, and no reason to stop
@@ -69,6 +73,13 @@ type OIDCSettings struct {
 	Issuer     string // empty: keys alone
 	Audience   string
 	RolesClaim string // empty: all are customers
+}
+
+// LimitSettings are how much one client may ask for.
+type LimitSettings struct {
+	IP       limits.Rate // of one address
+	Key      limits.Rate // of one API key, or subject of tokens
+	Bookings limits.Rate // of one user and event
 }
 
 // SimulatorSettings are those of the simulated gateway.

@@ -52,7 +52,7 @@ func TestLoadDefaults(t *testing.T) {
 		JournalRetention:     90 * 24 * time.Hour,
 		AccessLogRetention:   365 * 24 * time.Hour,
 		PaymentGateway:       Simulator,
-		MaxTicketsPerBooking: 100, MaxInbox: 10_000, MaxWait: 2 * time.Second, MaxStreams: 5000, Currency: "USD",
+		MaxTicketsPerBooking: 100, MaxInbox: 10_000, MaxWait: 2 * time.Second, MaxStreams: 5000, MaxConnections: 20_000, Currency: "USD",
 	}
 	got := load(t, nil)
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Config{})); diff != "" {
@@ -255,6 +255,10 @@ var wrong = map[string][]string{
 	"MAX_INBOX":                {"0", "none"},
 	"MAX_STREAMS":              {"-1", "none"},
 	"MAX_WAIT":                 {"0", "61s"},
+	"MAX_CONNECTIONS":          {"0", "-1", "1000001", "many"},
+	"RATE_LIMIT_IP":            {"0/s", "100", "100/s/0", "100/ms", "100/10", "none", "1e3/s"},
+	"RATE_LIMIT_KEY":           {"-1/s", "1000001/min", "100001/s", "100/s/1/1"},
+	"RATE_LIMIT_BOOKINGS":      {"10/month", "10/721h", "1/d/40"},
 	"CURRENCY":                 {"usd", "US", "EURO", "E2R", "€€"},
 	"DATA_DIR":                 {"a\nb"},
 	"AUTO_MIGRATE":             {"yes please", "2"},

@@ -49,6 +49,9 @@ func isDB(name string) bool { return strings.HasPrefix(name, "DB_") }
 // inPasswords says how to write what ends a password in a URL.
 const inPasswords = "; in a password write %23 for #, %2F for /, %3F for ?, %25 for %, %40 for @"
 
+// aRate says what a rate looks like.
+const aRate = "N/period, N/period/burst or off, such as 100/s, 600/min/50 or 20/10s; the burst is a twentieth of N unless given"
+
 // options is the only place where a setting is described.
 var options = []Option{
 	{
@@ -84,7 +87,7 @@ var options = []Option{
 		Accepts: "a duration of 1ms to 1m, such as 3s",
 		set:     func(c *Config, v string) error { return duration(&c.DBLockTimeout, v, ms, minute) },
 	}, {
-		Name: "REDIS_URL", Help: "Redis for the payment queue, such as localhost:6379; without it the queue is embedded", Secret: true,
+		Name: "REDIS_URL", Help: "Redis for the payment queue and for what limits count, such as localhost:6379; without it both are embedded", Secret: true,
 		Accepts: "host:port, or a URL such as redis://:password@host:6379/0 (rediss:// for TLS)" + inPasswords,
 		set:     func(c *Config, v string) error { return redisURL(&c.RedisURL, v) },
 	}, {
@@ -227,6 +230,22 @@ var options = []Option{
 		Name: "MAX_STREAMS", Default: "5000", Help: "streams (of what happens, and of live counters) that one process keeps open before further ones are told to come back",
 		Accepts: "a whole number, 0 to 1000000; 0 for none",
 		set:     func(c *Config, v string) error { return integer(&c.MaxStreams, v, 0, 1_000_000) },
+	}, {
+		Name: "MAX_CONNECTIONS", Default: "20000", Help: "connections of clients that one process keeps open before it closes further ones at once",
+		Accepts: "a whole number, 1 to 1000000",
+		set:     func(c *Config, v string) error { return integer(&c.MaxConnections, v, 1, 1_000_000) },
+	}, {
+		Name: "RATE_LIMIT_IP", Default: "off", Help: "requests that one client address may send; IPv6 counts by /64",
+		Accepts: aRate,
+		set:     func(c *Config, v string) error { return rate(&c.Limits.IP, v) },
+	}, {
+		Name: "RATE_LIMIT_KEY", Default: "off", Help: "requests that one API key, or whoever a token is of, may send",
+		Accepts: aRate,
+		set:     func(c *Config, v string) error { return rate(&c.Limits.Key, v) },
+	}, {
+		Name: "RATE_LIMIT_BOOKINGS", Default: "off", Help: "bookings of one event that one user may ask for",
+		Accepts: aRate,
+		set:     func(c *Config, v string) error { return rate(&c.Limits.Bookings, v) },
 	}, {
 		Name: "CURRENCY", Default: "USD", Help: "currency of events that name none",
 		Accepts: "an ISO 4217 code of three capital letters, such as EUR",

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"quantix/internal/limits"
 )
 
 // Shorter names for the table.
@@ -263,6 +265,16 @@ func hostname(origin string) string {
 		return ""
 	}
 	return u.Hostname()
+}
+
+// rate takes a rate, or off.
+func rate(to *limits.Rate, v string) error {
+	r, err := limits.ParseRate(strings.ToLower(v))
+	if err != nil {
+		return errWrong
+	}
+	*to = r
+	return nil
 }
 
 // currency takes the shape of an ISO 4217 code; models knows which ones exist.

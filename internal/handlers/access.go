@@ -108,9 +108,31 @@ type Gate interface {
 	Metadata() (path string, document []byte)
 }
 
-// admit finds out who asks, and how far they reach here. Without a gate everybody is the operator. Errors:
-// models.ErrUnauthorized, models.ErrForbidden, models.ErrIdentityUnavailable.
+// admit finds out who asks, how far they reach here, and whether they may ask so often. Errors: those of reaches, and
+// models.ErrRateLimited, before all others: who guesses keys is held to the limits, too.
 func (s *server) admit(c *gin.Context, g *grants) (models.Caller, error) {
+	who, err := s.reaches(c, g)
+	if limited := s.limits.admit(c, who.Principal); limited != nil {
+		return models.Caller{}, limited
+	}
+	return who, err
+}
+
+// admitBuyer is the same for who books: it is asked later how often they may, for all their limits at once.
+func (s *server) admitBuyer(c *gin.Context, g *grants) (models.Caller, error) {
+	who, err := s.reaches(c, g)
+	if err == nil {
+		return who, nil
+	}
+	if limited := s.limits.admit(c, who.Principal); limited != nil {
+		return models.Caller{}, limited
+	}
+	return models.Caller{}, err
+}
+
+// reaches finds out who asks, and how far they reach. Without a gate everybody is the operator. Errors, beside who it is
+// if that is known: models.ErrUnauthorized, models.ErrForbidden, models.ErrIdentityUnavailable.
+func (s *server) reaches(c *gin.Context, g *grants) (models.Caller, error) {
 	who := models.Operator
 	if s.gate != nil {
 		var err error
@@ -118,14 +140,14 @@ func (s *server) admit(c *gin.Context, g *grants) (models.Caller, error) {
 			return models.Caller{}, s.challenged(c, err)
 		}
 	}
-	reach := g.of(who.Role)
+	caller := models.Caller{Principal: who, Reach: g.of(who.Role)}
 	switch {
-	case reach != none:
-		return models.Caller{Principal: who, Reach: reach}, nil
+	case caller.Reach != none:
+		return caller, nil
 	case who.Role == models.RoleAnonymous:
-		return models.Caller{}, s.challenged(c, models.ErrUnauthorized)
+		return caller, s.challenged(c, models.ErrUnauthorized)
 	}
-	return models.Caller{}, models.ErrForbidden
+	return caller, models.ErrForbidden
 }
 
 // challenged says in a header how one shows who one is, as RFC 9110 wants of each 401.

@@ -14,6 +14,8 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"quantix/internal/boxoffice"
+	"quantix/internal/limits"
+	"quantix/internal/limits/inprocess"
 	"quantix/internal/models"
 	"quantix/internal/payments/simulator"
 	"quantix/internal/sale"
@@ -107,6 +109,11 @@ func BenchmarkBook(b *testing.B) {
 	})
 	b.Run("gin, logged", func(b *testing.B) {
 		benchmark(b, newTestServer(b, Deps{Bookings: bookings, Logger: toFile}).router, bookingsPath, body)
+	})
+	b.Run("gin, limited", func(b *testing.B) {
+		rate := limits.Rate{Count: 100_000, Period: time.Second, Burst: 1_000_000}
+		all := &Limits{Limiter: inprocess.New(inprocess.Options{}), IP: rate, Key: rate, Bookings: rate}
+		benchmark(b, newTestServer(b, Deps{Bookings: bookings, Limits: all}).router, bookingsPath, body)
 	})
 	b.Run("huma", func(b *testing.B) {
 		s := newTestServer(b, Deps{})

@@ -3,11 +3,13 @@ package handlers
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -132,4 +134,92 @@ func TestBodies_every_fault_is_named_at_once(t *testing.T) {
 	p := b.do("POST", bookingsPath, `{"event_id":`+id+`,"user_id":`+id+`,"quantity":0}`, keyHeader, "").refused(http.StatusBadRequest, "invalid_request")
 	p.at(t, "header."+keyHeader)
 	p.at(t, "body.quantity")
+}
+
+// stuck is a body most of which has come, and the rest of which comes only when it is told to.
+type stuck struct {
+	io.Reader
+	stopped func()
+	on      <-chan struct{}
+}
+
+func (s *stuck) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	if err == io.EOF {
+		s.stopped()
+		<-s.on
+	}
+	return n, err
+}
+
+func (s *stuck) Close() error { return nil }
+
+// Large bodies that do not end share a bound of memory, on every route; small ones, as nearly all are, go on beside
+// them, and when they are gone there is room again.
+func TestBodies_share_a_bound_of_memory(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	event, user := b.event(5), b.user("john@example.com")
+	const senders = 2 * maxBodiesInHand / maxBody
+	large := "{" + strings.Repeat(" ", maxBody*9/10)
+	for name, length := range map[string]int64{"announced": maxBody, "in chunks": -1} {
+		for _, path := range []string{eventsPath, bookingsPath} {
+			statuses, on := make(chan int, senders), make(chan struct{})
+			var group, held sync.WaitGroup
+			held.Add(senders)
+			for range senders {
+				group.Go(func() {
+					leave := sync.OnceFunc(held.Done)
+					r := newRequest("POST", path, "")
+					r.Header.Set("Content-Type", "application/json")
+					r.Body, r.ContentLength = &stuck{Reader: strings.NewReader(large), stopped: leave, on: on}, length
+					w := httptest.NewRecorder()
+					b.server.router.ServeHTTP(w, r)
+					statuses <- w.Code
+					leave()
+				})
+			}
+			held.Wait()
+			if taken := b.server.bodies.taken.Load(); taken > maxBodiesInHand+senders*bodyStep {
+				t.Errorf("%s to %s: %d bytes are in hand", name, path, taken)
+			}
+			b.book(event.ID, user.ID, 1)
+			close(on)
+			group.Wait()
+			close(statuses)
+			count := map[int]int{}
+			for status := range statuses {
+				count[status]++
+			}
+			if refused := count[http.StatusServiceUnavailable]; refused < senders/4 || refused > senders*3/4 || count[http.StatusBadRequest] != senders-refused {
+				t.Errorf("%s to %s: answered %v", name, path, count)
+			}
+			if taken := b.server.bodies.taken.Load(); taken != 0 {
+				t.Errorf("%s to %s: %d bytes are in hand for ever", name, path, taken)
+			}
+		}
+	}
+}
+
+// deadlines notes what an answer's writer is told.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	set []time.Duration
+}
+
+func (d *deadlines) SetWriteDeadline(at time.Time) error {
+	d.set = append(d.set, time.Until(at))
+	return nil
+}
+
+// What takes long to be made may be late, but its reader has no longer than others.
+func TestAnswers_that_come_late_are_to_be_read_soon(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	event := b.event(5)
+	d := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+	b.server.router.ServeHTTP(d, newRequest("GET", eventsPath+"/"+event.ID+"/audit", ""))
+	if d.Code != http.StatusOK || len(d.set) != 2 || d.set[0] < auditTimeout || d.set[1] > 2*DefaultTimeout {
+		t.Errorf("%d, with the deadlines %v", d.Code, d.set)
+	}
 }

@@ -69,6 +69,8 @@ type bookings struct {
 	bookings *services.Bookings
 	admit    func(*gin.Context, *grants) (models.Caller, error)
 	grants   *grants // of create
+	limits   *rateLimits
+	bodies   *bodiesInHand
 }
 
 func (h *bookings) register(a *api) {

@@ -114,9 +114,19 @@ func (h *bookings) create(c *gin.Context) {
 	}
 	x, _ := exchanges.Get().(*exchange) // the pool holds nothing else
 	defer x.release()
+	if n := c.Request.ContentLength; n > smallBody || n < 0 {
+		defer h.bodies.of(c.Request).release()
+	}
 	request, err := x.read(c.Request)
+	if request.User.IsZero() { // a customer who names nobody
+		request.User = who.User
+	}
+	if limited := h.limits.admitBuyer(c, who.Principal, request, err == nil); limited != nil {
+		writeProblem(c, limited)
+		return
+	}
 	if err != nil {
-		writeProblem(c, models.AlsoInvalid(err, h.bookings.Check(who, &request)))
+		writeProblem(c, models.AlsoInvalid(err, h.bookings.Check(request)))
 		return
 	}
 	booking, replayed, err := h.bookings.Create(c.Request.Context(), who, request)
@@ -215,6 +225,8 @@ func (x *exchange) readBody(r *http.Request) error {
 		return errBodyTooLarge
 	case errors.As(err, &slow) && slow.Timeout():
 		return errRequestTimeout
+	case errors.Is(err, models.ErrUnavailable):
+		return err
 	case err != io.EOF, int64(len(x.text)) < r.ContentLength:
 		return errBodyCutOff
 	case len(x.text) == 0:

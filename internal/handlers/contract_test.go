@@ -10,9 +10,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
+	"quantix/internal/limits"
 	"quantix/internal/models"
 )
 
@@ -59,7 +61,7 @@ func TestStatuses_cover_every_kind(t *testing.T) {
 	t.Parallel()
 	want := map[models.Kind]int{
 		models.KindInvalid: 400, models.KindNotFound: 404, models.KindConflict: 409, models.KindGone: 410, models.KindPrecondition: 412,
-		models.KindUnprocessed: 422, models.KindUnavailable: 503, models.KindInternal: 500,
+		models.KindUnprocessed: 422, models.KindLimited: 429, models.KindUnavailable: 503, models.KindInternal: 500,
 		models.KindUnauthorized: 401, models.KindForbidden: 403,
 	}
 	for _, kind := range models.Kinds {
@@ -128,6 +130,10 @@ func TestProblems(t *testing.T) {
 					{Field: "body.quantity", Message: "must be between 1 and 100", Value: int64(0)},
 					{Field: "query.q", Message: "<b> & \"é\""},
 				}
+			case "rate_limited":
+				limited := *refusals[limits.Bookings]
+				limited.RetryAfter = 2001 * time.Millisecond // which is three seconds for a client
+				sample = &limited
 			case "internal", "unavailable":
 				sample = e.With(errSecret)
 			}

@@ -19,6 +19,7 @@ func completeDocument(d *huma.OpenAPI) {
 			}
 		}
 	}
+	documentLimits(d)
 	for _, l := range links {
 		l.add(byID)
 	}

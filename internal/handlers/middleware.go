@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"mime"
-	"net"
 	"net/http"
 	"runtime/debug"
 	"slices"
@@ -241,27 +239,6 @@ func isJSON(contentType string) bool {
 	return !given || strings.EqualFold(charset, "utf-8")
 }
 
-// A sentBody is a request's body whose faults are the client's: cut off, or chunks that are none. huma takes them for
-// ours.
-type sentBody struct{ io.ReadCloser }
-
-// Read says malformed_json when the body cannot be read to its end. Being late is told apart by what reads.
-func (b sentBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	var slow net.Error
-	if err == nil || err == io.EOF || errors.As(err, &slow) && slow.Timeout() {
-		return n, err
-	}
-	return n, errBodyCutOff.With(err)
-}
-
-// clientBodyErrors has the operation read the body as what a client sent.
-func clientBodyErrors(ctx huma.Context, next func(huma.Context)) {
-	r := humagin.Unwrap(ctx).Request
-	r.Body = sentBody{r.Body}
-	next(ctx)
-}
-
 // wholeKey is where a bounded context keeps the one that ends with its client alone: huma replaces the request's own.
 type wholeKey struct{}
 
@@ -270,13 +247,33 @@ func (s *server) deadline(ctx huma.Context, next func(huma.Context)) {
 	most := s.timeout
 	if long, _ := ctx.Operation().Metadata[longKey].(time.Duration); long > 0 {
 		most = long
+		c := humagin.Unwrap(ctx)
 		// Or net/http would cut the answer off. Where there is no connection, as in a test, nothing cuts it off.
-		_ = http.NewResponseController(humagin.Unwrap(ctx).Writer).SetWriteDeadline(time.Now().Add(long + DefaultTimeout))
+		_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(long + DefaultTimeout))
+		c.Writer = &lateAnswer{ResponseWriter: c.Writer}
 	}
 	whole := context.WithValue(ctx.Context(), wholeKey{}, ctx.Context())
 	bounded, cancel := context.WithTimeout(whole, most)
 	defer cancel()
 	next(huma.WithContext(ctx, bounded))
+}
+
+// A lateAnswer has been long in the making. Once it begins, its reader has as long as any other: or one that does not
+// read would keep it for minutes.
+type lateAnswer struct {
+	gin.ResponseWriter
+	begun bool
+}
+
+// Unwrap gives http.ResponseController the writer below.
+func (w *lateAnswer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *lateAnswer) Write(text []byte) (int, error) {
+	if !w.begun {
+		w.begun = true
+		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(2 * DefaultTimeout))
+	}
+	return w.ResponseWriter.Write(text)
 }
 
 // maxLists bounds the pages that are in hand: each holds its memory until its client has read it, or WriteTimeout ends

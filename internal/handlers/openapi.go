@@ -111,13 +111,17 @@ type operation struct {
 
 // describe turns it into huma's form. Every operation may fail with 500 and 503, and with 400 if only for a query that
 // it does not know; those that change something, with 403 and outcome_unknown; those whose method may have a body, with
-// 413 and 415, for check looks at it whether or not somebody reads it; all but those of health with 421.
+// 413 and 415, for check looks at it whether or not somebody reads it; all but those of health with 421; those that are
+// limited, with 429.
 func (o operation) describe(registry huma.Registry, takesBody bool) huma.Operation {
 	possible := slices.Concat([]*models.Error{models.ErrInvalid}, o.errors, []*models.Error{
 		models.ErrInternal, models.ErrUnavailable,
 	})
 	if !asksForHealth(o.path) && !o.anyBody { // a callback is known by its signature
 		possible = append(possible, errHost)
+	}
+	if isLimited(o.path) {
+		possible = append(possible, models.ErrRateLimited)
 	}
 	if o.desk {
 		possible = append(possible, deskErrors...)
@@ -176,7 +180,7 @@ func problemResponses(registry huma.Registry, possible []*models.Error) map[stri
 				Description: "How one shows who one is (RFC 6750).", Schema: &huma.Schema{Type: huma.TypeString},
 			}}
 		}
-		if status == http.StatusServiceUnavailable {
+		if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 			response.Headers = map[string]*huma.Param{"Retry-After": {
 				Description: "Seconds to wait before asking again.", Schema: &huma.Schema{Type: huma.TypeInteger},
 			}}

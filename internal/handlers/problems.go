@@ -34,6 +34,7 @@ var statuses = map[models.Kind]int{
 	models.KindGone:         http.StatusGone,
 	models.KindPrecondition: http.StatusPreconditionFailed,
 	models.KindUnprocessed:  http.StatusUnprocessableEntity,
+	models.KindLimited:      http.StatusTooManyRequests,
 	models.KindUnavailable:  http.StatusServiceUnavailable,
 	models.KindInternal:     http.StatusInternalServerError,
 	models.KindUnauthorized: http.StatusUnauthorized,
@@ -89,6 +90,7 @@ var problemTypes = []*models.Error{
 	models.ErrCallbackUnreadable, models.ErrFeedGone, models.ErrFeedAhead,
 	models.ErrUnauthorized, models.ErrForbidden, models.ErrIdentityUnavailable, models.ErrOrganizerNotFound,
 	models.ErrOrganizerHasEvents, models.ErrOrganizerFixed, models.ErrKeyNotFound,
+	models.ErrRateLimited,
 }
 
 func statusOf(e *models.Error) int {
@@ -292,6 +294,7 @@ type problemBody struct {
 	Pending      *int64           `json:"pending,omitempty" doc:"Live bookings that are PENDING, for event_has_live_bookings."`
 	Confirmed    *int64           `json:"confirmed,omitempty" doc:"Bookings that are CONFIRMED, for event_has_live_bookings and event_has_refundable_bookings."`
 	FirstSeq     *int64           `json:"first_seq,omitempty" doc:"The seq of the first entry that is kept, for feed_gone of an event."`
+	Limit        *string          `json:"limit,omitempty" enum:"ip,key,bookings" doc:"Which limit was reached, for rate_limited: that of the client's address, of its key or token, or of the user's bookings of the event."`
 	LastSeq      *int64           `json:"last_seq,omitempty" doc:"The seq of the newest entry, for feed_ahead of an event."`
 }
 

@@ -63,8 +63,10 @@ type Deps struct {
 	// below it, "*" any. nil: nothing is checked.
 	AllowedHosts []string
 
-	// TrustedProxies are the addresses or CIDRs that are believed about who asks (X-Forwarded-For, for the log) and
-	// what for (X-Forwarded-Host, X-Forwarded-Proto); none by default.
+	Limits *Limits // nil: none
+
+	// TrustedProxies are the addresses or CIDRs that are believed about who asks (X-Forwarded-For, for log and limits)
+	// and what for (X-Forwarded-Host, X-Forwarded-Proto); none by default.
 	TrustedProxies []string
 
 	// PublicURL is the address that this server is reached at, "https://tickets.example.com", if it is known: a page
@@ -92,6 +94,8 @@ type server struct {
 	hosts    *hosts
 	gate     Gate
 	secured  bool // Deps.TransportSecurity
+	limits   *rateLimits
+	bodies   bodiesInHand
 }
 
 // api is where operations are registered: huma's, and the router for what is not an operation.
@@ -160,7 +164,7 @@ func bareServer(d Deps) (*server, *api, error) {
 	s := &server{
 		router: gin.New(), logger: d.Logger, observer: d.Observer, timeout: cmp.Or(d.RequestTimeout, DefaultTimeout),
 		hosts: newHosts(d.AllowedHosts), gate: d.Gate, cors: newCrossOrigins(d.CORSOrigins),
-		secured: d.TransportSecurity,
+		secured: d.TransportSecurity, limits: newRateLimits(d.Limits, d.TrustedProxies),
 	}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
@@ -170,7 +174,7 @@ func bareServer(d Deps) (*server, *api, error) {
 		return nil, nil, err
 	}
 	a := &api{API: humagin.New(s.router, newConfig(cmp.Or(d.Version, "dev"))), router: s.router}
-	a.UseMiddleware(s.authorize, s.boundLists, s.deadline, strictQuery(a.API), refusePromises(a.API), clientBodyErrors)
+	a.UseMiddleware(s.authorize, s.boundLists, s.deadline, strictQuery(a.API), refusePromises(a.API), s.clientBodies)
 	return s, a, nil
 }
 
@@ -200,7 +204,9 @@ func (s *server) prepareRouter(d Deps) (err error) {
 func (s *server) register(a *api, d Deps) {
 	(&events{events: d.Events, currency: cmp.Or(d.Currency, "USD")}).register(a)
 	(&users{users: d.Users}).register(a)
-	(&bookings{bookings: d.Bookings, admit: s.admit, grants: grantsOf(createBooking)}).register(a)
+	(&bookings{
+		bookings: d.Bookings, admit: s.admitBuyer, grants: grantsOf(createBooking), limits: s.limits, bodies: &s.bodies,
+	}).register(a)
 	(&letters{letters: d.Letters}).register(a)
 	(&callbacks{callbacks: cmp.Or(d.Callbacks, services.NewCallbacks(nil, nil, nil)), timeout: s.timeout}).register(a)
 	(&feeds{feed: d.Feed, events: d.Events, gate: d.Gate}).register(a)

@@ -25,6 +25,7 @@ type Metrics struct {
 	loopRuns  *prometheus.CounterVec
 	loopItems *prometheus.CounterVec
 	payments  *prometheus.CounterVec
+	limits    *limitMetrics
 }
 
 // New makes a registry of its own, with the Go runtime's and the process's numbers in it.
@@ -62,6 +63,7 @@ func New(version string) *Metrics {
 	info.Set(1)
 	m.registry.MustRegister(m.requests, m.batchSize, m.batchTime, m.refused, m.loopRuns, m.loopItems, m.payments, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.limits = newLimitMetrics(m.registry)
 	return m
 }
 

@@ -23,6 +23,10 @@ func TestMetrics_are_shown_to_a_scrape(t *testing.T) {
 	m.Refused("sold_out")
 	m.Round("sweeper", 3, nil)
 	m.Payment("charge", "succeeded")
+	m.Limit("ip", true)
+	m.Limit("ip", true)
+	m.Limit("bookings", false)
+	m.LimitUnanswered(5)
 	m.Gauge("quantix_outbox_rows", "Rows.", func(context.Context) (float64, error) { return 7, nil })
 	m.Gauge("quantix_gone", "Not there.", func(context.Context) (float64, error) { return 0, errors.New("gone") })
 	m.Health([]string{"ok", "down"}, func(context.Context) map[string]string { return map[string]string{"database": "down"} })
@@ -37,6 +41,9 @@ func TestMetrics_are_shown_to_a_scrape(t *testing.T) {
 		`quantix_desk_refused_total{code="sold_out"} 1`,
 		`quantix_job_items_total{job="sweeper"} 3`,
 		`quantix_payments_total{kind="charge",outcome="succeeded"} 1`,
+		`quantix_limit_checks_total{limit="ip",verdict="passed"} 2`,
+		`quantix_limit_checks_total{limit="bookings",verdict="refused"} 1`,
+		`quantix_limit_unanswered_total 5`,
 		`quantix_outbox_rows 7`,
 		`quantix_health{part="database",status="down"} 1`,
 		`quantix_health{part="database",status="ok"} 0`,

@@ -18,6 +18,7 @@ const (
 	KindGone         Kind = "gone"          // what it names was there once
 	KindPrecondition Kind = "precondition"  // If-Match named an older version
 	KindUnprocessed  Kind = "unprocessable" // an Idempotency-Key used again for another request
+	KindLimited      Kind = "limited"       // too much of one client; ask again after RetryAfter
 	KindUnavailable  Kind = "unavailable"   // not now; ask again after RetryAfter
 	KindInternal     Kind = "internal"      // a fault of ours
 
@@ -27,8 +28,8 @@ const (
 
 // Kinds lists every kind, for tests that must cover them all.
 var Kinds = []Kind{
-	KindInvalid, KindNotFound, KindConflict, KindGone, KindPrecondition, KindUnprocessed, KindUnavailable, KindInternal,
-	KindUnauthorized, KindForbidden,
+	KindInvalid, KindNotFound, KindConflict, KindGone, KindPrecondition, KindUnprocessed, KindLimited, KindUnavailable,
+	KindInternal, KindUnauthorized, KindForbidden,
 }
 
 // FieldError says what is wrong with one field of a request.
@@ -50,7 +51,7 @@ type Error struct {
 	Detail     string
 	Fields     []FieldError
 	Attrs      map[string]any // extra members of the answer, such as "available"
-	RetryAfter time.Duration  // with KindUnavailable: when to ask again
+	RetryAfter time.Duration  // with KindLimited and KindUnavailable: when to ask again
 	Err        error
 }
 
@@ -150,6 +151,8 @@ var (
 		Kind: KindUnavailable, Code: "identity_unavailable", RetryAfter: time.Second,
 		Detail: "Who you are cannot be found out now; ask again shortly. Nothing was changed.",
 	}
+
+	ErrRateLimited = &Error{Kind: KindLimited, Code: "rate_limited", Detail: "This client asks for too much; ask again after Retry-After seconds.", RetryAfter: time.Second}
 
 	ErrBusy           = &Error{Kind: KindUnavailable, Code: "busy", Detail: "Too many bookings wait for this event; ask again shortly.", RetryAfter: time.Second}
 	ErrUnavailable    = &Error{Kind: KindUnavailable, Code: "unavailable", Detail: "The store does not answer now; ask again shortly. Nothing was changed.", RetryAfter: time.Second}

@@ -42,7 +42,7 @@ func NewBookings(store BookingStore, office *boxoffice.Office, o BookingOptions)
 
 // BookingRequest is what a buyer asks for.
 type BookingRequest struct {
-	User     models.UserID // of a customer: zero, or their own
+	User     models.UserID
 	Event    models.EventID
 	Quantity int64
 	Method   models.PaymentMethod // empty: the default of payments.Methods
@@ -57,7 +57,7 @@ type BookingRequest struct {
 func (b *Bookings) Create(
 	ctx context.Context, who models.Caller, r BookingRequest,
 ) (booking models.Booking, replayed bool, err error) {
-	if err := b.Check(who, &r); err != nil {
+	if err := b.Check(r); err != nil {
 		return models.Booking{}, false, err
 	}
 	if err := b.within(ctx, who, &r); err != nil {
@@ -91,13 +91,9 @@ func (b *Bookings) within(ctx context.Context, who models.Caller, r *BookingRequ
 	return nil
 }
 
-// Check tells what is wrong with a request in itself, whatever it is for. A customer who names nobody is who books.
-// Error: models.ErrInvalid.
-func (b *Bookings) Check(who models.Caller, r *BookingRequest) error {
+// Check tells what is wrong with a request in itself, whatever it is for. Error: models.ErrInvalid.
+func (b *Bookings) Check(r BookingRequest) error {
 	var fields []models.FieldError
-	if r.User.IsZero() {
-		r.User = who.User
-	}
 	if r.User.IsZero() {
 		fields = append(fields, models.FieldError{Field: "user_id", Message: "is required"})
 	}

@@ -97,5 +97,5 @@ func run(ctx context.Context, chosen []mutant, jobs int) bool {
 
 // everything is the mutants of all tables.
 func everything() []mutant {
-	return slices.Concat(core, rows, around, hostile, faults, told, read, scoped, identities, closed)
+	return slices.Concat(core, rows, around, hostile, faults, told, read, scoped, identities, closed, limited)
 }

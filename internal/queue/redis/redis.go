@@ -9,18 +9,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
-	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 	goredis "github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"quantix/internal/models"
 	"quantix/internal/queue"
+	"quantix/internal/redisconn"
 )
 
 // Options are a queue's settings; the zero value of each is a sensible default.
@@ -46,46 +43,12 @@ func New(address string, o Options) (*Queue, error) {
 	o.MaxLength = cmp.Or(o.MaxLength, 100_000)
 	o.Timeout = cmp.Or(o.Timeout, 3*time.Second)
 	o.ForgetAfter = cmp.Or(o.ForgetAfter, time.Hour)
-	settings, err := parse(address)
+	settings, err := redisconn.Settings(address, o.Timeout)
 	if err != nil {
 		return nil, err
 	}
-	quieten()
-	settings.Protocol = 2 // what every Redis-like server speaks
-	settings.DisableIdentity = true
-	settings.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	settings.ContextTimeoutEnabled = true
-	settings.DialTimeout, settings.ReadTimeout, settings.WriteTimeout = o.Timeout, o.Timeout, o.Timeout
-	settings.DialerRetries, settings.MaxRetries = 1, 1
+	settings.MaxRetries = 1
 	return &Queue{client: goredis.NewClient(settings), options: o}, nil
-}
-
-// quieten keeps the library from writing lines of its own to stderr: every fault comes to us as an error, and is logged
-// by whoever gets it.
-var quieten = sync.OnceFunc(func() { goredis.SetLogger(silence{}) })
-
-type silence struct{}
-
-func (silence) Printf(context.Context, string, ...any) {}
-
-// parse reads an address. Its errors do not repeat it, because it may hold a password.
-func parse(address string) (*goredis.Options, error) {
-	bad := errors.New("not an address of a Redis: give host:port, redis://… or rediss://…")
-	if !strings.Contains(address, "://") {
-		address = "redis://" + address
-	}
-	if !strings.HasPrefix(address, "redis://") && !strings.HasPrefix(address, "rediss://") {
-		return nil, bad
-	}
-	settings, err := goredis.ParseURL(address)
-	if err != nil {
-		return nil, bad
-	}
-	// The library takes a missing host for localhost; a half-written setting should rather stop the start.
-	if u, err := url.Parse(address); err != nil || u.Hostname() == "" {
-		return nil, bad
-	}
-	return settings, nil
 }
 
 // within bounds a call: a Redis that hangs never hangs us.
