@@ -254,10 +254,10 @@ var identities = []mutant{
 	}, {
 		name: "each start of an installation makes one more key", file: "internal/cli/keys.go",
 		old: "	if *f.ifNone {\n", new: "	if false {\n",
-		pkg: "./internal/cli/", tests: "TestKeys_create_makes_the_first",
+		pkg: "./internal/cli/", tests: "TestKeys_of_the_first",
 	}, {
 		name: "doctor shows keys that stand in wrong places", file: "internal/cli/doctor_identity.go",
 		old: "keyText.ReplaceAllLiteralString(text, \"(a Quantix key)\")", new: "text",
-		pkg: "./internal/cli/", tests: "TestDoctor_finds_keys",
+		pkg: "./internal/cli/", tests: "TestDoctor_hides",
 	},
 }
