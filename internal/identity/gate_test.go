@@ -177,7 +177,7 @@ func TestKeys_that_are_revoked_while_they_are_looked_up_are_refused(t *testing.T
 		wait(0)
 		text, key := m.newKey(t, nil)
 		m.set(func(m *memory) { m.slow = 1500 * time.Millisecond })
-		answers := make(chan error, 2)
+		answers := make(chan error, 3)
 		identify := func() {
 			_, err := g.Identify(t.Context(), bearing(text))
 			answers <- err
@@ -189,7 +189,9 @@ func TestKeys_that_are_revoked_while_they_are_looked_up_are_refused(t *testing.T
 		}
 		wait(900 * time.Millisecond)
 		go identify()
-		for range 2 {
+		wait(600 * time.Millisecond) // the first has its answer, the second waits for it
+		go identify()
+		for range 3 {
 			if err := <-answers; !models.ErrUnauthorized.Is(err) {
 				t.Errorf("a revoked key: %v", err)
 			}
