@@ -102,7 +102,7 @@ var places = map[string]place{
 	}},
 	"internal/cli": {imports: []string{
 		"internal/app", "internal/bench", "internal/onsale", "internal/config", "internal/models", "internal/sale",
-		"internal/repository", "internal/queue", "internal/health", "internal/database",
+		"internal/repository", "internal/queue", "internal/health", "internal/database", "internal/logging",
 	}},
 
 	"internal/testkit": {tests: true},

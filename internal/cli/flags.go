@@ -27,6 +27,7 @@ func (p Program) load(fs *flag.FlagSet, args []string) (config.Config, error) {
 func (p Program) read(fs *flag.FlagSet, args []string) (config.Config, error) {
 	own := ownFlags(fs)
 	c, err := config.Load(fs, args, p.LookupEnv)
+	p.secrets.Add(c.Secrets()...)
 	if errors.Is(err, flag.ErrHelp) {
 		p.showPage(fs.Name(), own)
 		fmt.Fprint(p.Stdout, "\nEvery setting is a flag as well, such as --data-dir for DATA_DIR, and may stand in the file that --env-file\n"+

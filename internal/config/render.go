@@ -59,7 +59,28 @@ func holdsSecret(name, value string) bool {
 		return value != ""
 	}
 	_, inUser := u.User.Password()
-	return inUser || u.Query().Has("password")
+	return inUser || u.Query().Has("password") || u.Query().Has("sslpassword")
+}
+
+// Secrets returns every secret that was given, and the passwords of those that are addresses, for what must not be
+// written anywhere. A default is no secret.
+func (c Config) Secrets() []string {
+	var secrets []string
+	for i, s := range c.settings {
+		if !options[i].Secret || s.Value == "" || s.Value == options[i].Default {
+			continue
+		}
+		u, err := parseAddress(s.Name, s.Value)
+		if err != nil || s.wrong {
+			secrets = append(secrets, s.Value)
+			continue
+		}
+		if password, given := u.User.Password(); given {
+			secrets = append(secrets, password)
+		}
+		secrets = slices.Concat(secrets, u.Query()["password"], u.Query()["sslpassword"])
+	}
+	return secrets
 }
 
 // Markdown renders the table of settings for the README.

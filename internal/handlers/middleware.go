@@ -185,7 +185,7 @@ func requestIDOf(c *gin.Context) string {
 }
 
 func isRequestID(id string) bool {
-	if id == "" || len(id) > 128 {
+	if id == "" || len(id) > 128 || hasKey(id) {
 		return false
 	}
 	for i := range len(id) {
