@@ -14,6 +14,7 @@ TEST_TIMEOUT ?= 20m
 PKGS ?= ./...
 RACE_PKGS ?= $(PKGS)
 GOLANGCI_LINT ?= github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+CYCLONEDX ?= github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 
 export CGO_ENABLED ?= 0
 # The patched toolchain that go.mod names; a go command of 1.21 or newer fetches it by itself.
@@ -75,6 +76,10 @@ lint: fmt-check vet ## run the linters of .golangci.yml
 .PHONY: vulncheck
 vulncheck: ## fail if the program reaches a known vulnerability (its own modules' or Go's)
 	@scripts/vulncheck.sh
+
+.PHONY: sbom
+sbom: build ## write what bin/quantix is made of into bin/quantix.cdx.json, as CycloneDX; the same each time
+	go run $(CYCLONEDX) bin -json -noserial -notimestamp -std -version '$(VERSION)' -output bin/quantix.cdx.json bin/quantix
 
 .PHONY: generate
 generate: ## write again what is generated from the sources

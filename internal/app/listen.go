@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"strings"
 	"syscall"
@@ -27,7 +28,7 @@ func listen(ctx context.Context, address, port string) (net.Listener, error) {
 func listenAdvice(err error, port string) string {
 	switch {
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return "set HOST to an address of this machine, or leave it out for all of them"
+		return "set HOST to an address of this machine, or leave it out"
 	case errors.Is(err, syscall.EADDRINUSE):
 		return "set " + port + " to a free one"
 	case errors.Is(err, syscall.EACCES):
@@ -36,11 +37,27 @@ func listenAdvice(err error, port string) string {
 	return "check HOST and " + port
 }
 
-// allowedHosts are the names that a server may be asked by: this machine's, the one it listens on, and ALLOWED_HOSTS.
+// tellAccess says that anyone who reaches this process may do anything, if that is so; louder if that may be more than
+// this machine's own users.
+func (a *App) tellAccess() {
+	switch open, beyond := a.config.IsOpen(); {
+	case beyond:
+		a.logger.Warn("anyone who reaches this address may do anything here, for AUTH is off: set AUTH=on, leave HOST out to listen "+
+			"on this machine alone, or see to it that only you reach it", "host", a.config.Listen())
+	case open:
+		a.logger.Info("anyone who reaches this address may do anything here, for AUTH is off; only this machine reaches it", "host", a.config.Listen())
+	}
+}
+
+// allowedHosts are the names that a server may be asked by: this machine's, the one it listens on, that of PUBLIC_URL,
+// and ALLOWED_HOSTS.
 func allowedHosts(c config.Config) []string {
 	allowed := append([]string{}, c.AllowedHosts...)
 	if c.Host != "" {
 		allowed = append(allowed, c.Host)
+	}
+	if u, err := url.Parse(c.PublicURL); err == nil && u.Host != "" {
+		allowed = append(allowed, u.Hostname())
 	}
 	if name, err := os.Hostname(); err == nil && name != "" {
 		first, _, _ := strings.Cut(name, ".")

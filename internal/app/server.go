@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"quantix/internal/config"
 	"quantix/internal/handlers"
 	"quantix/internal/payments"
 )
@@ -31,6 +32,11 @@ func Serve(ctx context.Context, s Setup, works bool) error {
 	if err != nil {
 		return errors.Join(err, a.Close())
 	}
+	closeMetrics, err := a.openMetrics(ctx)
+	if err != nil {
+		return errors.Join(err, listener.Close(), a.Close())
+	}
+	defer closeMetrics()
 	if !works {
 		return a.serve(ctx, listener, nil)
 	}
@@ -87,17 +93,14 @@ func (a *App) serve(ctx context.Context, listener net.Listener, loops *workers) 
 	if err != nil {
 		return errors.Join(err, listener.Close(), a.Close())
 	}
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ConnState: a.connections.changed,
-	}
+	server := a.bounded(handler)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	if loops != nil {
 		loops.start()
 	}
 	a.watch()
+	a.tellAccess()
 	a.logger.Info("quantix is ready", "address", "http://"+readable(listener.Addr()), "version", a.version,
 		"store", a.config.Store(), "queue", a.config.Queue(), "docs", "http://"+readable(listener.Addr())+"/docs")
 	select {
@@ -106,6 +109,16 @@ func (a *App) serve(ctx context.Context, listener net.Listener, loops *workers) 
 		a.logger.Info("stopping: finishing what is in hand; a second signal ends it at once")
 	}
 	return a.stopped(errors.Join(err, a.stop(server, loops)))
+}
+
+// bounded is a server that no client can keep waiting. "OPTIONS *" is answered as everything else is, and not by
+// net/http, which knows none of our headers.
+func (a *App) bounded(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ConnState: a.connections.changed,
+		DisableGeneralOptionsHandler: true,
+	}
 }
 
 // stop ends everything within SHUTDOWN_TIMEOUT: requests and loops finish side by side, then the desks answer, then the
@@ -149,8 +162,10 @@ func readable(address net.Addr) string {
 func (a *App) handler() (http.Handler, error) {
 	return handlers.New(handlers.Deps{
 		Events: a.Events, Users: a.Users, Bookings: a.bookings, Letters: a.letters, Callbacks: a.callbacks,
-		Feed:     a.feed,
-		Currency: a.Currency, Logger: a.logger, Ready: a.ready, Metrics: a.metrics.Handler(), Observer: a.metrics,
+		Feed:      a.feed,
+		PublicURL: a.config.PublicURL, CORSOrigins: a.config.CORSOrigins,
+		TransportSecurity: a.config.Environment == config.Production,
+		Currency:          a.Currency, Logger: a.logger, Ready: a.ready, Metrics: a.metricsOfAPI(), Observer: a.metrics,
 		Version: a.version, TrustedProxies: a.config.TrustedProxies,
 		AllowedHosts: allowedHosts(a.config), Limits: a.limits,
 	})

@@ -111,7 +111,7 @@ var places = map[string]place{
 	}},
 	"internal/cli": {imports: []string{
 		"internal/app", "internal/bench", "internal/onsale", "internal/config", "internal/models", "internal/sale",
-		"internal/repository", "internal/queue", "internal/health", "internal/database",
+		"internal/repository", "internal/queue", "internal/health", "internal/database", "internal/logging",
 	}},
 
 	"internal/testkit": {tests: true},
@@ -148,6 +148,7 @@ var homes = map[string]home{
 	"github.com/google/uuid":                  {packages: []string{"*"}}, // a value, as time.Time is
 	"github.com/google/go-cmp":                {packages: []string{"internal/repository/repotest", "internal/queue/queuetest"}, tests: []string{"*"}},
 	"pgregory.net/rapid":                      {packages: []string{"internal/repository/repotest"}, tests: []string{"*"}},
+	"github.com/goccy/go-yaml":                {tests: []string{"internal/config"}}, // Compose files
 	"github.com/pb33f/libopenapi":             {tests: []string{"internal/handlers"}},
 	"github.com/pb33f/libopenapi-validator":   {tests: []string{"internal/handlers"}},
 }

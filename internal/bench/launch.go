@@ -115,13 +115,15 @@ var storeVariables = []string{
 	"REDIS_URL", "REDIS_URL_FILE",
 }
 
-// serveEnv hands the settings in force on to a process of ours: the environment, but the store and the queue of c.
+// serveEnv hands the settings in force on to a process of ours: the environment, but the store and the queue of c, and
+// open, as the buyers of a bench are: a measure that closes it says so.
 func serveEnv(c config.Config) []string {
 	env := os.Environ()
 	for _, name := range storeVariables {
 		env = append(env, name+"=") // an empty one counts as unset, and the last of a name counts
 	}
-	return append(env, "DATABASE_URL="+c.DatabaseURL, "REDIS_URL="+c.RedisURL)
+	return append(env, "APP_ENV=development", "AUTH=off", "METRICS_PORT=0",
+		"DATABASE_URL="+c.DatabaseURL, "REDIS_URL="+c.RedisURL)
 }
 
 // repeat shows what the private server has to say.

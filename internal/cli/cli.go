@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"quantix/internal/config"
+	"quantix/internal/logging"
 )
 
 // Program is what a command gets from the outside world.
@@ -19,6 +20,8 @@ type Program struct {
 	Stdout    io.Writer                   // answers
 	Stderr    io.Writer                   // the log, and errors
 	LookupEnv func(string) (string, bool) // os.LookupEnv
+
+	secrets *logging.Secrets // that neither Stdout nor Stderr shows; Run makes it
 }
 
 // exitError ends the program with a status of its own, after what it had to say was said.
@@ -39,6 +42,8 @@ func Run(ctx context.Context, p Program) int {
 	if len(p.Args) == 0 {
 		p.Args = []string{"help"}
 	}
+	p.secrets = &logging.Secrets{}
+	p.Stdout, p.Stderr = p.secrets.Hide(p.Stdout), p.secrets.Hide(p.Stderr)
 	name, args := p.Args[0], p.Args[1:]
 	if isHelp(name) {
 		name = "help"

@@ -12,7 +12,7 @@ import (
 
 // runDoctor shows what the program sees, and what to do about each fault. Status 1 when something is wrong.
 func runDoctor(ctx context.Context, p Program, args []string) error {
-	c, err := p.loadAlone("doctor", args)
+	c, err := p.readAlone("doctor", args)
 	faults, wrong := errors.AsType[config.Faults](err)
 	if err != nil && !wrong {
 		return err
@@ -23,7 +23,7 @@ func runDoctor(ctx context.Context, p Program, args []string) error {
 		return tellFaults(p, faults)
 	}
 	fmt.Fprintf(p.Stdout, "\nstore: %s, queue: %s, payments: %s\n", c.Store(), c.Queue(), c.PaymentGateway)
-	sound := finding(p, "payment gateway's settings", c.Validate("doctor"), "quantix help lists the settings")
+	sound := examineSettings(p, c)
 	sound = examineStore(ctx, p, c) && sound
 	sound = examineQueue(ctx, p, c) && sound
 	if !sound {
@@ -41,6 +41,21 @@ func tellFaults(p Program, faults config.Faults) error {
 	}
 	fmt.Fprintln(p.Stdout, "connections are examined when the settings are right")
 	return exitError(1)
+}
+
+// examineSettings finds everything for which serve would not start, and what it would warn of.
+func examineSettings(p Program, c config.Config) bool {
+	for _, warning := range c.Warnings() {
+		fmt.Fprintf(p.Stdout, "warn   %s\n", warning)
+	}
+	if open, beyond := c.IsOpen(); open && beyond {
+		fmt.Fprintf(p.Stdout, "warn   anyone who reaches %s may do anything: AUTH is off\n", c.Addr())
+	}
+	faults, _ := errors.AsType[config.Faults](c.Validate("doctor"))
+	for _, fault := range faults {
+		finding(p, "settings", fault, "")
+	}
+	return len(faults) == 0 && finding(p, fmt.Sprintf("settings suit %s", c.Environment), nil, "")
 }
 
 func showSettings(p Program, c config.Config) {

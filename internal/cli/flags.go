@@ -12,22 +12,43 @@ import (
 	"quantix/internal/config"
 )
 
-// load reads a command's flags and settings; the set has the command's name and its own flags. When help is asked for,
-// it is shown here, where those flags are known.
+// load reads a command's flags and settings, and sees that the command can run with them; the set has the command's
+// name and its own flags.
 func (p Program) load(fs *flag.FlagSet, args []string) (config.Config, error) {
+	c, err := p.read(fs, args)
+	if err == nil {
+		err = c.Validate(fs.Name())
+	}
+	return c, err
+}
+
+// read is load without looking whether the command can run. When help is asked for, it is shown here, where the
+// command's flags are known.
+func (p Program) read(fs *flag.FlagSet, args []string) (config.Config, error) {
 	own := ownFlags(fs)
 	c, err := config.Load(fs, args, p.LookupEnv)
+	p.secrets.Add(c.Secrets()...)
 	if errors.Is(err, flag.ErrHelp) {
 		p.showPage(fs.Name(), own)
-		fmt.Fprint(p.Stdout, "\nEvery setting is a flag as well, such as --data-dir for DATA_DIR: quantix help settings lists them.\n")
+		fmt.Fprint(p.Stdout, "\nEvery setting is a flag as well, such as --data-dir for DATA_DIR, and may stand in the file that --env-file\n"+
+			"names: quantix help settings says more.\n")
 	}
 	return c, err
 }
 
 // loadAlone is load for a command that has neither flags nor arguments of its own.
 func (p Program) loadAlone(command string, args []string) (config.Config, error) {
+	c, err := p.readAlone(command, args)
+	if err == nil {
+		err = c.Validate(command)
+	}
+	return c, err
+}
+
+// readAlone is read for such a command.
+func (p Program) readAlone(command string, args []string) (config.Config, error) {
 	fs := flag.NewFlagSet(command, flag.ContinueOnError)
-	c, err := p.load(fs, args)
+	c, err := p.read(fs, args)
 	if err == nil && fs.NArg() > 0 {
 		err = usageError("%s takes no argument %q", command, fs.Arg(0))
 	}
@@ -62,6 +83,14 @@ func showFlag(w io.Writer, f *flag.Flag) {
 		usage += " (default " + f.DefValue + ")"
 	}
 	fmt.Fprintf(w, "  %s\n      %s\n", strings.TrimSpace("--"+f.Name+" "+value), usage)
+}
+
+// warn logs what is not good about the settings, and no reason to stop.
+func (p Program) warn(c config.Config) {
+	logger := app.NewLogger(p.Stderr, c)
+	for _, warning := range c.Warnings() {
+		logger.Warn(warning)
+	}
 }
 
 // setup is what the program is put together by, with the settings of a command.

@@ -18,7 +18,7 @@ func runHealthcheck(ctx context.Context, p Program, args []string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 4*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+loopback(c.Host, c.Port)+"/readyz", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+loopback(c.Listen(), c.Port)+"/readyz", nil)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,9 @@ func runHelp(ctx context.Context, p Program, args []string) error {
 	case topic == "" || isHelp(topic):
 		return overview(p.Stdout)
 	case topic == "settings":
-		_, err := fmt.Fprintf(p.Stdout, "Settings, by environment variable or flag; flags go first.\n\n%s\n%s", config.Usage(), choices())
+		_, err := fmt.Fprintf(p.Stdout, "Settings, by flag, environment variable, or the file that --env-file names; the first of these that has one counts.\n"+
+			"The file has a KEY=value on each line, and # in front of comments; '…' or \"…\" may stand around a value.\n\n%s\n%s",
+			config.Usage(), choices())
 		return err
 	case found:
 		return c.run(ctx, p, []string{"--help"})
@@ -47,7 +49,8 @@ func overview(to io.Writer) error {
 	for _, c := range commands() {
 		fmt.Fprintf(w, "  %s %s\t%s\n", c.name, c.usage, c.help)
 	}
-	fmt.Fprint(w, "\nSettings, by environment variable or flag (--payment-deadline 2m); flags go first; quantix help settings says more:\n")
+	fmt.Fprint(w, "\nSettings, by flag (--payment-deadline 2m), environment variable, or --env-file FILE; the first that has one counts;\n"+
+		"quantix help settings says more:\n")
 	for _, o := range config.Options() {
 		value := o.Default
 		if value == "" {

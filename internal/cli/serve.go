@@ -16,7 +16,7 @@ const gcPercent = 200
 func runServe(ctx context.Context, p Program, args []string) error {
 	fs := flag.NewFlagSet("serve", flag.ContinueOnError)
 	apiOnly := fs.Bool("api", false, "answer the API alone, with workers elsewhere")
-	c, err := p.load(fs, args)
+	c, err := p.read(fs, args)
 	if err != nil {
 		return err
 	}
@@ -30,6 +30,7 @@ func runServe(ctx context.Context, p Program, args []string) error {
 	if err := c.Validate(name); err != nil {
 		return err
 	}
+	p.warn(c)
 	p.collectLess()
 	return app.Serve(ctx, p.setup(c), !*apiOnly)
 }
@@ -40,9 +41,7 @@ func runWorker(ctx context.Context, p Program, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Validate("worker"); err != nil {
-		return err
-	}
+	p.warn(c)
 	p.collectLess()
 	return app.Work(ctx, p.setup(c))
 }

@@ -17,11 +17,17 @@ import (
 // Config is what a command runs with. The zero value is no valid configuration:
 // Load makes one.
 type Config struct {
-	Host           string   // address to listen on; empty means all
+	Environment Environment // which of the rules of Validate count
+	Auth        bool        // callers must say who they are
+	PublicURL   string      // "https://tickets.example.com"; empty: not told
+	CORSOrigins []string    // "https://shop.example.com", as browsers write them
+
+	Host           string   // address to listen on; empty: see Listen
 	Port           int      // TCP port; 0 takes any free one
 	WorkerPort     int      // TCP port of a worker's health and metrics; 0 means none
+	MetricsPort    int      // TCP port of a server's metrics alone; 0 means none
 	AllowedHosts   []string // names that it may be asked by, beside its own
-	TrustedProxies []string // addresses and networks whose X-Forwarded-For counts
+	TrustedProxies []string // addresses and networks whose X-Forwarded-For, -Host and -Proto count
 
 	DatabaseURL   string        // PostgreSQL; empty means the embedded store
 	DB            DB            // the parts that DatabaseURL was made of, if it was not given
@@ -41,10 +47,13 @@ type Config struct {
 	PaymentRetryBase   time.Duration // pause before the second attempt
 	RefundWindow       time.Duration // how long an event may be cancelled after its end
 	JournalRetention   time.Duration // how long entries of journals are kept; 0: for ever
+	AccessLogRetention time.Duration // how long the log of access to personal data is kept; 0: for ever
 
 	PaymentGateway Gateway // who takes the money: one of the two below
 	Simulator      SimulatorSettings
 	Stripe         StripeSettings
+
+	AllowSimulatedPayments bool // production may have the simulator
 
 	MaxTicketsPerBooking int
 	MaxInbox             int           // buyers that may wait for one event
@@ -55,6 +64,7 @@ type Config struct {
 	Currency             string // ISO 4217 code for events that name none
 
 	settings []Setting // where each value came from, in the table's order
+	warnings []string  // what is not good, and no reason to stop
 }
 
 // LimitSettings are how much one client may ask for.
@@ -100,12 +110,11 @@ const (
 	LogText LogFormat = "text"
 )
 
-// Load reads a command's settings from its arguments and, where these are
-// silent, from the environment (os.LookupEnv), then from the defaults. fs has
-// the command's own flags: the options are added to it, and arguments that are
-// no flags are left in fs.Args. The error is Faults for settings, and then the
-// Config is good for Redacted alone; FlagError for flags that cannot be read;
-// flag.ErrHelp if help was asked for.
+// Load reads a command's settings from its arguments and, where these are silent, from the environment
+// (os.LookupEnv), then from the file that --env-file names, then from the defaults. fs has the command's own flags: the
+// options are added to it, and arguments that are no flags are left in fs.Args. The error is Faults for settings, and
+// then the Config is good for Redacted alone; FlagError for flags that cannot be read; flag.ErrHelp if help was asked
+// for.
 func Load(fs *flag.FlagSet, args []string, lookup func(string) (string, bool)) (Config, error) {
 	given := addFlags(fs)
 	fs.SetOutput(io.Discard) // the error says it, in one line
@@ -115,10 +124,12 @@ func Load(fs *flag.FlagSet, args []string, lookup func(string) (string, bool)) (
 		}
 		return Config{}, flagError(fs.Name(), err)
 	}
+	file, faults := readEnvFile(given[envFileFlag])
+	from := sources{flags: given, file: file, environment: func(name string) string { v, _ := lookup(name); return v }}
+	from.production = from.isProduction()
 	var c Config
-	var faults Faults
 	for _, o := range options {
-		s, err := find(o, given, lookup)
+		s, err := from.find(o)
 		if err == nil {
 			err = o.apply(&c, &s)
 		}
@@ -129,6 +140,11 @@ func Load(fs *flag.FlagSet, args []string, lookup func(string) (string, bool)) (
 		c.settings = append(c.settings, s)
 	}
 	c.chooseStore()
+	if err := file.exposed(); err != nil && from.production {
+		faults = append(faults, err)
+	} else if err != nil {
+		c.warnings = append(c.warnings, err.Error())
+	}
 	if len(faults) > 0 {
 		return c, faults
 	}
@@ -137,7 +153,7 @@ func Load(fs *flag.FlagSet, args []string, lookup func(string) (string, bool)) (
 
 // apply checks a value and puts it into the Config.
 func (o Option) apply(c *Config, s *Setting) error {
-	if s.Value == "" && o.Default == "" {
+	if s.Value == "" {
 		return nil // the option is off
 	}
 	if err := o.set(c, s.Value); err != nil {

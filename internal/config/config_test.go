@@ -40,6 +40,8 @@ func load(t *testing.T, vars map[string]string, args ...string) Config {
 func TestLoadDefaults(t *testing.T) {
 	t.Parallel()
 	want := Config{
+		Environment: Development,
+
 		Port:       8080,
 		WorkerPort: 8081,
 		DB:         DB{Host: "localhost", Port: 5432, User: "postgres", Password: "password", Name: "ticket_booking"},
@@ -48,6 +50,7 @@ func TestLoadDefaults(t *testing.T) {
 		ShutdownTimeout: 10 * time.Second, PaymentDeadline: 15 * time.Minute, PaymentConcurrency: 1024,
 		Simulator: SimulatorSettings{Latency: 50 * time.Millisecond}, PaymentRetryBase: time.Second, RefundWindow: 14 * 24 * time.Hour,
 		JournalRetention:     90 * 24 * time.Hour,
+		AccessLogRetention:   365 * 24 * time.Hour,
 		PaymentGateway:       Simulator,
 		MaxTicketsPerBooking: 100, MaxInbox: 10_000, MaxWait: 2 * time.Second, MaxStreams: 5000, MaxConnections: 20_000, Currency: "USD",
 	}
@@ -55,7 +58,7 @@ func TestLoadDefaults(t *testing.T) {
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Config{})); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)
 	}
-	if got.Store() != SQLite || got.Queue() != InProcess || got.PostgresURL() != "" || got.Addr() != ":8080" {
+	if got.Store() != SQLite || got.Queue() != InProcess || got.PostgresURL() != "" || got.Addr() != "127.0.0.1:8080" {
 		t.Errorf("store %s, queue %s, URL %q, address %q", got.Store(), got.Queue(), got.PostgresURL(), got.Addr())
 	}
 }
@@ -200,15 +203,27 @@ func TestValidateGateway(t *testing.T) {
 
 // wrong has values that each option refuses, right those that it takes.
 var wrong = map[string][]string{
-	"DB_HOST":                  {"a host", "db:5432", "http://db"},
-	"DB_PORT":                  {"0", "65536", "five", "1.5", "-1"},
-	"DB_USER":                  {"a\nb"},
-	"DB_PASSWORD":              {"s3cret\nline"},
-	"DB_NAME":                  {"a\x00b"},
-	"DATABASE_URL":             {"s3cret", "mysql://u:s3cret@h/d", "postgres://u:s3cret@h:port/d", "postgres://u:s3cret%zz@h/d", "postgres:s3cret"},
-	"DB_MAX_CONNS":             {"1", "1001", "many"},
-	"DB_LOCK_TIMEOUT":          {"3", "0s", "2m", "soon"},
-	"REDIS_URL":                {"http://h", "h:port", "redis://:s3cret@h/x", "redis://:s3cret%zz@h", "h:0", "h:70000", "redis://h/-1"},
+	"DB_HOST":         {"a host", "db:5432", "http://db"},
+	"DB_PORT":         {"0", "65536", "five", "1.5", "-1"},
+	"DB_USER":         {"a\nb"},
+	"DB_PASSWORD":     {"s3cret\nline"},
+	"DB_NAME":         {"a\x00b"},
+	"DATABASE_URL":    {"s3cret", "mysql://u:s3cret@h/d", "postgres://u:s3cret@h:port/d", "postgres://u:s3cret%zz@h/d", "postgres:s3cret"},
+	"DB_MAX_CONNS":    {"1", "1001", "many"},
+	"DB_LOCK_TIMEOUT": {"3", "0s", "2m", "soon"},
+	"REDIS_URL":       {"http://h", "h:port", "redis://:s3cret@h/x", "redis://:s3cret%zz@h", "h:0", "h:70000", "redis://h/-1"},
+	"APP_ENV":         {"staging", "prod"},
+	"AUTH":            {"yes", "true"},
+	"PUBLIC_URL": {
+		"tickets.example.com", "http://tickets.example.com", "https://h/path", "https://u:p@h", "https://h?x=1", "https://h#f", "https://",
+		"https://h:port", "https://*.example.com", "ftp://localhost", "https://h:0", "https://h:", "https://h//", "https://tickéts.example",
+	},
+	"CORS_ORIGINS": {
+		"*", "null", "https://h/", "shop.example.com", "https://a,,https://c", "https://*.example.com", "https://u@h", "https://h?", "https://h#",
+	},
+	"METRICS_PORT":             {"-1", "65536", "http"},
+	"ALLOW_SIMULATED_PAYMENTS": {"yes please", "2"},
+	"ACCESS_LOG_RETENTION":     {"90", "23h", "-24h", "876001h"},
 	"PORT":                     {"-1", "65536", "http"},
 	"WORKER_PORT":              {"-1", "65536", "http"},
 	"HOST":                     {"h:80", "http://h", "a b", "/tmp"},
@@ -314,7 +329,20 @@ func TestRightValues(t *testing.T) {
 		{"JOURNAL_RETENTION", "24h", func(c Config) any { return c.JournalRetention }, 24 * time.Hour},
 		{"PORT", "0", func(c Config) any { return c.Port }, 0},
 		{"WORKER_PORT", "0", func(c Config) any { return c.WorkerAddr() }, ""},
-		{"WORKER_PORT", "9", func(c Config) any { return c.WorkerAddr() }, ":9"},
+		{"WORKER_PORT", "9", func(c Config) any { return c.WorkerAddr() }, "127.0.0.1:9"},
+		{"METRICS_PORT", "0", func(c Config) any { return c.MetricsAddr() }, ""},
+		{"METRICS_PORT", "9090", func(c Config) any { return c.MetricsAddr() }, "127.0.0.1:9090"},
+		{"APP_ENV", "Production", func(c Config) any { return c.Environment }, Production},
+		{"APP_ENV", "production", func(c Config) any { return c.Addr() }, ":8080"},
+		{"APP_ENV", "production", func(c Config) any { return c.Auth }, true},
+		{"AUTH", "on", func(c Config) any { return c.Auth }, true},
+		{"PUBLIC_URL", "https://Tickets.example.com:443/", func(c Config) any { return c.PublicURL }, "https://tickets.example.com"},
+		{"PUBLIC_URL", "https://tickets.example.com:8443", func(c Config) any { return c.PublicURL }, "https://tickets.example.com:8443"},
+		{"PUBLIC_URL", "http://localhost:8080", func(c Config) any { return c.PublicURL }, "http://localhost:8080"},
+		{"PUBLIC_URL", "http://[::1]", func(c Config) any { return c.PublicURL }, "http://[::1]"},
+		{"CORS_ORIGINS", "https://a.example, HTTP://B:3000,http://c:80", func(c Config) any { return strings.Join(c.CORSOrigins, "|") }, "https://a.example|http://b:3000|http://c"},
+		{"ALLOW_SIMULATED_PAYMENTS", "1", func(c Config) any { return c.AllowSimulatedPayments }, true},
+		{"ACCESS_LOG_RETENTION", "0", func(c Config) any { return c.AccessLogRetention }, time.Duration(0)},
 		{"HOST", "[::1]", func(c Config) any { return c.Addr() }, "[::1]:8080"},
 		{"HOST", "127.0.0.1", func(c Config) any { return c.Addr() }, "127.0.0.1:8080"},
 		{"REDIS_URL", "localhost:6379", func(c Config) any { return c.RedisURL }, "redis://localhost:6379"},

@@ -58,35 +58,47 @@ func (c Config) Queue() Queue {
 // for the embedded store.
 func (c Config) PostgresURL() string { return c.DatabaseURL }
 
-// Addr returns the address to listen on.
-func (c Config) Addr() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
-
-// WorkerAddr returns the address where a worker shows its health; empty for none.
-func (c Config) WorkerAddr() string {
-	if c.WorkerPort == 0 {
-		return ""
+// Listen returns the host to listen on, empty for all addresses of this machine. Development is open to whoever
+// reaches it, and so listens where only this machine does, unless HOST says otherwise.
+func (c Config) Listen() string {
+	if c.Host == "" && c.Environment != Production {
+		return "127.0.0.1"
 	}
-	return net.JoinHostPort(c.Host, strconv.Itoa(c.WorkerPort))
+	return c.Host
 }
 
-// Validate says, in one sentence, why a command cannot run with these settings.
-// The command is as the user types it; "serve --api" is one of its own.
-func (c Config) Validate(command string) error {
-	if err := c.validateGateway(); err != nil {
-		return err
+// Addr returns the address to listen on.
+func (c Config) Addr() string { return net.JoinHostPort(c.Listen(), strconv.Itoa(c.Port)) }
+
+// WorkerAddr returns the address where a worker shows its health; empty for none.
+func (c Config) WorkerAddr() string { return c.addrOf(c.WorkerPort) }
+
+// MetricsAddr returns the address where a server shows its metrics alone; empty for none.
+func (c Config) MetricsAddr() string { return c.addrOf(c.MetricsPort) }
+
+func (c Config) addrOf(port int) string {
+	if port == 0 {
+		return ""
 	}
-	if command != "worker" && command != "serve --api" {
+	return net.JoinHostPort(c.Listen(), strconv.Itoa(port))
+}
+
+// validateQueue sees that a process which works beside others has a queue in common with them.
+func (c Config) validateQueue(command string) error {
+	if c.Queue() == Redis {
 		return nil
 	}
-	if c.Queue() != Redis {
-		return fmt.Errorf("quantix %s needs Redis: set REDIS_URL (such as localhost:6379), "+
-			"or run quantix serve, which brings the API, the workers and a queue of its own", command)
+	return fmt.Errorf("quantix %s needs Redis: set REDIS_URL (such as localhost:6379), "+
+		"or run quantix serve, which brings the API, the workers and a queue of its own", command)
+}
+
+// validateStore sees that it has a store in common with them.
+func (c Config) validateStore(command string) error {
+	if c.Store() == Postgres {
+		return nil
 	}
-	if c.Store() != Postgres {
-		return fmt.Errorf("quantix %s needs PostgreSQL: set DATABASE_URL or DB_HOST, "+
-			"or run quantix serve, for the embedded store belongs to one process", command)
-	}
-	return nil
+	return fmt.Errorf("quantix %s needs PostgreSQL: set DATABASE_URL or DB_HOST, "+
+		"or run quantix serve, for the embedded store belongs to one process", command)
 }
 
 // validateGateway sees that Stripe has what it needs, and that nobody who gave a key for it sells for simulated money.

@@ -7,11 +7,12 @@ import (
 
 // Option is one line of the table of settings.
 type Option struct {
-	Name    string // of the environment variable
-	Default string // as one would write it; empty means off
-	Help    string // what it does
-	Accepts string // which values are right
-	Secret  bool   // never shown; may be given as a file instead
+	Name       string // of the environment variable
+	Default    string // as one would write it; empty means off
+	Production string // the default in production, where it is another one
+	Help       string // what it does
+	Accepts    string // which values are right
+	Secret     bool   // never shown; may be given as a file instead
 
 	isBool bool // the flag may stand without a value
 	set    func(*Config, string) error
@@ -20,6 +21,14 @@ type Option struct {
 // Flag returns the option's flag, without the dashes in front.
 func (o Option) Flag() string {
 	return strings.ToLower(strings.ReplaceAll(o.Name, "_", "-"))
+}
+
+// defaultIn returns the default of an environment.
+func (o Option) defaultIn(production bool) string {
+	if production && o.Production != "" {
+		return o.Production
+	}
+	return o.Default
 }
 
 // File returns the name of the variable that holds the path of a file with the
@@ -82,6 +91,22 @@ var options = []Option{
 		Accepts: "host:port, or a URL such as redis://:password@host:6379/0 (rediss:// for TLS)" + inPasswords,
 		set:     func(c *Config, v string) error { return redisURL(&c.RedisURL, v) },
 	}, {
+		Name: appEnv, Default: string(Development), Help: "what this runs for; production refuses to start with what only suits development",
+		Accepts: "development or production",
+		set:     func(c *Config, v string) error { return environmentName(&c.Environment, v) },
+	}, {
+		Name: "AUTH", Default: "off", Production: "on", Help: "whether callers must show a key or a token; off: anyone may do anything",
+		Accepts: "on or off",
+		set:     func(c *Config, v string) error { return onOff(&c.Auth, v) },
+	}, {
+		Name: "PUBLIC_URL", Help: "address that the API is reached at from outside, through TLS or a proxy that has it",
+		Accepts: "an https address without a path, such as https://tickets.example.com; http on localhost alone",
+		set:     func(c *Config, v string) error { return publicURL(&c.PublicURL, v) },
+	}, {
+		Name: "CORS_ORIGINS", Help: "other sites whose pages may use the API in a browser; without it, none",
+		Accepts: "origins separated by commas, such as https://shop.example.com,http://localhost:3000",
+		set:     func(c *Config, v string) error { return origins(&c.CORSOrigins, v) },
+	}, {
 		Name: "PORT", Default: "8080", Help: "port of the API",
 		Accepts: "a port, 1 to 65535, or 0 for any free one",
 		set:     func(c *Config, v string) error { return integer(&c.Port, v, 0, 65535) },
@@ -90,7 +115,11 @@ var options = []Option{
 		Accepts: "a port, 1 to 65535, or 0 for none",
 		set:     func(c *Config, v string) error { return integer(&c.WorkerPort, v, 0, 65535) },
 	}, {
-		Name: "HOST", Help: "address to listen on; without it, all of this machine's",
+		Name: "METRICS_PORT", Default: "0", Help: "port of quantix serve for /metrics alone, which PORT then does not have; 0: none",
+		Accepts: "a port, 1 to 65535, or 0 for none",
+		set:     func(c *Config, v string) error { return integer(&c.MetricsPort, v, 0, 65535) },
+	}, {
+		Name: "HOST", Help: "address to listen on; without it, 127.0.0.1 in development, and all of this machine's in production",
 		Accepts: "a host name or an address, without a port",
 		set:     func(c *Config, v string) error { return host(&c.Host, v) },
 	}, {
@@ -98,7 +127,7 @@ var options = []Option{
 		Accepts: "names separated by commas, such as tickets.example.com,*.example.org; * for any",
 		set:     func(c *Config, v string) error { return hostNames(&c.AllowedHosts, v) },
 	}, {
-		Name: "TRUSTED_PROXIES", Help: "proxies whose X-Forwarded-For is believed; without it, none",
+		Name: "TRUSTED_PROXIES", Help: "proxies whose X-Forwarded-For, -Host and -Proto are believed; without it, none",
 		Accepts: "addresses and networks, separated by commas, such as 10.0.0.0/8,127.0.0.1",
 		set:     func(c *Config, v string) error { return networks(&c.TrustedProxies, v) },
 	}, {
@@ -122,9 +151,17 @@ var options = []Option{
 		Accepts: "0 (for ever), or a duration of 24h to 876000h, such as 2160h for 90 days",
 		set:     func(c *Config, v string) error { return durationOr0(&c.JournalRetention, v, 24*hour, 876_000*hour) },
 	}, {
+		Name: "ACCESS_LOG_RETENTION", Default: "8760h", Help: "how long it is kept who looked at or changed another person's data",
+		Accepts: "0 (for ever), or a duration of 24h to 876000h, such as 8760h for a year",
+		set:     func(c *Config, v string) error { return durationOr0(&c.AccessLogRetention, v, 24*hour, 876_000*hour) },
+	}, {
 		Name: "PAYMENT_GATEWAY", Default: "simulator", Help: "who takes the money; the simulator takes none",
 		Accepts: "simulator or stripe",
 		set:     func(c *Config, v string) error { return gateway(&c.PaymentGateway, v) },
+	}, {
+		Name: "ALLOW_SIMULATED_PAYMENTS", Default: "false", Help: "whether production may sell for simulated money", isBool: true,
+		Accepts: "true or false",
+		set:     func(c *Config, v string) error { return boolean(&c.AllowSimulatedPayments, v) },
 	}, {
 		Name: "STRIPE_SECRET_KEY", Help: "Stripe: secret key, or a restricted one that may write PaymentIntents and refunds", Secret: true,
 		Accepts: "a key that begins with sk_ or rk_",
@@ -186,15 +223,15 @@ var options = []Option{
 		Accepts: "a whole number, 1 to 1000000",
 		set:     func(c *Config, v string) error { return integer(&c.MaxConnections, v, 1, 1_000_000) },
 	}, {
-		Name: "RATE_LIMIT_IP", Default: "off", Help: "requests that one client address may send; IPv6 counts by /64",
+		Name: "RATE_LIMIT_IP", Default: "off", Production: "100/s/200", Help: "requests that one client address may send; IPv6 counts by /64",
 		Accepts: aRate,
 		set:     func(c *Config, v string) error { return rate(&c.Limits.IP, v) },
 	}, {
-		Name: "RATE_LIMIT_KEY", Default: "off", Help: "requests that one API key, or whoever a token is of, may send",
+		Name: "RATE_LIMIT_KEY", Default: "off", Production: "1000/s/2000", Help: "requests that one API key, or whoever a token is of, may send",
 		Accepts: aRate,
 		set:     func(c *Config, v string) error { return rate(&c.Limits.Key, v) },
 	}, {
-		Name: "RATE_LIMIT_BOOKINGS", Default: "off", Help: "bookings of one event that one user may ask for",
+		Name: "RATE_LIMIT_BOOKINGS", Default: "off", Production: "10/min/10", Help: "bookings of one event that one user may ask for",
 		Accepts: aRate,
 		set:     func(c *Config, v string) error { return rate(&c.Limits.Bookings, v) },
 	}, {

@@ -29,13 +29,7 @@ func (c Config) Redacted() []Setting {
 
 // redact hides a secret; of an address it leaves what is safe to show.
 func redact(name, value string) string {
-	if !strings.HasSuffix(name, "_URL") {
-		return hidden
-	}
-	if !strings.Contains(value, "://") {
-		value = "redis://" + value // only Redis may be given without a scheme
-	}
-	u, err := url.Parse(value)
+	u, err := parseAddress(name, value)
 	if err != nil {
 		return hidden
 	}
@@ -47,14 +41,64 @@ func redact(name, value string) string {
 	return safe.String()
 }
 
+// parseAddress reads a secret that is an address with a password in it.
+func parseAddress(name, value string) (*url.URL, error) {
+	if !strings.HasSuffix(name, "_URL") {
+		return nil, errWrong
+	}
+	if !strings.Contains(value, "://") {
+		value = "redis://" + value // only Redis may be given without a scheme
+	}
+	return url.Parse(value)
+}
+
+// holdsSecret reports whether the value of a secret option tells one: an address may have no password.
+func holdsSecret(name, value string) bool {
+	u, err := parseAddress(name, value)
+	if value == "" || err != nil {
+		return value != ""
+	}
+	_, inUser := u.User.Password()
+	return inUser || u.Query().Has("password") || u.Query().Has("sslpassword")
+}
+
+// Secrets returns every secret that was given, and the passwords of those that are addresses, for what must not be
+// written anywhere. A default is no secret.
+func (c Config) Secrets() []string {
+	var secrets []string
+	for i, s := range c.settings {
+		if !options[i].Secret || s.Value == "" || s.Value == options[i].Default {
+			continue
+		}
+		u, err := parseAddress(s.Name, s.Value)
+		if err != nil || s.wrong {
+			secrets = append(secrets, s.Value)
+			continue
+		}
+		if password, given := u.User.Password(); given {
+			secrets = append(secrets, password)
+		}
+		secrets = slices.Concat(secrets, u.Query()["password"], u.Query()["sslpassword"])
+	}
+	return secrets
+}
+
 // Markdown renders the table of settings for the README.
 func Markdown() string {
 	var b strings.Builder
 	b.WriteString("| Variable | Default | Description |\n|----------|---------|-------------|\n")
 	for _, o := range options {
-		fmt.Fprintf(&b, "| %s | %s | %s (%s) |\n", names(o), code(o.Default), upperFirst(o.Help), o.Accepts)
+		fmt.Fprintf(&b, "| %s | %s | %s (%s) |\n", names(o), defaults(o), upperFirst(o.Help), o.Accepts)
 	}
 	return b.String()
+}
+
+// defaults are an option's, for the README.
+func defaults(o Option) string {
+	if o.Production == "" {
+		return code(o.Default)
+	}
+	return code(o.Default) + "; in production " + code(o.Production)
 }
 
 // names are the variables of an option.
@@ -82,6 +126,9 @@ func Usage() string {
 		fmt.Fprintf(&b, "      %s\n      accepted: %s\n", o.Help, o.Accepts)
 		if o.Default != "" {
 			fmt.Fprintf(&b, "      default: %s\n", o.Default)
+		}
+		if o.Production != "" {
+			fmt.Fprintf(&b, "      default in production: %s\n", o.Production)
 		}
 		if o.File() != "" {
 			fmt.Fprintf(&b, "      %s (--%s-file) names a file that holds it\n", o.File(), o.Flag())

@@ -1,10 +1,8 @@
 package config
 
 import (
-	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"os"
 	"strings"
 )
@@ -16,7 +14,8 @@ type Source string
 const (
 	FromFlag    Source = "flag"
 	FromEnv     Source = "environment"
-	FromFile    Source = "file"
+	FromEnvFile Source = "env file" // that --env-file names
+	FromFile    Source = "file"     // that a setting such as DB_PASSWORD_FILE names
 	FromDefault Source = "default"
 )
 
@@ -33,9 +32,10 @@ type Setting struct {
 // flags holds the values of the flags that were given.
 type flags map[string]string
 
-// addFlags adds a flag for each option, and for each secret's file.
+// addFlags adds a flag for each option, for each secret's file, and for the file of settings.
 func addFlags(set *flag.FlagSet) flags {
 	given := flags{}
+	set.Var(&flagValue{given, envFileFlag, false}, envFileFlag, "file of settings, a KEY=value on each line")
 	for _, o := range options {
 		set.Var(&flagValue{given, o.Flag(), o.isBool}, o.Flag(), o.Help)
 		if o.File() != "" {
@@ -66,33 +66,60 @@ func (f *flagValue) Set(v string) error {
 // IsBoolFlag lets a flag stand without a value.
 func (f *flagValue) IsBoolFlag() bool { return f.isBool }
 
-// find looks an option up: its flag, its file's flag, the environment, the
-// default. An empty variable counts as unset; an empty flag takes the default,
-// whatever the environment says.
-func find(o Option, given flags, lookup func(string) (string, bool)) (Setting, error) {
-	value, hasValue := given[o.Flag()]
-	file, hasFile := given[o.Flag()+"-file"]
+// sources are where settings come from, beside the defaults.
+type sources struct {
+	flags       flags
+	environment func(string) string
+	file        envFile
+	production  bool // which of an option's defaults counts
+}
+
+// find looks an option up: its flag, its file's flag, the environment, the file of settings, the default. An empty
+// value counts as unset, an empty flag takes the default, whatever the others say.
+func (s sources) find(o Option) (Setting, error) {
+	value, hasValue := s.flags[o.Flag()]
+	file, hasFile := s.flags[o.Flag()+"-file"]
 	if hasValue || hasFile && o.Secret {
-		return pick(o, "--"+o.Flag(), value, "--"+o.Flag()+"-file", file, FromFlag)
+		return s.pick(o, given{"--" + o.Flag(), value, "--" + o.Flag() + "-file", file, FromFlag})
 	}
-	value = env(lookup, o.Name)
-	if o.Secret {
-		file = env(lookup, o.File())
+	of := func(get func(string) string, source Source) given {
+		g := given{name: o.Name, value: get(o.Name), fileName: o.File(), source: source}
+		if o.Secret {
+			g.file = get(o.File())
+		}
+		return g
 	}
-	return pick(o, o.Name, value, o.File(), file, FromEnv)
+	if g := of(s.environment, FromEnv); g.value != "" || g.file != "" {
+		return s.pick(o, g)
+	}
+	g := of(s.file.get, FromEnvFile)
+	if g.value != "" {
+		g.name = s.file.origin(o.Name)
+	}
+	if g.file != "" {
+		g.fileName = s.file.origin(o.File())
+	}
+	return s.pick(o, g)
+}
+
+// given is what one source says of an option: a value or a file that holds it, and how an error names each.
+type given struct {
+	name, value    string
+	fileName, file string
+	source         Source
 }
 
 // pick chooses between a value, the file that holds it, and the default.
-func pick(o Option, name, value, fileName, file string, source Source) (Setting, error) {
+func (s sources) pick(o Option, g given) (Setting, error) {
 	switch {
-	case value != "" && file != "":
-		return Setting{Name: o.Name, Source: source}, fmt.Errorf("%s and %s are both given; give one of them", name, fileName)
-	case file != "":
-		return readSecret(o, fileName, file)
-	case value != "":
-		return Setting{Name: o.Name, Value: value, Source: source, origin: name}, nil
+	case g.value != "" && g.file != "":
+		return Setting{Name: o.Name, Source: g.source}, fmt.Errorf("%s and %s are both given; give one of them", g.name, g.fileName)
+	case g.file != "":
+		return readSecret(o, g.fileName, g.file)
+	case g.value != "":
+		return Setting{Name: o.Name, Value: g.value, Source: g.source, origin: g.name}, nil
 	}
-	return Setting{Name: o.Name, Value: o.Default, Source: FromDefault, origin: o.Name}, nil
+	return Setting{Name: o.Name, Value: o.defaultIn(s.production), Source: FromDefault, origin: o.Name}, nil
 }
 
 // readSecret reads a secret from a file. The line end that editors add does not
@@ -100,20 +127,12 @@ func pick(o Option, name, value, fileName, file string, source Source) (Setting,
 func readSecret(o Option, name, path string) (Setting, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
-		if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
-			err = pathErr.Err // the path is in the sentence already
-		}
-		return Setting{Name: o.Name, Source: FromFile}, fmt.Errorf("%s: %q cannot be read (%w); accepted: a file that holds %s", name, path, err, o.Name)
+		return Setting{Name: o.Name, Source: FromFile},
+			fmt.Errorf("%s: %q cannot be read (%w); accepted: a file that holds %s", name, path, bare(err), o.Name)
 	}
 	value := strings.TrimRight(string(content), "\r\n")
 	if value == "" {
 		return Setting{Name: o.Name, Source: FromFile}, fmt.Errorf("%s: %q is empty; accepted: a file that holds %s", name, path, o.Name)
 	}
 	return Setting{Name: o.Name, Value: value, Source: FromFile, origin: name}, nil
-}
-
-// env returns a variable's value; empty if it is not set.
-func env(lookup func(string) (string, bool), name string) string {
-	value, _ := lookup(name)
-	return value
 }

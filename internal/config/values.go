@@ -92,6 +92,29 @@ func boolean(to *bool, v string) error {
 	return nil
 }
 
+// onOff takes on or off.
+func onOff(to *bool, v string) error {
+	switch strings.ToLower(v) {
+	case "on":
+		*to = true
+	case "off":
+		*to = false
+	default:
+		return errWrong
+	}
+	return nil
+}
+
+// environmentName takes one of two names.
+func environmentName(to *Environment, v string) error {
+	e := Environment(strings.ToLower(v))
+	if e != Development && e != Production {
+		return errWrong
+	}
+	*to = e
+	return nil
+}
+
 // level takes one of four names, in any case.
 func level(to *slog.Level, v string) error {
 	levels := map[string]slog.Level{
@@ -172,6 +195,71 @@ func rate(to *limits.Rate, v string) error {
 	}
 	*to = r
 	return nil
+}
+
+// publicURL takes the address that a server is reached at: https, or http where nothing leaves this machine.
+func publicURL(to *string, v string) error {
+	o, err := origin(strings.TrimSuffix(v, "/"))
+	if err != nil || strings.HasPrefix(o, "http:") && !isLoopback(hostname(o)) {
+		return errWrong
+	}
+	*to = o
+	return nil
+}
+
+// origins takes a list of origins.
+func origins(to *[]string, v string) error {
+	var list []string
+	for item := range strings.SplitSeq(v, ",") {
+		o, err := origin(strings.TrimSpace(item))
+		if err != nil {
+			return errWrong
+		}
+		list = append(list, o)
+	}
+	*to = list
+	return nil
+}
+
+// origin reads a scheme and a host, and nothing else, and returns it as browsers write it: in small letters, without
+// the port that the scheme has anyway.
+func origin(v string) (string, error) {
+	u, err := url.Parse(v)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || !isWebHost(u) {
+		return "", errWrong
+	}
+	name := strings.ToLower(u.Host)
+	if !strings.EqualFold(v, u.Scheme+"://"+name) {
+		return "", errWrong // there is a user, a path, a query or a fragment
+	}
+	if own := map[string]string{"http": "80", "https": "443"}[u.Scheme]; u.Port() == own {
+		name = strings.TrimSuffix(name, ":"+own)
+	}
+	return u.Scheme + "://" + name, nil
+}
+
+// isWebHost reports whether an address has a host that a browser could send as it stands.
+func isWebHost(u *url.URL) bool {
+	var name, number = u.Hostname(), 1
+	if u.Port() != "" || strings.HasSuffix(u.Host, ":") {
+		if integer(&number, u.Port(), 1, 65535) != nil || strconv.Itoa(number) != u.Port() {
+			return false
+		}
+	}
+	if strings.ContainsAny(name, "*%_ ") || strings.ContainsFunc(name, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return false
+	}
+	var bare string
+	return name != "" && host(&bare, name) == nil
+}
+
+// hostname is the host of an origin, without its port.
+func hostname(origin string) string {
+	u, err := url.Parse(origin)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
 }
 
 // currency takes the shape of an ISO 4217 code; models knows which ones exist.

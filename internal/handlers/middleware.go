@@ -29,6 +29,7 @@ var (
 	noStore        = []string{"no-store"}
 	noReferrer     = []string{"no-referrer"}
 	nothingAllowed = []string{"default-src 'none'; frame-ancestors 'none'"}
+	tlsForAYear    = []string{"max-age=31536000"} // of this name alone: what is below it is not ours
 )
 
 // middleware is the one middleware of every request: it names the request, sets the headers, turns a panic into a 500,
@@ -43,6 +44,11 @@ func (s *server) middleware(c *gin.Context) {
 	header["Cache-Control"] = noStore
 	header["Referrer-Policy"] = noReferrer
 	header["Content-Security-Policy"] = nothingAllowed
+	if s.secured {
+		header["Strict-Transport-Security"] = tlsForAYear
+	}
+	s.proxies.restore(c.Request)
+	s.cors.allow(c.Request, header)
 	if s.logger.Enabled(c.Request.Context(), slog.LevelInfo) {
 		c.Keys = map[any]any{} // where a refusal leaves its code; without a line to write there is no need to
 	}
@@ -181,7 +187,7 @@ func requestIDOf(c *gin.Context) string {
 }
 
 func isRequestID(id string) bool {
-	if id == "" || len(id) > 128 {
+	if id == "" || len(id) > 128 || hasKey(id) {
 		return false
 	}
 	for i := range len(id) {
@@ -200,7 +206,7 @@ func (s *server) check(r *http.Request, route string) error {
 	if !s.hosts.allow(r.Host) && !asksForHealth(route) && route != callbackRoute { // a callback is known by its signature
 		return errHost
 	}
-	if s.origins.Check(r) != nil {
+	if s.origins.Check(r) != nil || comesUnencrypted(r, s.cors) {
 		return errCrossOrigin
 	}
 	if route == "" || route == callbackRoute {
@@ -306,10 +312,11 @@ func isList(ctx huma.Context) bool {
 func noRoute(c *gin.Context) { writeProblem(c, errRouteNotFound) }
 
 // noMethod answers a method that an address does not know; Gin has set Allow. OPTIONS asks for just that.
-func noMethod(c *gin.Context) {
+func (s *server) noMethod(c *gin.Context) {
 	if c.Request.Method == http.MethodOptions {
 		header := c.Writer.Header()
 		header.Set("Allow", header.Get("Allow")+", OPTIONS")
+		s.cors.permit(c.Request, header)
 		c.Status(http.StatusNoContent)
 		c.Writer.WriteHeaderNow()
 		return

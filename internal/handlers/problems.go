@@ -152,11 +152,15 @@ func (p *Problem) GetStatus() int { return p.status }
 // ContentType is problem+json whatever was negotiated: there is nothing else.
 func (p *Problem) ContentType(string) string { return problemJSON }
 
+// methodField is the field whose value is repeated to nobody.
+const methodField = "payment_method"
+
 // MarshalJSON writes the members of RFC 9457, then ours.
 func (p *Problem) MarshalJSON() ([]byte, error) { return p.append(nil) }
 
 // append is written by hand because a sold-out event makes thousands of these a second.
 func (p *Problem) append(b []byte) ([]byte, error) {
+	begun := len(b)
 	b = append(b, `{"type":"`+problemPath...)
 	b = append(b, p.err.Code...)
 	b = append(b, `","title":"`...)
@@ -178,7 +182,7 @@ func (p *Problem) append(b []byte) ([]byte, error) {
 	if b, err = p.appendAttrs(b); err != nil {
 		return nil, err
 	}
-	return append(b, '}'), nil
+	return hideKeys(append(b, '}'), begun), nil
 }
 
 func (p *Problem) appendAttrs(b []byte) (_ []byte, err error) {
@@ -201,6 +205,9 @@ func (p *Problem) appendFields(b []byte) ([]byte, error) {
 	places := make([]problemPlace, told)
 	for i, f := range p.err.Fields[:told] {
 		places[i] = problemPlace{locationOf(f.Field), f.Message, f.Value}
+		if f.Field == methodField {
+			places[i].Value = nil // it pays
+		}
 	}
 	b, err := appendMember(b, "errors", places)
 	if more := len(p.err.Fields) - told; more > 0 && err == nil {

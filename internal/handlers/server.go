@@ -59,9 +59,18 @@ type Deps struct {
 
 	Limits *Limits // nil: none
 
-	// TrustedProxies are the addresses or CIDRs whose X-Forwarded-For is believed for the client's address in
-	// log and limits; none by default.
+	// TrustedProxies are the addresses or CIDRs that are believed about who asks (X-Forwarded-For, for log and limits)
+	// and what for (X-Forwarded-Host, X-Forwarded-Proto); none by default.
 	TrustedProxies []string
+
+	// PublicURL is the address that this server is reached at, "https://tickets.example.com", if it is known: a page
+	// of it is one of ours. CORSOrigins are other sites whose pages may use the API, as browsers write them.
+	PublicURL   string
+	CORSOrigins []string
+
+	// TransportSecurity has browsers come by TLS alone from the first answer on.
+	TransportSecurity bool
+
 	RequestTimeout time.Duration // default DefaultTimeout; POST /bookings is bounded by its box office instead
 }
 
@@ -73,10 +82,13 @@ type server struct {
 	observer Observer
 	timeout  time.Duration
 	lists    atomic.Int64               // pages that are being made or written
-	origins  http.CrossOriginProtection // trusts no other origin
+	origins  http.CrossOriginProtection // trusts cors and Deps.PublicURL
+	cors     crossOrigins
+	proxies  proxies
 	hosts    *hosts
 	limits   *rateLimits
 	bodies   bodiesInHand
+	secured  bool // Deps.TransportSecurity
 }
 
 // api is where operations are registered: huma's, and the router for what is not an operation.
@@ -94,6 +106,18 @@ func New(d Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.router, nil
+}
+
+// NewMetrics makes the handler of a port that has /metrics and nothing else. Of Deps it needs none of the services.
+// Error: as New.
+func NewMetrics(d Deps) (http.Handler, error) {
+	s, _, err := bareServer(d)
+	if err != nil {
+		return nil, err
+	}
+	s.serveMetrics(d.Metrics)
+	s.answerHead()
 	return s.router, nil
 }
 
@@ -129,13 +153,14 @@ func bareServer(d Deps) (*server, *api, error) {
 	explainHuma()
 	s := &server{
 		router: gin.New(), logger: d.Logger, observer: d.Observer, timeout: cmp.Or(d.RequestTimeout, DefaultTimeout),
-		hosts: newHosts(d.AllowedHosts), limits: newRateLimits(d.Limits, d.TrustedProxies),
+		hosts: newHosts(d.AllowedHosts), cors: newCrossOrigins(d.CORSOrigins), secured: d.TransportSecurity,
+		limits: newRateLimits(d.Limits, d.TrustedProxies),
 	}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
 	}
 	s.faults = logging.NewSpells(s.logger)
-	if err := s.prepareRouter(d.TrustedProxies); err != nil {
+	if err := s.prepareRouter(d); err != nil {
 		return nil, nil, err
 	}
 	a := &api{API: humagin.New(s.router, newConfig(cmp.Or(d.Version, "dev"))), router: s.router}
@@ -143,15 +168,26 @@ func bareServer(d Deps) (*server, *api, error) {
 	return s, a, nil
 }
 
-func (s *server) prepareRouter(trusted []string) error {
-	if err := s.router.SetTrustedProxies(trusted); err != nil {
+func (s *server) prepareRouter(d Deps) (err error) {
+	if s.proxies, err = newProxies(d.TrustedProxies); err != nil {
+		return err
+	}
+	if err := s.router.SetTrustedProxies(d.TrustedProxies); err != nil {
 		return fmt.Errorf("set trusted proxies: %w", err)
+	}
+	for _, origin := range append([]string{d.PublicURL}, d.CORSOrigins...) {
+		if origin == "" {
+			continue
+		}
+		if err := s.origins.AddTrustedOrigin(origin); err != nil {
+			return fmt.Errorf("trust an origin: %w", err)
+		}
 	}
 	s.router.HandleMethodNotAllowed = true
 	s.router.RedirectTrailingSlash = false // an address has one form
 	s.router.Use(s.middleware)
 	s.router.NoRoute(noRoute)
-	s.router.NoMethod(noMethod)
+	s.router.NoMethod(s.noMethod)
 	return nil
 }
 

@@ -121,7 +121,7 @@ var limited = []mutant{
 		pkg: handlers, tests: "TestLimits_refuse_a_buyer",
 	}, {
 		name: "anybody may say which address they have", file: "internal/handlers/server.go",
-		old: "s.router.SetTrustedProxies(trusted)", new: "s.router.SetTrustedProxies([]string{\"0.0.0.0/0\"})",
+		old: "s.router.SetTrustedProxies(d.TrustedProxies)", new: "s.router.SetTrustedProxies([]string{\"0.0.0.0/0\"})",
 		pkg: handlers, tests: "TestLimits_know",
 	}, {
 		name: "all behind a proxy are one client", file: "internal/handlers/limits.go",
