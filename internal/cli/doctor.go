@@ -48,7 +48,7 @@ func examineSettings(p Program, c config.Config) bool {
 	for _, warning := range c.Warnings() {
 		fmt.Fprintf(p.Stdout, "warn   %s\n", warning)
 	}
-	if open, beyond := c.IsOpen(); open && beyond {
+	if _, beyond := c.IsOpen(); beyond && c.Environment != config.Production {
 		fmt.Fprintf(p.Stdout, "warn   anyone who reaches %s may do anything: AUTH is off\n", c.Addr())
 	}
 	faults, _ := errors.AsType[config.Faults](c.Validate("doctor"))

@@ -202,3 +202,26 @@ func TestCompose_for_production(t *testing.T) {
 		t.Errorf("without Stripe's key: %v", err)
 	}
 }
+
+// What docs/operations.md has for a first start in production is enough for it, as it stands.
+func TestOperations_settings_of_production_are_enough(t *testing.T) {
+	t.Parallel()
+	manual, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(manual), "```bash\n# /etc/quantix/quantix.env, chmod 600\n")
+	block, _, closed := strings.Cut(rest, "```")
+	if !found || !closed {
+		t.Fatal("the settings are not where they were")
+	}
+	for name, secret := range map[string]string{"stripe-key": "sk_live_x", "stripe-hook": "whsec_x"} {
+		block = strings.ReplaceAll(block, "/etc/quantix/"+name, settingsFile(t, secret))
+	}
+	c := load(t, nil, "--env-file", settingsFile(t, block))
+	for _, command := range []string{"serve", "worker", "doctor"} {
+		if err := c.Validate(command); err != nil || c.Environment != Production || len(c.Warnings()) > 0 {
+			t.Errorf("%s: %v, %s, %v", command, err, c.Environment, c.Warnings())
+		}
+	}
+}

@@ -22,7 +22,7 @@ func main() {
 	jobs := flag.Int("jobs", 1, "how many are tried at once")
 	list := flag.Bool("list", false, "name them and run nothing")
 	flag.Parse()
-	chosen, err := choose(slices.Concat(core, rows, around, hostile, faults, told, read, limited), *only, *shard)
+	chosen, err := choose(slices.Concat(core, rows, around, hostile, faults, told, read, closed, limited), *only, *shard)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)

@@ -13,7 +13,7 @@ import (
 func TestTablesFollowTheCode(t *testing.T) {
 	t.Chdir("../..")
 	seen := map[string]bool{}
-	for _, m := range slices.Concat(core, rows, around, hostile, faults, told, read, limited) {
+	for _, m := range slices.Concat(core, rows, around, hostile, faults, told, read, closed, limited) {
 		if _, _, err := m.mutated(); err != nil {
 			t.Error(err)
 		}
