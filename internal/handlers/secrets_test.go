@@ -31,3 +31,20 @@ func TestHideKeys(t *testing.T) {
 		}
 	}
 }
+
+// What a client sends where none belongs is neither its request's id nor in its problem.
+func TestSecrets_of_clients_are_not_repeated(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	key := "qx_" + strings.Repeat("a7", 29)
+	event, user := b.event(5), b.user("john@example.com")
+	method := strings.Replace(b.bookText(event.ID, user.ID, 1), "{", `{"payment_method":["`+key[3:20]+`"],`, 1)
+	for _, a := range []*answer{
+		b.do("GET", eventsPath, "", "X-Request-Id", key), b.do("GET", eventsPath+"/"+key, ""), b.do("GET", eventsPath+"?"+key+"="+key, ""),
+		b.do("POST", usersPath, `{"email":"`+key+`","`+key+`":1}`), b.do("POST", bookingsPath, method),
+	} {
+		if said := string(a.body) + a.header.Get("X-Request-Id"); strings.Contains(said, key[3:20]) {
+			t.Errorf("%s: %s", a.request, said)
+		}
+	}
+}
