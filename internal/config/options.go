@@ -239,15 +239,15 @@ var options = []Option{
 		Accepts: "a whole number, 1 to 1000000",
 		set:     func(c *Config, v string) error { return integer(&c.MaxConnections, v, 1, 1_000_000) },
 	}, {
-		Name: "RATE_LIMIT_IP", Default: "off", Help: "requests that one client address may send; IPv6 counts by /64",
+		Name: "RATE_LIMIT_IP", Default: "off", Production: "100/s/200", Help: "requests that one client address may send; IPv6 counts by /64",
 		Accepts: aRate,
 		set:     func(c *Config, v string) error { return rate(&c.Limits.IP, v) },
 	}, {
-		Name: "RATE_LIMIT_KEY", Default: "off", Help: "requests that one API key, or whoever a token is of, may send",
+		Name: "RATE_LIMIT_KEY", Default: "off", Production: "1000/s/2000", Help: "requests that one API key, or whoever a token is of, may send",
 		Accepts: aRate,
 		set:     func(c *Config, v string) error { return rate(&c.Limits.Key, v) },
 	}, {
-		Name: "RATE_LIMIT_BOOKINGS", Default: "off", Help: "bookings of one event that one user may ask for",
+		Name: "RATE_LIMIT_BOOKINGS", Default: "off", Production: "10/min/10", Help: "bookings of one event that one user may ask for",
 		Accepts: aRate,
 		set:     func(c *Config, v string) error { return rate(&c.Limits.Bookings, v) },
 	}, {

@@ -1,7 +1,5 @@
 package main
 
-const program = "./internal/cli/"
-
 // closed is what keeps a server of production closed: its settings, who is believed about what was asked, other sites'
 // pages, and that no secret is told.
 var closed = []mutant{

@@ -31,7 +31,7 @@ func TestLimiter_passes_the_rate(t *testing.T) {
 				t.Fatal(err)
 			}
 			l := New(Options{})
-			passed := limitstest.Steady(t, [2]limits.Limiter{l, l}, rate, 1000, 10*time.Millisecond)
+			passed, _ := limitstest.Steady(t, [2]limits.Limiter{l, l}, rate, 1000, 10*time.Millisecond)
 			if passed < 500 || passed > most {
 				t.Errorf("%s: %d of 1,000 passed, want 500 to %d", text, passed, most)
 			}

@@ -232,15 +232,22 @@ func testOtherRate(t *testing.T, l [2]limits.Limiter) {
 }
 
 // Steady asks for one key in a steady stream, on two limiters in turn, so many times and so often, and returns how many
-// passed.
-func Steady(t *testing.T, l [2]limits.Limiter, rate limits.Rate, times int, every time.Duration) (passed int) {
+// passed, and for how long this machine stalled in between: what should have come meanwhile came at once.
+func Steady(
+	t *testing.T, l [2]limits.Limiter, rate limits.Rate, times int, every time.Duration,
+) (passed int, stalled time.Duration) {
 	t.Helper()
 	begun := time.Now()
+	last := begun
 	for i := range times {
 		time.Sleep(time.Until(begun.Add(time.Duration(i) * every)))
+		if gap := time.Since(last); gap > every*3/2 {
+			stalled += gap - every
+		}
+		last = time.Now()
 		if check(t, l[i%2], ask(1, rate)).Allowed {
 			passed++
 		}
 	}
-	return passed
+	return passed, stalled
 }
