@@ -62,7 +62,7 @@ func limitedTogether(s *server, others []*server, event, user string) error {
 		if err != nil {
 			return err
 		}
-		if refused.text("code") != "rate_limited" || refused.text("limit") != "bookings" {
+		if refused.text("code") != "rate_limited" || refused.text("rate_limit") != "bookings" {
 			return fmt.Errorf("refused: %s", refused.body)
 		}
 	}
