@@ -100,7 +100,8 @@ func (r *engineRun) prepare(ctx context.Context) error {
 		r.users = append(r.users, user.ID)
 	}
 	_, err = r.store.CreateEvent(ctx, models.Event{
-		ID: r.event, Organizer: models.DefaultOrganizer, Name: "Engine", DateTime: time.Now().UTC().Add(30 * 24 * time.Hour), TicketPrice: price,
+		ID: r.event, Organizer: models.DefaultOrganizer, Name: "Engine",
+		DateTime: time.Now().UTC().Add(30 * 24 * time.Hour), TicketPrice: price,
 		Stock: models.Stock{Total: 1e9, Available: 1e9}, Version: 1,
 	})
 	return err

@@ -47,8 +47,9 @@ func (b *sentBody) release() { b.all.taken.Add(-b.held) }
 func (b *sentBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if b.read += int64(n); b.read > smallBody+b.held {
-		b.held += bodyStep
-		if b.all.taken.Add(bodyStep) > maxBodiesInHand {
+		more := (b.read - smallBody - b.held + bodyStep - 1) / bodyStep * bodyStep // a large buffer reads it all at once
+		b.held += more
+		if b.all.taken.Add(more) > maxBodiesInHand {
 			return n, models.ErrUnavailable.Say("Too many large bodies are being received; send it again shortly.")
 		}
 	}

@@ -131,7 +131,7 @@ var limited = []mutant{
 	// Slow clients.
 	{
 		name: "large bodies have no bound together", file: "internal/handlers/bodies.go",
-		old: "b.all.taken.Add(bodyStep) > maxBodiesInHand", new: "b.all.taken.Add(bodyStep) > 100*maxBodiesInHand",
+		old: "b.all.taken.Add(more) > maxBodiesInHand", new: "b.all.taken.Add(more) > 100*maxBodiesInHand",
 		pkg: handlers, tests: "TestBodies_share",
 	}, {
 		name: "a body is in hand for ever", file: "internal/handlers/bodies.go",

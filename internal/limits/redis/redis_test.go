@@ -234,7 +234,8 @@ func TestLimiter_shares_calls(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, func() bool { return l.batcher.Waiting() >= many*9/10 })
+	// Some are in the call that Redis does not answer.
+	eventually(t, func() bool { return l.batcher.Waiting() >= many/4 })
 	server.Resume()
 	callers.Wait()
 	stats := c.Info(t.Context(), "commandstats").Val()
