@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -94,7 +95,7 @@ func TestEnvFile_tells_every_line_that_is_wrong(t *testing.T) {
 		}
 	}
 	_, err := read([]string{"--env-file", settingsFile(t, "PROT=1\nPORT=http\nnothing")}, map[string]string{"CURRENCY": "euro"})
-	if faults, ok := err.(Faults); !ok || len(faults) != 4 {
+	if faults, ok := errors.AsType[Faults](err); !ok || len(faults) != 4 {
 		t.Errorf("%v, want four faults", err)
 	}
 }

@@ -117,7 +117,7 @@ func (c Config) validateMoney() error {
 func (c Config) validatePassword() error {
 	u, err := url.Parse(c.DatabaseURL)
 	if err != nil || c.Store() != Postgres {
-		return nil
+		return nil //nolint:nilerr // what is wrong with the address was told when it was read
 	}
 	password, _ := u.User.Password()
 	if password != c.defaultPassword() && u.Query().Get("password") != c.defaultPassword() {

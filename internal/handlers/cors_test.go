@@ -235,7 +235,7 @@ func TestSecurity_headers_are_on_every_answer(t *testing.T) {
 // POST /bookings pays nothing for other sites when there are none.
 func TestCORS_costs_nothing_where_there_is_none(t *testing.T) {
 	s := newTestServer(t, Deps{})
-	r := httptest.NewRequest("POST", bookingsPath, nil)
+	r := httptest.NewRequest(http.MethodPost, bookingsPath, nil)
 	header := http.Header{}
 	if n := testing.AllocsPerRun(100, func() {
 		s.proxies.restore(r)

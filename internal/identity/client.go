@@ -18,9 +18,10 @@ const (
 
 // newIssuerClient makes the client by which an issuer is asked. It may lie on a private address, as many do.
 func newIssuerClient() *http.Client {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxResponseHeaderBytes = 64 << 10
-	transport.MaxConnsPerHost = 2
+	transport := &http.Transport{
+		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, TLSHandshakeTimeout: issuerTimeout,
+		IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: 64 << 10, MaxConnsPerHost: 2,
+	}
 	return &http.Client{
 		Timeout: issuerTimeout, Transport: bounded{transport},
 		CheckRedirect: func(request *http.Request, via []*http.Request) error {

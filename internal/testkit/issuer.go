@@ -44,7 +44,10 @@ type IssuerKey struct {
 }
 
 // Public returns what the issuer tells of a key.
-func (k IssuerKey) Public() crypto.PublicKey { return k.Private.(crypto.Signer).Public() }
+func (k IssuerKey) Public() crypto.PublicKey {
+	signer, _ := k.Private.(crypto.Signer) // that of every key an issuer has
+	return signer.Public()
+}
 
 // NewIssuer starts an issuer with one key.
 func NewIssuer(tb testing.TB) *Issuer {
