@@ -104,7 +104,8 @@ func launch(
 	}
 	if err := awaitServer(ctx, address); err != nil {
 		server.stop()
-		return nil, err
+		said, _ := os.ReadFile(filepath.Join(dir, logName)) // empty where it was shown
+		return nil, fmt.Errorf("%w\n%s", err, said)
 	}
 	return server, nil
 }
