@@ -86,7 +86,7 @@ func (g *Gate) holderOf(key *models.APIKey, asked time.Duration, storeNow time.T
 		h.refusal = refused(h.principal.Name + " was revoked")
 	}
 	if !key.ExpiresAt.IsZero() {
-		h.expires = asked + key.ExpiresAt.Sub(storeNow)
+		h.expires = asked + min(key.ExpiresAt.Sub(storeNow), never-asked) // which may be thousands of years away
 		h.expired = refused(h.principal.Name + " has expired")
 	}
 	return h
