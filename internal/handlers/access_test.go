@@ -28,7 +28,7 @@ type venue struct {
 	issuer *testkit.Issuer
 }
 
-func newVenue(tb testing.TB, inPostgres bool) *venue {
+func newVenue(tb testing.TB, inPostgres bool, change ...func(*Deps)) *venue {
 	tb.Helper()
 	issuer := testkit.NewIssuer(tb)
 	v := &venue{issuer: issuer}
@@ -53,6 +53,9 @@ func newVenue(tb testing.TB, inPostgres bool) *venue {
 	})
 	deps := v.deps
 	deps.Gate = gate
+	for _, c := range change {
+		c(&deps)
+	}
 	v.server = newTestServer(tb, deps)
 	return v
 }

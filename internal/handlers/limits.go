@@ -93,15 +93,16 @@ func (r *rateLimits) admit(c *gin.Context, who *models.Principal) error {
 	return r.check(c, *asks)
 }
 
-// admitBuyer holds a booking to all its limits. One that is not valid is nobody's, and counts for its client alone.
-func (r *rateLimits) admitBuyer(c *gin.Context, who *models.Principal, b services.BookingRequest, valid bool) error {
+// admitBuyer holds a booking to all its limits. One that is not valid, or not the client's to ask for, counts for its
+// client alone.
+func (r *rateLimits) admitBuyer(c *gin.Context, who *models.Principal, b services.BookingRequest, counts bool) error {
 	if r == nil {
 		return nil
 	}
 	asks, _ := r.asks.Get().(*[]limits.Ask) // the pool holds nothing else
 	defer r.asks.Put(asks)
 	*asks = r.ofClient(c, who, (*asks)[:0])
-	if valid {
+	if counts {
 		*asks = r.ask(*asks, limits.Bookings, limits.Buyer(b.User, b.Event))
 	}
 	return r.check(c, *asks)

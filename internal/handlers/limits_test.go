@@ -157,6 +157,30 @@ func TestLimits_count_bad_bookings_for_their_client(t *testing.T) {
 	a.want(t, "one too many", map[string]int{"ip refused": 1})
 }
 
+// What somebody may not book counts for no buyer: or anybody could keep a buyer from booking by asking in their name.
+func TestLimits_count_for_a_buyer_what_is_within_reach(t *testing.T) {
+	t.Parallel()
+	a, on := limited(many, few(1))
+	v := newVenue(t, false, on)
+	mine, theirs := v.side("mine", false), v.side("theirs", false)
+	text := v.bookText(mine.event, mine.customer, 1)
+	for _, shown := range []string{v.as(models.RoleCustomer, theirs), v.as(models.RoleBoxOffice, theirs), v.as(models.RoleOrganizer, theirs)} {
+		v.show(v.as(models.RoleBoxOffice, theirs), "POST", bookingsPath, v.bookText(theirs.event, theirs.user, 1))
+		a.take()
+		v.show(shown, "POST", bookingsPath, text).want(http.StatusNotFound)
+		a.want(t, "a booking in a stranger's name", map[string]int{"ip passed": 1, "key passed": 1})
+	}
+	v.show(v.as(models.RoleCustomer, mine), "POST", bookingsPath, text).want(http.StatusCreated)
+	a.want(t, "their own", map[string]int{"bookings passed": 1, "ip passed": 1, "key passed": 1})
+	for _, role := range []models.Role{models.RoleCustomer, models.RoleBoxOffice} {
+		shown := v.as(role, mine)
+		if role != models.RoleCustomer { // the first time nobody knows here whose the event is
+			v.show(shown, "POST", bookingsPath, v.bookText(mine.event, mine.user, 1)).want(http.StatusCreated)
+		}
+		v.show(shown, "POST", bookingsPath, text).refused(http.StatusTooManyRequests, "rate_limited")
+	}
+}
+
 // Who a request is from: the connection's address, or what a proxy that is believed says, and nobody else.
 func TestLimits_know_an_address(t *testing.T) {
 	t.Parallel()
