@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"quantix/internal/identity"
 	"quantix/internal/limits"
 	"quantix/internal/limits/inprocess"
 	"quantix/internal/models"
@@ -178,6 +179,45 @@ func TestLimits_count_for_a_buyer_what_is_within_reach(t *testing.T) {
 			v.show(shown, "POST", bookingsPath, v.bookText(mine.event, mine.user, 1)).want(http.StatusCreated)
 		}
 		v.show(shown, "POST", bookingsPath, text).refused(http.StatusTooManyRequests, "rate_limited")
+	}
+}
+
+// askedGate counts how often it had to find out who asks.
+type askedGate struct {
+	Gate
+	times int
+}
+
+func (g *askedGate) Identify(ctx context.Context, header http.Header) (*models.Principal, error) {
+	g.times++
+	return g.Gate.Identify(ctx, header)
+}
+
+// Who makes keys up is held to the limits before anybody is asked for them, on every route that asks who one is. A key
+// that has to be looked up counts once all the same.
+func TestLimits_hold_before_a_key_is_looked_up(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{eventsPath, bookingsPath, "/metrics"} {
+		a, on := limited(few(4), many)
+		v := newVenue(t, false)
+		gate := &askedGate{Gate: v.server.gate}
+		deps := v.deps
+		deps.Gate, deps.Metrics = gate, http.NotFoundHandler()
+		on(&deps)
+		v.server = newTestServer(t, deps)
+		method := map[bool]string{true: "POST", false: "GET"}[path == bookingsPath]
+		_, known := v.newKey(models.KeyDraft{Name: "an admin", Role: models.RoleAdmin})
+		v.show(known, "GET", apiPath+"/me", "").want(http.StatusOK)
+		v.show(known, "GET", apiPath+"/me", "").want(http.StatusOK)
+		a.want(t, "a key", map[string]int{"ip passed": 2, "key passed": 2})
+		for range 10 {
+			guess, _ := identity.NewKey()
+			v.show(guess, method, path, "")
+		}
+		if gate.times != 3 {
+			t.Errorf("%s: %d look-ups of keys", path, gate.times)
+		}
+		a.want(t, path, map[string]int{"ip passed": 2, "ip refused": 8})
 	}
 }
 
