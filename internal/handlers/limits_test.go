@@ -243,6 +243,7 @@ func TestLimits_know_an_address(t *testing.T) {
 		"who says so through a proxy":          {proxies, "10.1.1.1 for 192.0.2.1", "10.1.1.1 for 192.0.2.9, 192.0.2.1", true},
 		"two of one /64 behind a proxy":        {proxies, "10.1.1.1 for 2001:db8::1", "10.1.1.1 for 2001:db8::2", true},
 		"nonsense behind a proxy is the proxy": {proxies, "10.1.1.1 for nobody", "10.1.1.1", true},
+		"nor does another header say so":       {proxies, "10.1.1.1 for nobody", "10.1.1.1 for nobody at 192.0.2.9", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -252,8 +253,11 @@ func TestLimits_know_an_address(t *testing.T) {
 				address, forwarded, _ := strings.Cut(from, " for ")
 				r := newRequest("GET", eventsPath, "")
 				r.RemoteAddr = address + ":4711"
-				if forwarded != "" {
-					r.Header.Set("X-Forwarded-For", forwarded)
+				forwarded, real, _ := strings.Cut(forwarded, " at ")
+				for name, value := range map[string]string{"X-Forwarded-For": forwarded, "X-Real-IP": real} {
+					if value != "" {
+						r.Header.Set(name, value)
+					}
 				}
 				w := httptest.NewRecorder()
 				b.server.router.ServeHTTP(w, r)
