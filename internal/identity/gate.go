@@ -132,8 +132,8 @@ func (g *Gate) Identify(ctx context.Context, header http.Header) (*models.Princi
 	return g.tokens.holder(ctx, credential)
 }
 
-// Recall is Identify as far as it costs next to nothing. Unless it is known, the store or the issuer has to be asked, or
-// a signature to be verified: Identify does.
+// Recall is Identify as far as it costs next to nothing. Unless it is known, the store or the issuer is to be asked,
+// or a signature to be verified: Identify does.
 func (g *Gate) Recall(header http.Header) (who *models.Principal, known bool, err error) {
 	_, who, known, err = g.recall(header)
 	return who, known, err
