@@ -56,3 +56,19 @@ func TestConnections_are_bounded(t *testing.T) {
 		t.Errorf("%d are counted as open", open)
 	}
 }
+
+// Who fills the API's connections keeps nobody from the port that tells of it.
+func TestConnections_of_metrics_are_counted_apart(t *testing.T) {
+	t.Parallel()
+	a := &App{logger: testkit.Logger(t), connections: newConnections(0, nil)}
+	server, address, err := a.serveBeside(t.Context(), http.NotFoundHandler(), "127.0.0.1:0", "METRICS_PORT")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	answer, err := http.Get("http://" + address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+}

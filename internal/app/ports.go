@@ -71,6 +71,10 @@ func (a *App) metricsOfAPI() http.Handler {
 	return a.metrics.Handler()
 }
 
+// maxBeside is how many are connected to such an address at once. They are counted apart: who fills MAX_CONNECTIONS
+// must not keep out who looks why.
+const maxBeside = 100
+
 // serveBeside answers on an address of its own, which it returns as a person can open it, until the server is closed.
 // setting is what names the port.
 func (a *App) serveBeside(
@@ -81,6 +85,7 @@ func (a *App) serveBeside(
 		return nil, "", err
 	}
 	server := a.bounded(handler)
+	server.ConnState = newConnections(maxBeside, nil).changed
 	go func() { _ = server.Serve(listener) }() // ends with Close
 	return server, readable(listener.Addr()), nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -168,7 +169,17 @@ func (c Config) Warnings() []string {
 		warnings = append(warnings, "TRUSTED_PROXIES is not set: behind a proxy every caller has the proxy's address, in the log and for limits; "+
 			"set it to 127.0.0.1,::1 if the proxy is on this machine")
 	}
+	if slices.ContainsFunc(c.TrustedProxies, isEverybody) {
+		warnings = append(warnings, "TRUSTED_PROXIES trusts everybody: whoever asks may say which address they have, in the log and for limits; "+
+			"set it to the proxy's own address or network")
+	}
 	return warnings
+}
+
+// isEverybody reports whether a network has all addresses.
+func isEverybody(network string) bool {
+	prefix, err := netip.ParsePrefix(network)
+	return err == nil && prefix.Bits() == 0
 }
 
 // IsOpen reports whether anyone who reaches this program may do anything, and whether that may be more than this

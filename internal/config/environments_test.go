@@ -109,6 +109,7 @@ func TestProduction_warns_of_a_proxy_that_is_not_named(t *testing.T) {
 	t.Parallel()
 	for name, vars := range map[string]map[string]string{
 		"": production(nil), "TRUSTED_PROXIES is not set": production(map[string]string{"TRUSTED_PROXIES": "", "HOST": "127.0.0.1"}),
+		"TRUSTED_PROXIES trusts everybody": production(map[string]string{"TRUSTED_PROXIES": "10.0.0.1,0.0.0.0/0"}),
 	} {
 		if warnings := strings.Join(load(t, vars).Warnings(), "\n"); !strings.HasPrefix(warnings, name) || (name == "") != (warnings == "") {
 			t.Errorf("%v: %q, want %q", vars, warnings, name)

@@ -100,6 +100,8 @@ type Gate interface {
 	// Identify returns who sent a request, by its headers: models.Nobody when they do not say. Errors:
 	// models.ErrUnauthorized, models.ErrIdentityUnavailable.
 	Identify(ctx context.Context, header http.Header) (*models.Principal, error)
+	// Recall is the same where it costs next to nothing; known tells whether it is found out by that.
+	Recall(header http.Header) (who *models.Principal, known bool, err error)
 	// Hold returns a context that ends as soon as what the headers show counts no more, for an answer that lasts.
 	Hold(ctx context.Context, header http.Header) (context.Context, context.CancelFunc)
 	// Challenge is the WWW-Authenticate of a refusal; sent: something was shown that does not count.
@@ -112,6 +114,9 @@ type Gate interface {
 // models.ErrRateLimited, before all others: who guesses keys is held to the limits, too.
 func (s *server) admit(c *gin.Context, g *grants) (models.Caller, error) {
 	who, err := s.reaches(c, g)
+	if models.ErrRateLimited.Is(err) {
+		return models.Caller{}, err
+	}
 	if limited := s.limits.admit(c, who.Principal); limited != nil {
 		return models.Caller{}, limited
 	}
@@ -121,8 +126,8 @@ func (s *server) admit(c *gin.Context, g *grants) (models.Caller, error) {
 // admitBuyer is the same for who books: it is asked later how often they may, for all their limits at once.
 func (s *server) admitBuyer(c *gin.Context, g *grants) (models.Caller, error) {
 	who, err := s.reaches(c, g)
-	if err == nil {
-		return who, nil
+	if err == nil || models.ErrRateLimited.Is(err) {
+		return who, err
 	}
 	if limited := s.limits.admit(c, who.Principal); limited != nil {
 		return models.Caller{}, limited
@@ -131,12 +136,13 @@ func (s *server) admitBuyer(c *gin.Context, g *grants) (models.Caller, error) {
 }
 
 // reaches finds out who asks, and how far they reach. Without a gate everybody is the operator. Errors, beside who it
-// is if that is known: models.ErrUnauthorized, models.ErrForbidden, models.ErrIdentityUnavailable.
+// is if that is known: models.ErrUnauthorized, models.ErrForbidden, models.ErrIdentityUnavailable,
+// models.ErrRateLimited.
 func (s *server) reaches(c *gin.Context, g *grants) (models.Caller, error) {
 	who := models.Operator
 	if s.gate != nil {
 		var err error
-		if who, err = s.gate.Identify(c.Request.Context(), c.Request.Header); err != nil {
+		if who, err = s.identify(c); err != nil {
 			return models.Caller{}, s.challenged(c, err)
 		}
 	}
@@ -148,6 +154,19 @@ func (s *server) reaches(c *gin.Context, g *grants) (models.Caller, error) {
 		return caller, s.challenged(c, models.ErrUnauthorized)
 	}
 	return caller, models.ErrForbidden
+}
+
+// identify finds out who asks. What costs a query or a signature's check is held to the address's limit before: whoever
+// makes keys up must not take the store from those who buy. Errors: those of Gate.Identify, models.ErrRateLimited.
+func (s *server) identify(c *gin.Context) (*models.Principal, error) {
+	who, known, err := s.gate.Recall(c.Request.Header)
+	if known {
+		return who, err
+	}
+	if limited := s.limits.admitStranger(c); limited != nil {
+		return nil, limited
+	}
+	return s.gate.Identify(c.Request.Context(), c.Request.Header)
 }
 
 // challenged says in a header how one shows who one is, as RFC 9110 wants of each 401.

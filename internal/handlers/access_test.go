@@ -28,7 +28,7 @@ type venue struct {
 	issuer *testkit.Issuer
 }
 
-func newVenue(tb testing.TB, inPostgres bool) *venue {
+func newVenue(tb testing.TB, inPostgres bool, change ...func(*Deps)) *venue {
 	tb.Helper()
 	issuer := testkit.NewIssuer(tb)
 	v := &venue{issuer: issuer}
@@ -53,6 +53,9 @@ func newVenue(tb testing.TB, inPostgres bool) *venue {
 	})
 	deps := v.deps
 	deps.Gate = gate
+	for _, c := range change {
+		c(&deps)
+	}
 	v.server = newTestServer(tb, deps)
 	return v
 }
@@ -507,6 +510,10 @@ func TestAccessLog(t *testing.T) {
 	v.show(admin, "PUT", at, `{"name":"Changed"}`).want(http.StatusOK)
 	v.show(admin, "GET", at+"/export", "").want(http.StatusOK)
 	v.show(admin, "GET", bookingsPath+"/user/"+mine.user, "").want(http.StatusOK)
+	taken := `{"name":"X","email":"made.` + mine.email + `"}`
+	v.show(admin, "POST", usersPath, taken).refused(http.StatusConflict, "email_taken")
+	v.show(v.as(models.RoleOrganizer, mine), "POST", usersPath, taken).refused(http.StatusConflict, "email_taken")
+	v.show(v.as(models.RoleBoxOffice, v.side("theirs", false)), "POST", usersPath, taken).refused(http.StatusConflict, "email_taken")
 	v.show(admin, "DELETE", at, "").want(http.StatusNoContent)
 	v.show(token, "GET", usersPath+"/"+mine.customer, "").want(http.StatusOK)
 	v.show(token, "GET", usersPath+"/"+mine.customer+"/export", "").want(http.StatusOK)
@@ -523,7 +530,7 @@ func TestAccessLog(t *testing.T) {
 		}
 		actions = append([]string{e.Action}, actions...)
 	}
-	want := "read_user find_user list_users update_user export_user list_bookings erase_user"
+	want := "read_user find_user list_users update_user export_user list_bookings find_user find_user erase_user"
 	if got := strings.Join(actions, " "); got != want {
 		t.Errorf("the log has %s, want %s", got, want)
 	}
@@ -566,6 +573,29 @@ func TestExport(t *testing.T) {
 	}
 	if len(export.AccessLog) != 1 || export.AccessLog[0].Action != "read_user" {
 		t.Errorf("who looked: %+v", export.AccessLog)
+	}
+}
+
+// timedRecorder notes until when an answer may be written.
+type timedRecorder struct {
+	*httptest.ResponseRecorder
+	until time.Time
+}
+
+func (r *timedRecorder) SetWriteDeadline(at time.Time) error {
+	r.until = at
+	return nil
+}
+
+// An export may be long in the making, and its reader no slower than that of any other answer.
+func TestExport_does_not_wait_for_a_reader_who_does_not_read(t *testing.T) {
+	t.Parallel()
+	v := newVenue(t, false)
+	mine := v.side("mine", false)
+	w := &timedRecorder{ResponseRecorder: httptest.NewRecorder()}
+	v.server.router.ServeHTTP(w, newRequest("GET", usersPath+"/"+mine.customer+"/export", "", "Authorization", "Bearer "+v.as(models.RoleCustomer, mine)))
+	if most := 2 * DefaultTimeout; w.Code != http.StatusOK || w.until.IsZero() || time.Until(w.until) > most {
+		t.Errorf("%d, and the reader has %s", w.Code, time.Until(w.until))
 	}
 }
 

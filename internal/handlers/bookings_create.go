@@ -122,7 +122,8 @@ func (h *bookings) create(c *gin.Context) {
 	if request.User.IsZero() { // a customer who names nobody
 		request.User = who.User
 	}
-	if limited := h.limits.admitBuyer(c, who.Principal, request, err == nil); limited != nil {
+	counts := err == nil && h.bookings.Counts(who, request)
+	if limited := h.limits.admitBuyer(c, who.Principal, request, counts); limited != nil {
 		writeProblem(c, limited)
 		return
 	}

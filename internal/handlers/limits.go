@@ -93,15 +93,31 @@ func (r *rateLimits) admit(c *gin.Context, who *models.Principal) error {
 	return r.check(c, *asks)
 }
 
-// admitBuyer holds a booking to all its limits. One that is not valid is nobody's, and counts for its client alone.
-func (r *rateLimits) admitBuyer(c *gin.Context, who *models.Principal, b services.BookingRequest, valid bool) error {
+// addressKey is where a request keeps that its address was held to its limit, and counts no second time.
+const addressKey = "address"
+
+// admitStranger holds a request to its address's limit before it is found out who asks, on whatever route.
+func (r *rateLimits) admitStranger(c *gin.Context) error {
+	if r == nil {
+		return nil
+	}
+	asks, _ := r.asks.Get().(*[]limits.Ask) // the pool holds nothing else
+	defer r.asks.Put(asks)
+	*asks = r.ofClient(c, nil, (*asks)[:0])
+	c.Set(addressKey, true)
+	return r.check(c, *asks)
+}
+
+// admitBuyer holds a booking to all its limits. One that is not valid, or not the client's to ask for, counts for its
+// client alone.
+func (r *rateLimits) admitBuyer(c *gin.Context, who *models.Principal, b services.BookingRequest, counts bool) error {
 	if r == nil {
 		return nil
 	}
 	asks, _ := r.asks.Get().(*[]limits.Ask) // the pool holds nothing else
 	defer r.asks.Put(asks)
 	*asks = r.ofClient(c, who, (*asks)[:0])
-	if valid {
+	if counts {
 		*asks = r.ask(*asks, limits.Bookings, limits.Buyer(b.User, b.Event))
 	}
 	return r.check(c, *asks)
@@ -109,7 +125,7 @@ func (r *rateLimits) admitBuyer(c *gin.Context, who *models.Principal, b service
 
 // ofClient adds what every request is held to.
 func (r *rateLimits) ofClient(c *gin.Context, who *models.Principal, asks []limits.Ask) []limits.Ask {
-	if !r.rates[limits.IP].Off() { // or the address would be read for nothing
+	if !r.rates[limits.IP].Off() && !c.GetBool(addressKey) { // or the address would be read for nothing
 		asks = r.ask(asks, limits.IP, limits.Address(r.address(c)))
 	}
 	if who != nil && who.ID != [16]byte{} {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"quantix/internal/identity"
 	"quantix/internal/limits"
 	"quantix/internal/limits/inprocess"
 	"quantix/internal/models"
@@ -157,6 +158,69 @@ func TestLimits_count_bad_bookings_for_their_client(t *testing.T) {
 	a.want(t, "one too many", map[string]int{"ip refused": 1})
 }
 
+// What somebody may not book counts for no buyer: or anybody could keep a buyer from booking by asking in their name.
+func TestLimits_count_for_a_buyer_what_is_within_reach(t *testing.T) {
+	t.Parallel()
+	a, on := limited(many, few(1))
+	v := newVenue(t, false, on)
+	mine, theirs := v.side("mine", false), v.side("theirs", false)
+	text := v.bookText(mine.event, mine.customer, 1)
+	for _, shown := range []string{v.as(models.RoleCustomer, theirs), v.as(models.RoleBoxOffice, theirs), v.as(models.RoleOrganizer, theirs)} {
+		v.show(v.as(models.RoleBoxOffice, theirs), "POST", bookingsPath, v.bookText(theirs.event, theirs.user, 1))
+		a.take()
+		v.show(shown, "POST", bookingsPath, text).want(http.StatusNotFound)
+		a.want(t, "a booking in a stranger's name", map[string]int{"ip passed": 1, "key passed": 1})
+	}
+	v.show(v.as(models.RoleCustomer, mine), "POST", bookingsPath, text).want(http.StatusCreated)
+	a.want(t, "their own", map[string]int{"bookings passed": 1, "ip passed": 1, "key passed": 1})
+	for _, role := range []models.Role{models.RoleCustomer, models.RoleBoxOffice} {
+		shown := v.as(role, mine)
+		if role != models.RoleCustomer { // the first time nobody knows here whose the event is
+			v.show(shown, "POST", bookingsPath, v.bookText(mine.event, mine.user, 1)).want(http.StatusCreated)
+		}
+		v.show(shown, "POST", bookingsPath, text).refused(http.StatusTooManyRequests, "rate_limited")
+	}
+}
+
+// askedGate counts how often it had to find out who asks.
+type askedGate struct {
+	Gate
+	times int
+}
+
+func (g *askedGate) Identify(ctx context.Context, header http.Header) (*models.Principal, error) {
+	g.times++
+	return g.Gate.Identify(ctx, header)
+}
+
+// Who makes keys up is held to the limits before anybody is asked for them, on every route that asks who one is. A key
+// that has to be looked up counts once all the same.
+func TestLimits_hold_before_a_key_is_looked_up(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{eventsPath, bookingsPath, "/metrics"} {
+		a, on := limited(few(4), many)
+		v := newVenue(t, false)
+		gate := &askedGate{Gate: v.server.gate}
+		deps := v.deps
+		deps.Gate, deps.Metrics = gate, http.NotFoundHandler()
+		on(&deps)
+		v.server = newTestServer(t, deps)
+		method := map[bool]string{true: "POST", false: "GET"}[path == bookingsPath]
+		_, known := v.newKey(models.KeyDraft{Name: "an admin", Role: models.RoleAdmin})
+		v.show(known, "GET", apiPath+"/me", "").want(http.StatusOK)
+		v.show(known, "GET", apiPath+"/me", "").want(http.StatusOK)
+		a.want(t, "a key", map[string]int{"ip passed": 2, "key passed": 2})
+		for range 10 {
+			guess, _ := identity.NewKey()
+			v.show(guess, method, path, "")
+		}
+		if gate.times != 3 {
+			t.Errorf("%s: %d look-ups of keys", path, gate.times)
+		}
+		a.want(t, path, map[string]int{"ip passed": 2, "ip refused": 8})
+	}
+}
+
 // Who a request is from: the connection's address, or what a proxy that is believed says, and nobody else.
 func TestLimits_know_an_address(t *testing.T) {
 	t.Parallel()
@@ -179,6 +243,7 @@ func TestLimits_know_an_address(t *testing.T) {
 		"who says so through a proxy":          {proxies, "10.1.1.1 for 192.0.2.1", "10.1.1.1 for 192.0.2.9, 192.0.2.1", true},
 		"two of one /64 behind a proxy":        {proxies, "10.1.1.1 for 2001:db8::1", "10.1.1.1 for 2001:db8::2", true},
 		"nonsense behind a proxy is the proxy": {proxies, "10.1.1.1 for nobody", "10.1.1.1", true},
+		"nor does another header say so":       {proxies, "10.1.1.1 for nobody", "10.1.1.1 for nobody at 192.0.2.9", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -188,8 +253,11 @@ func TestLimits_know_an_address(t *testing.T) {
 				address, forwarded, _ := strings.Cut(from, " for ")
 				r := newRequest("GET", eventsPath, "")
 				r.RemoteAddr = address + ":4711"
-				if forwarded != "" {
-					r.Header.Set("X-Forwarded-For", forwarded)
+				forwarded, real, _ := strings.Cut(forwarded, " at ")
+				for name, value := range map[string]string{"X-Forwarded-For": forwarded, "X-Real-IP": real} {
+					if value != "" {
+						r.Header.Set(name, value)
+					}
 				}
 				w := httptest.NewRecorder()
 				b.server.router.ServeHTTP(w, r)

@@ -172,6 +172,7 @@ func writeExport(ctx context.Context, c *gin.Context, x *services.Export) {
 		subjects = append(subjects, subjectBody{Issuer: s.Issuer, Subject: s.Subject})
 	}
 	w := exportWriter{c: c}
+	w.renew()
 	w.text(`{"user":`).value(toUser(x.User)).text(`,"subjects":`).value(subjects)
 	w.text(`,"bookings":[`)
 	writePieces(ctx, &w, x.Bookings, toExported)
@@ -195,6 +196,12 @@ func toExported(b services.ExportedBooking) exportedBookingBody {
 type exportWriter struct {
 	c   *gin.Context
 	err error
+}
+
+// renew gives the reader the time that any answer has for the next piece: it was minutes, for the making.
+func (w *exportWriter) renew() {
+	// Where there is no connection, as in a test, nothing is cut off.
+	_ = http.NewResponseController(w.c.Writer).SetWriteDeadline(time.Now().Add(2 * DefaultTimeout))
 }
 
 func (w *exportWriter) text(s string) *exportWriter {
@@ -221,6 +228,7 @@ func writePieces[T, B any](
 		if w.err = err; err != nil || len(piece) == 0 {
 			return
 		}
+		w.renew()
 		for _, item := range piece {
 			if !first {
 				w.text(",")

@@ -182,6 +182,7 @@ func (s *server) prepareRouter(d Deps) (err error) {
 	if s.proxies, err = newProxies(d.TrustedProxies); err != nil {
 		return err
 	}
+	s.router.RemoteIPHeaders = []string{"X-Forwarded-For"} // and none that a proxy passes on as its client has sent it
 	if err := s.router.SetTrustedProxies(d.TrustedProxies); err != nil {
 		return fmt.Errorf("set trusted proxies: %w", err)
 	}

@@ -122,23 +122,44 @@ func every(ctx context.Context, pause time.Duration, do func()) {
 // models.ErrUnauthorized, which says the same whatever the reason, and models.ErrIdentityUnavailable when it cannot be
 // found out now. Both carry the reason as a hidden cause, never what was sent.
 func (g *Gate) Identify(ctx context.Context, header http.Header) (*models.Principal, error) {
+	credential, who, known, err := g.recall(header)
+	switch {
+	case known:
+		return who, err
+	case strings.HasPrefix(credential, keyPrefix):
+		return g.keyHolder(ctx, credential)
+	}
+	return g.tokens.holder(ctx, credential)
+}
+
+// Recall is Identify as far as it costs next to nothing. Unless it is known, the store or the issuer is to be asked,
+// or a signature to be verified: Identify does.
+func (g *Gate) Recall(header http.Header) (who *models.Principal, known bool, err error) {
+	_, who, known, err = g.recall(header)
+	return who, known, err
+}
+
+// recall returns what was sent as well.
+func (g *Gate) recall(header http.Header) (credential string, who *models.Principal, known bool, err error) {
 	sent := header["Authorization"]
 	switch {
 	case len(sent) == 0:
-		return models.Nobody, nil
+		return "", models.Nobody, true, nil
 	case len(sent) > 1:
-		return nil, errHeaders
+		return "", nil, true, errHeaders
 	}
-	credential, err := bearer(sent[0])
+	credential, err = bearer(sent[0])
 	switch {
 	case err != nil:
-		return nil, err
+		return "", nil, true, err
 	case strings.HasPrefix(credential, keyPrefix):
-		return g.keyHolder(ctx, credential)
+		who, known, err = g.recallKey(credential)
 	case g.tokens == nil:
-		return nil, errNoTokens
+		return "", nil, true, errNoTokens
+	default:
+		who, known = g.tokens.recall(credential)
 	}
-	return g.tokens.holder(ctx, credential)
+	return credential, who, known, err
 }
 
 // bearer returns what stands after the scheme, which is written in any case (RFC 9110).

@@ -260,6 +260,18 @@ func TestKeys_expire_by_the_clock_of_the_store(t *testing.T) {
 	}
 }
 
+// An end that is further away than durations reach is an end all the same, and not the past.
+func TestKeys_that_end_in_thousands_of_years_count(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		g := running(t, m, Options{})
+		wait(time.Minute)
+		text, _ := m.newKey(t, func(k *models.APIKey) { k.ExpiresAt = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC) })
+		mustKnow(t, g, text)
+	})
+}
+
 // Guesses are not queries: the same one is asked for once a second, and of many a few at a time.
 func TestKeys_that_are_guessed_are_bounded(t *testing.T) {
 	t.Parallel()

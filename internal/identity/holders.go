@@ -32,39 +32,31 @@ type holder struct {
 	use       *use
 }
 
-// keyHolder returns whose key it is. One that is known costs no query and no allocation.
-func (g *Gate) keyHolder(ctx context.Context, text string) (*models.Principal, error) {
+// recallKey returns whose key it is, as far as that is remembered, or needs nobody to be asked. It costs no query and
+// no allocation.
+func (g *Gate) recallKey(text string) (who *models.Principal, known bool, err error) {
 	hash, is := HashKey(text)
 	if !is {
-		return nil, errNoKey
+		return nil, true, errNoKey
 	}
 	now := g.now()
 	if now-time.Duration(g.asked.Load()) > maxStale {
-		return nil, errStale
+		return nil, true, errStale
 	}
-	h, known := g.keys.get(hash)
-	if !known {
-		var err error
-		if h, err = g.lookUp(ctx, hash, now); err != nil {
-			return nil, err
-		}
+	if h, is := g.keys.get(hash); is {
+		who, err = h.show(now)
+		return who, true, err
 	}
-	switch {
-	case h.refusal != nil:
-		return nil, h.refusal
-	case now >= h.expires:
-		return nil, h.expired
+	if until, is := g.strangers.get(hash); is && now < until {
+		return nil, true, errStranger
 	}
-	h.use.note(time.Now())
-	return h.principal, nil
+	return nil, false, nil
 }
 
-// lookUp asks the store for a key.
-func (g *Gate) lookUp(ctx context.Context, hash models.KeyHash, now time.Duration) (*holder, error) {
-	if until, is := g.strangers.get(hash); is && now < until {
-		return nil, errStranger
-	}
-	return g.keys.ask(ctx, hash, func(ctx context.Context) (*holder, error) {
+// keyHolder finds out whose key it is that nobody remembers.
+func (g *Gate) keyHolder(ctx context.Context, text string) (*models.Principal, error) {
+	hash, _ := HashKey(text)
+	h, err := g.keys.ask(ctx, hash, func(ctx context.Context) (*holder, error) {
 		asked := g.now()
 		key, storeNow, err := g.store.KeyByHash(ctx, hash)
 		switch {
@@ -76,6 +68,22 @@ func (g *Gate) lookUp(ctx context.Context, hash models.KeyHash, now time.Duratio
 		}
 		return g.holderOf(&key, asked, storeNow), nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return h.show(g.now())
+}
+
+// show returns who has a key at a time, and notes that it was used.
+func (h *holder) show(now time.Duration) (*models.Principal, error) {
+	switch {
+	case h.refusal != nil:
+		return nil, h.refusal
+	case now >= h.expires:
+		return nil, h.expired
+	}
+	h.use.note(time.Now())
+	return h.principal, nil
 }
 
 // holderOf is what is remembered of a key that the store has told of: when it expires, by a clock of ours that began
@@ -86,7 +94,7 @@ func (g *Gate) holderOf(key *models.APIKey, asked time.Duration, storeNow time.T
 		h.refusal = refused(h.principal.Name + " was revoked")
 	}
 	if !key.ExpiresAt.IsZero() {
-		h.expires = asked + key.ExpiresAt.Sub(storeNow)
+		h.expires = asked + min(key.ExpiresAt.Sub(storeNow), never-asked) // which may be thousands of years away
 		h.expired = refused(h.principal.Name + " has expired")
 	}
 	return h

@@ -32,14 +32,13 @@ const (
 var algorithms = []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.PS256, jose.EdDSA}
 
 var (
-	errUnknownKey   = refused("the issuer has no such key as the token names")
-	errSignature    = refused("the token's signature is not the issuer's")
-	errTokenExpired = refused("the token has expired")
-	errNoToken      = refused("the bearer token is neither a key nor a signed token of three parts")
-	errHeader       = refused("the token's header cannot be read")
-	errCritical     = refused("the token's header has crit, of which nothing is known here")
-	errKind         = refused("the token's typ is neither JWT nor at+jwt")
-	errUnnamedKey   = refused("the token names no key (kid)")
+	errUnknownKey = refused("the issuer has no such key as the token names")
+	errSignature  = refused("the token's signature is not the issuer's")
+	errNoToken    = refused("the bearer token is neither a key nor a signed token of three parts")
+	errHeader     = refused("the token's header cannot be read")
+	errCritical   = refused("the token's header has crit, of which nothing is known here")
+	errKind       = refused("the token's typ is neither JWT nor at+jwt")
+	errUnnamedKey = refused("the token names no key (kid)")
 )
 
 // maxReason is how much of a library's reason is logged.
@@ -64,20 +63,35 @@ func newTokens(g *Gate, o OIDCOptions) *tokens {
 	return t
 }
 
-// holder returns whose token it is.
+// recall returns whose token it is, as far as that is remembered.
+func (t *tokens) recall(text string) (who *models.Principal, known bool) {
+	c, known := t.remembered(sha256.Sum256([]byte(text)))
+	switch {
+	case !known:
+		return nil, false
+	case c.staff != nil:
+		return c.staff, true
+	}
+	return t.people.get(c.who.Subject)
+}
+
+// remembered returns what a token says that was verified a short while ago, and has not expired.
+func (t *tokens) remembered(hash [sha256.Size]byte) (c *claims, known bool) {
+	c, known = t.verified.get(hash)
+	return c, known && t.gate.now() < c.expires
+}
+
+// holder finds out whose token it is.
 func (t *tokens) holder(ctx context.Context, text string) (*models.Principal, error) {
 	hash := sha256.Sum256([]byte(text))
-	c, known := t.verified.get(hash)
+	c, known := t.remembered(hash)
 	if !known {
 		var err error
 		if c, err = t.verify(ctx, hash, text); err != nil {
 			return nil, err
 		}
 	}
-	switch now := t.gate.now(); {
-	case now >= c.expires:
-		return nil, errTokenExpired
-	case c.staff != nil:
+	if c.staff != nil {
 		return c.staff, nil
 	}
 	return t.person(ctx, &c.who)

@@ -120,8 +120,9 @@ type Events interface {
 // Users is everything about users. Deleted users are not found.
 //
 // Persons belong to the installation. An organizer's scope has those whose row the organizer made, and those who have
-// booked one of its events (or one of those that the scope is limited to), among their newest BookingsLookedAt
-// bookings; a user's scope has that user.
+// booked one of its events, among their newest BookingsLookedAt bookings. One that is limited to some events has those
+// who have booked one of these, and of those whose row the organizer made who has booked nothing yet. A user's scope
+// has that user.
 type Users interface {
 	// CreateUser writes a new user and returns it with its times set. Errors: models.ErrEmailTaken (case-insensitive),
 	// models.ErrOrganizerNotFound.

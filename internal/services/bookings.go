@@ -92,6 +92,16 @@ func (b *Bookings) within(ctx context.Context, who models.Caller, r *BookingRequ
 	return nil
 }
 
+// Counts reports whether a request counts for its buyer's limits: it must be one that the caller may make, or anybody
+// could use up what a buyer may ask for. It asks nobody, so the first booking of an event, of which it is not yet
+// known whose it is, counts for its caller alone.
+func (b *Bookings) Counts(who models.Caller, r BookingRequest) bool {
+	if who.Reach == models.ReachOwn {
+		return r.User == who.User
+	}
+	return b.owners.has(who.Scope(), r.Event)
+}
+
 // Check tells what is wrong with a request in itself, whatever it is for. Error: models.ErrInvalid.
 func (b *Bookings) Check(r BookingRequest) error {
 	var fields []models.FieldError

@@ -41,11 +41,24 @@ func (o *owners) within(ctx context.Context, scope models.Scope, event models.Ev
 	return err
 }
 
-func (o *owners) of(ctx context.Context, event models.EventID) (models.OrganizerID, error) {
+// has reports whether an event is known to be within a scope, and asks nobody.
+func (o *owners) has(scope models.Scope, event models.EventID) bool {
+	if scope.All {
+		return true
+	}
+	owner, known := o.remembered(event)
+	return known && scope.HasEvent(owner, event)
+}
+
+func (o *owners) remembered(event models.EventID) (owner models.OrganizerID, known bool) {
 	o.mu.RLock()
-	owner, is := o.known[event]
-	o.mu.RUnlock()
-	if is {
+	defer o.mu.RUnlock()
+	owner, known = o.known[event]
+	return owner, known
+}
+
+func (o *owners) of(ctx context.Context, event models.EventID) (models.OrganizerID, error) {
+	if owner, known := o.remembered(event); known {
 		return owner, nil
 	}
 	owner, err := explained(o.reads.get(ctx, event))

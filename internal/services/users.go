@@ -47,15 +47,16 @@ func (u *Users) Create(ctx context.Context, who models.Caller, name, email strin
 	return user, u.nameTaken(ctx, who, email, err)
 }
 
-// nameTaken adds to models.ErrEmailTaken who has the address, for who may see them.
+// nameTaken adds to models.ErrEmailTaken who has the address, for who may see them: they have found them by it.
 func (u *Users) nameTaken(ctx context.Context, who models.Caller, email string, err error) error {
 	if !errors.Is(err, models.ErrEmailTaken) {
 		return err
 	}
-	if other, lookErr := u.store.UserByEmail(ctx, who.Scope(), email); lookErr == nil {
-		return models.ErrEmailTaken.Attr("user_id", other.ID)
+	other, lookErr := u.store.UserByEmail(ctx, who.Scope(), email)
+	if lookErr != nil || u.log.add(ctx, who, models.FindUser, other.ID) != nil {
+		return err
 	}
-	return err
+	return models.ErrEmailTaken.Attr("user_id", other.ID)
 }
 
 // Get returns one user. Error: models.ErrUserNotFound.

@@ -44,7 +44,7 @@ var admitted = []mutant{
 		pkg: handlers, tests: "TestKeys_do_no_more",
 	}, {
 		name: "a taken address names its user to anybody", file: "internal/services/users.go",
-		old: "u.store.UserByEmail(ctx, who.Scope(), email); lookErr", new: "u.store.UserByEmail(ctx, models.Everything, email); lookErr",
+		old: "other, lookErr := u.store.UserByEmail(ctx, who.Scope(), email)", new: "other, lookErr := u.store.UserByEmail(ctx, models.Everything, email)",
 		pkg: handlers, tests: "TestAccess_to_who_has_an_address",
 	}, {
 		name: "nobody notes who looks at whom", file: "internal/services/accesslog.go",

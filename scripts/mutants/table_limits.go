@@ -113,8 +113,20 @@ var limited = []mutant{
 		pkg: handlers, tests: "TestLimits",
 	}, {
 		name: "a body that makes no sense counts for nobody", file: "internal/handlers/bookings_create.go",
-		old: "h.limits.admitBuyer(c, who.Principal, request, err == nil); limited != nil", new: "h.limits.admitBuyer(c, who.Principal, request, err == nil); limited != nil && err == nil",
+		old: "h.limits.admitBuyer(c, who.Principal, request, counts); limited != nil", new: "h.limits.admitBuyer(c, who.Principal, request, counts); limited != nil && err == nil",
 		pkg: handlers, tests: "TestLimits_count_bad",
+	}, {
+		name: "a booking in a stranger's name counts for the stranger", file: "internal/services/bookings.go",
+		old: "		return r.User == who.User\n", new: "		return true\n",
+		pkg: handlers, tests: "TestLimits_count_for_a_buyer",
+	}, {
+		name: "a booking of a stranger's event counts for its buyer", file: "internal/services/owners.go",
+		old: "return known && scope.HasEvent(owner, event)", new: "return known",
+		pkg: handlers, tests: "TestLimits_count_for_a_buyer",
+	}, {
+		name: "keys are looked up before the limits are", file: "internal/handlers/access.go",
+		old: "	if limited := s.limits.admitStranger(c); limited != nil {", new: "	if limited := s.limits.admitStranger(c); limited != nil && false {",
+		pkg: handlers, tests: "TestLimits_hold_before",
 	}, {
 		name: "all bookings of a user count together", file: "internal/handlers/limits.go",
 		old: "limits.Buyer(b.User, b.Event)", new: "limits.Buyer(b.User, b.User)",

@@ -20,11 +20,15 @@ var scoped = []mutant{
 		pkg: postgres, tests: "TestStore/Scopes",
 	}, {
 		name: "an organizer sees everybody's users (PostgreSQL)", file: "internal/repository/postgres/scopes.go",
-		old: " AND (organizer_id = $%d OR EXISTS", new: " AND (organizer_id = $%d OR true OR EXISTS",
+		old: " AND (organizer_id = $%d%s OR EXISTS", new: " AND (organizer_id = $%d OR true%s OR EXISTS",
 		pkg: postgres, tests: "TestStore/Scopes",
 	}, {
 		name: "an organizer sees nobody who has not booked with it (PostgreSQL)", file: "internal/repository/postgres/scopes.go",
-		old: " AND (organizer_id = $%d OR EXISTS", new: " AND (organizer_id = $%d AND false OR EXISTS",
+		old: " AND (organizer_id = $%d%s OR EXISTS", new: " AND (organizer_id = $%d AND false%s OR EXISTS",
+		pkg: postgres, tests: "TestStore/Scopes",
+	}, {
+		name: "a key of some events sees all whose row its organizer made (PostgreSQL)", file: "internal/repository/postgres/scopes.go",
+		old: "	if scope.Only != \"\" {\n		unbooked", new: "	if false {\n		unbooked",
 		pkg: postgres, tests: "TestStore/Scopes",
 	}, {
 		name: "a customer sees everybody's bookings (PostgreSQL)", file: "internal/repository/postgres/scopes.go",
@@ -100,11 +104,15 @@ var scoped = []mutant{
 		pkg: sqlite, tests: "TestStore/Scopes",
 	}, {
 		name: "an organizer sees everybody's users (SQLite)", file: "internal/repository/sqlite/scopes.go",
-		old: " AND (organizer_id = ?%d OR EXISTS", new: " AND (organizer_id = ?%d OR 1 OR EXISTS",
+		old: " AND (organizer_id = ?%d%s OR EXISTS", new: " AND (organizer_id = ?%d OR 1%s OR EXISTS",
 		pkg: sqlite, tests: "TestStore/Scopes",
 	}, {
 		name: "an organizer sees nobody who has not booked with it (SQLite)", file: "internal/repository/sqlite/scopes.go",
-		old: " AND (organizer_id = ?%d OR EXISTS", new: " AND (organizer_id = ?%d AND 0 OR EXISTS",
+		old: " AND (organizer_id = ?%d%s OR EXISTS", new: " AND (organizer_id = ?%d AND 0%s OR EXISTS",
+		pkg: sqlite, tests: "TestStore/Scopes",
+	}, {
+		name: "a key of some events sees all whose row its organizer made (SQLite)", file: "internal/repository/sqlite/scopes.go",
+		old: "	if scope.Only != \"\" {\n		unbooked", new: "	if false {\n		unbooked",
 		pkg: sqlite, tests: "TestStore/Scopes",
 	}, {
 		name: "a customer sees everybody's bookings (SQLite)", file: "internal/repository/sqlite/scopes.go",

@@ -132,13 +132,13 @@ func (s *Store) DeleteOrganizer(ctx context.Context, id models.OrganizerID, ifVe
 		if has {
 			return models.ErrOrganizerHasEvents
 		}
-		if err := dropIdentities(ctx, tx, deleteKeysOf, uuid(id)); err != nil {
-			return err
-		}
 		if _, err := tx.Exec(ctx, disownUsersOf, uuid(id)); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, deleteOrganizer, uuid(id))
+		if err := dropIdentities(ctx, tx, deleteKeysOf, uuid(id)); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, deleteOrganizer, uuid(id)) // whose row is locked already
 		return err
 	}))
 }

@@ -67,8 +67,9 @@ func listedIn(scope models.Scope, params int) (condition string, values []any) {
 		FROM users WHERE id = $1)`, params+1, repository.BookingsLookedAt-1), values
 }
 
-// usersIn admits users: those of an organizer (see repository.Users), or one. Of somebody else's customer it reads
-// repository.BookingsLookedAt bookings at most.
+// usersIn admits users: those of an organizer (see repository.Users), or one. Of the rows that an organizer made, a
+// scope of some events has, beside its bookers, those alone who have booked nothing yet: somebody has just come. Of
+// somebody else's customer it reads repository.BookingsLookedAt bookings at most.
 func usersIn(scope models.Scope, params int) (condition string, values []any) {
 	switch {
 	case scope.All:
@@ -80,9 +81,13 @@ func usersIn(scope models.Scope, params int) (condition string, values []any) {
 	if len(values) == 0 {
 		return nobodys, nil
 	}
-	return fmt.Sprintf(` AND (organizer_id = $%d OR EXISTS (SELECT FROM (
+	unbooked := ""
+	if scope.Only != "" {
+		unbooked = ` AND NOT EXISTS (SELECT FROM bookings WHERE user_id = users.id)`
+	}
+	return fmt.Sprintf(` AND (organizer_id = $%d%s OR EXISTS (SELECT FROM (
 			SELECT event_id FROM bookings WHERE user_id = users.id ORDER BY id DESC LIMIT %d) booked WHERE true%s))`,
-		params+1, repository.BookingsLookedAt, own), values
+		params+1, unbooked, repository.BookingsLookedAt, own), values
 }
 
 // organizersIn admits organizers by a column that holds their id.

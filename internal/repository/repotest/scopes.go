@@ -397,6 +397,13 @@ func changeOwnUsers(t *testing.T, s *shop) {
 	s.ok("reading one that has no booking", err)
 	_, err = s.User(s.ctx(), within(mine, event), own.ID)
 	s.ok("reading one within some events", err)
+	elsewhere, booker := s.event(of(mine)), made(mine)
+	s.book(elsewhere, booker, 1)
+	tries(within(mine, event), booker, models.ErrUserNotFound) // who is none of these events'
+	for _, scope := range []models.Scope{within(mine), within(mine, elsewhere)} {
+		_, err = s.User(s.ctx(), scope, booker.ID)
+		s.ok("reading one who has booked", err)
+	}
 	tries(within(mine), foreign, models.ErrUserNotFound)
 	tries(models.Scope{}, own, models.ErrUserNotFound)
 	s.book(event, foreign, 1)

@@ -105,9 +105,10 @@ func (s *Store) TouchKeys(ctx context.Context, used map[models.KeyID]time.Time) 
 	})
 }
 
-// IdentityVersion returns a number that grows whenever a key is revoked or a subject's user is erased.
+// IdentityVersion returns a number that grows whenever a key is revoked or a subject's user is erased. It does not wait
+// for those who read lists and audits: without it no key counts.
 func (s *Store) IdentityVersion(ctx context.Context) (version int64, err error) {
-	err = s.readers.do(ctx, func(c *conn) error {
+	err = s.health.do(ctx, func(c *conn) error {
 		version, err = c.number(ctx, selectIdentity)
 		return err
 	})

@@ -60,8 +60,9 @@ func listedIn(scope models.Scope, params int) (condition string, values args) {
 		FROM users WHERE id = ?1)`, params+1, repository.BookingsLookedAt-1), values
 }
 
-// usersIn admits users: those of an organizer (see repository.Users), or one. Of somebody else's customer it reads
-// repository.BookingsLookedAt bookings at most.
+// usersIn admits users: those of an organizer (see repository.Users), or one. Of the rows that an organizer made, a
+// scope of some events has, beside its bookers, those alone who have booked nothing yet: somebody has just come. Of
+// somebody else's customer it reads repository.BookingsLookedAt bookings at most.
 func usersIn(scope models.Scope, params int) (condition string, values args) {
 	switch {
 	case scope.All:
@@ -73,9 +74,13 @@ func usersIn(scope models.Scope, params int) (condition string, values args) {
 	if len(values) == 0 {
 		return nobodys, nil
 	}
-	return fmt.Sprintf(` AND (organizer_id = ?%d OR EXISTS (SELECT 1 FROM (
+	unbooked := ""
+	if scope.Only != "" {
+		unbooked = ` AND NOT EXISTS (SELECT 1 FROM bookings WHERE user_id = users.id)`
+	}
+	return fmt.Sprintf(` AND (organizer_id = ?%d%s OR EXISTS (SELECT 1 FROM (
 			SELECT event_id FROM bookings WHERE user_id = users.id ORDER BY id DESC LIMIT %d) booked WHERE 1%s))`,
-		params+1, repository.BookingsLookedAt, own), values
+		params+1, unbooked, repository.BookingsLookedAt, own), values
 }
 
 // organizersIn admits organizers by a column that holds their id.

@@ -123,3 +123,29 @@ func copyTemplate(tb testing.TB, dir string) {
 		tb.Fatalf("copying the template: %v", err)
 	}
 }
+
+// Whoever reads for long must not keep a server from asking for revocations: it would refuse all keys.
+func TestIdentityVersion_waits_for_no_reader(t *testing.T) {
+	t.Parallel()
+	store, _ := newStore(t, Options{})
+	var reading, done sync.WaitGroup
+	release := make(chan struct{})
+	for range cap(store.readers.slots) {
+		reading.Add(1)
+		done.Go(func() {
+			_ = store.readers.do(t.Context(), func(*conn) error {
+				reading.Done()
+				<-release
+				return nil
+			})
+		})
+	}
+	reading.Wait()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if _, err := store.IdentityVersion(ctx); err != nil {
+		t.Error(err)
+	}
+	close(release)
+	done.Wait()
+}
