@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -40,14 +41,18 @@ func TestOperations_from_nothing_to_production(t *testing.T) {
 		"\nhttp {\n", "\nhttp {\n" + ownDirectories,
 		// Servers that are elsewhere.
 		"https://login.example.com/realms/tickets", issuer.URL(),
-		"postgres://quantix:PASSWORD@db.example.com:5432/quantix", testkit.Database(t, nil),
-		"PASSWORD@redis.example.com:6379", "PASSWORD@" + lockedRedis(t),
+		"postgres://quantix:YOURS@db.example.com:5432/quantix", testkit.Database(t, nil),
+		"YOURS@redis.example.com:6379", "YOURS@" + lockedRedis(t),
 	})
 	w.env = []string{
 		"WORKER_PORT=" + worker, "CURL_HOME=" + w.dir,
 		"TOKEN=" + issuer.Token(map[string]any{"email": "jane@example.com", "email_verified": true}),
 	}
-	writeFile(t, w.dir, ".curlrc", "resolve = \"tickets.example.com:"+tls+":127.0.0.1\"\n")
+	curl := "resolve = \"tickets.example.com:" + tls + ":127.0.0.1\"\n"
+	if runtime.GOOS == "linux" { // elsewhere loopback has one address
+		curl += "interface = " + buyer + "\n"
+	}
+	writeFile(t, w.dir, ".curlrc", curl)
 	if path, found := testkit.Nginx(); found {
 		w.path += string(filepath.ListSeparator) + filepath.Dir(path)
 	} else {
@@ -55,19 +60,26 @@ func TestOperations_from_nothing_to_production(t *testing.T) {
 		w.standIn = func() { proxy(t, w.dir, "127.0.0.1:"+tls, "127.0.0.1:"+api) }
 	}
 	w.run()
+	through := `"route":"/api/v1/me","status":200,"client":"` + buyer
+	if log := w.running["quantix serve"].Stderr(); runtime.GOOS == "linux" && !strings.Contains(log, through) {
+		t.Errorf("the log does not have who asked the proxy: %s", log)
+	}
 }
+
+// buyer is the address of who asks, which is not the proxy's.
+const buyer = "127.0.0.2"
 
 // ownDirectories is where nginx puts aside what it buffers.
 const ownDirectories = "\tclient_body_temp_path tmp-body; proxy_temp_path tmp-proxy; fastcgi_temp_path tmp-fastcgi;\n" +
 	"\tuwsgi_temp_path tmp-uwsgi; scgi_temp_path tmp-scgi;\n"
 
-// lockedRedis is the address of a Redis that asks for the password PASSWORD.
+// lockedRedis is the address of a Redis that asks for the password YOURS.
 func lockedRedis(t *testing.T) string {
 	t.Helper()
 	address := testkit.NewRedis(t, testkit.RedisOptions{}).Addr()
 	client := redis.NewClient(&redis.Options{Addr: address})
 	defer client.Close()
-	if err := client.ConfigSet(t.Context(), "requirepass", "PASSWORD").Err(); err != nil {
+	if err := client.ConfigSet(t.Context(), "requirepass", "YOURS").Err(); err != nil {
 		t.Fatal(err)
 	}
 	return address
@@ -86,7 +98,9 @@ func proxy(t *testing.T, dir, listen, to string) {
 	}
 	server := &http.Server{Addr: listen, Handler: handler, ReadHeaderTimeout: 5 * time.Second}
 	ended := make(chan error, 1)
-	go func() { ended <- server.ListenAndServeTLS(filepath.Join(dir, "tickets.crt"), filepath.Join(dir, "tickets.pem")) }()
+	go func() {
+		ended <- server.ListenAndServeTLS(filepath.Join(dir, "tickets.crt"), filepath.Join(dir, "tickets.pem"))
+	}()
 	t.Cleanup(func() {
 		_ = server.Close()
 		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
