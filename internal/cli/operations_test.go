@@ -23,8 +23,8 @@ import (
 	"quantix/internal/testkit"
 )
 
-// The walk of docs/operations.md from nothing to production: each command as it stands, in order, in an empty directory,
-// and what stands under it is seen. Only what a test machine cannot have is replaced.
+// The walk of docs/operations.md from nothing to production: each command as it stands, in order, in an empty
+// directory, and what stands under it is seen. Only what a test machine cannot have is replaced.
 func TestOperations_from_nothing_to_production(t *testing.T) {
 	t.Parallel()
 	issuer := testkit.NewIssuer(t)

@@ -602,8 +602,8 @@ func TestUnauthorized(t *testing.T) {
 		refused(http.StatusUnauthorized, "unauthorized")
 }
 
-// The API's document says of each operation how one shows who one is, and who may; and that nobody is asked, where it is
-// so.
+// The API's document says of each operation how one shows who one is, and who may; and that nobody is asked, where
+// it is so.
 func TestAccess_is_in_the_document(t *testing.T) {
 	t.Parallel()
 	type operation struct {
