@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -234,7 +235,9 @@ func (w *walk) start(program, command string) *testkit.Process {
 // open starts the terminal in which everything else is typed: a shell that ends with the first command that fails.
 func (w *walk) open() {
 	w.tb.Helper()
-	cmd := exec.CommandContext(w.tb.Context(), "bash", "-eu", "-o", "pipefail")
+	ctx, cancel := context.WithTimeout(w.tb.Context(), 5*time.Minute) // for a step that would wait for ever
+	w.tb.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, "bash", "-eu", "-o", "pipefail")
 	cmd.Dir, cmd.Env = w.dir, append([]string{"PATH=" + w.path, "HOME=" + w.dir}, w.env...)
 	in, err := cmd.StdinPipe()
 	if err != nil {
