@@ -23,10 +23,6 @@ var admitted = []mutant{
 		old: "		described.Security = granted.security()", new: "		described.Security = nil",
 		pkg: handlers, tests: "TestAccess_is_in_the_document",
 	}, {
-		name: "a server that nobody can run does not say so", file: "internal/app/server.go",
-		old: "	a.tellKeys(ctx)\n", new: "",
-		pkg: "./internal/cli", tests: "TestKeys_are_made_and_revoked",
-	}, {
 		name: "an organizer sees all", file: "internal/models/identity.go",
 		old: "		return Scope{Organizer: c.Organizer, Only: c.Only}", new: "		return Everything",
 		pkg: handlers, tests: "TestAccess$/sqlite/get-booking",
