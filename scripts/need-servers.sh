@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that the tests find a PostgreSQL (15 or newer) and a Redis to
-# start, and a Python 3 for the script that checks the feed. What is missing
+# start, and a Python 3 for the script that checks the feed; where these are
+# missing, nginx is installed along with them. What is missing
 # is installed where this may be done (root, apt-get);
 # elsewhere it says what to do and ends with 1. Nothing is started on the
 # standard ports: the tests start their own servers.
@@ -81,9 +82,10 @@ if [[ -n ${QUANTIX_TEST_PG_BIN:-}${QUANTIX_TEST_REDIS_BIN:-} ]] || ((EUID != 0))
 	advise $packages
 	exit 1
 fi
-echo "+ apt-get install" $packages
+echo "+ apt-get install" $packages nginx
+# nginx is the proxy of docs/operations.md; the tests have a stand-in where it is not there.
 # shellcheck disable=SC2086
-install_packages $packages
+install_packages $packages nginx || install_packages $packages
 packages=$(missing)
 if [[ -n $packages ]]; then
 	# shellcheck disable=SC2086

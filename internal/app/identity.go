@@ -32,6 +32,18 @@ func asGate(g *identity.Gate) handlers.Gate {
 	return g
 }
 
+// tellKeys warns when nobody can run what is started: whoever does so for the first time would meet refusals alone.
+// What the database does not tell now, doctor will.
+func (a *App) tellKeys(ctx context.Context) {
+	if a.gate == nil || a.config.OIDC.Issuer != "" && a.config.OIDC.RolesClaim != "" {
+		return
+	}
+	if admin, err := identity.FindAdmin(ctx, a.store); err == nil && admin == nil {
+		a.logger.Warn("there is no key of an admin, so nobody can run this installation: make one, " +
+			"quantix keys create --role admin, with the same settings; this server can go on meanwhile")
+	}
+}
+
 // guard has the gate do its work until the returned function ends it.
 func (a *App) guard() (end func()) {
 	if a.gate == nil {

@@ -102,6 +102,7 @@ func (a *App) serve(ctx context.Context, listener net.Listener, loops *workers) 
 	a.watch()
 	a.unguard = a.guard()
 	a.tellAccess()
+	a.tellKeys(ctx)
 	a.logger.Info("quantix is ready", "address", "http://"+readable(listener.Addr()), "version", a.version,
 		"store", a.config.Store(), "queue", a.config.Queue(), "docs", "http://"+readable(listener.Addr())+"/docs")
 	select {

@@ -49,9 +49,9 @@ func examineIdentity(ctx context.Context, p Program, c config.Config, store repo
 	keys, admins := 0, 0
 	var soon []models.APIKey
 	now := time.Now()
-	err := eachKey(ctx, store, func(key *models.APIKey) bool {
+	err := identity.EachKey(ctx, store, func(key *models.APIKey) bool {
 		keys++
-		if isAdmin(key) {
+		if identity.IsAdmin(key) {
 			admins++
 		}
 		if !key.ExpiresAt.IsZero() && key.ExpiresAt.Before(now.Add(expiresSoon)) {
@@ -59,7 +59,10 @@ func examineIdentity(ctx context.Context, p Program, c config.Config, store repo
 		}
 		return false
 	})
-	if err == nil && admins == 0 && (c.OIDC.Issuer == "" || c.OIDC.RolesClaim == "") {
+	switch {
+	case err != nil:
+		err = sentence(err)
+	case admins == 0 && (c.OIDC.Issuer == "" || c.OIDC.RolesClaim == ""):
 		err = errors.New("AUTH is on, and there is no key of an admin, nor an issuer whose tokens have roles: nobody can run this installation")
 	}
 	what := fmt.Sprintf("API keys: %d, of which %d of an admin", keys, admins)

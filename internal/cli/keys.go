@@ -85,7 +85,7 @@ func createKey(ctx context.Context, p Program, c config.Config, f keyFlags) erro
 	}
 	defer store.Close()
 	if *f.ifNone {
-		admin, err := findKey(ctx, store, isAdmin)
+		admin, err := identity.FindAdmin(ctx, store)
 		if err != nil || admin != nil {
 			return tellKept(p, admin, err)
 		}
@@ -106,10 +106,11 @@ func createKey(ctx context.Context, p Program, c config.Config, f keyFlags) erro
 
 // tellKept says why no key was made.
 func tellKept(p Program, admin *models.APIKey, err error) error {
-	if err == nil {
-		fmt.Fprintf(p.Stderr, "There is a key of an admin already, %s (%s); none was made.\n", admin.ID, admin.Name)
+	if err != nil {
+		return sentence(err)
 	}
-	return err
+	fmt.Fprintf(p.Stderr, "There is a key of an admin already, %s (%s); none was made.\n", admin.ID, admin.Name)
+	return nil
 }
 
 // draft reads what was typed.
@@ -163,40 +164,6 @@ func parseEnd(text string, now time.Time) (time.Time, error) {
 	return end, nil
 }
 
-// eachKey looks at all keys that are not revoked, until one is enough.
-func eachKey(ctx context.Context, store repository.Identities, look func(*models.APIKey) (enough bool)) error {
-	page := models.Page{Limit: models.MaxLimit}
-	for {
-		keys, err := store.Keys(ctx, models.Everything, page)
-		if err != nil {
-			return sentence(err)
-		}
-		for i := range keys {
-			if look(&keys[i]) {
-				return nil
-			}
-		}
-		if len(keys) < page.Limit {
-			return nil
-		}
-		page.After = &models.Position{ID: keys[len(keys)-1].ID}
-	}
-}
-
-func isAdmin(key *models.APIKey) bool { return key.Role == models.RoleAdmin && key.InForce(time.Now()) }
-
-// findKey returns the first key of a kind; nil when there is none.
-func findKey(ctx context.Context, store repository.Identities, is func(*models.APIKey) bool) (*models.APIKey, error) {
-	var found *models.APIKey
-	err := eachKey(ctx, store, func(key *models.APIKey) bool {
-		if is(key) {
-			found = key
-		}
-		return found != nil
-	})
-	return found, err
-}
-
 func listKeys(ctx context.Context, p Program, c config.Config, asJSON bool) error {
 	store, err := app.OpenStore(ctx, c, app.NewLogger(p.Stderr, c), app.Reading)
 	if err != nil {
@@ -204,12 +171,12 @@ func listKeys(ctx context.Context, p Program, c config.Config, asJSON bool) erro
 	}
 	defer store.Close()
 	list := []keyJSON{}
-	err = eachKey(ctx, store, func(key *models.APIKey) bool {
+	err = identity.EachKey(ctx, store, func(key *models.APIKey) bool {
 		list = append(list, keyOf(key))
 		return false
 	})
 	if err != nil {
-		return err
+		return sentence(err)
 	}
 	if asJSON {
 		return writeJSON(p, list)

@@ -44,6 +44,7 @@ func TestKeys_are_made_and_revoked_beside_a_running_server(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			s := serveIn(t, dir, append([]string{"AUTH=on"}, env...)...)
+			s.AwaitLine(5*time.Second, "there is no key of an admin")
 			if a := s.me(t, ""); a.status != http.StatusUnauthorized || !strings.HasPrefix(a.header.Get("WWW-Authenticate"), "Bearer ") {
 				t.Errorf("%d %v", a.status, a.header)
 			}

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -627,6 +630,71 @@ func TestUnauthorized(t *testing.T) {
 	v.do("GET", identity.MetadataPath, "").want(http.StatusOK)
 	v.do("POST", bookingsPath, `{"event_id":"`+mine.event+`","quantity":1,"user_id":"`+mine.customer+`"}`).
 		refused(http.StatusUnauthorized, "unauthorized")
+}
+
+// The API's document says of each operation how one shows who one is, and who may; and that nobody is asked, where
+// it is so.
+func TestAccess_is_in_the_document(t *testing.T) {
+	t.Parallel()
+	type operation struct {
+		ID        string                     `json:"operationId"`
+		Security  []map[string][]string      `json:"security"`
+		Roles     map[string]string          `json:"x-roles"`
+		Responses map[string]json.RawMessage `json:"responses"`
+	}
+	type document struct {
+		Security   []map[string][]string           `json:"security"`
+		Paths      map[string]map[string]operation `json:"paths"`
+		Components struct {
+			Schemes map[string]struct{ Type, Scheme string } `json:"securitySchemes"`
+		} `json:"components"`
+	}
+	nobody := []map[string][]string{{}}
+	asking, open := newVenue(t, false), setup(t)
+	for _, b := range []*bundle{asking.bundle, open} {
+		d := read[document](b.do("GET", "/openapi.json", "").want(http.StatusOK))
+		if scheme := d.Components.Schemes[bearer]; scheme.Type != "http" || scheme.Scheme != "bearer" {
+			t.Errorf("the scheme is %+v", scheme)
+		}
+		if !reflect.DeepEqual(d.Security, nobody) {
+			t.Errorf("of what says nothing else, the document asks for %v", d.Security)
+		}
+		seen := 0
+		for _, methods := range d.Paths {
+			for _, o := range methods {
+				g, is := access[o.ID]
+				var security []map[string][]string
+				who := map[string]string{}
+				if is {
+					seen++
+					security = []map[string][]string{{bearer: {}}}
+				}
+				if is && g.anonymous != none {
+					security = append(nobody, security...)
+				}
+				for _, role := range roles {
+					if reach := g.of(role); reach != none {
+						who[string(role)] = string(reach)
+					}
+				}
+				if b == open {
+					security = nil
+				}
+				if !reflect.DeepEqual(o.Security, security) {
+					t.Errorf("%s asks for %v, want %v", o.ID, o.Security, security)
+				}
+				if !maps.Equal(o.Roles, who) {
+					t.Errorf("%s is for %v, want %v", o.ID, o.Roles, who)
+				}
+				if _, may := o.Responses["401"]; may != is {
+					t.Errorf("%s says that it answers 401: %t", o.ID, may)
+				}
+			}
+		}
+		if want := len(access) - 1; seen != want { // metrics are no operation
+			t.Errorf("%d operations with a row, want %d", seen, want)
+		}
+	}
 }
 
 // docs/security.md has the table as it is here.

@@ -79,3 +79,14 @@ func TestFindRedis(t *testing.T) {
 		t.Errorf("Valkey: %q, %v", got, err)
 	}
 }
+
+func TestNginx_is_where_one_says(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "nginx")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(nginxEnv, path)
+	if got, found := Nginx(); got != path || !found {
+		t.Errorf("found %q, %t", got, found)
+	}
+}

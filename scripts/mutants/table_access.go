@@ -15,6 +15,14 @@ var admitted = []mutant{
 		old: `"get-booking":           {all, orga, orga,`, new: `"get-booking":           {all, orga, all,`,
 		pkg: handlers, tests: "TestAccess_is_documented",
 	}, {
+		name: "the document does not say who may", file: "internal/handlers/access.go",
+		old: "			who[string(role)] = string(reach)", new: "			who[string(role)] = string(all)",
+		pkg: handlers, tests: "TestAccess_is_in_the_document",
+	}, {
+		name: "the document asks nobody for anything", file: "internal/handlers/openapi.go",
+		old: "		described.Security = granted.security()", new: "		described.Security = nil",
+		pkg: handlers, tests: "TestAccess_is_in_the_document",
+	}, {
 		name: "an organizer sees all", file: "internal/models/identity.go",
 		old: "		return Scope{Organizer: c.Organizer, Only: c.Only}", new: "		return Everything",
 		pkg: handlers, tests: "TestAccess$/sqlite/get-booking",
