@@ -114,14 +114,14 @@ func (u *Users) ByEmail(ctx context.Context, who models.Caller, email string) ([
 func (u *Users) Update(
 	ctx context.Context, who models.Caller, id models.UserID, patch models.UserPatch, ifVersion *int64,
 ) (models.User, error) {
+	if err := u.note(ctx, who, models.UpdateUser, id); err != nil { // before the turn, which strangers must not take
+		return models.User{}, err
+	}
 	done, err := u.turns.take(ctx, id)
 	if err != nil {
 		return models.User{}, err
 	}
 	defer done()
-	if err := u.note(ctx, who, models.UpdateUser, id); err != nil {
-		return models.User{}, err
-	}
 	user, err := retried(ctx, func() (models.User, error) {
 		return u.store.UpdateUser(ctx, who.Scope(), id, patch, ifVersion)
 	})
@@ -143,14 +143,14 @@ func (u *Users) note(ctx context.Context, who models.Caller, action models.Acces
 // Delete hides a user. Errors: models.ErrUserNotFound, models.ErrUserHasBookings, models.ErrVersionMismatch,
 // models.ErrForbidden.
 func (u *Users) Delete(ctx context.Context, who models.Caller, id models.UserID, ifVersion *int64) error {
+	if err := u.note(ctx, who, models.EraseUser, id); err != nil {
+		return err
+	}
 	done, err := u.turns.take(ctx, id)
 	if err != nil {
 		return err
 	}
 	defer done()
-	if err := u.note(ctx, who, models.EraseUser, id); err != nil {
-		return err
-	}
 	_, err = retried(ctx, func() (struct{}, error) {
 		return struct{}{}, u.store.DeleteUser(ctx, who.Scope(), id, ifVersion, u.window)
 	})
