@@ -15,7 +15,7 @@ import (
 var production = []string{
 	"APP_ENV=production", "PUBLIC_URL=https://localhost", "TRUSTED_PROXIES=127.0.0.1", "ALLOW_SIMULATED_PAYMENTS=true",
 	"LOG_FORMAT=json", "LOG_LEVEL=info", "AUTH=on",
-	"RATE_LIMIT_IP=100000/s", "RATE_LIMIT_KEY=100000/s", "RATE_LIMIT_BOOKINGS=100000/s",
+	"RATE_LIMIT_IP=100000/s", "RATE_LIMIT_KEY=100000/s", "RATE_LIMIT_BOOKINGS=1000000/d/100000",
 }
 
 // open is the same without keys and limits.
