@@ -417,6 +417,28 @@ func TestAccess_to_who_has_an_address(t *testing.T) {
 	}
 }
 
+// Events are made for one's own organizer, named or not; an admin's for whom they name, or the default one.
+func TestAccess_to_other_organizers_events(t *testing.T) {
+	t.Parallel()
+	v := newVenue(t, false)
+	mine, theirs := v.side("mine", false), v.side("theirs", false)
+	organizer, admin := v.as(models.RoleOrganizer, mine), v.as(models.RoleAdmin, mine)
+	body := func(owner string) string {
+		return `{"name":"N","date_time":"2035-01-01T20:00:00Z","total_tickets":5,"ticket_price":1` + owner + `}`
+	}
+	foreign := body(`,"organizer_id":"` + theirs.organizer.String() + `"`)
+	v.show(organizer, "POST", eventsPath, foreign).refused(http.StatusNotFound, "organizer_not_found")
+	for _, made := range []struct{ shown, body, owner string }{
+		{organizer, body(""), mine.organizer.String()}, {admin, foreign, theirs.organizer.String()},
+		{admin, body(""), models.DefaultOrganizer.String()},
+	} {
+		a := v.show(made.shown, "POST", eventsPath, made.body).want(http.StatusCreated)
+		if !bytes.Contains(a.body, []byte(`"organizer_id":"`+made.owner+`"`)) {
+			t.Errorf("%s is not of %s", a.body, made.owner)
+		}
+	}
+}
+
 // A customer books for themselves, named or not.
 func TestAccess_of_a_customer_to_the_sale(t *testing.T) {
 	t.Parallel()
