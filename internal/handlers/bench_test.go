@@ -119,7 +119,7 @@ func BenchmarkBook(b *testing.B) {
 		s := newTestServer(b, Deps{})
 		a := &api{API: humagin.New(s.router, newConfig("x")), router: s.router}
 		a.UseMiddleware(s.deadline)
-		register(a, operation{id: "x", method: http.MethodPost, path: "/huma", status: http.StatusCreated},
+		register(a, operation{id: createBooking, method: http.MethodPost, path: "/huma", status: http.StatusCreated},
 			func(ctx context.Context, in *humaBooking) (*humaBooked, error) {
 				v := in.Body.Value
 				booking, _, err := bookings.Create(ctx, models.TheOperator, services.BookingRequest{
