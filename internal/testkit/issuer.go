@@ -65,10 +65,11 @@ func (i *Issuer) URL() string { return "http://" + i.address }
 // Start lets it be there, again after Stop.
 func (i *Issuer) Start() {
 	i.tb.Helper()
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", i.address)
-	if err != nil {
-		i.tb.Fatal(err)
-	}
+	var listener net.Listener
+	Eventually(i.tb, 10*time.Second, func() (err error) { // somebody's connection may just have the port
+		listener, err = new(net.ListenConfig).Listen(context.Background(), "tcp", i.address)
+		return err
+	})
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.server = &http.Server{Handler: i, ReadHeaderTimeout: time.Second}
