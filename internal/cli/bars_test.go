@@ -47,6 +47,7 @@ func TestBenchBars_extra(t *testing.T) {
 		"watched":  {"unwatched", "watched_feed", "watched_live"},
 		"thousand": {"thousand_served", "thousand_p99", "thousand_memory", "thousand_late", "thousand_moved"},
 		"slow":     {"slow_alone", "slow", "slow_memory"},
+		"auth":     {"unguarded", "guarded", "unguarded_refusals", "guarded_refusals"},
 		"audit":    {"audit_p50", "audit_command"},
 		"search":   {"search_few", "search_many", "search_few_embedded", "search_many_embedded"},
 	} {
@@ -117,7 +118,7 @@ func TestBenchBars_help(t *testing.T) {
 	if status != 0 || !found {
 		t.Fatalf("status %d: %s%s", status, stdout, stderr)
 	}
-	for _, name := range []string{"overload", "replicas", "flat", "cold", "rebuy", "watched", "thousand", "snapshot", "hostile", "hostile_embedded", "slow", "audit", "search", "all"} {
+	for _, name := range []string{"overload", "replicas", "flat", "cold", "rebuy", "watched", "thousand", "snapshot", "hostile", "hostile_embedded", "slow", "auth", "audit", "search", "all"} {
 		if !strings.Contains(extra, name) {
 			t.Errorf("%q is missing among what is off unless named: %s", name, extra)
 		}
