@@ -3,7 +3,6 @@ package handlers
 import (
 	"bufio"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -136,24 +135,6 @@ func TestBodies_every_fault_is_named_at_once(t *testing.T) {
 	p.at(t, "body.quantity")
 }
 
-// stuck is a body most of which has come, and the rest of which comes only when it is told to.
-type stuck struct {
-	io.Reader
-	stopped func()
-	on      <-chan struct{}
-}
-
-func (s *stuck) Read(p []byte) (int, error) {
-	n, err := s.Reader.Read(p)
-	if err == io.EOF {
-		s.stopped()
-		<-s.on
-	}
-	return n, err
-}
-
-func (s *stuck) Close() error { return nil }
-
 // Large bodies that do not end share a bound of memory, on every route; small ones, as nearly all are, go on beside
 // them, and when they are gone there is room again.
 func TestBodies_share_a_bound_of_memory(t *testing.T) {
@@ -172,7 +153,7 @@ func TestBodies_share_a_bound_of_memory(t *testing.T) {
 					leave := sync.OnceFunc(held.Done)
 					r := newRequest("POST", path, "")
 					r.Header.Set("Content-Type", "application/json")
-					r.Body, r.ContentLength = &stuck{Reader: strings.NewReader(large), stopped: leave, on: on}, length
+					r.Body, r.ContentLength = &slowly{Reader: strings.NewReader(large), stopped: leave, on: on}, length
 					w := httptest.NewRecorder()
 					b.server.router.ServeHTTP(w, r)
 					statuses <- w.Code

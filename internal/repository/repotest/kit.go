@@ -99,13 +99,6 @@ func (s *shop) auditAll() {
 	}
 }
 
-// rules are what the shop's desk decides by.
-func (s *shop) rules() sale.Rules {
-	r := theRules
-	r.MaxLivePerUser = s.limit
-	return r
-}
-
 func (s *shop) ctx() context.Context { return s.t.Context() }
 
 // event creates an event of 10 tickets at 25.00 USD that begins tomorrow, or what the edits make of it.

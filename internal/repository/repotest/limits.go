@@ -321,3 +321,10 @@ func (s *shop) held(event models.EventID, user models.UserID) (n int64) {
 	}
 	return n
 }
+
+// rules are what the shop's desk decides by.
+func (s *shop) rules() sale.Rules {
+	r := theRules
+	r.MaxLivePerUser = s.limit
+	return r
+}
