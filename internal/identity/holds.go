@@ -67,6 +67,8 @@ func (s *holds) all() []*hold {
 // lookAgain ends what is held by who is nobody any more. That nobody can say is no reason: the next look may, and a
 // store that is away must not end all streams at once.
 func (g *Gate) lookAgain(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, pollTimeout) // for all of them: a store that hangs must not hold up each
+	defer cancel()
 	for _, h := range g.holds.all() {
 		if _, err := g.Identify(ctx, h.shown); models.ErrUnauthorized.Is(err) {
 			h.cancel(err)
